@@ -1,0 +1,5 @@
+//! Explanations: which parts of a radiograph a score came from.
+
+pub mod colormap;
+pub mod grad_cam;
+pub mod heat_map;

@@ -1,0 +1,121 @@
+//! The 14 observations of CheXpert (Irvin et al., AAAI 2019), in the order of its CSV files.
+
+use serde::{Deserialize, Serialize};
+
+/// One of CheXpert's 14 observations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Finding {
+    #[serde(rename = "No Finding")]
+    NoFinding,
+    #[serde(rename = "Enlarged Cardiomediastinum")]
+    EnlargedCardiomediastinum,
+    Cardiomegaly,
+    #[serde(rename = "Lung Opacity")]
+    LungOpacity,
+    #[serde(rename = "Lung Lesion")]
+    LungLesion,
+    Edema,
+    Consolidation,
+    Pneumonia,
+    Atelectasis,
+    Pneumothorax,
+    #[serde(rename = "Pleural Effusion")]
+    PleuralEffusion,
+    #[serde(rename = "Pleural Other")]
+    PleuralOther,
+    Fracture,
+    #[serde(rename = "Support Devices")]
+    SupportDevices,
+}
+
+impl Finding {
+    /// All 14, in the column order of CheXpert's CSV files; a network's outputs follow this order.
+    pub const ALL: [Finding; 14] = [
+        Finding::NoFinding,
+        Finding::EnlargedCardiomediastinum,
+        Finding::Cardiomegaly,
+        Finding::LungOpacity,
+        Finding::LungLesion,
+        Finding::Edema,
+        Finding::Consolidation,
+        Finding::Pneumonia,
+        Finding::Atelectasis,
+        Finding::Pneumothorax,
+        Finding::PleuralEffusion,
+        Finding::PleuralOther,
+        Finding::Fracture,
+        Finding::SupportDevices,
+    ];
+
+    /// The five that the CheXpert competition scores.
+    pub const COMPETITION: [Finding; 5] = [
+        Finding::Atelectasis,
+        Finding::Cardiomegaly,
+        Finding::Consolidation,
+        Finding::Edema,
+        Finding::PleuralEffusion,
+    ];
+
+    /// The name as CheXpert's CSV header writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Finding::NoFinding => "No Finding",
+            Finding::EnlargedCardiomediastinum => "Enlarged Cardiomediastinum",
+            Finding::Cardiomegaly => "Cardiomegaly",
+            Finding::LungOpacity => "Lung Opacity",
+            Finding::LungLesion => "Lung Lesion",
+            Finding::Edema => "Edema",
+            Finding::Consolidation => "Consolidation",
+            Finding::Pneumonia => "Pneumonia",
+            Finding::Atelectasis => "Atelectasis",
+            Finding::Pneumothorax => "Pneumothorax",
+            Finding::PleuralEffusion => "Pleural Effusion",
+            Finding::PleuralOther => "Pleural Other",
+            Finding::Fracture => "Fracture",
+            Finding::SupportDevices => "Support Devices",
+        }
+    }
+
+    /// The position in [`Finding::ALL`], which is the network's output for this finding.
+    pub fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The finding of that name; upper and lower case, spaces and underscores do not matter.
+    pub fn from_name(name: &str) -> Option<Finding> {
+        let plain = |text: &str| -> String {
+            text.trim()
+                .chars()
+                .map(|c| if c == '_' { ' ' } else { c.to_ascii_lowercase() })
+                .collect()
+        };
+        let name = plain(name);
+        Finding::ALL.into_iter().find(|f| plain(f.name()) == name)
+    }
+}
+
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_finding_is_found_by_its_name_and_index() {
+        for (index, finding) in Finding::ALL.into_iter().enumerate() {
+            assert_eq!(finding.index(), index);
+            assert_eq!(Finding::from_name(finding.name()), Some(finding));
+            let json = serde_json::to_string(&finding).unwrap();
+            assert_eq!(json, format!("{:?}", finding.name()));
+        }
+        assert_eq!(
+            Finding::from_name(" pleural_effusion "),
+            Some(Finding::PleuralEffusion)
+        );
+        assert_eq!(Finding::from_name("Hernia"), None);
+    }
+}

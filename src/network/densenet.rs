@@ -1,0 +1,194 @@
+//! DenseNet-121, -169 and -201 (Huang et al., CVPR 2017), as torchvision builds them.
+
+use burn::module::Module;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::pool::{AvgPool2d, AvgPool2dConfig, MaxPool2d, MaxPool2dConfig};
+use burn::nn::{BatchNorm, BatchNormConfig, Initializer, Linear, LinearConfig, PaddingConfig2d};
+use burn::tensor::activation::relu;
+use burn::tensor::{Device, Tensor};
+
+use super::global_average;
+
+const STEM_FEATURES: usize = 64;
+const GROWTH_RATE: usize = 32;
+/// Channels of a layer's 1x1 bottleneck, in units of the growth rate.
+const BOTTLENECK: usize = 4;
+
+/// Which DenseNet: the number of dense layers in each of the four blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DenseNetConfig {
+    pub block_layers: [usize; 4],
+}
+
+impl DenseNetConfig {
+    pub const VARIANTS: &str = "121, 169 and 201";
+
+    pub fn variant(name: &str) -> Option<Self> {
+        let block_layers = match name {
+            "121" => [6, 12, 24, 16],
+            "169" => [6, 12, 32, 32],
+            "201" => [6, 12, 48, 32],
+            _ => return None,
+        };
+        Some(Self { block_layers })
+    }
+
+    pub fn init(&self, in_channels: usize, outputs: usize, device: &Device) -> DenseNet {
+        let mut features = STEM_FEATURES;
+        let mut blocks = Vec::new();
+        let mut transitions = Vec::new();
+        for (index, &layers) in self.block_layers.iter().enumerate() {
+            blocks.push(DenseBlock {
+                layers: (0..layers)
+                    .map(|layer| DenseLayer::new(features + layer * GROWTH_RATE, device))
+                    .collect(),
+            });
+            features += layers * GROWTH_RATE;
+            if index + 1 < self.block_layers.len() {
+                transitions.push(Transition::new(features, features / 2, device));
+                features /= 2;
+            }
+        }
+        DenseNet {
+            conv0: convolution([in_channels, STEM_FEATURES], 7)
+                .with_stride([2, 2])
+                .with_padding(PaddingConfig2d::Explicit(3, 3, 3, 3))
+                .init(device),
+            norm0: BatchNormConfig::new(STEM_FEATURES).init(device),
+            pool0: MaxPool2dConfig::new([3, 3])
+                .with_strides([2, 2])
+                .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
+                .init(),
+            blocks,
+            transitions,
+            norm5: BatchNormConfig::new(features).init(device),
+            classifier: LinearConfig::new(features, outputs).init(device),
+        }
+    }
+}
+
+/// The layers, named as torchvision names them.
+#[derive(Module, Debug)]
+pub struct DenseNet {
+    conv0: Conv2d,
+    norm0: BatchNorm,
+    pool0: MaxPool2d,
+    blocks: Vec<DenseBlock>,
+    transitions: Vec<Transition>,
+    norm5: BatchNorm,
+    classifier: Linear,
+}
+
+impl DenseNet {
+    /// `[batch, channels, height, width]` to `[batch, features, height / 32, width / 32]`, after the last ReLU.
+    pub fn feature_map(&self, x: Tensor<4>) -> Tensor<4> {
+        let mut x = relu(self.norm0.forward(self.conv0.forward(x)));
+        x = self.pool0.forward(x);
+        for (index, block) in self.blocks.iter().enumerate() {
+            x = block.forward(x);
+            if let Some(transition) = self.transitions.get(index) {
+                x = transition.forward(x);
+            }
+        }
+        relu(self.norm5.forward(x))
+    }
+
+    /// `[batch, features, h, w]` to `[batch, outputs]`: global average, then one linear layer.
+    pub fn classify(&self, feature_map: Tensor<4>) -> Tensor<2> {
+        self.classifier.forward(global_average(feature_map))
+    }
+
+    /// torchvision's name for one of this module's parameters.
+    pub(super) fn torchvision_name(path: &str) -> String {
+        if path.starts_with("classifier.") {
+            return path.to_owned();
+        }
+        let parts: Vec<&str> = path.split('.').collect();
+        let number = |text: &str| text.parse::<usize>().expect("a list's index") + 1;
+        let name = match parts.as_slice() {
+            ["blocks", b, "layers", l, rest @ ..] => format!(
+                "denseblock{}.denselayer{}.{}",
+                number(b),
+                number(l),
+                rest.join(".")
+            ),
+            ["transitions", t, rest @ ..] => {
+                format!("transition{}.{}", number(t), rest.join("."))
+            }
+            _ => path.to_owned(),
+        };
+        format!("features.{name}")
+    }
+}
+
+#[derive(Module, Debug)]
+struct DenseBlock {
+    layers: Vec<DenseLayer>,
+}
+
+impl DenseBlock {
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        self.layers.iter().fold(x, |x, layer| layer.forward(x))
+    }
+}
+
+/// BN, ReLU, 1x1 convolution, BN, ReLU, 3x3 convolution; its 32 new channels join its input.
+#[derive(Module, Debug)]
+struct DenseLayer {
+    norm1: BatchNorm,
+    conv1: Conv2d,
+    norm2: BatchNorm,
+    conv2: Conv2d,
+}
+
+impl DenseLayer {
+    fn new(in_features: usize, device: &Device) -> Self {
+        let bottleneck = BOTTLENECK * GROWTH_RATE;
+        Self {
+            norm1: BatchNormConfig::new(in_features).init(device),
+            conv1: convolution([in_features, bottleneck], 1).init(device),
+            norm2: BatchNormConfig::new(bottleneck).init(device),
+            conv2: convolution([bottleneck, GROWTH_RATE], 3)
+                .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
+                .init(device),
+        }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let new = self.conv1.forward(relu(self.norm1.forward(x.clone())));
+        let new = self.conv2.forward(relu(self.norm2.forward(new)));
+        Tensor::cat(vec![x, new], 1)
+    }
+}
+
+#[derive(Module, Debug)]
+struct Transition {
+    norm: BatchNorm,
+    conv: Conv2d,
+    pool: AvgPool2d,
+}
+
+impl Transition {
+    fn new(in_features: usize, out_features: usize, device: &Device) -> Self {
+        Self {
+            norm: BatchNormConfig::new(in_features).init(device),
+            conv: convolution([in_features, out_features], 1).init(device),
+            pool: AvgPool2dConfig::new([2, 2]).with_strides([2, 2]).init(),
+        }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let x = self.conv.forward(relu(self.norm.forward(x)));
+        self.pool.forward(x)
+    }
+}
+
+/// A convolution without bias, initialised as torchvision's DenseNet (Kaiming normal, fan in).
+fn convolution(channels: [usize; 2], kernel: usize) -> Conv2dConfig {
+    Conv2dConfig::new(channels, [kernel, kernel])
+        .with_bias(false)
+        .with_initializer(Initializer::KaimingNormal {
+            gain: std::f64::consts::SQRT_2,
+            fan_out_only: false,
+        })
+}

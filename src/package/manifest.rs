@@ -1,0 +1,188 @@
+//! `manifest.json`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::PackageError;
+use crate::finding::Finding;
+use crate::network::{Architecture, Network};
+use crate::radiograph::Input;
+
+/// The version of the package format that this engine reads and writes.
+pub const SCHEMA_VERSION: u64 = 1;
+
+/// `models/index.json`: the packages that a page offers, the first being the default.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelIndex {
+    pub models: Vec<ModelEntry>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelEntry {
+    /// The package's folder beside `index.json`.
+    pub name: String,
+}
+
+/// All about a model but its weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    pub schema_version: u64,
+    /// The folder's name: lower case, digits and hyphens.
+    pub name: String,
+    pub title: String,
+    pub architecture: Architecture,
+    pub input: Input,
+    /// One for each of the network's outputs, in their order.
+    pub findings: Vec<FindingCard>,
+    pub training: Training,
+    /// On which images the AUCs below were measured; `None` where nothing was.
+    pub evaluation: Option<Evaluation>,
+    pub licence: String,
+    pub attribution: String,
+    pub intended_use: String,
+    pub limits: Vec<String>,
+    pub weights: Weights,
+}
+
+/// One output of the network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FindingCard {
+    pub name: Finding,
+    /// Whether any training image was labelled for it; if not, its score means nothing and is not shown.
+    pub trained: bool,
+    /// `None`: the sigmoid of the logit is the score.
+    pub calibration: Option<Calibration>,
+    /// The score from which on the finding counts as called (Youden's J on the validation images).
+    pub operating_point: Option<f64>,
+    pub auc: Option<f64>,
+    /// 95% interval of the AUC, by bootstrap over patients.
+    pub auc_ci95: Option<[f64; 2]>,
+    /// Evaluation images with and without the finding.
+    pub positives: usize,
+    pub negatives: usize,
+    /// By explanation method, measured against radiologists' boxes.
+    #[serde(default)]
+    pub localisation: BTreeMap<String, Localisation>,
+}
+
+/// Platt scaling (1999): the probability is `sigmoid(scale * logit + offset)`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    pub scale: f64,
+    pub offset: f64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Localisation {
+    /// Share of boxes that contain the map's maximum (the pointing game).
+    pub pointing_hit: f64,
+    /// Mean intersection over union.
+    pub iou: f64,
+    pub n: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Training {
+    pub data: String,
+    pub images: usize,
+    pub patients: usize,
+    pub recipe: String,
+    pub seed: u64,
+    pub epochs: usize,
+    /// Of the source code.
+    pub commit: String,
+    /// `YYYY-MM-DD`.
+    pub date: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    pub set: String,
+    pub unit: Unit,
+}
+
+/// What one score stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unit {
+    Image,
+    /// The maximum over a study's views, as CheXpert scores.
+    Study,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Weights {
+    /// Beside the manifest.
+    pub file: String,
+    pub bytes: u64,
+    pub sha256: String,
+    /// Of the convolutions and linear layers; batch normalisation is float32.
+    pub dtype: String,
+}
+
+impl Manifest {
+    /// Reads and checks a manifest.
+    ///
+    /// # Errors
+    /// When it is not JSON, of another schema version (checked first), or contradicts itself.
+    pub fn parse(json: &[u8]) -> Result<Self, PackageError> {
+        let value: serde_json::Value = serde_json::from_slice(json)?;
+        let found = value.get("schema_version").and_then(serde_json::Value::as_u64);
+        if found != Some(SCHEMA_VERSION) {
+            return Err(PackageError::Schema { found: found.unwrap_or(0) });
+        }
+        let manifest: Self = serde_json::from_value(value)?;
+        manifest.check()?;
+        Ok(manifest)
+    }
+
+    fn check(&self) -> Result<(), PackageError> {
+        let wrong = |why: String| Err(PackageError::Inconsistent(why));
+        if let Err(error) = self.input.check() {
+            return wrong(error.to_string());
+        }
+        if self.input.channels != self.architecture.in_channels {
+            return wrong(format!(
+                "the input has {} channels, the network {}",
+                self.input.channels, self.architecture.in_channels
+            ));
+        }
+        if self.findings.is_empty() || !self.findings.iter().any(|f| f.trained) {
+            return wrong("no finding was trained".to_owned());
+        }
+        for (index, card) in self.findings.iter().enumerate() {
+            if self.findings[..index].iter().any(|other| other.name == card.name) {
+                return wrong(format!("{} is listed twice", card.name));
+            }
+            if card.calibration.is_some_and(|c| !c.scale.is_finite() || !c.offset.is_finite()) {
+                return wrong(format!("{} has a calibration that is no number", card.name));
+            }
+        }
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        let file = &self.weights.file;
+        if file.is_empty() || file.starts_with('.') || !file.chars().all(plain) {
+            return wrong(format!("{file:?} is no plain file name"));
+        }
+        Ok(())
+    }
+
+    /// The network that the manifest describes, with fresh weights.
+    pub(super) fn network(&self, device: &burn::tensor::Device) -> Result<Network, PackageError> {
+        Network::new(&self.architecture, self.findings.len(), device)
+            .map_err(|error| PackageError::Inconsistent(error.to_string()))
+    }
+
+    /// The probability for output `index`; `None` where the finding was not trained.
+    ///
+    /// The one place where logits become probabilities.
+    pub fn probability(&self, index: usize, logit: f32) -> Option<f64> {
+        let card = self.findings.get(index).filter(|card| card.trained)?;
+        let logit = f64::from(logit);
+        let logit = match card.calibration {
+            Some(Calibration { scale, offset }) => scale * logit + offset,
+            None => logit,
+        };
+        Some(1.0 / (1.0 + (-logit).exp()))
+    }
+}

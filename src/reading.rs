@@ -1,0 +1,107 @@
+//! One radiograph read by one model: a score and a map of evidence for each finding.
+
+use burn::tensor::{Device, Tensor};
+
+use crate::explain::grad_cam;
+use crate::explain::heat_map::HeatMap;
+use crate::network::Network;
+use crate::package::{self, Manifest, PackageError};
+use crate::radiograph::{GreyImage, Region};
+
+/// A package with its weights on a device.
+#[derive(Debug)]
+pub struct Reader {
+    pub manifest: Manifest,
+    network: Network,
+    device: Device,
+}
+
+/// What a model made of a radiograph. All lists follow the manifest's findings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading {
+    pub logits: Vec<f32>,
+    /// `None` where the finding was not trained.
+    pub probabilities: Vec<Option<f64>>,
+    /// Signed evidence in logits (Grad-CAM before its ReLU): cells and bias add up to the logit.
+    pub evidence: Vec<HeatMap>,
+    pub bias: Vec<f32>,
+    /// The part of the picture that the maps cover.
+    pub region: Region,
+}
+
+/// The device could not finish a computation: lost, or out of memory.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    #[error("the device could not finish the computation: {0}")]
+    Device(String),
+    #[error("the model's answer is not a number; its weights or the device are at fault")]
+    NotANumber,
+}
+
+impl Reader {
+    /// Puts a package on a device.
+    ///
+    /// # Errors
+    /// As [`package::load`].
+    pub fn load(manifest: Manifest, weights: Vec<u8>, device: &Device) -> Result<Self, PackageError> {
+        let network = package::load(&manifest, weights, device)?;
+        Ok(Self { manifest, network, device: device.clone() })
+    }
+
+    /// A network that is in memory already, as training has it.
+    pub fn new(manifest: Manifest, network: Network, device: Device) -> Self {
+        Self { manifest, network, device }
+    }
+
+    /// Reads one picture: scores and all maps, from one forward pass.
+    ///
+    /// # Errors
+    /// When the device fails, or its answer is no number.
+    pub async fn read(&self, image: &GreyImage) -> Result<Reading, ReadError> {
+        let input = self.manifest.input.tensor(&[image], &self.device);
+        let feature_maps = self.network.feature_maps(input);
+        let logits = self.network.classify(feature_maps.clone());
+        let evidence = grad_cam::evidence(&self.network, feature_maps);
+        let [_, _, height, width] = evidence.cells.dims();
+        let logits = numbers(logits).await?;
+        let bias = numbers(evidence.bias).await?;
+        let cells = numbers(evidence.cells).await?;
+        Ok(Reading {
+            probabilities: self.probabilities(&logits),
+            logits,
+            evidence: cells
+                .chunks_exact(width * height)
+                .map(|values| HeatMap::new(width, height, values.to_vec()))
+                .collect(),
+            bias,
+            region: self.manifest.input.region(image.width, image.height),
+        })
+    }
+
+    /// The logits of several pictures at once, a row each.
+    ///
+    /// # Errors
+    /// As [`Reader::read`].
+    pub async fn logits(&self, images: &[&GreyImage]) -> Result<Vec<Vec<f32>>, ReadError> {
+        let input = self.manifest.input.tensor(images, &self.device);
+        let logits = numbers(self.network.forward(input)).await?;
+        let outputs = self.manifest.findings.len();
+        Ok(logits.chunks_exact(outputs).map(<[f32]>::to_vec).collect())
+    }
+
+    /// The probabilities of one picture's logits.
+    pub fn probabilities(&self, logits: &[f32]) -> Vec<Option<f64>> {
+        let logits = logits.iter().enumerate();
+        logits.map(|(index, logit)| self.manifest.probability(index, *logit)).collect()
+    }
+}
+
+/// The values of a tensor, read back without blocking (a blocking read panics in a browser).
+async fn numbers<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, ReadError> {
+    let data = tensor.into_data_async().await.map_err(|e| ReadError::Device(e.to_string()))?;
+    let values = data.try_to_vec::<f32>().map_err(|e| ReadError::Device(format!("{e:?}")))?;
+    if values.iter().any(|v| !v.is_finite()) {
+        return Err(ReadError::NotANumber);
+    }
+    Ok(values)
+}

@@ -1,0 +1,120 @@
+//! The record of a reading as JSON: enough to repeat it and to compare.
+
+use serde::{Deserialize, Serialize};
+
+use crate::explain::heat_map::HeatMap;
+use crate::finding::Finding;
+use crate::package::Manifest;
+use crate::radiograph::{Input, Radiograph, Region};
+use crate::reading::Reading;
+
+/// The version of the report's format.
+pub const SCHEMA_VERSION: u64 = 1;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    pub schema_version: u64,
+    /// What made the report, and its version.
+    pub software: String,
+    /// Said in every report.
+    pub notice: String,
+    pub model: Model,
+    pub image: Image,
+    pub preprocessing: Input,
+    /// `"WebGPU: <name>"` or `"CPU, N workers"`.
+    pub adapter: String,
+    pub findings: Vec<FindingReport>,
+    pub timings: Timings,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Model {
+    pub name: String,
+    pub title: String,
+    pub weights_sha256: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Image {
+    /// As the file was called; empty for a pasted picture.
+    pub file: String,
+    /// Of the file's bytes.
+    pub sha256: String,
+    pub width: usize,
+    pub height: usize,
+    pub bits: u8,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FindingReport {
+    pub name: Finding,
+    pub trained: bool,
+    pub logit: f32,
+    pub probability: Option<f64>,
+    pub operating_point: Option<f64>,
+    pub grad_cam: GradCam,
+}
+
+/// Evidence for one finding. `sum(cells.values) + bias = logit`; Grad-CAM is its positive part.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GradCam {
+    pub cells: HeatMap,
+    pub bias: f32,
+    /// The part of the picture that the cells cover.
+    pub region: Region,
+}
+
+/// In milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Timings {
+    pub decode: f64,
+    /// Forward pass and all maps.
+    pub read: f64,
+}
+
+impl Report {
+    /// The report of one reading. `file` is the file's name and `sha256` the hash of its bytes.
+    pub fn new(
+        manifest: &Manifest,
+        radiograph: &Radiograph,
+        file: &str,
+        sha256: String,
+        reading: &Reading,
+        adapter: &str,
+        timings: Timings,
+    ) -> Self {
+        let findings = manifest.findings.iter().enumerate().map(|(index, card)| FindingReport {
+            name: card.name,
+            trained: card.trained,
+            logit: reading.logits[index],
+            probability: reading.probabilities[index],
+            operating_point: card.operating_point,
+            grad_cam: GradCam {
+                cells: reading.evidence[index].clone(),
+                bias: reading.bias[index],
+                region: reading.region,
+            },
+        });
+        Self {
+            schema_version: SCHEMA_VERSION,
+            software: concat!("sightline ", env!("CARGO_PKG_VERSION")).to_owned(),
+            notice: "For research and teaching. Not a medical device.".to_owned(),
+            model: Model {
+                name: manifest.name.clone(),
+                title: manifest.title.clone(),
+                weights_sha256: manifest.weights.sha256.clone(),
+            },
+            image: Image {
+                file: file.to_owned(),
+                sha256,
+                width: radiograph.image.width,
+                height: radiograph.image.height,
+                bits: radiograph.bits,
+            },
+            preprocessing: manifest.input.clone(),
+            adapter: adapter.to_owned(),
+            findings: findings.collect(),
+            timings,
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Grad-CAM against pytorch-grad-cam.
+
+use burn::tensor::{Device, Tensor};
+use safetensors::SafeTensors;
+use sightline::explain::heat_map::{HeatMap, normalise};
+use sightline::explain::grad_cam;
+use sightline::network::{Architecture, Family, Head, Naming, Network};
+
+use crate::expected as golden;
+
+fn tensor(file: &SafeTensors, key: &str) -> Vec<f64> {
+    let tensor = file.tensor(key).unwrap_or_else(|_| panic!("{key}"));
+    let words = tensor.data().chunks_exact(4);
+    words.map(|b| f64::from(f32::from_le_bytes([b[0], b[1], b[2], b[3]]))).collect()
+}
+
+/// The maps of the last layer: Grad-CAM = HiResCAM there, and one forward pass gives all of them.
+fn check(case: &str, family: Family, variant: &str, layer: &str) {
+    let device = Device::flex();
+    let golden = golden::json(&format!("networks/{case}.json"));
+    let outputs = golden["outputs"].as_u64().expect("outputs") as usize;
+    let architecture =
+        Architecture { family, variant: variant.to_owned(), in_channels: 3, head: Head::Linear };
+    let network = Network::new(&architecture, outputs, &device).expect("known");
+    let network = golden::generated_weights(network, Naming::Torchvision, &golden);
+    let input = golden::generated_input(&golden, "input", &device);
+    let [_, _, height, width] = input.dims();
+
+    let feature_maps = network.feature_maps(input);
+    let logits = golden::values(network.classify(feature_maps.clone()));
+    let evidence = grad_cam::evidence(&network, feature_maps);
+    let [_, _, h, w] = evidence.cells.dims();
+    let bias = golden::values(evidence.bias);
+    let cells = golden::values(evidence.cells);
+
+    let bytes = golden::bytes(&format!("cam/{case}.safetensors"));
+    let file = SafeTensors::deserialize(&bytes).expect("safetensors");
+    let maps = golden::json(&format!("cam/{case}.json"));
+    let mut compared = 0;
+    for map in maps["maps"].as_array().expect("maps") {
+        if map["layer"] != layer || map["method"] != "GradCAM" {
+            continue;
+        }
+        let key = map["key"].as_str().expect("a key");
+        let label = map["label"].as_u64().expect("a label") as usize;
+        let ours = &cells[label * h * w..][..h * w];
+        let expected = tensor(&file, &format!("{key}/pre_relu"));
+        let scale = expected.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
+        let difference = golden::max_difference(ours, &expected);
+        assert!(difference <= 1e-3 * scale, "{key}: {difference} of {scale}");
+
+        let sum: f32 = ours.iter().sum::<f32>() + bias[label];
+        assert!((sum - logits[label]).abs() < 1e-3, "{key}: {sum} is not the logit");
+
+        let cam = HeatMap::new(w, h, ours.to_vec()).positive();
+        let expected = tensor(&file, &format!("{key}/cam"));
+        assert!(golden::max_difference(&cam.values, &expected) <= 1e-3 * scale, "{key}: cam");
+        if map["final_stored"] == true {
+            let mut shown = normalise(&cam).upsample(width, height);
+            shown = normalise(&shown);
+            let expected = tensor(&file, &format!("{key}/final"));
+            let difference = golden::max_difference(&shown.values, &expected);
+            assert!(difference <= 2e-3, "{key}: final differs by {difference}");
+        }
+        compared += 1;
+    }
+    assert!(compared > 0, "no {layer}/GradCAM map in cam/{case}.json");
+}
+
+#[test]
+fn golden_grad_cam_of_densenet_is_pytorch_grad_cams() {
+    check("densenet121", Family::DenseNet, "121", "last_relu");
+}
+
+#[test]
+fn golden_grad_cam_of_efficientnet_is_pytorch_grad_cams() {
+    check("efficientnet_b0", Family::EfficientNet, "b0", "features.8");
+}
+
+#[test]
+fn evidence_of_a_batch_is_the_evidence_of_each_picture() {
+    let device = Device::flex();
+    let architecture = Architecture {
+        family: Family::EfficientNet,
+        variant: "lite0".to_owned(),
+        in_channels: 3,
+        head: Head::Linear,
+    };
+    let network = Network::new(&architecture, 14, &device).expect("known");
+    let case = golden::json("networks/efficientnet_lite0.json");
+    let network = golden::generated_weights(network, Naming::EfficientNetPytorch, &case);
+    let one = golden::generated_input(&case, "input", &device);
+    let two = golden::generated_input(&case, "input2", &device);
+    let cells = |x: Tensor<4>| {
+        golden::values(grad_cam::evidence(&network, network.feature_maps(x)).cells)
+    };
+    let both = cells(Tensor::cat(vec![one.clone(), two.clone()], 0));
+    let mut each = cells(one);
+    each.extend(cells(two));
+    let each: Vec<f64> = each.into_iter().map(f64::from).collect();
+    assert!(golden::max_difference(&both, &each) < 1e-4);
+}

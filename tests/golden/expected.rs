@@ -1,0 +1,142 @@
+//! Expected numbers from the field's own Python libraries; see `README.md` in this folder.
+//!
+//! They come from the folder named by `SIGHTLINE_GOLDEN` where that is set, else from this folder, and the
+//! few that are too large for it from `../shared/golden`.
+
+use std::path::PathBuf;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use serde_json::Value;
+use sightline::network::{Naming, Network};
+
+pub fn path(name: &str) -> PathBuf {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    match std::env::var_os("SIGHTLINE_GOLDEN") {
+        Some(folder) => PathBuf::from(folder).join(name),
+        None => {
+            let ours = root.join("tests/golden").join(name);
+            if ours.exists() { ours } else { root.join("../shared/golden").join(name) }
+        }
+    }
+}
+
+pub fn bytes(name: &str) -> Vec<u8> {
+    let path = path(name);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+pub fn json(name: &str) -> Value {
+    serde_json::from_slice(&bytes(name)).expect("golden JSON")
+}
+
+/// A JSON array (of numbers) as numbers.
+pub fn numbers(value: &Value) -> Vec<f64> {
+    let array = value.as_array().expect("an array");
+    array.iter().map(|v| v.as_f64().expect("a number")).collect()
+}
+
+pub fn sizes(value: &Value) -> Vec<usize> {
+    numbers(value).into_iter().map(|v| v as usize).collect()
+}
+
+/// The generator of the golden README: FNV-1a of the tensor's name seeds SplitMix64; values in [-1, 1).
+pub struct Generator(u64);
+
+impl Generator {
+    pub fn new(name: &str, case_seed: u64) -> Self {
+        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        Self(hash ^ case_seed)
+    }
+
+    pub fn draw(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^= z >> 31;
+        (z >> 11) as f64 * 2f64.powi(-52) - 1.0
+    }
+
+    pub fn take(mut self, count: usize) -> Vec<f64> {
+        (0..count).map(|_| self.draw()).collect()
+    }
+}
+
+pub fn seed(case: &Value) -> u64 {
+    let text = case["case_seed"].as_str().expect("a seed");
+    u64::from_str_radix(text.trim_start_matches("0x"), 16).expect("a hexadecimal seed")
+}
+
+/// The weights of a golden network, by the formulas of the golden README.
+pub fn generated_weights(network: Network, naming: Naming, case: &Value) -> Network {
+    let seed = seed(case);
+    let gain = case["gain"].as_f64().expect("a gain");
+    let final_linear = case["final_linear"].as_str().expect("a name");
+    let names: Vec<String> = network.state_dict(naming).into_iter().map(|t| t.name).collect();
+    let is_norm = |name: &str| {
+        let layer = name.rsplit_once('.').expect("a layer's name").0;
+        names.contains(&format!("{layer}.running_mean"))
+    };
+    let loaded = network.load_state_dict(naming, |tensor| {
+        let name = tensor.name.as_str();
+        let count = tensor.shape.iter().product();
+        let (layer, kind) = name.rsplit_once('.').expect("a layer's name");
+        let formula: Box<dyn Fn(f64) -> f64> = match (kind, is_norm(name)) {
+            ("weight", true) => Box::new(|u| 1.0 + 0.1 * u),
+            ("running_var", _) => Box::new(|u: f64| 1.0 + 0.5 * u.abs()),
+            ("weight", false) => {
+                let fan_in: usize = tensor.shape[1..].iter().product();
+                let gain = if layer == final_linear { 1.0 } else { gain };
+                let scale = (3.0 / fan_in as f64).sqrt() * gain;
+                Box::new(move |u| u * scale)
+            }
+            _ => Box::new(|u| 0.1 * u),
+        };
+        let values: Vec<f32> = Generator::new(name, seed)
+            .take(count)
+            .into_iter()
+            .map(|u| formula(u) as f32)
+            .collect();
+        if let Some(check) = case["tensor_check"].get(name) {
+            assert_eq!(sizes(&check["shape"]), tensor.shape, "{name}");
+            for (value, expected) in values.iter().zip(numbers(&check["first3"])) {
+                assert!((f64::from(*value) - expected).abs() < 1e-7, "{name}: {value} {expected}");
+            }
+        }
+        Some((tensor.shape.clone(), values))
+    });
+    loaded.expect("the generated weights fit")
+}
+
+/// The input of a golden network: `input` or `input2`, as `[1, C, H, W]`.
+pub fn generated_input(case: &Value, name: &str, device: &Device) -> Tensor<4> {
+    let shape = sizes(&case["input_shape"]);
+    let [channels, height, width] = [shape[1], shape[2], shape[3]];
+    let seed = seed(case);
+    let coarse = Generator::new(&format!("{name}.coarse"), seed).take(channels * 8 * 8);
+    let fine = Generator::new(name, seed).take(channels * height * width);
+    let mut values = Vec::with_capacity(fine.len());
+    for c in 0..channels {
+        for i in 0..height {
+            for j in 0..width {
+                let coarse = coarse[(c * 8 + i * 8 / height) * 8 + j * 8 / width];
+                let fine = fine[(c * height + i) * width + j];
+                values.push((1.5 * coarse + 0.5 * fine) as f32);
+            }
+        }
+    }
+    Tensor::from_data(TensorData::new(values, [1, channels, height, width]), device)
+}
+
+pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().try_to_vec::<f32>().expect("float32")
+}
+
+/// The largest absolute difference; panics if the lengths differ.
+pub fn max_difference(ours: &[f32], expected: &[f64]) -> f64 {
+    assert_eq!(ours.len(), expected.len());
+    let differences = ours.iter().zip(expected).map(|(a, b)| (f64::from(*a) - b).abs());
+    differences.fold(0.0, |worst, d| if d.is_nan() { f64::INFINITY } else { worst.max(d) })
+}

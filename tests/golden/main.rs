@@ -1,0 +1,6 @@
+//! The engine against the field's own Python libraries. Where the numbers come from: `README.md` here.
+
+mod cam;
+mod expected;
+mod networks;
+mod preprocess;
