@@ -86,7 +86,13 @@ impl Finding {
         let plain = |text: &str| -> String {
             text.trim()
                 .chars()
-                .map(|c| if c == '_' { ' ' } else { c.to_ascii_lowercase() })
+                .map(|c| {
+                    if c == '_' {
+                        ' '
+                    } else {
+                        c.to_ascii_lowercase()
+                    }
+                })
                 .collect()
         };
         let name = plain(name);

@@ -43,14 +43,26 @@ impl Reader {
     ///
     /// # Errors
     /// As [`package::load`].
-    pub fn load(manifest: Manifest, weights: Vec<u8>, device: &Device) -> Result<Self, PackageError> {
+    pub fn load(
+        manifest: Manifest,
+        weights: Vec<u8>,
+        device: &Device,
+    ) -> Result<Self, PackageError> {
         let network = package::load(&manifest, weights, device)?;
-        Ok(Self { manifest, network, device: device.clone() })
+        Ok(Self {
+            manifest,
+            network,
+            device: device.clone(),
+        })
     }
 
     /// A network that is in memory already, as training has it.
     pub fn new(manifest: Manifest, network: Network, device: Device) -> Self {
-        Self { manifest, network, device }
+        Self {
+            manifest,
+            network,
+            device,
+        }
     }
 
     /// Reads one picture: scores and all maps, from one forward pass.
@@ -92,14 +104,21 @@ impl Reader {
     /// The probabilities of one picture's logits.
     pub fn probabilities(&self, logits: &[f32]) -> Vec<Option<f64>> {
         let logits = logits.iter().enumerate();
-        logits.map(|(index, logit)| self.manifest.probability(index, *logit)).collect()
+        logits
+            .map(|(index, logit)| self.manifest.probability(index, *logit))
+            .collect()
     }
 }
 
 /// The values of a tensor, read back without blocking (a blocking read panics in a browser).
 async fn numbers<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, ReadError> {
-    let data = tensor.into_data_async().await.map_err(|e| ReadError::Device(e.to_string()))?;
-    let values = data.try_to_vec::<f32>().map_err(|e| ReadError::Device(format!("{e:?}")))?;
+    let data = tensor
+        .into_data_async()
+        .await
+        .map_err(|e| ReadError::Device(e.to_string()))?;
+    let values = data
+        .try_to_vec::<f32>()
+        .map_err(|e| ReadError::Device(format!("{e:?}")))?;
     if values.iter().any(|v| !v.is_finite()) {
         return Err(ReadError::NotANumber);
     }

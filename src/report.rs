@@ -83,18 +83,22 @@ impl Report {
         adapter: &str,
         timings: Timings,
     ) -> Self {
-        let findings = manifest.findings.iter().enumerate().map(|(index, card)| FindingReport {
-            name: card.name,
-            trained: card.trained,
-            logit: reading.logits[index],
-            probability: reading.probabilities[index],
-            operating_point: card.operating_point,
-            grad_cam: GradCam {
-                cells: reading.evidence[index].clone(),
-                bias: reading.bias[index],
-                region: reading.region,
-            },
-        });
+        let findings = manifest
+            .findings
+            .iter()
+            .enumerate()
+            .map(|(index, card)| FindingReport {
+                name: card.name,
+                trained: card.trained,
+                logit: reading.logits[index],
+                probability: reading.probabilities[index],
+                operating_point: card.operating_point,
+                grad_cam: GradCam {
+                    cells: reading.evidence[index].clone(),
+                    bias: reading.bias[index],
+                    region: reading.region,
+                },
+            });
         Self {
             schema_version: SCHEMA_VERSION,
             software: concat!("sightline ", env!("CARGO_PKG_VERSION")).to_owned(),

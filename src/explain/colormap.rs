@@ -32,7 +32,11 @@ impl Colormap {
 
     /// Red, green and blue of a value in 0..1; values outside are clamped, NaN is 0.
     pub fn rgb(self, value: f32) -> [u8; 3] {
-        let value = f64::from(if value.is_nan() { 0.0 } else { value.clamp(0.0, 1.0) });
+        let value = f64::from(if value.is_nan() {
+            0.0
+        } else {
+            value.clamp(0.0, 1.0)
+        });
         match self {
             Colormap::Inferno => colorous::INFERNO.eval_continuous(value).as_array(),
             Colormap::Viridis => colorous::VIRIDIS.eval_continuous(value).as_array(),

@@ -39,5 +39,8 @@ pub fn evidence(network: &Network, feature_maps: Vec<Tensor<4>>) -> Evidence {
         .reshape([batch, cells, outputs])
         .swap_dims(1, 2)
         .reshape([batch, outputs, height, width]);
-    Evidence { cells, bias: bias.reshape([outputs]) }
+    Evidence {
+        cells,
+        bias: bias.reshape([outputs]),
+    }
 }

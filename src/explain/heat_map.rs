@@ -16,7 +16,11 @@ impl HeatMap {
     /// When there are not `width * height` values.
     pub fn new(width: usize, height: usize, values: Vec<f32>) -> Self {
         assert_eq!(values.len(), width * height, "a value for each cell");
-        Self { width, height, values }
+        Self {
+            width,
+            height,
+            values,
+        }
     }
 
     /// The positive part: evidence against a finding is left out, as Grad-CAM's ReLU does.
@@ -32,7 +36,8 @@ impl HeatMap {
 
     /// Where the largest value is, as fractions of width and height (the middle of its cell).
     pub fn peak(&self) -> Option<(f64, f64)> {
-        let best = (0..self.values.len()).max_by(|&a, &b| self.values[a].total_cmp(&self.values[b]))?;
+        let best =
+            (0..self.values.len()).max_by(|&a, &b| self.values[a].total_cmp(&self.values[b]))?;
         let (x, y) = (best % self.width, best / self.width);
         Some((
             (x as f64 + 0.5) / self.width as f64,
@@ -46,14 +51,21 @@ impl HeatMap {
         let rows = sample_points(self.height, height);
         let mut values = Vec::with_capacity(width * height);
         for &(top, bottom, down) in &rows {
-            let (top, bottom) = (&self.values[top * self.width..], &self.values[bottom * self.width..]);
+            let (top, bottom) = (
+                &self.values[top * self.width..],
+                &self.values[bottom * self.width..],
+            );
             values.extend(columns.iter().map(|&(left, right, across)| {
                 let above = top[left] + (top[right] - top[left]) * across;
                 let below = bottom[left] + (bottom[right] - bottom[left]) * across;
                 above + (below - above) * down
             }));
         }
-        Self { width, height, values }
+        Self {
+            width,
+            height,
+            values,
+        }
     }
 }
 
@@ -62,7 +74,11 @@ impl HeatMap {
 pub fn normalise(map: &HeatMap) -> HeatMap {
     let low = map.values.iter().copied().fold(f32::INFINITY, f32::min);
     let high = map.values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let values = map.values.iter().map(|v| (v - low) / (high - low + 1e-7)).collect();
+    let values = map
+        .values
+        .iter()
+        .map(|v| (v - low) / (high - low + 1e-7))
+        .collect();
     HeatMap { values, ..*map }
 }
 

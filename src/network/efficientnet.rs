@@ -99,7 +99,13 @@ impl EfficientNetConfig {
     }
 
     pub fn init(&self, in_channels: usize, outputs: usize, device: &Device) -> EfficientNet {
-        let ends = |channels| if self.scale_ends { self.channels(channels) } else { channels };
+        let ends = |channels| {
+            if self.scale_ends {
+                self.channels(channels)
+            } else {
+                channels
+            }
+        };
         let stem = ends(STEM_CHANNELS);
         let total: usize = STAGES.iter().map(|stage| self.repeats(stage.4)).sum();
         let mut blocks = Vec::with_capacity(total);
@@ -119,7 +125,11 @@ impl EfficientNetConfig {
                 channels = out;
             }
         }
-        let head = if self.scale_ends { 4 * channels } else { HEAD_CHANNELS };
+        let head = if self.scale_ends {
+            4 * channels
+        } else {
+            HEAD_CHANNELS
+        };
         EfficientNet {
             stem: self.conv_norm([in_channels, stem], 3, 2, 1, device),
             blocks,
@@ -134,7 +144,11 @@ impl EfficientNetConfig {
     fn channels(&self, base: usize) -> usize {
         let scaled = base as f64 * self.width;
         let rounded = ((scaled + 4.0) as usize / 8 * 8).max(8);
-        if (rounded as f64) < 0.9 * scaled { rounded + 8 } else { rounded }
+        if (rounded as f64) < 0.9 * scaled {
+            rounded + 8
+        } else {
+            rounded
+        }
     }
 
     fn repeats(&self, base: usize) -> usize {

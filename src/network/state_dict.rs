@@ -41,7 +41,12 @@ pub enum StateDictError {
 impl Network {
     /// Every tensor that a state dict of this network has, in the network's order.
     pub fn state_dict(&self, naming: Naming) -> Vec<StateDictTensor> {
-        let mut lister = Lister { network: self, naming, path: Vec::new(), tensors: Vec::new() };
+        let mut lister = Lister {
+            network: self,
+            naming,
+            path: Vec::new(),
+            tensors: Vec::new(),
+        };
         self.visit(&mut lister);
         lister.tensors
     }
@@ -49,19 +54,27 @@ impl Network {
     /// The network with its parameters replaced by those of a state dict.
     ///
     /// `tensor` is asked for each name once and answers with float32 values and their shape, in
-    /// row-major order, or `None`.
+    /// row-major order, or `None`. With `keep_head` the last linear layer is not asked for and keeps its
+    /// present weights, as fine-tuning for other outputs wants it.
     ///
     /// # Errors
     /// When a tensor is missing or has another shape; nothing is guessed.
     pub fn load_state_dict(
         self,
         naming: Naming,
+        keep_head: bool,
         mut tensor: impl FnMut(&StateDictTensor) -> Option<(Vec<usize>, Vec<f32>)>,
     ) -> Result<Self, StateDictError> {
         let wanted = self.state_dict(naming);
         let mut found = Vec::with_capacity(wanted.len());
         let mut missing = Vec::new();
-        for want in wanted {
+        // Every network ends in one linear layer: a weight and a bias.
+        let body = wanted.len() - 2;
+        for (index, want) in wanted.into_iter().enumerate() {
+            if keep_head && index >= body {
+                found.push(None);
+                continue;
+            }
             match tensor(&want) {
                 None => missing.push(want.name),
                 Some((shape, _)) if shape != want.shape => {
@@ -71,13 +84,16 @@ impl Network {
                         found: shape,
                     });
                 }
-                Some((_, values)) => found.push(values),
+                Some((_, values)) => found.push(Some(values)),
             }
         }
         if !missing.is_empty() {
             return Err(StateDictError::Missing(missing));
         }
-        let mut replacer = Replacer { path: Vec::new(), values: found.into_iter() };
+        let mut replacer = Replacer {
+            path: Vec::new(),
+            values: found.into_iter(),
+        };
         Ok(self.map(&mut replacer))
     }
 
@@ -90,7 +106,9 @@ impl Network {
         };
         match (self, naming) {
             (Network::DenseNet(_), _) => super::DenseNet::torchvision_name(&path),
-            (Network::EfficientNet(network), Naming::Torchvision) => network.torchvision_name(&path),
+            (Network::EfficientNet(network), Naming::Torchvision) => {
+                network.torchvision_name(&path)
+            }
             (Network::EfficientNet(network), Naming::EfficientNetPytorch) => {
                 network.efficientnet_pytorch_name(&path)
             }
@@ -131,7 +149,7 @@ impl ModuleVisitor for Lister<'_> {
 
 struct Replacer {
     path: Vec<String>,
-    values: std::vec::IntoIter<Vec<f32>>,
+    values: std::vec::IntoIter<Option<Vec<f32>>>,
 }
 
 impl ModuleMapper for Replacer {
@@ -144,7 +162,13 @@ impl ModuleMapper for Replacer {
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let values = self.values.next().expect("as many values as the visitor listed");
+        let Some(values) = self
+            .values
+            .next()
+            .expect("as many values as the visitor listed")
+        else {
+            return param;
+        };
         param.map(|old| {
             let mut shape = old.dims();
             if is_linear_weight::<D>() {
@@ -152,8 +176,16 @@ impl ModuleMapper for Replacer {
             }
             let new = Tensor::<D>::from_data(TensorData::new(values, shape), &old.device());
             // A learned parameter stays learned: `from_data` makes a leaf without a gradient.
-            let new = if is_linear_weight::<D>() { new.swap_dims(0, 1) } else { new };
-            if old.is_require_grad() { new.detach().require_grad() } else { new }
+            let new = if is_linear_weight::<D>() {
+                new.swap_dims(0, 1)
+            } else {
+                new
+            };
+            if old.is_require_grad() {
+                new.detach().require_grad()
+            } else {
+                new
+            }
         })
     }
 }

@@ -128,9 +128,13 @@ impl Manifest {
     /// When it is not JSON, of another schema version (checked first), or contradicts itself.
     pub fn parse(json: &[u8]) -> Result<Self, PackageError> {
         let value: serde_json::Value = serde_json::from_slice(json)?;
-        let found = value.get("schema_version").and_then(serde_json::Value::as_u64);
+        let found = value
+            .get("schema_version")
+            .and_then(serde_json::Value::as_u64);
         if found != Some(SCHEMA_VERSION) {
-            return Err(PackageError::Schema { found: found.unwrap_or(0) });
+            return Err(PackageError::Schema {
+                found: found.unwrap_or(0),
+            });
         }
         let manifest: Self = serde_json::from_value(value)?;
         manifest.check()?;
@@ -152,10 +156,16 @@ impl Manifest {
             return wrong("no finding was trained".to_owned());
         }
         for (index, card) in self.findings.iter().enumerate() {
-            if self.findings[..index].iter().any(|other| other.name == card.name) {
+            if self.findings[..index]
+                .iter()
+                .any(|other| other.name == card.name)
+            {
                 return wrong(format!("{} is listed twice", card.name));
             }
-            if card.calibration.is_some_and(|c| !c.scale.is_finite() || !c.offset.is_finite()) {
+            if card
+                .calibration
+                .is_some_and(|c| !c.scale.is_finite() || !c.offset.is_finite())
+            {
                 return wrong(format!("{} has a calibration that is no number", card.name));
             }
         }

@@ -12,10 +12,17 @@ use crate::network::Network;
 /// # Errors
 /// When the weights are not those of the manifest's `sha256`, are damaged, or do not fit the network: a tensor
 /// missing, one too many, or one of another shape.
-pub fn load(manifest: &Manifest, weights: Vec<u8>, device: &Device) -> Result<Network, PackageError> {
+pub fn load(
+    manifest: &Manifest,
+    weights: Vec<u8>,
+    device: &Device,
+) -> Result<Network, PackageError> {
     let found = sha256(&weights);
     if found != manifest.weights.sha256 {
-        return Err(PackageError::Checksum { expected: manifest.weights.sha256.clone(), found });
+        return Err(PackageError::Checksum {
+            expected: manifest.weights.sha256.clone(),
+            found,
+        });
     }
     let mut network = manifest.network(device)?;
     let refused = |why: String| PackageError::Weights(why);
@@ -23,12 +30,17 @@ pub fn load(manifest: &Manifest, weights: Vec<u8>, device: &Device) -> Result<Ne
         .allow_partial(true) // so that what is missing can be named below
         .validate(false)
         .with_from_adapter(FloatCastAdapter::to(DType::F32));
-    let result = store.apply_to(&mut network).map_err(|error| refused(error.to_string()))?;
+    let result = store
+        .apply_to(&mut network)
+        .map_err(|error| refused(error.to_string()))?;
     if let Some(error) = result.errors.first() {
         return Err(refused(error.to_string()));
     }
     if let Some((name, _)) = result.missing.first() {
-        return Err(refused(format!("{} tensors are missing, among them {name}", result.missing.len())));
+        return Err(refused(format!(
+            "{} tensors are missing, among them {name}",
+            result.missing.len()
+        )));
     }
     if let Some(name) = result.unused.first() {
         return Err(refused(format!(
@@ -55,5 +67,8 @@ pub fn save(network: &Network) -> Result<Vec<u8>, PackageError> {
 
 /// The SHA-256 of some bytes, in lower-case hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

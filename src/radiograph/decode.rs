@@ -33,13 +33,17 @@ pub enum RadiographError {
         MAX_PIXELS / 1_000_000
     )]
     TooLarge { width: u32, height: u32 },
-    #[error("The picture is only {width} x {height} pixels; a radiograph needs at least {MIN_SIDE} on a side.")]
+    #[error(
+        "The picture is only {width} x {height} pixels; a radiograph needs at least {MIN_SIDE} on a side."
+    )]
     TooSmall { width: u32, height: u32 },
     #[error("The file is cut short: its picture does not end. Copy or download it again.")]
     Truncated,
     #[error("The file is damaged and cannot be decoded ({0}).")]
     Damaged(String),
-    #[error("The file uses a feature of its format that is not supported ({0}). Save it as an 8- or 16-bit PNG.")]
+    #[error(
+        "The file uses a feature of its format that is not supported ({0}). Save it as an 8- or 16-bit PNG."
+    )]
     Unsupported(String),
 }
 
@@ -48,7 +52,9 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Radiograph, RadiographError> {
         return Err(RadiographError::Empty);
     }
     if bytes.len() > MAX_BYTES {
-        return Err(RadiographError::TooLong { mib: bytes.len().div_ceil(1 << 20) });
+        return Err(RadiographError::TooLong {
+            mib: bytes.len().div_ceil(1 << 20),
+        });
     }
     let (format, image_format) = match image::guess_format(bytes) {
         Ok(ImageFormat::Jpeg) => (Format::Jpeg, ImageFormat::Jpeg),
@@ -81,7 +87,11 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Radiograph, RadiographError> {
     let mut image = DynamicImage::from_decoder(decoder).map_err(refusal)?;
     image.apply_orientation(orientation);
     let (image, bits) = grey(image);
-    Ok(Radiograph { image, format, bits })
+    Ok(Radiograph {
+        image,
+        format,
+        bits,
+    })
 }
 
 /// The picture in 8-bit grey, and how many bits a sample had.
@@ -89,10 +99,15 @@ fn grey(image: DynamicImage) -> (GreyImage, u8) {
     let (width, height) = (image.width() as usize, image.height() as usize);
     let (pixels, bits): (Vec<u8>, u8) = match image {
         DynamicImage::ImageLuma8(grey) => (grey.into_raw(), 8),
-        DynamicImage::ImageLumaA8(grey) => {
-            (grey.pixels().map(|p| over_black(u32::from(p.0[0]), u32::from(p.0[1]), 255)).collect(), 8)
+        DynamicImage::ImageLumaA8(grey) => (
+            grey.pixels()
+                .map(|p| over_black(u32::from(p.0[0]), u32::from(p.0[1]), 255))
+                .collect(),
+            8,
+        ),
+        DynamicImage::ImageLuma16(grey) => {
+            (grey.into_raw().into_iter().map(to_8_bits).collect(), 16)
         }
-        DynamicImage::ImageLuma16(grey) => (grey.into_raw().into_iter().map(to_8_bits).collect(), 16),
         DynamicImage::ImageLumaA16(grey) => (
             grey.pixels()
                 .map(|p| over_black(u32::from(to_8_bits(p.0[0])), u32::from(p.0[1]), 65_535))
@@ -103,7 +118,14 @@ fn grey(image: DynamicImage) -> (GreyImage, u8) {
         // `into_rgba8` scales 16 bits exactly, as `to_8_bits` does.
         other => (luma(&other.into_rgba8()), 16),
     };
-    (GreyImage { width, height, pixels }, bits)
+    (
+        GreyImage {
+            width,
+            height,
+            pixels,
+        },
+        bits,
+    )
 }
 
 /// ITU-R 601-2 luma in the fixed-point arithmetic of Pillow's `convert('L')`, over black.
@@ -132,7 +154,11 @@ fn jpeg_is_complete(bytes: &[u8]) -> bool {
         match marker {
             0xFF => position += 1,
             0x01 | 0xD0..=0xD8 => position += 2,
-            0xDA => return bytes[position..].windows(2).any(|pair| pair == [0xFF, 0xD9]),
+            0xDA => {
+                return bytes[position..]
+                    .windows(2)
+                    .any(|pair| pair == [0xFF, 0xD9]);
+            }
             _ => {
                 let Some(&[high, low]) = bytes.get(position + 2..position + 4) else {
                     return false;
@@ -148,7 +174,10 @@ fn jpeg_is_complete(bytes: &[u8]) -> bool {
 /// What a file of no supported format seems to be, and what to do with it.
 fn other_kind(bytes: &[u8]) -> (&'static str, &'static str) {
     if bytes.get(128..132) == Some(b"DICM") {
-        return ("a DICOM file", "Export it from your viewer as a 16-bit PNG.");
+        return (
+            "a DICOM file",
+            "Export it from your viewer as a 16-bit PNG.",
+        );
     }
     if bytes.starts_with(b"%PDF") {
         return ("a PDF document", "Export the picture in it as PNG.");
@@ -165,7 +194,10 @@ fn other_kind(bytes: &[u8]) -> (&'static str, &'static str) {
         _ if std::str::from_utf8(&bytes[..bytes.len().min(64)]).is_ok() => {
             ("a text file", "Choose the picture itself.")
         }
-        _ => ("not a picture that is known here", "Save the radiograph as PNG or JPEG."),
+        _ => (
+            "not a picture that is known here",
+            "Save the radiograph as PNG or JPEG.",
+        ),
     }
 }
 
@@ -174,7 +206,13 @@ fn refusal(error: ImageError) -> RadiographError {
         ImageError::IoError(_) => RadiographError::Truncated,
         ImageError::Decoding(error) => {
             let text = error.to_string();
-            let cut = ["unexpected end", "unexpected eof", "failed to fill", "exhausted data", "no more bytes"];
+            let cut = [
+                "unexpected end",
+                "unexpected eof",
+                "failed to fill",
+                "exhausted data",
+                "no more bytes",
+            ];
             if cut.iter().any(|sign| text.to_lowercase().contains(sign)) {
                 RadiographError::Truncated
             } else {

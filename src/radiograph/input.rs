@@ -48,7 +48,10 @@ impl Input {
     pub fn check(&self) -> Result<(), InputError> {
         let wrong = |why: String| Err(InputError(why));
         if !(32..=2048).contains(&self.size) {
-            return wrong(format!("{} pixels on a side is outside 32 to 2048", self.size));
+            return wrong(format!(
+                "{} pixels on a side is outside 32 to 2048",
+                self.size
+            ));
         }
         if let Resize::ShorterSide(side) = self.resize
             && !(self.size..=4096).contains(&side)
@@ -56,7 +59,10 @@ impl Input {
             return wrong(format!("a crop of {} from {side} pixels", self.size));
         }
         if self.mean.len() != self.channels || self.std.len() != self.channels {
-            return wrong(format!("{} channels need as many means and stds", self.channels));
+            return wrong(format!(
+                "{} channels need as many means and stds",
+                self.channels
+            ));
         }
         if !self.mean.iter().all(|v| v.is_finite()) || !self.std.iter().all(|v| *v > 0.0) {
             return wrong("mean must be finite and std positive".to_owned());
@@ -71,10 +77,20 @@ impl Input {
             Resize::ShorterSide(side) => {
                 let (width, height) = shorter_side(image.width, image.height, side);
                 let whole = resize(image, width, height);
-                let (left, top) = (crop_offset(width, self.size), crop_offset(height, self.size));
+                let (left, top) = (
+                    crop_offset(width, self.size),
+                    crop_offset(height, self.size),
+                );
                 let rows = whole.pixels.chunks_exact(width).skip(top).take(self.size);
-                let pixels = rows.flat_map(|row| &row[left..left + self.size]).copied().collect();
-                GreyImage { width: self.size, height: self.size, pixels }
+                let pixels = rows
+                    .flat_map(|row| &row[left..left + self.size])
+                    .copied()
+                    .collect();
+                GreyImage {
+                    width: self.size,
+                    height: self.size,
+                    pixels,
+                }
             }
         }
     }
@@ -82,7 +98,12 @@ impl Input {
     /// The part of a `width` x `height` picture that the network sees.
     pub fn region(&self, width: usize, height: usize) -> Region {
         match self.resize {
-            Resize::Stretch => Region { x: 0.0, y: 0.0, width: 1.0, height: 1.0 },
+            Resize::Stretch => Region {
+                x: 0.0,
+                y: 0.0,
+                width: 1.0,
+                height: 1.0,
+            },
             Resize::ShorterSide(side) => {
                 let (width, height) = shorter_side(width, height, side);
                 let (size, w, h) = (self.size as f64, width as f64, height as f64);
@@ -108,7 +129,10 @@ impl Input {
 
     /// The network's input for pictures of any size: `[pictures, channels, size, size]`.
     pub fn tensor(&self, images: &[&GreyImage], device: &Device) -> Tensor<4> {
-        let values = images.iter().flat_map(|image| self.normalise(&self.square(image))).collect();
+        let values = images
+            .iter()
+            .flat_map(|image| self.normalise(&self.square(image)))
+            .collect();
         self.tensor_of(values, device)
     }
 

@@ -52,7 +52,11 @@ pub fn resize(image: &GreyImage, width: usize, height: usize) -> GreyImage {
     let mut rows = Vec::with_capacity(width * image.height);
     let columns = triangle_weights(image.width, width);
     for row in image.pixels.chunks_exact(image.width) {
-        rows.extend(columns.iter().map(|w| weighted(row[w.first..].iter().copied(), &w.weights)));
+        rows.extend(
+            columns
+                .iter()
+                .map(|w| weighted(row[w.first..].iter().copied(), &w.weights)),
+        );
     }
     let mut pixels = Vec::with_capacity(width * height);
     for w in triangle_weights(image.height, height) {
@@ -61,5 +65,9 @@ pub fn resize(image: &GreyImage, width: usize, height: usize) -> GreyImage {
             weighted(column, &w.weights)
         }));
     }
-    GreyImage { width, height, pixels }
+    GreyImage {
+        width,
+        height,
+        pixels,
+    }
 }

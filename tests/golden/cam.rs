@@ -2,8 +2,8 @@
 
 use burn::tensor::{Device, Tensor};
 use safetensors::SafeTensors;
-use sightline::explain::heat_map::{HeatMap, normalise};
 use sightline::explain::grad_cam;
+use sightline::explain::heat_map::{HeatMap, normalise};
 use sightline::network::{Architecture, Family, Head, Naming, Network};
 
 use crate::expected as golden;
@@ -11,7 +11,9 @@ use crate::expected as golden;
 fn tensor(file: &SafeTensors, key: &str) -> Vec<f64> {
     let tensor = file.tensor(key).unwrap_or_else(|_| panic!("{key}"));
     let words = tensor.data().chunks_exact(4);
-    words.map(|b| f64::from(f32::from_le_bytes([b[0], b[1], b[2], b[3]]))).collect()
+    words
+        .map(|b| f64::from(f32::from_le_bytes([b[0], b[1], b[2], b[3]])))
+        .collect()
 }
 
 /// The maps of the last layer: Grad-CAM = HiResCAM there, and one forward pass gives all of them.
@@ -19,8 +21,12 @@ fn check(case: &str, family: Family, variant: &str, layer: &str) {
     let device = Device::flex();
     let golden = golden::json(&format!("networks/{case}.json"));
     let outputs = golden["outputs"].as_u64().expect("outputs") as usize;
-    let architecture =
-        Architecture { family, variant: variant.to_owned(), in_channels: 3, head: Head::Linear };
+    let architecture = Architecture {
+        family,
+        variant: variant.to_owned(),
+        in_channels: 3,
+        head: Head::Linear,
+    };
     let network = Network::new(&architecture, outputs, &device).expect("known");
     let network = golden::generated_weights(network, Naming::Torchvision, &golden);
     let input = golden::generated_input(&golden, "input", &device);
@@ -50,11 +56,17 @@ fn check(case: &str, family: Family, variant: &str, layer: &str) {
         assert!(difference <= 1e-3 * scale, "{key}: {difference} of {scale}");
 
         let sum: f32 = ours.iter().sum::<f32>() + bias[label];
-        assert!((sum - logits[label]).abs() < 1e-3, "{key}: {sum} is not the logit");
+        assert!(
+            (sum - logits[label]).abs() < 1e-3,
+            "{key}: {sum} is not the logit"
+        );
 
         let cam = HeatMap::new(w, h, ours.to_vec()).positive();
         let expected = tensor(&file, &format!("{key}/cam"));
-        assert!(golden::max_difference(&cam.values, &expected) <= 1e-3 * scale, "{key}: cam");
+        assert!(
+            golden::max_difference(&cam.values, &expected) <= 1e-3 * scale,
+            "{key}: cam"
+        );
         if map["final_stored"] == true {
             let mut shown = normalise(&cam).upsample(width, height);
             shown = normalise(&shown);
@@ -91,9 +103,8 @@ fn evidence_of_a_batch_is_the_evidence_of_each_picture() {
     let network = golden::generated_weights(network, Naming::EfficientNetPytorch, &case);
     let one = golden::generated_input(&case, "input", &device);
     let two = golden::generated_input(&case, "input2", &device);
-    let cells = |x: Tensor<4>| {
-        golden::values(grad_cam::evidence(&network, network.feature_maps(x)).cells)
-    };
+    let cells =
+        |x: Tensor<4>| golden::values(grad_cam::evidence(&network, network.feature_maps(x)).cells);
     let both = cells(Tensor::cat(vec![one.clone(), two.clone()], 0));
     let mut each = cells(one);
     each.extend(cells(two));

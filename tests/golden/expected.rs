@@ -15,7 +15,11 @@ pub fn path(name: &str) -> PathBuf {
         Some(folder) => PathBuf::from(folder).join(name),
         None => {
             let ours = root.join("tests/golden").join(name);
-            if ours.exists() { ours } else { root.join("../shared/golden").join(name) }
+            if ours.exists() {
+                ours
+            } else {
+                root.join("../shared/golden").join(name)
+            }
         }
     }
 }
@@ -32,7 +36,10 @@ pub fn json(name: &str) -> Value {
 /// A JSON array (of numbers) as numbers.
 pub fn numbers(value: &Value) -> Vec<f64> {
     let array = value.as_array().expect("an array");
-    array.iter().map(|v| v.as_f64().expect("a number")).collect()
+    array
+        .iter()
+        .map(|v| v.as_f64().expect("a number"))
+        .collect()
 }
 
 pub fn sizes(value: &Value) -> Vec<usize> {
@@ -74,12 +81,16 @@ pub fn generated_weights(network: Network, naming: Naming, case: &Value) -> Netw
     let seed = seed(case);
     let gain = case["gain"].as_f64().expect("a gain");
     let final_linear = case["final_linear"].as_str().expect("a name");
-    let names: Vec<String> = network.state_dict(naming).into_iter().map(|t| t.name).collect();
+    let names: Vec<String> = network
+        .state_dict(naming)
+        .into_iter()
+        .map(|t| t.name)
+        .collect();
     let is_norm = |name: &str| {
         let layer = name.rsplit_once('.').expect("a layer's name").0;
         names.contains(&format!("{layer}.running_mean"))
     };
-    let loaded = network.load_state_dict(naming, |tensor| {
+    let loaded = network.load_state_dict(naming, false, |tensor| {
         let name = tensor.name.as_str();
         let count = tensor.shape.iter().product();
         let (layer, kind) = name.rsplit_once('.').expect("a layer's name");
@@ -102,7 +113,10 @@ pub fn generated_weights(network: Network, naming: Naming, case: &Value) -> Netw
         if let Some(check) = case["tensor_check"].get(name) {
             assert_eq!(sizes(&check["shape"]), tensor.shape, "{name}");
             for (value, expected) in values.iter().zip(numbers(&check["first3"])) {
-                assert!((f64::from(*value) - expected).abs() < 1e-7, "{name}: {value} {expected}");
+                assert!(
+                    (f64::from(*value) - expected).abs() < 1e-7,
+                    "{name}: {value} {expected}"
+                );
             }
         }
         Some((tensor.shape.clone(), values))
@@ -127,7 +141,10 @@ pub fn generated_input(case: &Value, name: &str, device: &Device) -> Tensor<4> {
             }
         }
     }
-    Tensor::from_data(TensorData::new(values, [1, channels, height, width]), device)
+    Tensor::from_data(
+        TensorData::new(values, [1, channels, height, width]),
+        device,
+    )
 }
 
 pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
@@ -137,6 +154,15 @@ pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 /// The largest absolute difference; panics if the lengths differ.
 pub fn max_difference(ours: &[f32], expected: &[f64]) -> f64 {
     assert_eq!(ours.len(), expected.len());
-    let differences = ours.iter().zip(expected).map(|(a, b)| (f64::from(*a) - b).abs());
-    differences.fold(0.0, |worst, d| if d.is_nan() { f64::INFINITY } else { worst.max(d) })
+    let differences = ours
+        .iter()
+        .zip(expected)
+        .map(|(a, b)| (f64::from(*a) - b).abs());
+    differences.fold(0.0, |worst, d| {
+        if d.is_nan() {
+            f64::INFINITY
+        } else {
+            worst.max(d)
+        }
+    })
 }

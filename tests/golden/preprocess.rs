@@ -6,12 +6,25 @@ use burn::tensor::Device;
 use sightline::radiograph::{GreyImage, Input, Radiograph, Resize};
 
 fn grey_png(name: &str) -> GreyImage {
-    Radiograph::decode(&golden::bytes(name)).expect("a golden picture").image
+    Radiograph::decode(&golden::bytes(name))
+        .expect("a golden picture")
+        .image
 }
 
 fn input(resize: Resize, images: &serde_json::Value) -> Input {
-    let numbers = |key: &str| golden::numbers(&images[key]).iter().map(|v| *v as f32).collect();
-    Input { size: 224, resize, channels: 3, mean: numbers("mean"), std: numbers("std") }
+    let numbers = |key: &str| {
+        golden::numbers(&images[key])
+            .iter()
+            .map(|v| *v as f32)
+            .collect()
+    };
+    Input {
+        size: 224,
+        resize,
+        channels: 3,
+        mean: numbers("mean"),
+        std: numbers("std"),
+    }
 }
 
 #[test]
@@ -76,7 +89,12 @@ fn golden_sixteen_bits_are_scaled_exactly() {
     match radiograph {
         Ok(radiograph) => {
             assert_eq!(radiograph.bits, 16);
-            let ours: Vec<f64> = radiograph.image.pixels.iter().map(|v| f64::from(*v)).collect();
+            let ours: Vec<f64> = radiograph
+                .image
+                .pixels
+                .iter()
+                .map(|v| f64::from(*v))
+                .collect();
             assert_eq!(ours, flat("png_round_v_div_257"));
         }
         Err(error) => panic!("{error}"),

@@ -1,25 +1,259 @@
-use burn::tensor::{Device, Tensor, Distribution};
-use sightline::network::*;
-use burn::optim::{AdamWConfig, GradientsParams};
-fn main() {
-    let v = std::env::args().nth(1).unwrap();
-    let b: usize = std::env::args().nth(2).unwrap().parse().unwrap();
-    let fam = if v == "121" { Family::DenseNet } else { Family::EfficientNet };
-    let dev = Device::flex().autodiff();
-    let mut net = Network::new(&Architecture{family: fam, variant: v, in_channels: 3, head: Head::Linear}, 14, &dev).unwrap();
-    let mut opt = AdamWConfig::new().init();
-    for _ in 0..3 {
-        let x = Tensor::<4>::random([b,3,224,224], Distribution::Normal(0.,1.), &dev);
-        let t = std::time::Instant::now();
-        let y = net.forward(x);
-        let loss = (y.clone()*y).mean();
-        println!("fwd {:?} loss {}", t.elapsed(), loss.clone().into_scalar::<f32>());
-        let t = std::time::Instant::now();
-        let g = loss.backward();
-        println!("bwd {:?}", t.elapsed());
-        let t = std::time::Instant::now();
-        let g = GradientsParams::from_grads(g, &net);
-        net = opt.step(1e-4, net, g);
-        println!("opt {:?}", t.elapsed());
+//! The command line of Sightline: trains, evaluates, predicts, explains and exports models.
+
+mod card;
+mod data;
+mod evaluate;
+mod explain;
+mod export;
+mod metrics;
+mod predict;
+mod pytorch;
+mod score;
+mod train;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use burn::tensor::Device;
+use clap::{Parser, Subcommand, ValueEnum};
+use sightline::finding::Finding;
+use sightline::package::Unit;
+
+use data::Dataset;
+use score::Package;
+
+#[derive(Parser)]
+#[command(name = "sightline-trainer", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Train a network by a recipe.
+    Train {
+        /// The recipe, as in trainer/configs.
+        #[arg(long)]
+        config: PathBuf,
+        /// The folder with the recipe's CSV and its images.
+        #[arg(long)]
+        data: PathBuf,
+        /// The run's folder: checkpoints and figures.
+        #[arg(long)]
+        out: PathBuf,
+        /// Go on with the run in that folder.
+        #[arg(long)]
+        resume: bool,
+        #[arg(long, default_value = "flex")]
+        device: DeviceName,
+    },
+    /// Measure a package: AUC with 95% intervals by patient.
+    Evaluate {
+        /// The package's folder.
+        #[arg(long)]
+        model: PathBuf,
+        /// Labels in CheXpert's format.
+        #[arg(long)]
+        csv: PathBuf,
+        /// Where the CSV's paths begin; the CSV's own folder if not given.
+        #[arg(long)]
+        root: Option<PathBuf>,
+        /// Only rows whose Split column says this.
+        #[arg(long)]
+        split: Option<String>,
+        #[arg(long, default_value = "image")]
+        unit: UnitName,
+        /// Also report the part of the rows with COLUMN=VALUE; may be repeated.
+        #[arg(long = "part", value_parser = column_and_value, default_value = "Repo=jrzech/reproduce-chexnet")]
+        parts: Vec<(String, String)>,
+        /// Write the figures here too.
+        #[arg(long)]
+        json: Option<PathBuf>,
+        #[arg(long, default_value = "flex")]
+        device: DeviceName,
+    },
+    /// Write the probabilities of every image of a CSV.
+    Predict {
+        #[arg(long)]
+        model: PathBuf,
+        #[arg(long)]
+        csv: PathBuf,
+        #[arg(long)]
+        root: Option<PathBuf>,
+        /// Only rows whose Split column says this.
+        #[arg(long)]
+        split: Option<String>,
+        #[arg(long)]
+        out: PathBuf,
+        #[arg(long, default_value = "flex")]
+        device: DeviceName,
+    },
+    /// Show where in an image the evidence for a finding is.
+    Explain {
+        #[arg(long)]
+        model: PathBuf,
+        #[arg(long, default_value = "grad-cam")]
+        method: Method,
+        /// One of the 14, for example "Pleural Effusion".
+        #[arg(long)]
+        finding: String,
+        image: PathBuf,
+        /// The picture with the map on it, as PNG.
+        #[arg(long)]
+        out: Option<PathBuf>,
+        /// The reading's report.
+        #[arg(long)]
+        json: Option<PathBuf>,
+        #[arg(long, default_value = "flex")]
+        device: DeviceName,
+    },
+    /// Make a package of a run's best weights, measured on its data.
+    Export {
+        /// The run's folder.
+        #[arg(long)]
+        checkpoint: PathBuf,
+        /// The package's folder.
+        #[arg(long)]
+        out: PathBuf,
+        /// The data folder, if it moved since the training.
+        #[arg(long)]
+        data: Option<PathBuf>,
+        #[arg(long, default_value = "flex")]
+        device: DeviceName,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum DeviceName {
+    /// The CPU.
+    Flex,
+    /// An NVIDIA card; needs a build with `--features cuda`.
+    Cuda,
+    /// Any graphics card; needs a build with `--features wgpu`.
+    Wgpu,
+}
+
+impl DeviceName {
+    fn device(self) -> Result<Device> {
+        match self {
+            DeviceName::Flex => Ok(Device::flex()),
+            #[cfg(feature = "cuda")]
+            DeviceName::Cuda => Ok(Device::cuda(0)),
+            #[cfg(not(feature = "cuda"))]
+            DeviceName::Cuda => bail!("this build has no CUDA; build it with --features cuda"),
+            #[cfg(feature = "wgpu")]
+            DeviceName::Wgpu => Ok(Device::wgpu(Default::default())),
+            #[cfg(not(feature = "wgpu"))]
+            DeviceName::Wgpu => bail!("this build has no wgpu; build it with --features wgpu"),
+        }
+    }
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum UnitName {
+    Image,
+    Study,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Method {
+    GradCam,
+}
+
+fn column_and_value(text: &str) -> Result<(String, String), String> {
+    let (column, value) = text.split_once('=').ok_or("must be COLUMN=VALUE")?;
+    Ok((column.to_owned(), value.to_owned()))
+}
+
+fn dataset(csv: &Path, root: Option<&Path>, split: Option<&str>) -> Result<Dataset> {
+    let data = Dataset::read(csv, root)?;
+    match split {
+        Some(split) => data.select("Split", split),
+        None => Ok(data),
+    }
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().command {
+        Command::Train {
+            config,
+            data,
+            out,
+            resume,
+            device,
+        } => train::train(&config, &data, &out, resume, device.device()?),
+        Command::Evaluate {
+            model,
+            csv,
+            root,
+            split,
+            unit,
+            parts,
+            json,
+            device,
+        } => {
+            let package = Package::open(&model, device.device()?)?;
+            let data = dataset(&csv, root.as_deref(), split.as_deref())?;
+            let unit = match unit {
+                UnitName::Image => Unit::Image,
+                UnitName::Study => Unit::Study,
+            };
+            let report = evaluate::evaluate(&package, data, unit, &parts, &csv)?;
+            for part in &report.parts {
+                println!("{}", part.table(unit));
+            }
+            if let Some(json) = json {
+                std::fs::write(&json, serde_json::to_vec_pretty(&report)?)
+                    .with_context(|| format!("cannot write {}", json.display()))?;
+            }
+            Ok(())
+        }
+        Command::Predict {
+            model,
+            csv,
+            root,
+            split,
+            out,
+            device,
+        } => {
+            let package = Package::open(&model, device.device()?)?;
+            let data = dataset(&csv, root.as_deref(), split.as_deref())?;
+            let rows = predict::predict(&package, data, &out)?;
+            println!("{rows} images scored");
+            Ok(())
+        }
+        Command::Explain {
+            model,
+            method: Method::GradCam,
+            finding,
+            image,
+            out,
+            json,
+            device,
+        } => {
+            let Some(finding) = Finding::from_name(&finding) else {
+                let names: Vec<&str> = Finding::ALL.iter().map(|f| f.name()).collect();
+                bail!(
+                    "there is no finding {finding:?}; there are {}",
+                    names.join(", ")
+                );
+            };
+            let package = Package::open(&model, device.device()?)?;
+            explain::explain(package, finding, &image, out.as_deref(), json.as_deref())
+        }
+        Command::Export {
+            checkpoint,
+            out,
+            data,
+            device,
+        } => {
+            let report = export::export(&checkpoint, data.as_deref(), &out, device.device()?)?;
+            for part in &report.parts {
+                println!("{}", part.table(report.unit));
+            }
+            println!("written to {}", out.display());
+            Ok(())
+        }
     }
 }

@@ -1,0 +1,143 @@
+//! Random changes that keep a radiograph a radiograph. Never mirrored: the heart stays on its side.
+
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+use sightline::radiograph::GreyImage;
+
+/// How far each change may go; each is drawn evenly from its range.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Augmentation {
+    /// Degrees to either side.
+    pub rotation: f32,
+    /// The side of the crop, as a share of the picture's: from, to.
+    pub crop: (f32, f32),
+    /// The longer over the shorter side of the crop, at most.
+    pub stretch: f32,
+    /// Contrast is multiplied by up to this, or divided.
+    pub contrast: f32,
+    /// Added to the grey values, to either side, as a share of white.
+    pub brightness: f32,
+}
+
+impl Augmentation {
+    /// A randomly changed `size` x `size` picture, sampled bilinearly; outside the picture is black.
+    pub fn apply(&self, image: &GreyImage, size: usize, rng: &mut impl Rng) -> GreyImage {
+        let angle = self.symmetric(self.rotation, rng).to_radians();
+        let crop = rng.random_range(self.crop.0..=self.crop.1);
+        let stretch = self.factor(self.stretch, rng).sqrt();
+        let (crop_x, crop_y) = (crop * stretch, crop / stretch);
+        let shift = |crop: f32, rng: &mut dyn rand::RngCore| {
+            let room = (1.0 - crop).abs() / 2.0;
+            rng.random_range(-room..=room)
+        };
+        let center_x = 0.5 + shift(crop_x, rng);
+        let center_y = 0.5 + shift(crop_y, rng);
+        let contrast = self.factor(self.contrast, rng);
+        let brightness = self.symmetric(self.brightness, rng) * 255.0;
+
+        let (sin, cos) = angle.sin_cos();
+        let (width, height) = (image.width as f32, image.height as f32);
+        let mut pixels = Vec::with_capacity(size * size);
+        for row in 0..size {
+            let v = ((row as f32 + 0.5) / size as f32 - 0.5) * crop_y;
+            for column in 0..size {
+                let u = ((column as f32 + 0.5) / size as f32 - 0.5) * crop_x;
+                let x = (center_x + u * cos - v * sin) * width - 0.5;
+                let y = (center_y + u * sin + v * cos) * height - 0.5;
+                let level = sample(image, x, y);
+                pixels.push(
+                    ((level - 128.0) * contrast + 128.0 + brightness)
+                        .round()
+                        .clamp(0.0, 255.0) as u8,
+                );
+            }
+        }
+        GreyImage {
+            width: size,
+            height: size,
+            pixels,
+        }
+    }
+
+    fn symmetric(&self, range: f32, rng: &mut impl Rng) -> f32 {
+        rng.random_range(-range..=range)
+    }
+
+    fn factor(&self, most: f32, rng: &mut impl Rng) -> f32 {
+        rng.random_range(-most.ln()..=most.ln()).exp()
+    }
+}
+
+fn sample(image: &GreyImage, x: f32, y: f32) -> f32 {
+    let (x0, y0) = (x.floor(), y.floor());
+    let pixel = |x: f32, y: f32| {
+        let inside = x >= 0.0 && y >= 0.0 && x < image.width as f32 && y < image.height as f32;
+        if inside {
+            f32::from(image.pixels[y as usize * image.width + x as usize])
+        } else {
+            0.0
+        }
+    };
+    let (across, down) = (x - x0, y - y0);
+    let above = pixel(x0, y0) * (1.0 - across) + pixel(x0 + 1.0, y0) * across;
+    let below = pixel(x0, y0 + 1.0) * (1.0 - across) + pixel(x0 + 1.0, y0 + 1.0) * across;
+    above * (1.0 - down) + below * down
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    const NONE: Augmentation = Augmentation {
+        rotation: 0.0,
+        crop: (1.0, 1.0),
+        stretch: 1.0,
+        contrast: 1.0,
+        brightness: 0.0,
+    };
+
+    fn gradient() -> GreyImage {
+        let pixels = (0..64 * 64).map(|i| (i % 64 * 4) as u8).collect();
+        GreyImage {
+            width: 64,
+            height: 64,
+            pixels,
+        }
+    }
+
+    #[test]
+    fn no_change_gives_the_picture_back() {
+        let image = gradient();
+        assert_eq!(NONE.apply(&image, 64, &mut StdRng::seed_from_u64(1)), image);
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_picture_and_left_stays_left() {
+        let strong = Augmentation {
+            rotation: 10.0,
+            crop: (0.8, 1.0),
+            stretch: 1.1,
+            contrast: 1.3,
+            brightness: 0.1,
+        };
+        let image = gradient();
+        let draw = |seed| strong.apply(&image, 32, &mut StdRng::seed_from_u64(seed));
+        assert_eq!(draw(3), draw(3));
+        assert_ne!(draw(3), draw(4));
+        for seed in 0..50 {
+            let picture = draw(seed);
+            let side = |columns: std::ops::Range<usize>| -> u32 {
+                columns
+                    .map(|x| u32::from(picture.pixels[16 * 32 + x]))
+                    .sum()
+            };
+            assert!(
+                side(0..8) < side(24..32),
+                "seed {seed} mirrored the picture"
+            );
+        }
+    }
+}
