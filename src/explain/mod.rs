@@ -3,3 +3,4 @@
 pub mod colormap;
 pub mod grad_cam;
 pub mod heat_map;
+pub mod overlay;

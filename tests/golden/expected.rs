@@ -1,34 +1,26 @@
 //! Expected numbers from the field's own Python libraries; see `README.md` in this folder.
 //!
-//! They come from the folder named by `SIGHTLINE_GOLDEN` where that is set, else from this folder, and the
-//! few that are too large for it from `../shared/golden`.
-
-use std::path::PathBuf;
+//! They come from the folder named by `SIGHTLINE_GOLDEN` (`.cargo/config.toml` names this one), and those
+//! too large for it from `../shared/golden`. In the browser they are compiled in.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use serde_json::Value;
 use sightline::network::{Naming, Network};
 
-pub fn path(name: &str) -> PathBuf {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    match std::env::var_os("SIGHTLINE_GOLDEN") {
-        Some(folder) => PathBuf::from(folder).join(name),
-        None => {
-            let ours = root.join("tests/golden").join(name);
-            if ours.exists() {
-                ours
-            } else {
-                root.join("../shared/golden").join(name)
-            }
-        }
-    }
-}
-
+#[cfg(not(target_arch = "wasm32"))]
 pub fn bytes(name: &str) -> Vec<u8> {
-    let path = path(name);
+    let folder = std::path::Path::new(env!("SIGHTLINE_GOLDEN"));
+    let folder = std::env::var_os("SIGHTLINE_GOLDEN").map_or(folder.to_owned(), Into::into);
+    let mut path = folder.join(name);
+    if !path.exists() {
+        path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../shared/golden")
+            .join(name);
+    }
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 pub fn json(name: &str) -> Value {
     serde_json::from_slice(&bytes(name)).expect("golden JSON")
 }

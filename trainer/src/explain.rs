@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use sightline::explain::colormap::Colormap;
-use sightline::explain::heat_map::{HeatMap, normalise};
+use sightline::explain::overlay::overlay;
 use sightline::finding::Finding;
 use sightline::package::sha256;
-use sightline::radiograph::{GreyImage, Radiograph, Region};
+use sightline::radiograph::Radiograph;
 use sightline::reading::Reader;
 use sightline::report::{Report, Timings};
 
@@ -49,7 +49,16 @@ pub fn explain(
     println!("{finding}: {probability:.3}");
 
     if let Some(out) = out {
-        overlay(&radiograph.image, &reading.evidence[output], reading.region)
+        let image = &radiograph.image;
+        let rgba = overlay(
+            image,
+            &reading.evidence[output],
+            reading.region,
+            Colormap::Inferno,
+            OPACITY,
+        );
+        image::RgbaImage::from_raw(image.width as u32, image.height as u32, rgba)
+            .context("an overlay has its picture's size")?
             .save(out)
             .with_context(|| format!("cannot write {}", out.display()))?;
     }
@@ -69,28 +78,4 @@ pub fn explain(
             .with_context(|| format!("cannot write {}", json.display()))?;
     }
     Ok(())
-}
-
-fn overlay(image: &GreyImage, evidence: &HeatMap, region: Region) -> image::RgbImage {
-    let (width, height) = (image.width as f64, image.height as f64);
-    let across = ((region.width * width).round() as usize).max(1);
-    let down = ((region.height * height).round() as usize).max(1);
-    let (left, top) = (
-        (region.x * width).round() as usize,
-        (region.y * height).round() as usize,
-    );
-    let map = normalise(&evidence.positive()).upsample(across, down);
-    image::RgbImage::from_fn(image.width as u32, image.height as u32, |x, y| {
-        let (x, y) = (x as usize, y as usize);
-        let grey = f32::from(image.pixels[y * image.width + x]);
-        let inside = x >= left && y >= top && x < left + across && y < top + down;
-        let heat = if inside {
-            map.values[(y - top) * across + x - left]
-        } else {
-            0.0
-        };
-        let color = Colormap::Inferno.rgb(heat);
-        let cover = OPACITY * heat;
-        image::Rgb(color.map(|c| (grey * (1.0 - cover) + f32::from(c) * cover).round() as u8))
-    })
 }

@@ -1,1 +1,40 @@
-fn main() {}
+//! `cargo xtask serve | test | weights`: installs what is missing, then does it. A second run has nothing to
+//! install and starts within seconds.
+
+mod run;
+mod test;
+mod tools;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use run::Step;
+use tools::Tools;
+
+const HELP: &str = "\
+cargo xtask serve    install what is missing, then serve the page at http://127.0.0.1:8080
+cargo xtask test     install what is missing, then run every test: native, wasm in Chromium, end to end
+cargo xtask weights  fetch the ImageNet weights that the EfficientNet-Lite0 recipe starts from
+";
+
+fn main() -> Result<()> {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .canonicalize()?;
+    std::env::set_current_dir(&root).context("the workspace is gone")?;
+    match std::env::args().nth(1).as_deref() {
+        Some("serve") => {
+            let tools = Tools::for_page(&root)?;
+            Step::new("trunk", &["serve"])
+                .path(&tools.path)
+                .run("serve the page at http://127.0.0.1:8080")
+        }
+        Some("test") => test::all(&root),
+        Some("weights") => tools::imagenet_weights(&root),
+        _ => {
+            print!("{HELP}");
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Which device to compute on, told truthfully.
+
+use crate::messages::{Adapter, DeviceChoice};
+use burn::tensor::Device;
+use js_sys::{Function, Object, Promise, Reflect};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+
+/// Opens the best device that the choice allows.
+///
+/// A software adapter (SwiftShader, llvmpipe, WARP) computes on the CPU and slower than the CPU backend does, so
+/// it is taken only if WebGPU was asked for by name.
+///
+/// # Errors
+/// When WebGPU was asked for and there is none.
+pub async fn open(choice: DeviceChoice) -> Result<(Device, Adapter), String> {
+    let cpu = |because: &str| {
+        (
+            Device::flex(),
+            Adapter::Cpu {
+                workers: 1,
+                because: because.to_owned(),
+            },
+        )
+    };
+    if choice == DeviceChoice::Cpu {
+        return Ok(cpu(""));
+    }
+    let adapter = request_adapter().await;
+    match (adapter, choice) {
+        (Some(adapter), DeviceChoice::Best) if adapter.software => Ok(cpu(&format!(
+            "the browser's only adapter is software ({})",
+            adapter.name
+        ))),
+        (Some(WebGpuAdapter { name, software }), _) => {
+            match Device::wgpu_options().init_async().await {
+                Ok(device) => Ok((device, Adapter::WebGpu { name, software })),
+                Err(error) if choice == DeviceChoice::Best => {
+                    Ok(cpu(&format!("WebGPU did not start: {error}")))
+                }
+                Err(error) => Err(format!("WebGPU did not start: {error}")),
+            }
+        }
+        (None, DeviceChoice::Best) => Ok(cpu("this browser offers no WebGPU here")),
+        (None, _) => Err(
+            "This browser offers no WebGPU adapter. Open the page without ?device=webgpu \
+                          to read on the CPU."
+                .to_owned(),
+        ),
+    }
+}
+
+struct WebGpuAdapter {
+    name: String,
+    software: bool,
+}
+
+/// What `navigator.gpu.requestAdapter()` gives; the WebGPU part of web-sys is not stable, so by reflection.
+async fn request_adapter() -> Option<WebGpuAdapter> {
+    let get = |object: &JsValue, key: &str| Reflect::get(object, &key.into()).ok();
+    let navigator = get(&js_sys::global(), "navigator")?;
+    let gpu = get(&navigator, "gpu").filter(JsValue::is_object)?;
+    let request: Function = get(&gpu, "requestAdapter")?.dyn_into().ok()?;
+    let options = Object::new();
+    Reflect::set(
+        &options,
+        &"powerPreference".into(),
+        &"high-performance".into(),
+    )
+    .ok()?;
+    let promise: Promise = request.call1(&gpu, &options).ok()?.dyn_into().ok()?;
+    let adapter = JsFuture::from(promise)
+        .await
+        .ok()
+        .filter(JsValue::is_object)?;
+    let info = get(&adapter, "info").unwrap_or(JsValue::UNDEFINED);
+    let text = |key: &str| {
+        get(&info, key)
+            .and_then(|v| v.as_string())
+            .unwrap_or_default()
+    };
+    let truth = |object: &JsValue| get(object, "isFallbackAdapter").is_some_and(|v| v.is_truthy());
+
+    let parts = [
+        text("vendor"),
+        text("architecture"),
+        text("device"),
+        text("description"),
+    ];
+    let all = parts.join(" ").to_lowercase();
+    let known = [
+        "swiftshader",
+        "llvmpipe",
+        "lavapipe",
+        "softpipe",
+        "basic render",
+        "warp",
+        "software",
+    ];
+    let software = truth(&adapter) || truth(&info) || known.iter().any(|name| all.contains(name));
+    let [vendor, architecture, device, description] = parts;
+    let name = if description.is_empty() {
+        [vendor, architecture, device]
+            .into_iter()
+            .filter(|p| !p.is_empty())
+            .collect::<Vec<_>>()
+            .join(" ")
+    } else {
+        description
+    };
+    let name = if name.is_empty() {
+        "an unnamed adapter".to_owned()
+    } else {
+        name
+    };
+    Some(WebGpuAdapter { name, software })
+}

@@ -1,0 +1,265 @@
+//! The engine worker: owns the device and the model, and does all the computing.
+//!
+//! It answers the page's requests one after another; a newer request ends the work for an older one.
+
+mod device;
+mod weights;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use crate::messages::{
+    Adapter, Answer, DeviceChoice, PREVIEW_SIDE, Progress, ReadingAnswer, Request,
+};
+use gloo::timers::future::TimeoutFuture;
+use gloo::worker::{HandlerId, Worker, WorkerScope};
+use js_sys::Reflect;
+use sightline::package::sha256;
+use sightline::radiograph::{GreyImage, Radiograph, resize};
+use sightline::reading::Reader;
+use sightline::report::{Report, Timings};
+use wasm_bindgen::JsCast;
+use web_sys::DedicatedWorkerGlobalScope;
+
+pub struct Engine {
+    model: Rc<RefCell<Option<Rc<Model>>>>,
+    /// Counts requests; work for an older one stops at its next step.
+    current: Rc<Cell<u64>>,
+}
+
+struct Model {
+    reader: Reader,
+    adapter: Adapter,
+}
+
+/// Where an answer goes, and whether anyone still waits for it.
+#[derive(Clone)]
+struct Line {
+    scope: WorkerScope<Engine>,
+    page: HandlerId,
+    current: Rc<Cell<u64>>,
+    request: u64,
+}
+
+impl Line {
+    fn answer(&self, answer: Answer) {
+        if self.current.get() == self.request {
+            self.scope.respond(self.page, answer);
+        }
+    }
+
+    /// Says how far it is and lets waiting messages in.
+    async fn progress(&self, step: &str, done: u64, total: u64) -> Result<(), Stop> {
+        self.report(step, done, total);
+        TimeoutFuture::new(0).await;
+        if self.current.get() == self.request {
+            Ok(())
+        } else {
+            Err(Stop::Cancelled)
+        }
+    }
+
+    fn report(&self, step: &str, done: u64, total: u64) {
+        self.answer(Answer::Progress(Progress {
+            step: step.to_owned(),
+            done,
+            total,
+        }));
+    }
+}
+
+/// Why work ended without its result.
+enum Stop {
+    Cancelled,
+    Refused(String),
+    /// The device failed: nothing more can be computed on it.
+    Device(String),
+}
+
+impl From<String> for Stop {
+    fn from(why: String) -> Self {
+        Stop::Refused(why)
+    }
+}
+
+thread_local! {
+    /// The page, for the panic hook, which can hold nothing that belongs to one thread.
+    static PAGE: RefCell<Option<(WorkerScope<Engine>, HandlerId)>> = const { RefCell::new(None) };
+}
+
+impl Worker for Engine {
+    type Message = ();
+    type Input = Request;
+    type Output = Answer;
+
+    fn create(_scope: &WorkerScope<Self>) -> Self {
+        Self {
+            model: Rc::default(),
+            current: Rc::default(),
+        }
+    }
+
+    fn update(&mut self, _scope: &WorkerScope<Self>, (): ()) {}
+
+    fn connected(&mut self, scope: &WorkerScope<Self>, id: HandlerId) {
+        PAGE.with(|page| *page.borrow_mut() = Some((scope.clone(), id)));
+        // A panic ends the engine: its memory may be in any state. The page is told and starts a new one.
+        std::panic::set_hook(Box::new(|info| {
+            console_error_panic_hook::hook(info);
+            PAGE.with(|page| {
+                if let Ok(Some((scope, id))) = page.try_borrow().as_deref() {
+                    scope.respond(
+                        *id,
+                        Answer::Died {
+                            why: info.to_string(),
+                        },
+                    );
+                }
+            });
+            js_sys::global()
+                .unchecked_into::<DedicatedWorkerGlobalScope>()
+                .close();
+        }));
+    }
+
+    fn received(&mut self, scope: &WorkerScope<Self>, request: Request, page: HandlerId) {
+        let number = self.current.get() + 1;
+        self.current.set(number);
+        let line = Line {
+            scope: scope.clone(),
+            page,
+            current: self.current.clone(),
+            request: number,
+        };
+        let slot = self.model.clone();
+        match request {
+            Request::Cancel => {}
+            Request::LoadModel { name, device } => {
+                *slot.borrow_mut() = None;
+                wasm_bindgen_futures::spawn_local(async move {
+                    match load(&line, &name, device).await {
+                        Ok((model, manifest)) => {
+                            let adapter = model.adapter.clone();
+                            *slot.borrow_mut() = Some(Rc::new(model));
+                            line.answer(Answer::Ready { adapter, manifest });
+                        }
+                        Err(stop) => end(&line, None, stop),
+                    }
+                });
+            }
+            Request::Read { id, file, bytes } => {
+                let model = slot.borrow().clone();
+                wasm_bindgen_futures::spawn_local(async move {
+                    let Some(model) = model else {
+                        let why = "No model is loaded yet.".to_owned();
+                        return line.answer(Answer::Refused { id: Some(id), why });
+                    };
+                    match read(&line, &model, id, file, bytes).await {
+                        Ok(reading) => line.answer(Answer::Reading(Box::new(reading))),
+                        Err(stop) => end(&line, Some(id), stop),
+                    }
+                });
+            }
+        }
+    }
+}
+
+fn end(line: &Line, id: Option<u32>, stop: Stop) {
+    match stop {
+        Stop::Cancelled => {}
+        Stop::Refused(why) => line.answer(Answer::Refused { id, why }),
+        Stop::Device(why) => line.answer(Answer::Died { why }),
+    }
+}
+
+async fn load(line: &Line, name: &str, choice: DeviceChoice) -> Result<(Model, String), Stop> {
+    line.progress("Looking for a device", 0, 0).await?;
+    let (device, adapter) = device::open(choice).await?;
+    line.progress("Fetching the model", 0, 0).await?;
+    let (manifest, text) = weights::manifest(name).await?;
+    let total = manifest.weights.bytes;
+    let bytes = weights::weights(name, &manifest, |done| {
+        line.report("Fetching the model", done, total);
+    })
+    .await?;
+    line.progress("Preparing the model", 0, 0).await?;
+    let refused = |error| format!("The model {name} is refused: {error}.");
+    let size = manifest.input.size;
+    let reader = Reader::load(manifest, bytes, &device).map_err(refused)?;
+    if let Adapter::WebGpu { .. } = adapter {
+        // The first pass compiles every shader; better now than under the reader's first picture.
+        line.progress("Compiling shaders for the GPU", 0, 0).await?;
+        let blank = GreyImage {
+            width: size,
+            height: size,
+            pixels: vec![0; size * size],
+        };
+        reader
+            .read(&blank)
+            .await
+            .map_err(|error| Stop::Device(error.to_string()))?;
+    }
+    Ok((Model { reader, adapter }, text))
+}
+
+async fn read(
+    line: &Line,
+    model: &Model,
+    id: u32,
+    file: String,
+    bytes: Vec<u8>,
+) -> Result<ReadingAnswer, Stop> {
+    line.progress("Decoding the picture", 0, 0).await?;
+    let start = now();
+    let radiograph =
+        Radiograph::decode(&bytes).map_err(|error| Stop::Refused(error.to_string()))?;
+    let decode = now() - start;
+    line.progress("Reading", 0, 0).await?;
+    let start = now();
+    let reading = model
+        .reader
+        .read(&radiograph.image)
+        .await
+        .map_err(|error| Stop::Device(error.to_string()))?;
+    let timings = Timings {
+        decode,
+        read: now() - start,
+    };
+    let adapter = model.adapter.label();
+    let hash = sha256(&bytes);
+    let report = Report::new(
+        &model.reader.manifest,
+        &radiograph,
+        &file,
+        hash,
+        &reading,
+        &adapter,
+        timings,
+    );
+    let preview = preview(radiograph.image);
+    Ok(ReadingAnswer {
+        id,
+        width: preview.width,
+        height: preview.height,
+        pixels: preview.pixels,
+        report: serde_json::to_string(&report).map_err(|error| Stop::Refused(error.to_string()))?,
+    })
+}
+
+fn preview(image: GreyImage) -> GreyImage {
+    let side = image.width.max(image.height);
+    if side <= PREVIEW_SIDE {
+        return image;
+    }
+    let scaled = |length: usize| (length * PREVIEW_SIDE / side).max(1);
+    resize(&image, scaled(image.width), scaled(image.height))
+}
+
+/// Milliseconds since the worker began.
+fn now() -> f64 {
+    let now = || {
+        let performance = Reflect::get(&js_sys::global(), &"performance".into()).ok()?;
+        Some(performance.dyn_into::<web_sys::Performance>().ok()?.now())
+    };
+    now().unwrap_or_default()
+}

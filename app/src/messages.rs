@@ -1,0 +1,111 @@
+//! The messages between the page and the engine worker.
+
+use serde::{Deserialize, Serialize};
+
+/// From the page to the engine.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Request {
+    /// Choose a device, fetch a package and get ready to read with it.
+    LoadModel {
+        /// The package's folder under `models/`.
+        name: String,
+        device: DeviceChoice,
+    },
+    /// Read a radiograph: scores, and Grad-CAM for every finding.
+    Read {
+        /// Comes back with the answer.
+        id: u32,
+        /// As the file was called; empty for a pasted picture.
+        file: String,
+        bytes: Vec<u8>,
+    },
+    /// Forget the reading that is under way.
+    Cancel,
+}
+
+/// Where to compute.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DeviceChoice {
+    /// WebGPU where the adapter is real hardware, else the CPU.
+    #[default]
+    Best,
+    Cpu,
+    /// WebGPU even on a software adapter.
+    WebGpu,
+}
+
+/// From the engine to the page.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Answer {
+    Progress(Progress),
+    /// A model is loaded.
+    Ready {
+        adapter: Adapter,
+        /// The package's manifest, as JSON.
+        manifest: String,
+    },
+    Reading(Box<ReadingAnswer>),
+    /// A request could not be done, in the reader's words. Without an `id` it was about the model.
+    Refused {
+        id: Option<u32>,
+        why: String,
+    },
+    /// The engine is at its end (lost device, out of memory, a bug) and answers no more.
+    Died {
+        why: String,
+    },
+}
+
+/// How far a step is; `total` 0 where nobody knows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    pub step: String,
+    pub done: u64,
+    pub total: u64,
+}
+
+/// What the engine computes on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Adapter {
+    WebGpu {
+        name: String,
+        software: bool,
+    },
+    Cpu {
+        workers: usize,
+        /// Why not WebGPU; empty if the CPU was asked for.
+        because: String,
+    },
+}
+
+impl Adapter {
+    /// `WebGPU: <name>` or `CPU, N workers`.
+    pub fn label(&self) -> String {
+        match self {
+            Adapter::WebGpu {
+                name,
+                software: false,
+            } => format!("WebGPU: {name}"),
+            Adapter::WebGpu {
+                name,
+                software: true,
+            } => format!("WebGPU: {name} (software, on the CPU)"),
+            Adapter::Cpu { workers: 1, .. } => "CPU, 1 worker".to_owned(),
+            Adapter::Cpu { workers, .. } => format!("CPU, {workers} workers"),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ReadingAnswer {
+    pub id: u32,
+    /// The picture to show, at most [`PREVIEW_SIDE`] pixels on its longer side: 8-bit grey, row by row.
+    pub width: usize,
+    pub height: usize,
+    pub pixels: Vec<u8>,
+    /// The [`sightline::report::Report`], as JSON.
+    pub report: String,
+}
+
+/// The longer side of the picture that the page shows.
+pub const PREVIEW_SIDE: usize = 1024;

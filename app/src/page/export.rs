@@ -1,0 +1,146 @@
+//! The reading as files: JSON to go on with, PNG to show.
+
+use js_sys::{Array, Uint8Array};
+use leptos::prelude::*;
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, HtmlCanvasElement, Url};
+
+use super::canvas::{Look, context, paint};
+use super::state::{ReadPicture, State};
+
+#[component]
+pub fn ExportButtons() -> impl IntoView {
+    let state = expect_context::<State>();
+    let complain = move |result: Result<(), JsValue>| {
+        if result.is_err() {
+            state
+                .error
+                .set(Some("The browser refused to save the file.".to_owned()));
+        }
+    };
+    let json = move |_| {
+        if let Some(picture) = state.picture.get_untracked() {
+            complain(save_json(&picture));
+        }
+    };
+    let png = move |_| {
+        if let Some(picture) = state.picture.get_untracked() {
+            let look = Look {
+                colormap: state.colormap.get_untracked(),
+                opacity: state.opacity.get_untracked(),
+            };
+            complain(save_png(&picture, state.selected.get_untracked(), look));
+        }
+    };
+    view! {
+        <div class="export">
+            <button type="button" data-testid="export-json" on:click=json>"Save the report (JSON)"</button>
+            <button type="button" data-testid="export-png" on:click=png>"Save the picture (PNG)"</button>
+        </div>
+    }
+}
+
+fn save_json(picture: &ReadPicture) -> Result<(), JsValue> {
+    let text = serde_json::to_string_pretty(&picture.report).map_err(|e| e.to_string())?;
+    let parts = Array::of1(&Uint8Array::from(text.as_bytes()));
+    let options = BlobPropertyBag::new();
+    options.set_type("application/json");
+    save(
+        &Blob::new_with_u8_array_sequence_and_options(&parts, &options)?,
+        &file_name(picture, "json"),
+    )
+}
+
+/// `<the picture's name>-sightline.<extension>`.
+fn file_name(picture: &ReadPicture, extension: &str) -> String {
+    let file = &picture.report.image.file;
+    let stem = file
+        .rsplit_once('.')
+        .map_or(file.as_str(), |(stem, _)| stem);
+    let stem = if stem.is_empty() { "radiograph" } else { stem };
+    format!("{stem}-sightline.{extension}")
+}
+
+fn save(blob: &Blob, name: &str) -> Result<(), JsValue> {
+    let url = Url::create_object_url_with_blob(blob)?;
+    let anchor: HtmlAnchorElement = document().create_element("a")?.unchecked_into();
+    anchor.set_href(&url);
+    anchor.set_download(name);
+    anchor.click();
+    // The browser has taken the address by the time the next task runs.
+    gloo::timers::callback::Timeout::new(10_000, move || {
+        let _ = Url::revoke_object_url(&url);
+    })
+    .forget();
+    Ok(())
+}
+
+const MARGIN: f64 = 24.0;
+const LINE: f64 = 26.0;
+
+/// Radiograph and map side by side, with a colour bar and what a viewer must know.
+fn save_png(picture: &ReadPicture, selected: usize, look: Look) -> Result<(), JsValue> {
+    let Some(finding) = picture.report.findings.get(selected) else {
+        return Ok(());
+    };
+    let side = || -> Result<HtmlCanvasElement, JsValue> {
+        Ok(document().create_element("canvas")?.unchecked_into())
+    };
+    let (original, map, sheet) = (side()?, side()?, side()?);
+    paint(&original, &picture.preview, None);
+    paint(&map, &picture.preview, Some((finding, look)));
+
+    let (width, height) = (f64::from(original.width()), f64::from(original.height()));
+    let report = &picture.report;
+    let score = finding
+        .probability
+        .map_or("not trained".to_owned(), |p| format!("score {p:.2}"));
+    let most = finding.grad_cam.cells.max();
+    let lines = [
+        format!("{}: {score}", finding.name),
+        format!(
+            "Grad-CAM, colours from 0 to +{most:.2} logits a cell ({})",
+            look.colormap.name()
+        ),
+        format!(
+            "{} (weights {})",
+            report.model.title,
+            &report.model.weights_sha256[..12]
+        ),
+        format!("{}; {}", report.image.file, report.adapter),
+        report.notice.clone(),
+    ];
+    let text_top = MARGIN + height + 2.0 * LINE;
+    let sheet_width = (2.0 * width + 3.0 * MARGIN).max(760.0);
+    sheet.set_width(sheet_width as u32);
+    sheet.set_height((text_top + lines.len() as f64 * LINE + MARGIN) as u32);
+    let context = context(&sheet).ok_or("no canvas")?;
+    context.set_fill_style_str("#0d1117");
+    context.fill_rect(
+        0.0,
+        0.0,
+        f64::from(sheet.width()),
+        f64::from(sheet.height()),
+    );
+    context.draw_image_with_html_canvas_element(&original, MARGIN, MARGIN)?;
+    let map_left = 2.0 * MARGIN + width;
+    context.draw_image_with_html_canvas_element(&map, map_left, MARGIN)?;
+    for x in 0..width as usize {
+        let [r, g, b] = look.colormap.rgb(x as f32 / width as f32);
+        context.set_fill_style_str(&format!("rgb({r},{g},{b})"));
+        context.fill_rect(map_left + x as f64, MARGIN + height + 8.0, 1.0, 12.0);
+    }
+    context.set_fill_style_str("#e6edf3");
+    context.set_font("17px system-ui, sans-serif");
+    for (index, line) in lines.iter().enumerate() {
+        context.fill_text(line, MARGIN, text_top + index as f64 * LINE)?;
+    }
+    let name = file_name(picture, "png");
+    let done = Closure::once_into_js(move |blob: Option<Blob>| {
+        if let Some(blob) = blob {
+            let _ = save(&blob, &name);
+        }
+    });
+    sheet.to_blob(done.unchecked_ref())
+}

@@ -1,0 +1,123 @@
+//! Name, model, device, and what the page is doing.
+
+use leptos::prelude::*;
+
+use super::state::{State, Status};
+use crate::messages::Adapter;
+
+#[component]
+pub fn Header() -> impl IntoView {
+    let state = expect_context::<State>();
+    view! {
+        <header>
+            <div class="brand">
+                <svg viewBox="0 0 32 32" width="30" height="30" aria-hidden="true">
+                    <path d="M3 16c4-7 8-10 13-10s9 3 13 10c-4 7-8 10-13 10S7 23 3 16z" fill="none" stroke="currentColor" stroke-width="2.2"/>
+                    <circle cx="16" cy="16" r="4.6" fill="currentColor"/>
+                </svg>
+                <div>
+                    <h1>"Sightline"</h1>
+                    <p>"What a chest X-ray model looks at"</p>
+                </div>
+            </div>
+            <div class="controls">
+                <label>
+                    <span>"Model"</span>
+                    <select
+                        data-testid="model-select"
+                        prop:value=move || state.model.get()
+                        on:change=move |event| state.load_model(event_target_value(&event))
+                    >
+                        <For each=move || state.models.get() key=|entry| entry.name.clone() let:entry>
+                            <option value=entry.name.clone()>{entry.name.clone()}</option>
+                        </For>
+                    </select>
+                </label>
+                <AdapterChip/>
+            </div>
+        </header>
+        <StatusLine/>
+    }
+}
+
+#[component]
+fn AdapterChip() -> impl IntoView {
+    let state = expect_context::<State>();
+    let label = move || {
+        state
+            .adapter
+            .get()
+            .map_or("Starting".to_owned(), |a| a.label())
+    };
+    let because = move || match state.adapter.get() {
+        Some(Adapter::Cpu { because, .. }) if !because.is_empty() => {
+            format!("Why not the GPU: {because}.")
+        }
+        Some(Adapter::WebGpu { software: true, .. }) => {
+            "This adapter is a program on the CPU, not a graphics card.".to_owned()
+        }
+        _ => String::new(),
+    };
+    view! {
+        <div class="adapter">
+            <span>"Computes on"</span>
+            <strong data-testid="adapter" title=because>{label}</strong>
+            <small>{because}</small>
+        </div>
+    }
+}
+
+#[component]
+fn StatusLine() -> impl IntoView {
+    let state = expect_context::<State>();
+    let text = move || match (state.status.get(), state.progress.get()) {
+        (Status::Loading | Status::Reading, Some(progress)) if progress.total > 0 => {
+            let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+            format!(
+                "{}: {:.1} of {:.1} MiB",
+                progress.step,
+                mib(progress.done),
+                mib(progress.total)
+            )
+        }
+        (Status::Loading | Status::Reading, Some(progress)) => progress.step,
+        (Status::Loading, None) => "Starting the engine".to_owned(),
+        (Status::Reading, None) => "Reading".to_owned(),
+        (Status::Idle, _) => "Ready for a radiograph".to_owned(),
+        (Status::Ready, _) => state.picture.with(|picture| {
+            picture.as_ref().map_or(String::new(), |picture| {
+                let timings = picture.report.timings;
+                format!(
+                    "Read in {:.0} ms, with the maps of all findings",
+                    timings.decode + timings.read
+                )
+            })
+        }),
+        (Status::Error, _) => "Something went wrong".to_owned(),
+    };
+    let busy = move || matches!(state.status.get(), Status::Loading | Status::Reading);
+    let share = move || {
+        state
+            .progress
+            .get()
+            .filter(|p| p.total > 0)
+            .map(|p| (p.done as f64 / p.total as f64).to_string())
+    };
+    view! {
+        <div
+            class="status"
+            data-testid="status"
+            data-state=move || state.status.get().name()
+            role="status"
+        >
+            <span>{text}</span>
+            <Show when=busy>
+                <progress data-testid="progress" max="1" value=share aria-label="Progress"></progress>
+                <button type="button" data-testid="cancel" on:click=move |_| state.cancel()>"Cancel"</button>
+            </Show>
+            <Show when=move || state.note.get().is_some()>
+                <span class="note">{move || state.note.get()}</span>
+            </Show>
+        </div>
+    }
+}

@@ -1,0 +1,51 @@
+//! What a person sees and does.
+//!
+//! [`state::State`] holds the signals and what can be done to them; the other files are the views, one for each
+//! thing on the page.
+
+mod canvas;
+mod export;
+mod findings;
+mod header;
+mod model_card;
+mod open;
+mod state;
+mod viewer;
+
+use leptos::prelude::*;
+
+use state::State;
+
+/// The whole page.
+#[component]
+pub fn Page() -> impl IntoView {
+    let state = State::start();
+    provide_context(state);
+    open::listen_for_paste_and_drop(state);
+    view! {
+        <header::Header/>
+        <main>
+            <open::Problem/>
+            <div class="columns">
+                <section class="pictures" aria-label="Radiograph">
+                    <open::OpenPanel/>
+                    <viewer::Viewer/>
+                </section>
+                <section class="side" aria-label="Findings">
+                    <findings::Findings/>
+                    <findings::TrustPanel/>
+                    <model_card::ModelCard/>
+                </section>
+            </div>
+        </main>
+        <footer>
+            <p>
+                <strong>"Not a medical device. "</strong>
+                "For research and teaching only: do not use it to diagnose or to decide on treatment."
+            </p>
+            <p>
+                "Everything is computed in this browser. No pixel leaves this machine."
+            </p>
+        </footer>
+    }
+}

@@ -1,0 +1,356 @@
+//! The page's signals, and what can be done to them.
+
+use std::sync::Arc;
+
+use gloo::worker::{Spawnable, WorkerBridge};
+use leptos::prelude::*;
+use sightline::explain::colormap::Colormap;
+use sightline::package::{Manifest, ModelEntry, ModelIndex};
+use sightline::radiograph::GreyImage;
+use sightline::report::{FindingReport, Report};
+use wasm_bindgen_futures::spawn_local;
+
+use crate::engine::Engine;
+use crate::messages::{Adapter, Answer, DeviceChoice, Progress, ReadingAnswer, Request};
+
+/// What the page is doing; `data-state` of the status line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    Loading,
+    Idle,
+    Reading,
+    Ready,
+    Error,
+}
+
+impl Status {
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Loading => "loading",
+            Status::Idle => "idle",
+            Status::Reading => "reading",
+            Status::Ready => "ready",
+            Status::Error => "error",
+        }
+    }
+}
+
+/// A radiograph that was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReadPicture {
+    pub preview: GreyImage,
+    pub report: Report,
+}
+
+/// A file as it was given.
+#[derive(Debug)]
+pub struct GivenFile {
+    pub name: String,
+    pub bytes: Vec<u8>,
+}
+
+type Bridge = WorkerBridge<Engine>;
+
+/// Everything the views show. Cheap to copy.
+#[derive(Clone, Copy)]
+pub struct State {
+    pub status: RwSignal<Status>,
+    pub progress: RwSignal<Option<Progress>>,
+    pub adapter: RwSignal<Option<Adapter>>,
+    /// Something the reader should know and can go on with, such as a fall back to the CPU.
+    pub note: RwSignal<Option<String>>,
+    pub error: RwSignal<Option<String>>,
+    pub models: RwSignal<Vec<ModelEntry>>,
+    pub model: RwSignal<String>,
+    pub manifest: RwSignal<Option<Arc<Manifest>>>,
+    pub picture: RwSignal<Option<Arc<ReadPicture>>>,
+    /// The finding whose map is shown: a position in the report.
+    pub selected: RwSignal<usize>,
+    pub colormap: RwSignal<Colormap>,
+    /// 0..1.
+    pub opacity: RwSignal<f32>,
+    bridge: StoredValue<Option<Bridge>, LocalStorage>,
+    device: StoredValue<DeviceChoice>,
+    /// The last file given: read once a model is there, and again when the model changes.
+    file: StoredValue<Option<Arc<GivenFile>>>,
+    /// The number of the reading that is waited for.
+    reading: StoredValue<u32>,
+}
+
+impl State {
+    /// The page as it begins: the engine starts, and the first model is loaded.
+    pub fn start() -> Self {
+        let state = Self {
+            status: RwSignal::new(Status::Loading),
+            progress: RwSignal::new(None),
+            adapter: RwSignal::new(None),
+            note: RwSignal::new(None),
+            error: RwSignal::new(None),
+            models: RwSignal::new(Vec::new()),
+            model: RwSignal::new(String::new()),
+            manifest: RwSignal::new(None),
+            picture: RwSignal::new(None),
+            selected: RwSignal::new(0),
+            colormap: RwSignal::new(Colormap::default()),
+            opacity: RwSignal::new(0.6),
+            bridge: StoredValue::new_local(None),
+            device: StoredValue::new(device_of_address()),
+            file: StoredValue::new(None),
+            reading: StoredValue::new(0),
+        };
+        spawn_local(async move {
+            match fetch_index().await {
+                Ok(index) => {
+                    let first = index.models[0].name.clone();
+                    state.models.set(index.models);
+                    state.load_model(first);
+                }
+                Err(why) => state.fail(why),
+            }
+        });
+        state
+    }
+
+    /// Loads a package in a fresh engine; a radiograph that is open is then read with it.
+    pub fn load_model(self, name: String) {
+        self.model.set(name.clone());
+        self.manifest.set(None);
+        self.adapter.set(None);
+        self.picture.set(None);
+        self.error.set(None);
+        self.status.set(Status::Loading);
+        self.start_engine();
+        self.send(Request::LoadModel {
+            name,
+            device: self.device.get_value(),
+        });
+    }
+
+    /// Reads a file, now or as soon as a model is loaded.
+    pub fn open(self, file: GivenFile) {
+        self.file.set_value(Some(Arc::new(file)));
+        self.note.set(None);
+        self.error.set(None);
+        self.picture.set(None);
+        if self.manifest.with_untracked(Option::is_some) {
+            self.read_file();
+        } else if self.status.get_untracked() != Status::Loading {
+            // The model failed to load: perhaps it can be had now.
+            self.load_model(self.model.get_untracked());
+        }
+    }
+
+    /// Ends what is under way: the engine is replaced, so nothing goes on behind the reader's back.
+    pub fn cancel(self) {
+        self.send(Request::Cancel);
+        self.file.set_value(None);
+        let was_loading = self.status.get_untracked() == Status::Loading;
+        self.reading.update_value(|number| *number += 1);
+        self.progress.set(None);
+        if was_loading {
+            self.bridge.set_value(None);
+            self.fail("Loading the model was cancelled. Choose a model to load it.".to_owned());
+        } else {
+            self.status.set(Status::Idle);
+        }
+    }
+
+    /// The report of the finding whose map is shown.
+    pub fn selected_finding(self) -> Option<FindingReport> {
+        let selected = self.selected.get();
+        self.picture
+            .with(|picture| picture.as_ref()?.report.findings.get(selected).cloned())
+    }
+
+    /// Positions in the report: trained findings from the highest score down, then the untrained ones.
+    pub fn ranking(self) -> Vec<usize> {
+        self.picture.with(|picture| {
+            let Some(picture) = picture else {
+                return Vec::new();
+            };
+            let findings = &picture.report.findings;
+            let mut order: Vec<usize> = (0..findings.len()).collect();
+            let score = |index: &usize| findings[*index].probability.unwrap_or(-1.0);
+            order.sort_by(|a, b| score(b).total_cmp(&score(a)));
+            order
+        })
+    }
+
+    /// Shows the map of the finding `step` places further down the ranking.
+    pub fn select_by(self, step: isize) {
+        let trained = |index: &usize| {
+            self.picture.with_untracked(|p| {
+                p.as_ref()
+                    .is_some_and(|p| p.report.findings[*index].trained)
+            })
+        };
+        let order: Vec<usize> = untrack(|| self.ranking())
+            .into_iter()
+            .filter(trained)
+            .collect();
+        if let Some(at) = order
+            .iter()
+            .position(|index| *index == self.selected.get_untracked())
+        {
+            let next = (at as isize + step).clamp(0, order.len() as isize - 1);
+            self.selected.set(order[next as usize]);
+        }
+    }
+
+    /// Says that something did not work, and what to do.
+    pub fn fail(self, why: String) {
+        self.progress.set(None);
+        self.error.set(Some(why));
+        self.status.set(Status::Error);
+    }
+
+    fn start_engine(self) {
+        let bridge = Engine::spawner()
+            .with_loader(true)
+            .as_module(false)
+            .callback(move |answer| self.hear(answer))
+            .spawn("engine_loader.js");
+        // The old engine closes when its bridge is dropped.
+        self.bridge.set_value(Some(bridge));
+    }
+
+    fn send(self, request: Request) {
+        self.bridge.with_value(|bridge| {
+            if let Some(bridge) = bridge {
+                bridge.send(request);
+            }
+        });
+    }
+
+    fn read_file(self) {
+        let Some(file) = self.file.get_value() else {
+            return;
+        };
+        self.reading.update_value(|number| *number += 1);
+        self.status.set(Status::Reading);
+        self.send(Request::Read {
+            id: self.reading.get_value(),
+            file: file.name.clone(),
+            bytes: file.bytes.clone(),
+        });
+    }
+
+    fn hear(self, answer: Answer) {
+        match answer {
+            Answer::Progress(progress) => {
+                if matches!(
+                    self.status.get_untracked(),
+                    Status::Loading | Status::Reading
+                ) {
+                    self.progress.set(Some(progress));
+                }
+            }
+            Answer::Ready { adapter, manifest } => {
+                self.progress.set(None);
+                match Manifest::parse(manifest.as_bytes()) {
+                    Ok(manifest) => self.manifest.set(Some(Arc::new(manifest))),
+                    Err(error) => return self.fail(error.to_string()),
+                }
+                self.adapter.set(Some(adapter));
+                self.status.set(Status::Idle);
+                self.read_file();
+            }
+            Answer::Reading(reading) => {
+                if reading.id == self.reading.get_value() {
+                    self.show(*reading);
+                }
+            }
+            Answer::Refused { id, why } => {
+                if id.is_none_or(|id| id == self.reading.get_value()) {
+                    // A file that cannot be read is not tried again with the next model.
+                    if id.is_some() {
+                        self.file.set_value(None);
+                    }
+                    self.fail(why);
+                }
+            }
+            Answer::Died { why } => self.engine_died(&why),
+        }
+    }
+
+    fn show(self, reading: ReadingAnswer) {
+        let ReadingAnswer {
+            width,
+            height,
+            pixels,
+            report,
+            ..
+        } = reading;
+        self.progress.set(None);
+        match serde_json::from_str::<Report>(&report) {
+            Ok(report) => {
+                let preview = GreyImage {
+                    width,
+                    height,
+                    pixels,
+                };
+                self.picture
+                    .set(Some(Arc::new(ReadPicture { preview, report })));
+                self.selected
+                    .set(untrack(|| self.ranking()).first().copied().unwrap_or(0));
+                self.status.set(Status::Ready);
+            }
+            Err(error) => self.fail(format!(
+                "The engine's answer cannot be understood: {error}."
+            )),
+        }
+    }
+
+    /// A GPU that failed is not tried again: the CPU goes on. A CPU that failed is the end.
+    fn engine_died(self, why: &str) {
+        leptos::logging::error!("the engine ended: {why}");
+        let on_cpu = matches!(self.adapter.get_untracked(), Some(Adapter::Cpu { .. }))
+            || self.device.get_value() == DeviceChoice::Cpu;
+        if on_cpu {
+            self.manifest.set(None);
+            self.file.set_value(None);
+            self.fail(
+                "The engine stopped, most likely out of memory. Close other tabs, then open the file again, \
+                 or choose a smaller model."
+                    .to_owned(),
+            );
+        } else {
+            self.device.set_value(DeviceChoice::Cpu);
+            self.load_model(self.model.get_untracked());
+            self.note.set(Some(
+                "The GPU failed, so this page goes on with the CPU.".to_owned(),
+            ));
+        }
+    }
+}
+
+/// `?device=cpu` and `?device=webgpu` force a device.
+fn device_of_address() -> DeviceChoice {
+    let search = window().location().search().unwrap_or_default();
+    let parameters = web_sys::UrlSearchParams::new_with_str(&search).ok();
+    match parameters.and_then(|p| p.get("device")).as_deref() {
+        Some("cpu") => DeviceChoice::Cpu,
+        Some("webgpu") => DeviceChoice::WebGpu,
+        _ => DeviceChoice::Best,
+    }
+}
+
+async fn fetch_index() -> Result<ModelIndex, String> {
+    let url = "models/index.json";
+    let failed = |why: String| format!("The list of models ({url}) cannot be fetched: {why}");
+    let response = gloo::net::http::Request::get(url).send().await;
+    let response = response.map_err(|error| failed(error.to_string()))?;
+    if !response.ok() {
+        return Err(failed(format!("the server said {}.", response.status())));
+    }
+    let index: ModelIndex = response
+        .json()
+        .await
+        .map_err(|error| failed(error.to_string()))?;
+    if index.models.is_empty() {
+        return Err(failed(
+            "it is empty. Train a model, or copy a package into models/.".to_owned(),
+        ));
+    }
+    Ok(index)
+}

@@ -1,0 +1,135 @@
+//! The engine in headless Chromium: the same numbers on the CPU and on WebGPU as PyTorch gives.
+//!
+//! Chromium's WebGPU adapter is SwiftShader here (`webdriver.json`), which computes shaders on the CPU.
+#![cfg(target_arch = "wasm32")]
+
+#[path = "golden/expected.rs"]
+#[allow(dead_code)]
+mod expected;
+
+use burn::tensor::{Device, Tensor};
+use expected as golden;
+use serde_json::Value;
+use sightline::explain::grad_cam;
+use sightline::network::{Architecture, Family, Head, Naming, Network};
+use sightline::radiograph::{Input, Radiograph, Resize};
+use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+
+wasm_bindgen_test_configure!(run_in_browser);
+
+macro_rules! golden_file {
+    ($name:literal) => {
+        concat!(env!("SIGHTLINE_GOLDEN"), "/", $name)
+    };
+}
+
+const DENSENET: &str = include_str!(golden_file!("networks/densenet121_small.json"));
+const LITE0: &str = include_str!(golden_file!("networks/efficientnet_lite0.json"));
+const JPEG: &[u8] = include_bytes!(golden_file!("preprocess/xray0.jpg"));
+const RESIZED: &[u8] = include_bytes!(golden_file!("preprocess/xray0.resize224.png"));
+
+async fn read<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    let data = tensor.into_data_async().await.expect("the device answers");
+    data.try_to_vec::<f32>().expect("float32")
+}
+
+/// Probabilities of a golden network within 1e-3 of PyTorch's, and evidence that adds up to the logits.
+async fn check(case: &str, family: Family, variant: &str, naming: Naming, device: &Device) {
+    let golden: Value = serde_json::from_str(case).expect("golden JSON");
+    let architecture = Architecture {
+        family,
+        variant: variant.to_owned(),
+        in_channels: 3,
+        head: Head::Linear,
+    };
+    let outputs = golden["outputs"].as_u64().expect("outputs") as usize;
+    let network = Network::new(&architecture, outputs, device).expect("a known architecture");
+    let network = golden::generated_weights(network, naming, &golden);
+    let input = golden::generated_input(&golden, "input", device);
+
+    let feature_maps = network.feature_maps(input);
+    let logits = read(network.classify(feature_maps.clone())).await;
+    let expected = golden::numbers(&golden["logits_f64"]);
+    let sigmoid = |z: f64| 1.0 / (1.0 + (-z).exp());
+    for (ours, expected) in logits.iter().zip(&expected) {
+        let difference = (sigmoid(f64::from(*ours)) - sigmoid(*expected)).abs();
+        assert!(difference < 1e-3, "{ours}, expected {expected}");
+    }
+
+    let evidence = grad_cam::evidence(&network, feature_maps);
+    let [_, _, height, width] = evidence.cells.dims();
+    let (cells, bias) = (read(evidence.cells).await, read(evidence.bias).await);
+    for (index, logit) in logits.iter().enumerate() {
+        let sum: f32 = cells[index * height * width..][..height * width]
+            .iter()
+            .sum();
+        assert!(
+            (sum + bias[index] - logit).abs() < 2e-3,
+            "{sum} + {} is not {logit}",
+            bias[index]
+        );
+    }
+}
+
+#[wasm_bindgen_test]
+async fn golden_networks_on_the_cpu() {
+    let device = Device::flex();
+    check(
+        DENSENET,
+        Family::DenseNet,
+        "121",
+        Naming::Torchvision,
+        &device,
+    )
+    .await;
+    check(
+        LITE0,
+        Family::EfficientNet,
+        "lite0",
+        Naming::EfficientNetPytorch,
+        &device,
+    )
+    .await;
+}
+
+#[wasm_bindgen_test]
+async fn golden_networks_on_webgpu() {
+    let device = Device::wgpu_options()
+        .init_async()
+        .await
+        .expect("Chromium's WebGPU adapter");
+    check(
+        DENSENET,
+        Family::DenseNet,
+        "121",
+        Naming::Torchvision,
+        &device,
+    )
+    .await;
+    check(
+        LITE0,
+        Family::EfficientNet,
+        "lite0",
+        Naming::EfficientNetPytorch,
+        &device,
+    )
+    .await;
+}
+
+#[wasm_bindgen_test]
+fn golden_preprocessing_in_the_browser() {
+    let decoded = Radiograph::decode(JPEG).expect("a golden JPEG").image;
+    let expected = Radiograph::decode(RESIZED).expect("a golden PNG").image;
+    let input = Input {
+        size: 224,
+        resize: Resize::Stretch,
+        channels: 1,
+        mean: vec![0.5],
+        std: vec![0.5],
+    };
+    let ours = input.square(&decoded);
+    let pairs = ours.pixels.iter().zip(&expected.pixels);
+    let worst = pairs.map(|(a, b)| a.abs_diff(*b)).max().expect("pixels");
+    // The decoder may differ from libjpeg by two grey levels, and the resize adds no more than one.
+    assert!(worst <= 3, "{worst} levels");
+}

@@ -1,0 +1,292 @@
+//! Chromium by WebDriver.
+
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::{Value, json};
+use thirtyfour::prelude::*;
+
+use crate::Server;
+
+/// Whether the browser has WebGPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Webgpu {
+    No,
+    /// SwiftShader: a software adapter.
+    Software,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    pub webgpu: Webgpu,
+    pub width: u32,
+    pub height: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            webgpu: Webgpu::No,
+            width: 1400,
+            height: 1000,
+        }
+    }
+}
+
+/// The page in a browser of its own.
+pub struct Page {
+    pub driver: WebDriver,
+    chromedriver: Child,
+}
+
+impl Page {
+    /// Opens the page at `address` (`""`, or `?device=cpu`).
+    pub async fn open(server: &Server, query: &str, options: Options) -> Result<Self> {
+        let program = std::env::var("CHROMEDRIVER").unwrap_or_else(|_| "chromedriver".to_owned());
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let chromedriver = Command::new(&program)
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .with_context(|| format!("{program} cannot be started"))?;
+        let start = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            if start.elapsed() > Duration::from_secs(30) {
+                bail!("chromedriver does not answer");
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let mut arguments = vec![
+            "--headless=new".to_owned(),
+            "--no-sandbox".to_owned(),
+            "--no-first-run".to_owned(),
+            "--disable-background-networking".to_owned(),
+            "--disable-component-update".to_owned(),
+            "--disable-sync".to_owned(),
+            "--disable-default-apps".to_owned(),
+            "--disable-domain-reliability".to_owned(),
+            "--disable-client-side-phishing-detection".to_owned(),
+            "--disable-features=OptimizationHints,MediaRouter,Translate".to_owned(),
+            format!("--window-size={},{}", options.width, options.height),
+            // Everything goes through the test's server, loopback addresses too.
+            format!("--proxy-server=http://{}", server.address),
+            "--proxy-bypass-list=<-loopback>".to_owned(),
+        ];
+        match options.webgpu {
+            Webgpu::No => arguments.push("--disable-features=WebGPU,WebGPUService".to_owned()),
+            Webgpu::Software => arguments.extend(
+                [
+                    "--enable-unsafe-webgpu",
+                    "--use-webgpu-adapter=swiftshader",
+                    "--enable-features=Vulkan",
+                    "--use-vulkan=swiftshader",
+                ]
+                .map(str::to_owned),
+            ),
+        }
+        let mut capabilities = DesiredCapabilities::chrome();
+        for argument in &arguments {
+            capabilities.add_arg(argument)?;
+        }
+        let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities).await?;
+        let page = Self {
+            driver,
+            chromedriver,
+        };
+        page.driver
+            .set_script_timeout(Duration::from_secs(120))
+            .await?;
+        page.driver
+            .goto(format!("http://{}/{query}", server.address))
+            .await?;
+        Ok(page)
+    }
+
+    pub async fn close(mut self) -> Result<()> {
+        self.driver.clone().quit().await?;
+        self.chromedriver.kill()?;
+        self.chromedriver.wait()?;
+        Ok(())
+    }
+
+    /// The element with this `data-testid`, once it is there.
+    pub async fn element(&self, testid: &str) -> Result<WebElement> {
+        let css = format!("[data-testid='{testid}']");
+        let found = self
+            .driver
+            .query(By::Css(css))
+            .wait(Duration::from_secs(20), Duration::from_millis(50));
+        found
+            .first()
+            .await
+            .with_context(|| format!("no {testid} on the page"))
+    }
+
+    pub async fn text(&self, testid: &str) -> Result<String> {
+        Ok(self.element(testid).await?.text().await?)
+    }
+
+    pub async fn exists(&self, testid: &str) -> Result<bool> {
+        Ok(!self
+            .driver
+            .find_all(By::Css(format!("[data-testid='{testid}']")))
+            .await?
+            .is_empty())
+    }
+
+    /// Waits until `status` is in one of these states and says which.
+    pub async fn wait_for(&self, states: &[&str], limit: Duration) -> Result<String> {
+        let start = Instant::now();
+        loop {
+            let state = self.state().await?;
+            if states.contains(&state.as_str()) {
+                return Ok(state);
+            }
+            if start.elapsed() > limit {
+                let error = if self.exists("error").await? {
+                    self.text("error").await?
+                } else {
+                    String::new()
+                };
+                bail!("after {limit:?} the page is {state:?}, not one of {states:?}; {error}");
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    pub async fn state(&self) -> Result<String> {
+        let state = self.element("status").await?.attr("data-state").await?;
+        state.context("the status has no state")
+    }
+
+    /// Chooses a file by the button, as a person does.
+    pub async fn choose(&self, path: &std::path::Path) -> Result<()> {
+        let path = path.canonicalize()?;
+        let input = self.element("file-input").await?;
+        Ok(input
+            .send_keys(path.to_str().context("a path in UTF-8")?)
+            .await?)
+    }
+
+    /// Drops a file of these bytes on the drop zone, or pastes it.
+    pub async fn give(&self, how: &str, name: &str, bytes: &[u8]) -> Result<()> {
+        let script = r#"
+            const [how, name, encoded] = arguments;
+            const bytes = Uint8Array.from(atob(encoded), c => c.charCodeAt(0));
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([bytes], name));
+            const options = { bubbles: true, cancelable: true };
+            const event = how === 'paste'
+                ? new ClipboardEvent('paste', { ...options, clipboardData: transfer })
+                : new DragEvent('drop', { ...options, dataTransfer: transfer });
+            document.querySelector("[data-testid='drop-zone']").dispatchEvent(event);
+        "#;
+        self.script(
+            script,
+            vec![json!(how), json!(name), json!(BASE64.encode(bytes))],
+        )
+        .await?;
+        Ok(())
+    }
+
+    pub async fn script(&self, script: &str, arguments: Vec<Value>) -> Result<Value> {
+        Ok(self.driver.execute(script, arguments).await?.json().clone())
+    }
+
+    /// The scores on the page by finding; `None` where it says "not trained".
+    pub async fn scores(&self) -> Result<Vec<Option<f64>>> {
+        let mut scores = Vec::new();
+        for index in 0..14 {
+            let row = self.element(&format!("finding-{index}")).await?;
+            let trained = row.attr("data-trained").await?.context("data-trained")?;
+            let score = row.attr("data-score").await?;
+            scores.push(match (trained.as_str(), score) {
+                ("true", Some(score)) => Some(score.parse()?),
+                ("false", None) => None,
+                (trained, score) => bail!("finding {index}: trained {trained}, score {score:?}"),
+            });
+        }
+        Ok(scores)
+    }
+
+    /// A hash of a canvas's pixels, to see whether it changed.
+    pub async fn canvas_pixels(&self, testid: &str) -> Result<(i64, i64, i64)> {
+        let script = r#"
+            const canvas = document.querySelector(`[data-testid='${arguments[0]}']`);
+            const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+            let hash = 17, coloured = 0;
+            for (let i = 0; i < data.length; i += 4) {
+                hash = (hash * 31 + data[i] * 65536 + data[i + 1] * 256 + data[i + 2]) % 2147483647;
+                if (data[i] !== data[i + 1] || data[i + 1] !== data[i + 2]) coloured++;
+            }
+            return [canvas.width, hash, coloured];
+        "#;
+        let answer = self.script(script, vec![json!(testid)]).await?;
+        let number = |at: usize| {
+            answer[at]
+                .as_i64()
+                .ok_or_else(|| anyhow!("no pixels: {answer}"))
+        };
+        Ok((number(0)?, number(1)?, number(2)?))
+    }
+
+    /// What a click on `testid` saves: the file's name, its type and its bytes.
+    pub async fn saved_by(&self, testid: &str) -> Result<(String, Vec<u8>)> {
+        let script = r#"
+            const done = arguments[arguments.length - 1];
+            const click = HTMLAnchorElement.prototype.click;
+            HTMLAnchorElement.prototype.click = function () {
+                HTMLAnchorElement.prototype.click = click;
+                const name = this.download;
+                // The page's policy forbids fetching blobs, so they are caught where they are made.
+                const reader = new FileReader();
+                reader.onload = () => done([name, reader.result.split(',')[1]]);
+                reader.readAsDataURL(window.__lastBlob);
+            };
+            const make = URL.createObjectURL;
+            URL.createObjectURL = blob => { window.__lastBlob = blob; return make.call(URL, blob); };
+            document.querySelector(`[data-testid='${arguments[0]}']`).click();
+        "#;
+        let answer = self
+            .driver
+            .execute_async(script, vec![json!(testid)])
+            .await?
+            .json()
+            .clone();
+        let text = |at: usize| {
+            answer[at]
+                .as_str()
+                .map(str::to_owned)
+                .context("nothing was saved")
+        };
+        Ok((text(0)?, BASE64.decode(text(1)?)?))
+    }
+
+    /// Saves a picture of the page to the folder named by `SIGHTLINE_SCREENSHOTS`, if there is one.
+    pub async fn screenshot(&self, name: &str) -> Result<()> {
+        if let Some(folder) = std::env::var_os("SIGHTLINE_SCREENSHOTS") {
+            std::fs::create_dir_all(&folder)?;
+            self.driver
+                .screenshot(&std::path::Path::new(&folder).join(format!("{name}.png")))
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        // A failed test must not leave a driver behind. Asked to end (and not killed), it ends its browser too.
+        if matches!(self.chromedriver.try_wait(), Ok(None)) {
+            let _ = Command::new("kill")
+                .arg(self.chromedriver.id().to_string())
+                .status();
+            let _ = self.chromedriver.wait();
+        }
+    }
+}

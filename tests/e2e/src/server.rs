@@ -1,0 +1,169 @@
+//! Serves the built page, counts requests, and can answer some paths with something else.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use tiny_http::{Header, Method, Response};
+
+/// What the server has seen and how it answers.
+#[derive(Default)]
+struct Record {
+    /// Paths of the page's own origin, in the order they were asked for.
+    paths: Vec<String>,
+    /// Requests to any other place.
+    foreign: Vec<String>,
+    /// What to answer instead of the file.
+    instead: HashMap<String, Vec<u8>>,
+    /// How long to wait before answering.
+    delay: HashMap<String, Duration>,
+}
+
+/// A running server; it ends with the test.
+pub struct Server {
+    pub address: String,
+    record: Arc<Mutex<Record>>,
+    http: Arc<tiny_http::Server>,
+}
+
+impl Server {
+    /// Serves the folder named by `SIGHTLINE_DIST`, or the workspace's `dist`.
+    pub fn start() -> Result<Self> {
+        let dist = match std::env::var_os("SIGHTLINE_DIST") {
+            Some(folder) => PathBuf::from(folder),
+            None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dist"),
+        };
+        if !dist.join("index.html").is_file() {
+            return Err(anyhow!(
+                "{} holds no page; run `cargo xtask test`, or `trunk build` first",
+                dist.display()
+            ));
+        }
+        let http = Arc::new(tiny_http::Server::http("127.0.0.1:0").map_err(|e| anyhow!("{e}"))?);
+        let address = http
+            .server_addr()
+            .to_ip()
+            .context("an IP address")?
+            .to_string();
+        let record = Arc::new(Mutex::new(Record::default()));
+        let server = Self {
+            address: address.clone(),
+            record: record.clone(),
+            http: http.clone(),
+        };
+        for _ in 0..4 {
+            let (http, record, dist, address) =
+                (http.clone(), record.clone(), dist.clone(), address.clone());
+            std::thread::spawn(move || {
+                while let Ok(request) = http.recv() {
+                    answer(request, &record, &dist, &address);
+                }
+            });
+        }
+        Ok(server)
+    }
+
+    /// Answers `path` with these bytes from now on.
+    pub fn answer_instead(&self, path: &str, bytes: Vec<u8>) {
+        self.lock().instead.insert(path.to_owned(), bytes);
+    }
+
+    /// Answers `path` only after a while from now on.
+    pub fn delay(&self, path: &str, delay: Duration) {
+        self.lock().delay.insert(path.to_owned(), delay);
+    }
+
+    /// How often a path of the page's own origin was asked for.
+    pub fn count(&self, path: &str) -> usize {
+        self.lock().paths.iter().filter(|p| *p == path).count()
+    }
+
+    /// How many requests to the page's own origin there were.
+    pub fn total(&self) -> usize {
+        self.lock().paths.len()
+    }
+
+    /// Requests to any other place than the page's own origin.
+    pub fn foreign(&self) -> Vec<String> {
+        self.lock().foreign.clone()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Record> {
+        self.record
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        for _ in 0..4 {
+            self.http.unblock();
+        }
+    }
+}
+
+fn answer(request: tiny_http::Request, record: &Mutex<Record>, dist: &Path, address: &str) {
+    let url = request.url().to_owned();
+    let own = url
+        .strip_prefix("http://")
+        .and_then(|rest| rest.strip_prefix(address))
+        .or_else(|| url.starts_with('/').then_some(url.as_str()));
+    let Some(own) = own.filter(|_| *request.method() != Method::Connect) else {
+        record
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .foreign
+            .push(url);
+        let _ = request.respond(Response::empty(403));
+        return;
+    };
+    let path = own
+        .split(['?', '#'])
+        .next()
+        .unwrap_or("/")
+        .trim_start_matches('/')
+        .to_owned();
+    let path = if path.is_empty() {
+        "index.html".to_owned()
+    } else {
+        path
+    };
+    let (instead, delay) = {
+        let mut record = record
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        record.paths.push(path.clone());
+        (
+            record.instead.get(&path).cloned(),
+            record.delay.get(&path).copied(),
+        )
+    };
+    if let Some(delay) = delay {
+        std::thread::sleep(delay);
+    }
+    let bytes = if path.split('/').any(|part| part == "..") {
+        None
+    } else {
+        std::fs::read(dist.join(&path)).ok()
+    };
+    let _ = match instead.or(bytes) {
+        Some(bytes) => {
+            let kind = match path.rsplit('.').next() {
+                Some("html") => "text/html; charset=utf-8",
+                Some("js") => "text/javascript",
+                Some("wasm") => "application/wasm",
+                Some("css") => "text/css",
+                Some("json" | "webmanifest") => "application/json",
+                Some("svg") => "image/svg+xml",
+                Some("jpg") => "image/jpeg",
+                _ => "application/octet-stream",
+            };
+            let header = Header::from_bytes("Content-Type", kind).expect("a valid header");
+            request.respond(Response::from_data(bytes).with_header(header))
+        }
+        None => request.respond(Response::from_string("not found").with_status_code(404)),
+    };
+}

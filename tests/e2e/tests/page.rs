@@ -1,0 +1,413 @@
+//! What a reader does with the page, in a real browser.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use burn::tensor::Device;
+use sightline::package::Manifest;
+use sightline::radiograph::Radiograph;
+use sightline::reading::{Reader, Reading};
+use sightline::report::Report;
+use sightline_e2e::{Options, Page, Server, Webgpu};
+use thirtyfour::prelude::*;
+
+const LOAD: Duration = Duration::from_secs(120);
+const READ: Duration = Duration::from_secs(120);
+/// SwiftShader computes shaders on the CPU.
+const SLOW: Duration = Duration::from_secs(420);
+
+fn www() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../www")
+}
+
+fn sample(name: &str) -> PathBuf {
+    www().join("samples").join(name)
+}
+
+/// The default model's folder.
+fn model() -> Result<(String, PathBuf)> {
+    let index: sightline::package::ModelIndex =
+        serde_json::from_slice(&std::fs::read(www().join("models/index.json"))?)?;
+    let name = index.models.first().context("a model")?.name.clone();
+    Ok((name.clone(), www().join("models").join(name)))
+}
+
+/// The same reading by the native engine.
+async fn native(file: &Path) -> Result<(Manifest, Reading)> {
+    let (_, folder) = model()?;
+    let manifest = Manifest::parse(&std::fs::read(folder.join("manifest.json"))?)?;
+    let weights = std::fs::read(folder.join(&manifest.weights.file))?;
+    let reader = Reader::load(manifest.clone(), weights, &Device::flex())?;
+    let radiograph = Radiograph::decode(&std::fs::read(file)?)?;
+    Ok((manifest, reader.read(&radiograph.image).await?))
+}
+
+async fn assert_scores_are_native(page: &Page, file: &Path) -> Result<()> {
+    let (_, expected) = native(file).await?;
+    let scores = page.scores().await?;
+    ensure!(
+        expected.probabilities.iter().any(Option::is_some),
+        "nothing was trained"
+    );
+    for (index, (ours, expected)) in scores.iter().zip(&expected.probabilities).enumerate() {
+        match (ours, expected) {
+            (Some(a), Some(b)) => {
+                ensure!((a - b).abs() < 1e-3, "finding {index}: {a}, natively {b}")
+            }
+            (None, None) => {}
+            other => bail!("finding {index}: {other:?}"),
+        }
+    }
+    Ok(())
+}
+
+async fn open(server: &Server, query: &str) -> Result<Page> {
+    let page = Page::open(server, query, Options::default()).await?;
+    page.wait_for(&["idle"], LOAD).await?;
+    Ok(page)
+}
+
+#[tokio::test]
+async fn a_sample_is_read_explained_and_nothing_leaves_the_origin() -> Result<()> {
+    let server = Server::start()?;
+    let page = open(&server, "?device=cpu").await?;
+    ensure!(
+        page.text("adapter").await?.starts_with("CPU, "),
+        "{}",
+        page.text("adapter").await?
+    );
+    page.screenshot("wide-idle").await?;
+    page.element("sample-1").await?.click().await?;
+    page.wait_for(&["ready"], READ).await?;
+    assert_scores_are_native(&page, &sample("effusion.jpg")).await?;
+    ensure!(!page.exists("error").await?, "an error is shown");
+    page.screenshot("wide-ready").await?;
+
+    // Hovering and arrow keys change the map at once.
+    let (width, first, coloured) = page.canvas_pixels("overlay-canvas").await?;
+    ensure!(
+        width > 200 && coloured > 1000,
+        "the overlay has {coloured} coloured pixels"
+    );
+    let list = page.driver.find(By::Css(".findings")).await?;
+    list.send_keys(Key::Down).await?;
+    let (_, second, _) = page.canvas_pixels("overlay-canvas").await?;
+    ensure!(first != second, "the arrow key did not change the map");
+    list.send_keys(Key::Up).await?;
+    ensure!(
+        page.canvas_pixels("overlay-canvas").await?.1 == first,
+        "the way back gives another map"
+    );
+    let other = page
+        .driver
+        .find(By::Css(".findings li:nth-child(3)"))
+        .await?;
+    page.driver
+        .action_chain()
+        .move_to_element_center(&other)
+        .perform()
+        .await?;
+    let (_, third, _) = page.canvas_pixels("overlay-canvas").await?;
+    ensure!(third != first, "hovering did not change the map");
+
+    // Colours and opacity.
+    let set = r#"
+        const input = document.querySelector(`[data-testid='${arguments[0]}']`);
+        input.value = arguments[1];
+        for (const kind of ['input', 'change']) input.dispatchEvent(new Event(kind, { bubbles: true }));
+    "#;
+    page.script(set, vec!["colormap".into(), "viridis".into()])
+        .await?;
+    ensure!(
+        page.canvas_pixels("overlay-canvas").await?.1 != third,
+        "the colours did not change"
+    );
+    page.script(set, vec!["opacity".into(), "0".into()]).await?;
+    let (_, _, coloured) = page.canvas_pixels("overlay-canvas").await?;
+    ensure!(coloured == 0, "{coloured} pixels are coloured at opacity 0");
+
+    ensure!(
+        page.text("trust-panel").await?.contains("AUC"),
+        "{}",
+        page.text("trust-panel").await?
+    );
+    ensure!(server.total() > 5, "the server was not asked");
+    ensure!(
+        server.foreign().is_empty(),
+        "requests left the origin: {:?}",
+        server.foreign()
+    );
+    page.close().await
+}
+
+#[tokio::test]
+async fn a_file_is_read_by_button_by_drop_and_by_paste() -> Result<()> {
+    let server = Server::start()?;
+    let page = open(&server, "").await?;
+    let file = sample("cardiomegaly.jpg");
+    page.choose(&file).await?;
+    page.wait_for(&["ready"], READ).await?;
+    assert_scores_are_native(&page, &file).await?;
+
+    for (how, name) in [("drop", "effusion.jpg"), ("paste", "no-finding.jpg")] {
+        let file = sample(name);
+        // Without an extension: the format is told from the bytes.
+        page.give(how, "radiograph", &std::fs::read(&file)?).await?;
+        let read = async {
+            loop {
+                if page.state().await? == "ready"
+                    && assert_scores_are_native(&page, &file).await.is_ok()
+                {
+                    return anyhow::Ok(());
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        tokio::time::timeout(READ, read)
+            .await
+            .with_context(|| format!("{how} did not read {name}"))??;
+    }
+    page.close().await
+}
+
+#[tokio::test]
+async fn files_that_cannot_be_read_say_why_and_the_next_one_is_read() -> Result<()> {
+    let server = Server::start()?;
+    let page = open(&server, "?device=cpu").await?;
+    let jpeg = std::fs::read(sample("effusion.jpg"))?;
+    // A PNG whose header promises 100 megapixels.
+    let mut huge = std::fs::read(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../golden/preprocess/grey16.png"),
+    )?;
+    huge[16..24].copy_from_slice(&[0, 0, 0x27, 0x10, 0, 0, 0x27, 0x10]);
+    let mut dicom = vec![0; 128];
+    dicom.extend_from_slice(b"DICM and more");
+    let cases: [(&str, &[u8], &str); 5] = [
+        ("notes.jpg", b"just some words", "text file"),
+        ("cut.jpg", &jpeg[..jpeg.len() / 2], "cut short"),
+        ("huge.png", &huge, "10000 x 10000"),
+        ("scan.dcm", &dicom, "DICOM"),
+        ("empty.png", b"", "empty"),
+    ];
+    for (name, bytes, reason) in cases {
+        page.give("drop", name, bytes).await?;
+        let told = async {
+            loop {
+                if page.exists("error").await? && page.text("error").await?.contains(reason) {
+                    return anyhow::Ok(());
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        tokio::time::timeout(READ, told)
+            .await
+            .with_context(|| format!("{name}: no word of {reason:?}"))??;
+        ensure!(
+            page.state().await? == "error",
+            "{name}: the page is {}",
+            page.state().await?
+        );
+    }
+    page.screenshot("wide-error").await?;
+    page.give("drop", "good.jpg", &jpeg).await?;
+    page.wait_for(&["ready"], READ).await?;
+    ensure!(!page.exists("error").await?, "the old error is still shown");
+    page.close().await
+}
+
+#[tokio::test]
+async fn loading_can_be_cancelled_and_taken_up_again() -> Result<()> {
+    let server = Server::start()?;
+    let (name, _) = model()?;
+    server.delay(
+        &format!("models/{name}/weights.bpk"),
+        Duration::from_secs(4),
+    );
+    let page = Page::open(&server, "?device=cpu", Options::default()).await?;
+    page.element("progress").await?;
+    page.element("cancel").await?.click().await?;
+    page.wait_for(&["error"], LOAD).await?;
+    ensure!(
+        page.text("error").await?.contains("cancelled"),
+        "{}",
+        page.text("error").await?
+    );
+    // A file given now loads the model after all.
+    page.element("sample-0").await?.click().await?;
+    page.wait_for(&["ready"], LOAD).await?;
+    assert_scores_are_native(&page, &sample("cardiomegaly.jpg")).await?;
+    page.close().await
+}
+
+#[tokio::test]
+async fn the_second_visit_takes_the_weights_from_the_cache() -> Result<()> {
+    let server = Server::start()?;
+    let (name, _) = model()?;
+    let weights = format!("models/{name}/weights.bpk");
+    let page = open(&server, "?device=cpu").await?;
+    ensure!(
+        server.count(&weights) == 1,
+        "fetched {} times",
+        server.count(&weights)
+    );
+    page.driver.refresh().await?;
+    page.wait_for(&["idle"], LOAD).await?;
+    ensure!(
+        server.count(&weights) == 1,
+        "fetched {} times",
+        server.count(&weights)
+    );
+    page.element("sample-2").await?.click().await?;
+    page.wait_for(&["ready"], READ).await?;
+    assert_scores_are_native(&page, &sample("no-finding.jpg")).await?;
+    page.close().await
+}
+
+#[tokio::test]
+async fn without_webgpu_the_cpu_reads_and_asking_for_webgpu_says_what_to_do() -> Result<()> {
+    let server = Server::start()?;
+    let page = open(&server, "").await?;
+    ensure!(
+        page.text("adapter").await?.starts_with("CPU, "),
+        "{}",
+        page.text("adapter").await?
+    );
+    page.close().await?;
+    let page = Page::open(&server, "?device=webgpu", Options::default()).await?;
+    page.wait_for(&["error"], LOAD).await?;
+    ensure!(
+        page.text("error").await?.contains("no WebGPU"),
+        "{}",
+        page.text("error").await?
+    );
+    page.close().await
+}
+
+#[tokio::test]
+async fn a_software_adapter_is_used_only_when_asked_for_and_said_to_be_one() -> Result<()> {
+    let server = Server::start()?;
+    let options = Options {
+        webgpu: Webgpu::Software,
+        ..Options::default()
+    };
+    let page = Page::open(&server, "", options).await?;
+    page.wait_for(&["idle"], LOAD).await?;
+    ensure!(
+        page.text("adapter").await?.starts_with("CPU, "),
+        "{}",
+        page.text("adapter").await?
+    );
+    page.close().await?;
+
+    let page = Page::open(&server, "?device=webgpu", options).await?;
+    page.wait_for(&["idle"], SLOW).await?;
+    let adapter = page.text("adapter").await?;
+    ensure!(
+        adapter.starts_with("WebGPU: ") && adapter.contains("software"),
+        "{adapter}"
+    );
+    // A reading that is cancelled leaves the page ready for the next.
+    page.element("sample-0").await?.click().await?;
+    page.wait_for(&["reading"], READ).await?;
+    page.element("cancel").await?.click().await?;
+    page.wait_for(&["idle"], READ).await?;
+    page.element("sample-1").await?.click().await?;
+    page.wait_for(&["ready"], SLOW).await?;
+    assert_scores_are_native(&page, &sample("effusion.jpg")).await?;
+    page.close().await
+}
+
+#[tokio::test]
+async fn weights_that_are_damaged_and_packages_of_another_version_are_refused() -> Result<()> {
+    let (name, folder) = model()?;
+    let mut weights = std::fs::read(folder.join("weights.bpk"))?;
+    let middle = weights.len() / 2;
+    weights[middle] ^= 1;
+    let server = Server::start()?;
+    server.answer_instead(&format!("models/{name}/weights.bpk"), weights);
+    let page = Page::open(&server, "?device=cpu", Options::default()).await?;
+    page.wait_for(&["error"], LOAD).await?;
+    ensure!(
+        page.text("error").await?.contains("sha256"),
+        "{}",
+        page.text("error").await?
+    );
+    page.close().await?;
+
+    let manifest = std::fs::read_to_string(folder.join("manifest.json"))?;
+    let newer = manifest.replacen("\"schema_version\": 1", "\"schema_version\": 99", 1);
+    ensure!(newer != manifest, "the manifest has no schema version");
+    let server = Server::start()?;
+    server.answer_instead(&format!("models/{name}/manifest.json"), newer.into_bytes());
+    let page = Page::open(&server, "?device=cpu", Options::default()).await?;
+    page.wait_for(&["error"], LOAD).await?;
+    ensure!(
+        page.text("error").await?.contains("99"),
+        "{}",
+        page.text("error").await?
+    );
+    page.close().await
+}
+
+#[tokio::test]
+async fn the_report_and_the_picture_can_be_saved() -> Result<()> {
+    let server = Server::start()?;
+    let page = open(&server, "?device=cpu").await?;
+    page.element("sample-1").await?.click().await?;
+    page.wait_for(&["ready"], READ).await?;
+    let (name, json) = page.saved_by("export-json").await?;
+    ensure!(name == "effusion-sightline.json", "{name}");
+    let report: Report = serde_json::from_slice(&json)?;
+    let (manifest, expected) = native(&sample("effusion.jpg")).await?;
+    ensure!(report.model.weights_sha256 == manifest.weights.sha256);
+    ensure!(report.findings.len() == 14);
+    for (finding, logit) in report.findings.iter().zip(&expected.logits) {
+        ensure!(
+            (finding.logit - logit).abs() < 5e-3,
+            "{}: {} {logit}",
+            finding.name,
+            finding.logit
+        );
+        let cells: f32 = finding.grad_cam.cells.values.iter().sum();
+        let sum = cells + finding.grad_cam.bias;
+        ensure!(
+            (sum - finding.logit).abs() < 1e-3,
+            "{}: {sum} is not the logit",
+            finding.name
+        );
+    }
+    let (name, png) = page.saved_by("export-png").await?;
+    ensure!(name == "effusion-sightline.png", "{name}");
+    let picture = image::load_from_memory(&png)?;
+    ensure!(
+        picture.width() >= 760 && picture.height() > 320,
+        "{} x {}",
+        picture.width(),
+        picture.height()
+    );
+    page.close().await
+}
+
+#[tokio::test]
+async fn on_a_phone_nothing_is_wider_than_the_screen() -> Result<()> {
+    let server = Server::start()?;
+    let options = Options {
+        width: 500,
+        height: 900,
+        ..Options::default()
+    };
+    let page = Page::open(&server, "?device=cpu", options).await?;
+    page.wait_for(&["idle"], LOAD).await?;
+    page.screenshot("phone-idle").await?;
+    page.element("sample-0").await?.click().await?;
+    page.wait_for(&["ready"], READ).await?;
+    page.screenshot("phone-ready").await?;
+    let script = "return [document.documentElement.scrollWidth, window.innerWidth]";
+    let widths = page.script(script, vec![]).await?;
+    ensure!(
+        widths[0].as_i64() <= widths[1].as_i64(),
+        "the page is wider than the screen: {widths}"
+    );
+    page.close().await
+}

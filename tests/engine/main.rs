@@ -1,0 +1,5 @@
+//! Behaviours of the engine that no golden number covers: bad files, refused packages, identities.
+
+mod explanation;
+mod package;
+mod radiograph;

