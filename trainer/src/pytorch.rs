@@ -20,8 +20,11 @@ pub fn load_body(network: Network, naming: Naming, file: &Path) -> Result<Networ
     Ok(network.load_state_dict(naming, true, |wanted| tensors.remove(&wanted.name))?)
 }
 
-/// The float tensors of a `.pth` file (torch's zip format or its older one): name, shape, values.
-pub fn state_dict(file: &Path) -> Result<HashMap<String, (Vec<usize>, Vec<f32>)>> {
+/// Shape and values of tensors, by name.
+type StateDict = HashMap<String, (Vec<usize>, Vec<f32>)>;
+
+/// The float tensors of a `.pth` file, of torch's zip format or its older one.
+fn state_dict(file: &Path) -> Result<StateDict> {
     // Names stay as they are: "classifier.1" must not become "classifier.0".
     let mut store = PytorchStore::from_file(file).map_indices_contiguous(false);
     let mut result = HashMap::new();

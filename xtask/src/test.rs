@@ -46,8 +46,11 @@ pub fn all(root: &Path) -> Result<()> {
                 "--release",
                 "--target",
                 "wasm32-unknown-unknown",
+                // With the page's package, so that dependencies are built once, with the same features.
                 "-p",
                 "sightline",
+                "-p",
+                "sightline-app",
                 "--test",
                 "browser",
             ],
