@@ -1,4 +1,4 @@
-//! `cargo xtask serve | test | weights`: installs what is missing, then does it. A second run has nothing to
+//! `cargo xtask serve | test | build | weights`: installs what is missing, then does it. A second run has nothing to
 //! install and starts within seconds.
 
 mod run;
@@ -15,6 +15,7 @@ use tools::Tools;
 const HELP: &str = "\
 cargo xtask serve    install what is missing, then serve the page at http://127.0.0.1:8080
 cargo xtask test     install what is missing, then run every test: native, wasm in Chromium, end to end
+cargo xtask build    install what is missing, then build dist/ for a web server, shrunk with wasm-opt (minutes)
 cargo xtask weights  fetch the ImageNet weights that the EfficientNet-Lite0 recipe starts from
 ";
 
@@ -30,6 +31,7 @@ fn main() -> Result<()> {
                 .path(&tools.path)
                 .run("serve the page at http://127.0.0.1:8080")
         }
+        Some("build") => tools::build_for_a_server(&root),
         Some("test") => test::all(&root),
         Some("weights") => tools::imagenet_weights(&root),
         _ => {

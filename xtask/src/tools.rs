@@ -33,7 +33,6 @@ impl Tools {
         tools.wasm_target()?;
         tools.wasm_bindgen(root)?;
         tools.trunk()?;
-        tools.wasm_opt(root);
         Ok(tools)
     }
 
@@ -67,42 +66,52 @@ impl Tools {
         }
     }
 
-    /// Without it Trunk fetches wasm-opt itself where the network allows.
-    fn wasm_opt(&self, root: &Path) {
+    /// A wasm-opt that knows today's wasm: the system's, or npm's.
+    fn wasm_opt(&self, root: &Path) -> Result<()> {
         let number = |text: String| {
-            let digits = text
-                .split_whitespace()
-                .find(|word| word.parse::<u32>().is_ok())?
-                .to_owned();
-            digits.parse::<u32>().ok()
+            text.split_whitespace()
+                .find_map(|word| word.parse::<u32>().ok())
         };
         let found = output("wasm-opt", &["--version"], &self.path).and_then(number);
         if found.is_some_and(|version| version >= 116) {
-            return;
+            return Ok(());
         }
         let folder = root.join("target/tools");
-        let installed = std::fs::create_dir_all(&folder)
-            .context("no folder for tools")
-            .and_then(|()| {
-                let folder = folder.to_string_lossy();
-                let package = format!("binaryen@{BINARYEN}");
-                Step::new(
-                    "npm",
-                    &[
-                        "install",
-                        "--no-audit",
-                        "--no-fund",
-                        "--prefix",
-                        &folder,
-                        &package,
-                    ],
-                )
-                .run("shrink the wasm (wasm-opt is missing or older than 116)")
-            });
-        if let Err(error) = installed {
-            eprintln!("wasm-opt was not installed ({error:#}); trunk will try to fetch it");
-        }
+        std::fs::create_dir_all(&folder)?;
+        let folder = folder.to_string_lossy();
+        let package = format!("binaryen@{BINARYEN}");
+        Step::new(
+            "npm",
+            &[
+                "install",
+                "--no-audit",
+                "--no-fund",
+                "--prefix",
+                &folder,
+                &package,
+            ],
+        )
+        .run("shrink the wasm (wasm-opt is missing or older than 116)")
     }
+}
+
+/// Builds `dist/` and shrinks its wasm by a third. Serving and testing on this machine do without: it takes
+/// minutes, and saves only transfer.
+pub fn build_for_a_server(root: &Path) -> Result<()> {
+    let tools = Tools::for_page(root)?;
+    tools.wasm_opt(root)?;
+    Step::new("trunk", &["build"])
+        .path(&tools.path)
+        .run("build the page")?;
+    for name in ["page_bg.wasm", "engine_bg.wasm"] {
+        let file = root.join("dist").join(name);
+        let (file, small) = (file.to_string_lossy(), format!("{}.small", file.display()));
+        Step::new("wasm-opt", &["-O2", "--all-features", &file, "-o", &small])
+            .path(&tools.path)
+            .run("make it smaller")?;
+        std::fs::rename(&small, &*file)?;
+    }
+    Ok(())
 }
 
 /// Chromium and its driver, from `CHROMEDRIVER`, the PATH, or the system's packages.

@@ -176,6 +176,30 @@ async fn a_file_is_read_by_button_by_drop_and_by_paste() -> Result<()> {
     page.close().await
 }
 
+/// Needs the shared radiographs (`../shared/data`); without them it says so and does nothing.
+#[tokio::test]
+async fn radiographs_of_other_hospitals_are_read_as_natively() -> Result<()> {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    if !data.is_dir() {
+        eprintln!("skipped: {} is not there", data.display());
+        return Ok(());
+    }
+    let server = Server::start()?;
+    let page = open(&server, "?device=cpu").await?;
+    for set in ["nih", "covid", "wingspan", "hannover", "kermany"] {
+        let csv = std::fs::read_to_string(data.join(format!("{set}.csv")))?;
+        let row = csv.lines().nth(7).context("rows")?;
+        let file = data.join(row.split(',').next().context("a path")?);
+        page.choose(&file).await?;
+        page.wait_for(&["reading", "ready"], READ).await?;
+        page.wait_for(&["ready"], READ).await?;
+        assert_scores_are_native(&page, &file)
+            .await
+            .with_context(|| file.display().to_string())?;
+    }
+    page.close().await
+}
+
 #[tokio::test]
 async fn files_that_cannot_be_read_say_why_and_the_next_one_is_read() -> Result<()> {
     let server = Server::start()?;

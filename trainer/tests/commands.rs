@@ -1,0 +1,291 @@
+//! The commands, run as a model maker runs them, on the bundled radiographs.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use burn::tensor::Device;
+use sightline::finding::Finding;
+use sightline::package::Manifest;
+use sightline::radiograph::Radiograph;
+use sightline::reading::Reader;
+use sightline::report::Report;
+
+const HEADER: &str = "Path,Sex,Age,Frontal/Lateral,AP/PA,No Finding,Enlarged Cardiomediastinum,Cardiomegaly,Lung Opacity,\
+                      Lung Lesion,Edema,Consolidation,Pneumonia,Atelectasis,Pneumothorax,Pleural Effusion,Pleural Other,\
+                      Fracture,Support Devices,Patient,Split";
+const SAMPLES: [&str; 3] = ["cardiomegaly.jpg", "effusion.jpg", "no-finding.jpg"];
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn samples() -> PathBuf {
+    workspace().join("www/samples")
+}
+
+fn shipped() -> PathBuf {
+    workspace().join("www/models/efficientnet-lite0-nih")
+}
+
+fn run(arguments: &[&dyn AsRef<std::ffi::OsStr>]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sightline-trainer"));
+    for argument in arguments {
+        command.arg(argument);
+    }
+    command.output().expect("the trainer starts")
+}
+
+fn succeed(arguments: &[&dyn AsRef<std::ffi::OsStr>]) -> String {
+    let output = run(arguments);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+fn refuse(arguments: &[&dyn AsRef<std::ffi::OsStr>], because: &str) {
+    let output = run(arguments);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains(because), "{said}");
+}
+
+/// A CSV of the samples: a row for each path, finding (1 or 0 for all 14), patient and split.
+fn csv(folder: &Path, rows: &[(&str, &str, &str, &str)]) -> PathBuf {
+    let mut text = HEADER.to_owned();
+    for (path, label, patient, split) in rows {
+        let labels = [*label; 14].join(",");
+        text += &format!("\n{path},Female,60,Frontal,PA,{labels},{patient},{split}");
+    }
+    let path = folder.join("labels.csv");
+    std::fs::write(&path, text).expect("written");
+    path
+}
+
+#[test]
+fn predict_gives_the_scores_that_a_reading_gives() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rows = SAMPLES.map(|path| (path, "0", path, "test"));
+    let csv = csv(folder.path(), &rows);
+    let out = folder.path().join("scores.csv");
+    succeed(&[
+        &"predict",
+        &"--model",
+        &shipped(),
+        &"--csv",
+        &csv,
+        &"--root",
+        &samples(),
+        &"--out",
+        &out,
+    ]);
+
+    let manifest =
+        Manifest::parse(&std::fs::read(shipped().join("manifest.json")).expect("a manifest"));
+    let manifest = manifest.expect("the shipped manifest");
+    let weights = std::fs::read(shipped().join(&manifest.weights.file)).expect("weights");
+    let reader = Reader::load(manifest, weights, &Device::flex()).expect("the shipped package");
+    let scores = std::fs::read_to_string(&out).expect("scores");
+    let mut lines = scores.lines();
+    let header: Vec<&str> = lines.next().expect("a header").split(',').collect();
+    assert_eq!(header[0], "Path");
+    assert_eq!(header[1..], Finding::ALL.map(Finding::name));
+    for (line, sample) in lines.zip(SAMPLES) {
+        let cells: Vec<&str> = line.split(',').collect();
+        assert_eq!(cells[0], sample);
+        let bytes = std::fs::read(samples().join(sample)).expect("a sample");
+        let image = Radiograph::decode(&bytes).expect("a radiograph").image;
+        let reading = pollster::block_on(reader.read(&image)).expect("a reading");
+        for (cell, expected) in cells[1..].iter().zip(reading.probabilities) {
+            match expected {
+                Some(p) => assert!(
+                    (cell.parse::<f64>().expect("a number") - p).abs() < 1e-3,
+                    "{cell} {p}"
+                ),
+                None => assert_eq!(*cell, "", "an untrained finding has a score"),
+            }
+        }
+    }
+}
+
+#[test]
+fn explain_writes_a_picture_and_a_report_whose_cells_add_up() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (png, json) = (
+        folder.path().join("map.png"),
+        folder.path().join("map.json"),
+    );
+    let image = samples().join("effusion.jpg");
+    let model = shipped();
+    succeed(&[
+        &"explain",
+        &"--model",
+        &model,
+        &"--finding",
+        &"lung opacity",
+        &image,
+        &"--out",
+        &png,
+        &"--json",
+        &json,
+    ]);
+    let report: Report =
+        serde_json::from_slice(&std::fs::read(&json).expect("a report")).expect("a report");
+    for finding in &report.findings {
+        let sum = finding.grad_cam.cells.values.iter().sum::<f32>() + finding.grad_cam.bias;
+        assert!(
+            (sum - finding.logit).abs() < 1e-3,
+            "{}: {sum} {}",
+            finding.name,
+            finding.logit
+        );
+    }
+    // Colour where there is evidence, and only then.
+    let evidence = &report.findings[Finding::LungOpacity.index()].grad_cam.cells;
+    let map = image::open(&png).expect("a picture").into_rgb8();
+    assert_eq!(map.pixels().any(|p| p.0[0] != p.0[2]), evidence.max() > 0.0);
+    refuse(
+        &[
+            &"explain",
+            &"--model",
+            &model,
+            &"--finding",
+            &"Fracture",
+            &image,
+        ],
+        "not trained",
+    );
+    refuse(
+        &[
+            &"explain",
+            &"--model",
+            &model,
+            &"--finding",
+            &"Hernia",
+            &image,
+        ],
+        "no finding",
+    );
+}
+
+#[test]
+fn a_model_is_trained_resumed_exported_and_evaluated() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path();
+    for sample in SAMPLES {
+        std::fs::copy(samples().join(sample), root.join(sample)).expect("a copy");
+    }
+    std::fs::write(root.join("broken.jpg"), b"no picture").expect("written");
+    let mut rows = vec![("broken.jpg", "1", "p-broken", "train")];
+    for split in ["train", "valid", "test"] {
+        for (patient, (path, label)) in [
+            ("a", (SAMPLES[0], "1")),
+            ("b", (SAMPLES[1], "0")),
+            ("c", (SAMPLES[2], "-1")),
+        ] {
+            // Patients of a split are its own.
+            rows.push((
+                path,
+                label,
+                Box::leak(format!("{split}-{patient}").into_boxed_str()),
+                split,
+            ));
+        }
+    }
+    csv(root, &rows);
+    let recipe = |epochs: usize| {
+        let path = root.join("recipe.json");
+        let text = std::fs::read_to_string(
+            workspace().join("trainer/configs/efficientnet-lite0-nih.json"),
+        );
+        let mut recipe: serde_json::Value =
+            serde_json::from_str(&text.expect("a recipe")).expect("JSON");
+        recipe["start"] = serde_json::Value::Null;
+        recipe["data"]["csv"] = "labels.csv".into();
+        recipe["input"]["size"] = 64.into();
+        recipe["batch"] = 2.into();
+        recipe["epochs"] = epochs.into();
+        std::fs::write(&path, recipe.to_string()).expect("written");
+        path
+    };
+    let config = recipe(2);
+    let run_folder = root.join("run");
+    let train: [&dyn AsRef<std::ffi::OsStr>; 7] = [
+        &"train",
+        &"--config",
+        &config,
+        &"--data",
+        &root,
+        &"--out",
+        &run_folder,
+    ];
+    let said = run(&train);
+    let errors = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert!(said.status.success(), "{errors}");
+    assert!(
+        errors.contains("broken.jpg"),
+        "the broken image was left out silently: {errors}"
+    );
+    refuse(&train, "--resume");
+    let mut resumed = train.to_vec();
+    resumed.push(&"--resume");
+    assert!(
+        succeed(&resumed).contains("done"),
+        "a finished run has nothing to do"
+    );
+    recipe(3);
+    refuse(&resumed, "another recipe");
+
+    let package = root.join("package");
+    succeed(&[&"export", &"--checkpoint", &run_folder, &"--out", &package]);
+    let card = std::fs::read_to_string(package.join("card.md")).expect("a card");
+    assert!(card.contains("Area under the ROC curve"), "{card}");
+    let labels = root.join("labels.csv");
+    let json = root.join("evaluation.json");
+    let table = succeed(&[
+        &"evaluate",
+        &"--model",
+        &package,
+        &"--csv",
+        &labels,
+        &"--split",
+        &"test",
+        &"--json",
+        &json,
+    ]);
+    assert!(table.contains("Mean of the competition five"), "{table}");
+    // The evaluation repeats the card's figures.
+    let read = |path: PathBuf| -> serde_json::Value {
+        serde_json::from_slice(&std::fs::read(path).expect("figures")).expect("JSON")
+    };
+    assert_eq!(
+        read(json)["parts"],
+        read(package.join("evaluation.json"))["parts"]
+    );
+}
+
+#[test]
+fn splits_that_share_a_patient_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let shared = ["train", "valid", "test"].map(|split| (SAMPLES[0], "1", "the same", split));
+    csv(folder.path(), &shared);
+    let text =
+        std::fs::read_to_string(workspace().join("trainer/configs/efficientnet-lite0-nih.json"));
+    let config = folder.path().join("recipe.json");
+    std::fs::write(
+        &config,
+        text.expect("a recipe").replace("nih.csv", "labels.csv"),
+    )
+    .expect("written");
+    let out = folder.path().join("run");
+    refuse(
+        &[
+            &"train",
+            &"--config",
+            &config,
+            &"--data",
+            &folder.path(),
+            &"--out",
+            &out,
+        ],
+        "in two splits",
+    );
+}
