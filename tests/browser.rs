@@ -71,49 +71,22 @@ async fn check(case: &str, family: Family, variant: &str, naming: Naming, device
     }
 }
 
+async fn golden_networks(device: Device) {
+    let torchvision = Naming::Torchvision;
+    check(DENSENET, Family::DenseNet, "121", torchvision, &device).await;
+    let pypi = Naming::EfficientNetPytorch;
+    check(LITE0, Family::EfficientNet, "lite0", pypi, &device).await;
+}
+
 #[wasm_bindgen_test]
 async fn golden_networks_on_the_cpu() {
-    let device = Device::flex();
-    check(
-        DENSENET,
-        Family::DenseNet,
-        "121",
-        Naming::Torchvision,
-        &device,
-    )
-    .await;
-    check(
-        LITE0,
-        Family::EfficientNet,
-        "lite0",
-        Naming::EfficientNetPytorch,
-        &device,
-    )
-    .await;
+    golden_networks(Device::flex()).await;
 }
 
 #[wasm_bindgen_test]
 async fn golden_networks_on_webgpu() {
-    let device = Device::wgpu_options()
-        .init_async()
-        .await
-        .expect("Chromium's WebGPU adapter");
-    check(
-        DENSENET,
-        Family::DenseNet,
-        "121",
-        Naming::Torchvision,
-        &device,
-    )
-    .await;
-    check(
-        LITE0,
-        Family::EfficientNet,
-        "lite0",
-        Naming::EfficientNetPytorch,
-        &device,
-    )
-    .await;
+    let device = Device::wgpu_options().init_async().await;
+    golden_networks(device.expect("Chromium's WebGPU adapter")).await;
 }
 
 #[wasm_bindgen_test]

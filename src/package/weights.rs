@@ -1,7 +1,10 @@
 //! `weights.bpk`: burnpack; float16, but float32 for batch normalisation.
 
 use burn::tensor::{Bytes, DType, Device};
-use burn_store::{BurnpackStore, FloatCastAdapter, HalfPrecisionAdapter, ModuleStore};
+use burn_store::burn_pack::Writer;
+use burn_store::{
+    BurnpackStore, FloatCastAdapter, HalfPrecisionAdapter, ModuleSnapshot, ModuleStore,
+};
 use sha2::{Digest, Sha256};
 
 use super::{Manifest, PackageError};
@@ -51,18 +54,21 @@ pub fn load(
     Ok(network)
 }
 
-/// The bytes of a network's `weights.bpk`.
+/// The bytes of a network's `weights.bpk`; the same network gives the same bytes.
 ///
 /// # Errors
 /// When a tensor cannot be read back from its device.
 pub fn save(network: &Network) -> Result<Vec<u8>, PackageError> {
-    let mut store = BurnpackStore::from_bytes(None)
-        .clear_metadata()
-        .with_to_adapter(HalfPrecisionAdapter::new());
-    let refused = |error: burn_store::burn_pack::Error| PackageError::Weights(error.to_string());
-    store.collect_from(network).map_err(refused)?;
-    let bytes = store.get_bytes().map_err(refused)?;
-    Ok(bytes.to_vec())
+    let mut tensors = network.collect(None, Some(Box::new(HalfPrecisionAdapter::new())), false);
+    for tensor in &mut tensors {
+        // Drawn anew in every process, and of use only to an optimiser.
+        tensor.param_id = None;
+    }
+    tensors.sort_by(|a, b| a.name.cmp(&b.name));
+    let bytes = Writer::new(tensors).into_bytes();
+    Ok(bytes
+        .map_err(|error| PackageError::Weights(error.to_string()))?
+        .to_vec())
 }
 
 /// The SHA-256 of some bytes, in lower-case hexadecimal.

@@ -97,23 +97,8 @@ fn a_package_that_was_saved_reads_the_same() {
     for (a, b) in logits(&loaded).iter().zip(logits(&network)) {
         assert!((a - b).abs() < 0.02, "{a} {b}");
     }
-    // What was loaded is in half precision already: saving it again changes nothing.
-    assert_eq!(
-        logits(
-            &package::load(
-                &manifest,
-                package::save(&loaded)
-                    .map(|bytes| {
-                        assert_eq!(bytes.len(), weights.len());
-                        weights.clone()
-                    })
-                    .expect("saved"),
-                &device
-            )
-            .expect("loaded")
-        ),
-        logits(&loaded)
-    );
+    // What was loaded is in half precision already: saving it again gives the same bytes.
+    assert!(package::save(&loaded).expect("saved") == weights);
 }
 
 #[test]
