@@ -12,6 +12,9 @@ use crate::radiograph::Input;
 /// The version of the package format that this engine reads and writes.
 pub const SCHEMA_VERSION: u64 = 1;
 
+/// The longest weights that are read: 1 GiB, six times the largest network's.
+const MAX_WEIGHTS: u64 = 1 << 30;
+
 /// `models/index.json`: the packages that a page offers, the first being the default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelIndex {
@@ -168,6 +171,9 @@ impl Manifest {
             {
                 return wrong(format!("{} has a calibration that is no number", card.name));
             }
+        }
+        if self.weights.bytes > MAX_WEIGHTS {
+            return wrong(format!("weights of {} bytes", self.weights.bytes));
         }
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         let file = &self.weights.file;

@@ -69,8 +69,10 @@ pub fn all(root: &Path) -> Result<()> {
             &[
                 "test",
                 "--release",
-                "-p",
-                "sightline-e2e",
+                "--features",
+                "sightline-e2e/browser",
+                "--test",
+                "page",
                 "--no-fail-fast",
                 "--",
                 "--test-threads=1",

@@ -16,7 +16,7 @@ use gloo::worker::{HandlerId, Worker, WorkerScope};
 use js_sys::Reflect;
 use sightline::package::sha256;
 use sightline::radiograph::{GreyImage, Radiograph, resize};
-use sightline::reading::Reader;
+use sightline::reading::{ReadError, Reader};
 use sightline::report::{Report, Timings};
 use wasm_bindgen::JsCast;
 use web_sys::DedicatedWorkerGlobalScope;
@@ -74,6 +74,15 @@ enum Stop {
     Refused(String),
     /// The device failed: nothing more can be computed on it.
     Device(String),
+}
+
+impl From<ReadError> for Stop {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Device(why) => Stop::Device(why),
+            ReadError::NotANumber => Stop::Refused(format!("The reading failed: {error}.")),
+        }
+    }
 }
 
 impl From<String> for Stop {
@@ -194,10 +203,7 @@ async fn load(line: &Line, name: &str, choice: DeviceChoice) -> Result<(Model, S
             height: size,
             pixels: vec![0; size * size],
         };
-        reader
-            .read(&blank)
-            .await
-            .map_err(|error| Stop::Device(error.to_string()))?;
+        reader.read(&blank).await?;
     }
     Ok((Model { reader, adapter }, text))
 }
@@ -216,11 +222,7 @@ async fn read(
     let decode = now() - start;
     line.progress("Reading", 0, 0).await?;
     let start = now();
-    let reading = model
-        .reader
-        .read(&radiograph.image)
-        .await
-        .map_err(|error| Stop::Device(error.to_string()))?;
+    let reading = model.reader.read(&radiograph.image).await?;
     let timings = Timings {
         decode,
         read: now() - start,

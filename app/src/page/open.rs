@@ -25,10 +25,11 @@ pub fn listen_for_paste_and_drop(state: State) {
         let files = event.data_transfer().and_then(|transfer| transfer.files());
         match files.and_then(|files| files.get(0)) {
             Some(file) => open_file(state, file),
-            None => state.fail(
+            // What is under way goes on.
+            None => state.error.set(Some(
                 "What was dropped is no file. Save the picture first, then drop its file."
                     .to_owned(),
-            ),
+            )),
         }
     });
     let paste = window_event_listener(ev::paste, move |event| {

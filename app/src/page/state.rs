@@ -98,21 +98,31 @@ impl State {
             file: StoredValue::new(None),
             reading: StoredValue::new(0),
         };
+        state.load_index();
+        state
+    }
+
+    /// Fetches the list of packages and loads the first.
+    fn load_index(self) {
+        self.error.set(None);
+        self.status.set(Status::Loading);
         spawn_local(async move {
             match fetch_index().await {
                 Ok(index) => {
                     let first = index.models[0].name.clone();
-                    state.models.set(index.models);
-                    state.load_model(first);
+                    self.models.set(index.models);
+                    self.load_model(first);
                 }
-                Err(why) => state.fail(why),
+                Err(why) => self.fail(why),
             }
         });
-        state
     }
 
     /// Loads a package in a fresh engine; a radiograph that is open is then read with it.
     pub fn load_model(self, name: String) {
+        if name.is_empty() {
+            return self.load_index();
+        }
         self.model.set(name.clone());
         self.manifest.set(None);
         self.adapter.set(None);
@@ -140,7 +150,7 @@ impl State {
         }
     }
 
-    /// Ends what is under way: the engine is replaced, so nothing goes on behind the reader's back.
+    /// Ends what is under way. While loading the engine is dropped; a reading's answer is no longer waited for.
     pub fn cancel(self) {
         self.send(Request::Cancel);
         self.file.set_value(None);
@@ -252,6 +262,7 @@ impl State {
                     Err(error) => return self.fail(error.to_string()),
                 }
                 self.adapter.set(Some(adapter));
+                self.error.set(None);
                 self.status.set(Status::Idle);
                 self.read_file();
             }
@@ -289,6 +300,7 @@ impl State {
                     height,
                     pixels,
                 };
+                self.error.set(None);
                 self.picture
                     .set(Some(Arc::new(ReadPicture { preview, report })));
                 self.selected

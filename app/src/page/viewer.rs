@@ -182,6 +182,13 @@ fn TopThree() -> impl IntoView {
     let state = expect_context::<State>();
     let top = Memo::new(move |_| {
         let mut order = state.ranking();
+        state.picture.with(|picture| {
+            order.retain(|index| {
+                picture
+                    .as_ref()
+                    .is_some_and(|p| p.report.findings[*index].trained)
+            });
+        });
         order.truncate(AT_ONCE);
         order
     });

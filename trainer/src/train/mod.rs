@@ -20,7 +20,7 @@ use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use sightline::finding::Finding;
 use sightline::network::Network;
-use sightline::radiograph::{GreyImage, resize};
+use sightline::radiograph::{GreyImage, Resize, resize};
 
 use crate::data::{Dataset, load_pictures};
 use crate::metrics::{auc, cases_of};
@@ -40,6 +40,11 @@ pub fn train(
 ) -> Result<()> {
     let recipe = Recipe::read(recipe_path)?;
     recipe.input.check()?;
+    if recipe.input.resize != Resize::Stretch {
+        bail!(
+            "training crops from the whole picture; the recipe's input.resize must be \"stretch\""
+        );
+    }
     let run = RunFolder(out.to_owned());
     let state = match (run.state()?, resume) {
         (Some(_), false) => bail!("{} holds a run already; go on with --resume", out.display()),
@@ -56,27 +61,33 @@ pub fn train(
     let train = all.select("Split", "train")?;
     let valid = all.select("Split", "valid")?;
     train.refuse_shared_patients(&valid)?;
-    train.refuse_shared_patients(&all.select("Split", "test")?)?;
+    let test = all.select("Split", "test")?;
+    train.refuse_shared_patients(&test)?;
+    valid.refuse_shared_patients(&test)?;
     // Kept a little larger than the input, so that a crop from it is not blurred.
     let side = recipe.input.size * 8 / 7;
     let (train, train_pictures) = load_pictures(train, |image| resize(&image, side, side))?;
     let (valid, valid_pictures) = load_pictures(valid, |image| recipe.input.square(&image))?;
+    // With one kind of label only, nothing can be learned of a finding but how often it was labelled.
     let trained = |finding: &Finding| {
-        train
-            .rows
-            .iter()
-            .any(|row| row.labels[finding.index()].is_some())
+        let has = |label| {
+            let labels = train.rows.iter().map(|row| row.labels[finding.index()]);
+            labels.into_iter().any(|found| found == Some(label))
+        };
+        has(1.0) && has(0.0)
     };
-    run.write_plan(&Plan {
-        trained: Finding::ALL.iter().map(trained).collect(),
-        train_images: train.rows.len(),
-        train_patients: train.patients().len(),
-        data: data.to_owned(),
-        commit: commit(),
-        started: humantime::format_rfc3339(std::time::SystemTime::now()).to_string()[..10]
-            .to_owned(),
-        recipe: recipe.clone(),
-    })?;
+    if state.epochs_done == 0 {
+        run.write_plan(&Plan {
+            trained: Finding::ALL.iter().map(trained).collect(),
+            train_images: train.rows.len(),
+            train_patients: train.patients().len(),
+            data: data.to_owned(),
+            commit: commit(),
+            started: humantime::format_rfc3339(std::time::SystemTime::now()).to_string()[..10]
+                .to_owned(),
+            recipe: recipe.clone(),
+        })?;
+    }
     println!(
         "training {} on {} images of {} patients; validating on {} of {}",
         recipe.name,
