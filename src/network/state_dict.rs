@@ -91,7 +91,6 @@ impl Network {
             return Err(StateDictError::Missing(missing));
         }
         let mut replacer = Replacer {
-            path: Vec::new(),
             values: found.into_iter(),
         };
         Ok(self.map(&mut replacer))
@@ -148,19 +147,10 @@ impl ModuleVisitor for Lister<'_> {
 }
 
 struct Replacer {
-    path: Vec<String>,
     values: std::vec::IntoIter<Option<Vec<f32>>>,
 }
 
 impl ModuleMapper for Replacer {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.to_owned());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
-    }
-
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let Some(values) = self
             .values
