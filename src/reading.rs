@@ -24,6 +24,9 @@ pub struct Reading {
     pub probabilities: Vec<Option<f64>>,
     /// Signed evidence in logits (Grad-CAM before its ReLU): cells and bias add up to the logit.
     pub evidence: Vec<HeatMap>,
+    /// Of a network with several branches, the parts of the evidence that each branch gives: for each finding a
+    /// map per branch. Empty for a network with one.
+    pub branches: Vec<Vec<HeatMap>>,
     pub bias: Vec<f32>,
     /// The part of the picture that the maps cover.
     pub region: Region,
@@ -43,11 +46,7 @@ impl Reader {
     ///
     /// # Errors
     /// As [`package::load`].
-    pub fn load(
-        manifest: Manifest,
-        weights: Vec<u8>,
-        device: &Device,
-    ) -> Result<Self, PackageError> {
+    pub fn load(manifest: Manifest, weights: &[u8], device: &Device) -> Result<Self, PackageError> {
         let network = package::load(&manifest, weights, device)?;
         Ok(Self {
             manifest,
@@ -74,17 +73,22 @@ impl Reader {
         let feature_maps = self.network.feature_maps(input);
         let logits = self.network.classify(feature_maps.clone());
         let evidence = grad_cam::evidence(&self.network, feature_maps);
-        let [_, _, height, width] = evidence.cells.dims();
         let logits = numbers(logits).await?;
         let bias = numbers(evidence.bias).await?;
-        let cells = numbers(evidence.cells).await?;
+        let mut branches = vec![Vec::new(); logits.len()];
+        if evidence.branches.len() > 1 {
+            for branch in evidence.branches {
+                let maps = heat_maps(branch).await?;
+                for (branches, map) in branches.iter_mut().zip(maps) {
+                    branches.push(map);
+                }
+            }
+        }
         Ok(Reading {
             probabilities: self.probabilities(&logits),
             logits,
-            evidence: cells
-                .chunks_exact(width * height)
-                .map(|values| HeatMap::new(width, height, values.to_vec()))
-                .collect(),
+            evidence: heat_maps(evidence.cells).await?,
+            branches,
             bias,
             region: self.manifest.input.region(image.width, image.height),
         })
@@ -108,6 +112,16 @@ impl Reader {
             .map(|(index, logit)| self.manifest.probability(index, *logit))
             .collect()
     }
+}
+
+/// The maps of one picture, `[1, outputs, h, w]`, output by output.
+async fn heat_maps(cells: Tensor<4>) -> Result<Vec<HeatMap>, ReadError> {
+    let [_, _, height, width] = cells.dims();
+    let values = numbers(cells).await?;
+    let maps = values.chunks_exact(width * height);
+    Ok(maps
+        .map(|values| HeatMap::new(width, height, values.to_vec()))
+        .collect())
 }
 
 /// The values of a tensor, read back without blocking (a blocking read panics in a browser).

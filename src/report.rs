@@ -59,9 +59,20 @@ pub struct FindingReport {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GradCam {
     pub cells: HeatMap,
+    /// The parts that the branches of a combined network give, each on its own grid.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub branches: Vec<Branch>,
     pub bias: f32,
     /// The part of the picture that the cells cover.
     pub region: Region,
+}
+
+/// What one branch of a combined network adds to the cells.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Branch {
+    /// As torchvision calls it, for example `densenet121`.
+    pub network: String,
+    pub cells: HeatMap,
 }
 
 /// In milliseconds.
@@ -83,6 +94,8 @@ impl Report {
         adapter: &str,
         timings: Timings,
     ) -> Self {
+        // A manifest that names unknown networks is refused before anything is read with it.
+        let networks = manifest.architecture.branch_names().unwrap_or_default();
         let findings = manifest
             .findings
             .iter()
@@ -95,6 +108,14 @@ impl Report {
                 operating_point: card.operating_point,
                 grad_cam: GradCam {
                     cells: reading.evidence[index].clone(),
+                    branches: networks
+                        .iter()
+                        .zip(&reading.branches[index])
+                        .map(|(network, cells)| Branch {
+                            network: network.clone(),
+                            cells: cells.clone(),
+                        })
+                        .collect(),
                     bias: reading.bias[index],
                     region: reading.region,
                 },

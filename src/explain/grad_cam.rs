@@ -1,46 +1,104 @@
 //! Grad-CAM (Selvaraju et al., ICCV 2017), all findings from one forward pass.
 //!
 //! Grad-CAM weights each channel of the last feature map with the spatial mean of d logit / d channel and adds
-//! the channels up. Where a global average and a linear layer follow, that mean is the classifier's weight
-//! divided by the number of cells, so the map is the classifier applied to each cell by itself: one pass gives
-//! the maps of all findings, no gradient is needed, and the cells and the bias add up to the logit exactly.
+//! the channels up. Where a global average and linear layers follow, that mean is the classifier's weight
+//! divided by the number of cells: no backward pass is needed, and the cells and the bias add up to the logit
+//! exactly. Where the map is flattened instead, as VGG does, every cell has weights of its own; gradient times
+//! feature, cell by cell (HiResCAM, Draelos and Carin 2020), is then what adds up to the logit.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::network::Network;
+use crate::network::{Gradient, Network, Pooling};
 
-/// How much each cell of the feature map adds to each logit.
+/// How much each cell of the feature maps adds to each logit.
 #[derive(Clone, Debug)]
 pub struct Evidence {
-    /// `[batch, outputs, h, w]`, in logits; Grad-CAM before its ReLU.
+    /// `[batch, outputs, h, w]`, in logits; Grad-CAM before its ReLU. Of several branches the sum, on the
+    /// finest of their grids.
     pub cells: Tensor<4>,
-    /// `[outputs]`, in logits: what is there before any picture.
-    pub bias: Tensor<1>,
+    /// The same of each branch on its own grid, in the order of [`Network::feature_maps`].
+    pub branches: Vec<Tensor<4>>,
+    /// `[batch, outputs]`, in logits: what no cell adds. The same for every picture, but for a classifier with
+    /// activations of its own.
+    pub bias: Tensor<2>,
 }
 
 /// The evidence for every logit. `feature_maps` come from [`Network::feature_maps`].
 pub fn evidence(network: &Network, feature_maps: Vec<Tensor<4>>) -> Evidence {
-    let [feature_map] = <[Tensor<4>; 1]>::try_from(feature_maps)
-        .expect("a single-branch network has one feature map");
-    let [batch, features, height, width] = feature_map.dims();
-    let cells = height * width;
-    let device = feature_map.device();
+    let classifier = network.classifier();
+    let Gradient { weights, bias } = classifier.gradient(feature_maps.clone());
+    let [pictures, outputs, _] = weights.dims();
+    let batch = feature_maps[0].dims()[0];
 
-    let bias = network.classify(vec![Tensor::zeros([1, features, 1, 1], &device)]);
-    let outputs = bias.dims()[1];
-    // A 1x1 map is its own average, so classifying each cell alone gives weight . cell + bias.
-    let alone = feature_map
-        .reshape([batch, features, cells])
-        .swap_dims(1, 2)
-        .reshape([batch * cells, features, 1, 1]);
-    let logits = network.classify(vec![alone]);
-    let cells = (logits - bias.clone())
-        .div_scalar(cells as f64)
-        .reshape([batch, cells, outputs])
-        .swap_dims(1, 2)
-        .reshape([batch, outputs, height, width]);
-    Evidence {
-        cells,
-        bias: bias.reshape([outputs]),
+    let mut start = 0;
+    let mut branches = Vec::with_capacity(feature_maps.len());
+    for (map, pooling) in feature_maps.into_iter().zip(classifier.pooling()) {
+        let [_, features, height, width] = map.dims();
+        let cells = height * width;
+        let map = map.reshape([batch, features, cells]);
+        let part = match pooling {
+            Pooling::Average => {
+                let weights = weights.clone().narrow(2, start, features);
+                start += features;
+                // Not left to broadcasting, which not every backend's matrix product has.
+                let weights = weights.expand([batch, outputs, features]);
+                weights.matmul(map).div_scalar(cells as f64)
+            }
+            Pooling::Flatten(_) => {
+                let weights = weights.clone().narrow(2, start, features * cells);
+                start += features * cells;
+                let weights = weights.reshape([pictures, outputs, features, cells]);
+                (weights * map.unsqueeze_dim(1)).sum_dim(2).squeeze_dim(2)
+            }
+        };
+        branches.push(part.reshape([batch, outputs, height, width]));
     }
+    Evidence {
+        cells: sum(&branches),
+        branches,
+        bias: bias.expand([batch, outputs]),
+    }
+}
+
+/// The sum of maps on the finest of their grids.
+fn sum(maps: &[Tensor<4>]) -> Tensor<4> {
+    let side = |dimension: usize| {
+        let sides = maps.iter().map(|map| map.dims()[dimension]);
+        sides.max().expect("a network has a branch")
+    };
+    let (height, width) = (side(2), side(3));
+    let regridded = maps.iter().map(|map| regrid(map, height, width));
+    regridded
+        .reduce(|sum, map| sum + map)
+        .expect("a network has a branch")
+}
+
+/// Spreads each cell's value evenly over its area and gathers it on another grid; the total stays.
+fn regrid(map: &Tensor<4>, height: usize, width: usize) -> Tensor<4> {
+    let [batch, outputs, h, w] = map.dims();
+    if [h, w] == [height, width] {
+        return map.clone();
+    }
+    let device = map.device();
+    let matrices = [batch, outputs];
+    let down = shares(h, height, &device).expand([matrices[0], matrices[1], height, h]);
+    let across =
+        shares(w, width, &device)
+            .swap_dims(2, 3)
+            .expand([matrices[0], matrices[1], w, width]);
+    down.matmul(map.clone()).matmul(across)
+}
+
+/// `[1, 1, to, from]`: which share of each of `from` equal parts of a line falls on each of `to` parts.
+fn shares(from: usize, to: usize, device: &Device) -> Tensor<4> {
+    let mut values = Vec::with_capacity(from * to);
+    for target in 0..to {
+        for source in 0..from {
+            // In units of 1 / (from * to).
+            let start = (source * to).max(target * from);
+            let end = ((source + 1) * to).min((target + 1) * from);
+            values.push(end.saturating_sub(start) as f32 / to as f32);
+        }
+    }
+    Tensor::from_data(TensorData::new(values, [1, 1, to, from]), device)
 }

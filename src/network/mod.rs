@@ -1,68 +1,139 @@
 //! The neural networks.
 //!
-//! Each network is one file and shows the same three things: [`Network::feature_maps`],
-//! [`Network::classify`] and [`Network::forward`], their composition. Explanations are written once,
-//! against these. A new network is one file here and one line in [`Network`] and [`Family`].
+//! A [`Network`] is one or more backbones, each of which turns a picture into a feature map, and a
+//! [`Classifier`] that turns the feature maps into logits. It shows three things:
+//! [`Network::feature_maps`], [`Network::classify`] and [`Network::forward`], their composition.
+//! Explanations are written once, against the classifier, and hold for every backbone.
+//!
+//! A new backbone is one file here that implements [`Backbone`], and one line in `backbones!` below.
 
+mod architecture;
+mod classifier;
 mod densenet;
 mod efficientnet;
+mod mnasnet;
 mod state_dict;
+mod vgg;
 
-pub use densenet::{DenseNet, DenseNetConfig};
-pub use efficientnet::{EfficientNet, EfficientNetConfig};
+pub use architecture::{Architecture, ArchitectureError, Head};
+pub use classifier::{Classifier, Gradient, Pooling};
 pub use state_dict::{Naming, StateDictError, StateDictTensor};
 
 use burn::module::Module;
+use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-/// Which family of networks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Family {
-    DenseNet,
-    EfficientNet,
+/// What one file of this folder provides: a convolutional network without its classifier.
+trait Backbone {
+    /// The variants of the family, in words.
+    fn variants() -> &'static str
+    where
+        Self: Sized;
+
+    /// The backbone with fresh weights, initialised as torchvision does; `None` if there is no such variant.
+    fn init(variant: &str, in_channels: usize, device: &Device) -> Option<Self>
+    where
+        Self: Sized;
+
+    /// `[batch, channels, height, width]` to `[batch, features, h, w]`, after the last activation.
+    fn feature_map(&self, x: Tensor<4>) -> Tensor<4>;
+
+    /// The number of features.
+    fn features(&self) -> usize;
+
+    /// The side, in pixels, of the pictures that the variant was designed for.
+    fn picture_side(&self) -> usize {
+        224
+    }
+
+    /// How the feature map becomes a vector.
+    fn pooling(&self) -> Pooling {
+        Pooling::Average
+    }
+
+    /// Probability of a feature to be dropped in training, before the last linear layer.
+    fn dropout(&self) -> f64 {
+        0.0
+    }
+
+    /// How torchvision draws the weights of this family's linear layers (their biases are 0 there).
+    fn linear_weights(&self, inputs: usize, outputs: usize) -> Initializer;
+
+    /// The name that a state dict gives to the parameter at a path of this module.
+    fn parameter_name(&self, naming: Naming, path: &str) -> String;
+
+    /// The name that a state dict gives to the family's classifier: without its index in a sequence,
+    /// and with the index of its one linear layer.
+    fn classifier_name(&self, naming: Naming) -> (&'static str, &'static str);
 }
 
-/// What sits between the pooled features and the logits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Head {
-    /// One linear layer.
-    Linear,
+/// Writes the families out: the enum of their names and the enum that holds any one of them.
+macro_rules! backbones {
+    ($($family:ident($module:ident)),+ $(,)?) => {
+        /// Which family of networks.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        pub enum Family {
+            $($family,)+
+            /// Several backbones whose features are concatenated into one classifier.
+            Combined,
+        }
+
+        impl Family {
+            const BACKBONES: &[Family] = &[$(Family::$family),+];
+
+            /// Its variants, in words.
+            fn variants(self) -> &'static str {
+                match self {
+                    $(Family::$family => <$module::$family as Backbone>::variants(),)+
+                    Family::Combined => "\"origin\", or names joined by +, as densenet121+mnasnet1_0",
+                }
+            }
+        }
+
+        #[derive(Module, Debug)]
+        // A network has few of them, in a list: the variants' sizes do not matter.
+        #[allow(clippy::large_enum_variant)]
+        enum AnyBackbone {
+            $($family($module::$family)),+
+        }
+
+        impl AnyBackbone {
+            fn init(family: Family, variant: &str, in_channels: usize, device: &Device) -> Option<Self> {
+                match family {
+                    $(Family::$family => {
+                        Backbone::init(variant, in_channels, device).map(AnyBackbone::$family)
+                    })+
+                    Family::Combined => None,
+                }
+            }
+        }
+
+        impl std::ops::Deref for AnyBackbone {
+            type Target = dyn Backbone;
+
+            fn deref(&self) -> &Self::Target {
+                match self {
+                    $(AnyBackbone::$family(backbone) => backbone),+
+                }
+            }
+        }
+    };
 }
 
-/// Everything needed to build a network, as the package's manifest writes it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Architecture {
-    pub family: Family,
-    /// `"121"`, `"169"`, `"201"` for DenseNet; `"lite0"`, `"b0"` .. `"b5"` for EfficientNet.
-    pub variant: String,
-    /// 1 (grey) or 3 (the grey picture three times).
-    pub in_channels: usize,
-    pub head: Head,
-}
-
-/// The architecture is none that this version knows.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum ArchitectureError {
-    #[error("there is no {family:?} called {variant:?}; known are {known}")]
-    UnknownVariant {
-        family: Family,
-        variant: String,
-        known: &'static str,
-    },
-    #[error("a network reads 1 or 3 channels, not {0}")]
-    Channels(usize),
+backbones! {
+    DenseNet(densenet),
+    EfficientNet(efficientnet),
+    MnasNet(mnasnet),
+    Vgg(vgg),
 }
 
 /// Any of the networks.
 #[derive(Module, Debug)]
-// One exists at a time, and behind a reference: the variants' sizes do not matter.
-#[allow(clippy::large_enum_variant)]
-pub enum Network {
-    DenseNet(DenseNet),
-    EfficientNet(EfficientNet),
+pub struct Network {
+    backbones: Vec<AnyBackbone>,
+    classifier: Classifier,
 }
 
 impl Network {
@@ -78,23 +149,31 @@ impl Network {
         if ![1, 3].contains(&architecture.in_channels) {
             return Err(ArchitectureError::Channels(architecture.in_channels));
         }
-        let Head::Linear = architecture.head;
-        let unknown = |known| ArchitectureError::UnknownVariant {
-            family: architecture.family,
-            variant: architecture.variant.clone(),
-            known,
+        let backbones = architecture
+            .branches()?
+            .into_iter()
+            .map(|branch| {
+                let backbone = AnyBackbone::init(
+                    branch.family,
+                    &branch.variant,
+                    architecture.in_channels,
+                    device,
+                );
+                backbone.ok_or_else(|| branch.unknown_variant())
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let branches: Vec<_> = backbones
+            .iter()
+            .map(|backbone| (backbone.pooling(), backbone.features()))
+            .collect();
+        let classifier = Classifier::new(architecture.head, &branches, outputs, device);
+        let classifier = match &backbones[..] {
+            [only] => classifier.of_family(architecture.head, &**only, device),
+            _ => classifier,
         };
-        Ok(match architecture.family {
-            Family::DenseNet => Network::DenseNet(
-                DenseNetConfig::variant(&architecture.variant)
-                    .ok_or_else(|| unknown(DenseNetConfig::VARIANTS))?
-                    .init(architecture.in_channels, outputs, device),
-            ),
-            Family::EfficientNet => Network::EfficientNet(
-                EfficientNetConfig::variant(&architecture.variant)
-                    .ok_or_else(|| unknown(EfficientNetConfig::VARIANTS))?
-                    .init(architecture.in_channels, outputs, device),
-            ),
+        Ok(Self {
+            backbones,
+            classifier,
         })
     }
 
@@ -102,33 +181,32 @@ impl Network {
     ///
     /// `x`: `[batch, channels, height, width]`; each result: `[batch, features, h, w]`.
     pub fn feature_maps(&self, x: Tensor<4>) -> Vec<Tensor<4>> {
-        match self {
-            Network::DenseNet(network) => vec![network.feature_map(x)],
-            Network::EfficientNet(network) => vec![network.feature_map(x)],
-        }
+        let maps = self.backbones.iter();
+        maps.map(|backbone| backbone.feature_map(x.clone()))
+            .collect()
     }
 
     /// The logits of feature maps: `[batch, features, h, w]` per branch to `[batch, outputs]`.
     pub fn classify(&self, feature_maps: Vec<Tensor<4>>) -> Tensor<2> {
-        let [feature_map] = <[Tensor<4>; 1]>::try_from(feature_maps)
-            .expect("a single-branch network has one feature map");
-        match self {
-            Network::DenseNet(network) => network.classify(feature_map),
-            Network::EfficientNet(network) => network.classify(feature_map),
-        }
+        self.classifier.forward(feature_maps)
     }
 
     /// The logits: `[batch, channels, height, width]` to `[batch, outputs]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<2> {
         self.classify(self.feature_maps(x))
     }
-}
 
-/// Mean over height and width: `[batch, features, h, w]` to `[batch, features]`.
-fn global_average(feature_map: Tensor<4>) -> Tensor<2> {
-    let [batch, features, height, width] = feature_map.dims();
-    feature_map
-        .reshape([batch, features, height * width])
-        .mean_dim(2)
-        .reshape([batch, features])
+    /// What turns the feature maps into logits.
+    pub fn classifier(&self) -> &Classifier {
+        &self.classifier
+    }
+
+    /// The side, in pixels, of the pictures that the network was designed for; of several, the largest.
+    pub fn picture_side(&self) -> usize {
+        let sides = self.backbones.iter();
+        sides
+            .map(|backbone| backbone.picture_side())
+            .max()
+            .unwrap_or(224)
+    }
 }

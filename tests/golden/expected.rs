@@ -5,7 +5,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use serde_json::Value;
-use sightline::network::{Naming, Network};
+use sightline::network::{Architecture, Head, Naming, Network};
 
 #[cfg(not(target_arch = "wasm32"))]
 pub fn bytes(name: &str) -> Vec<u8> {
@@ -18,6 +18,21 @@ pub fn bytes(name: &str) -> Vec<u8> {
             .join(name);
     }
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The names of the JSON files in a folder of the golden numbers, without their endings.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn names(folder: &str) -> Vec<String> {
+    let golden = std::env::var_os("SIGHTLINE_GOLDEN");
+    let golden = golden.unwrap_or_else(|| env!("SIGHTLINE_GOLDEN").into());
+    let files = std::fs::read_dir(std::path::Path::new(&golden).join(folder));
+    let files = files.unwrap_or_else(|error| panic!("{folder}: {error}"));
+    files
+        .filter_map(|file| {
+            let name = file.expect("a file").file_name();
+            name.to_str()?.strip_suffix(".json").map(str::to_owned)
+        })
+        .collect()
 }
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -68,41 +83,85 @@ pub fn seed(case: &Value) -> u64 {
     u64::from_str_radix(text.trim_start_matches("0x"), 16).expect("a hexadecimal seed")
 }
 
-/// The weights of a golden network, by the formulas of the golden README.
-pub fn generated_weights(network: Network, naming: Naming, case: &Value) -> Network {
+/// What a golden case is of: its architecture, and whose names its tensors have.
+fn architecture(case: &Value) -> (Architecture, Naming) {
+    let text = case["architecture"].as_str().expect("an architecture");
+    let name = text.trim_start_matches("mlmip_").trim_start_matches("xrv_");
+    let channels = sizes(&case["input_shape"])[1];
+    let mut architecture = Architecture::named(name, channels).expect("a known network");
+    let mut naming = Naming::Torchvision;
+    if text == "mlmip_densenet121" {
+        architecture.head = Head::Bottleneck;
+    }
+    if text == "mlmip_efficientnet_b5" {
+        architecture.variant += "_same";
+    }
+    if text == "mlmip_efficientnet_b5" || text == "efficientnet_lite0" {
+        naming = Naming::EfficientNetPytorch;
+    }
+    (architecture, naming)
+}
+
+/// The network of a golden case, with its weights.
+pub fn network(case: &Value, device: &Device) -> Network {
+    let outputs = case["outputs"].as_u64().expect("a number of outputs") as usize;
+    build(case, outputs, device, false)
+}
+
+/// The same with the identity, `outputs` square, as its last linear layer.
+pub fn network_with_identity(case: &Value, outputs: usize, device: &Device) -> Network {
+    build(case, outputs, device, true)
+}
+
+/// Weights by the formulas of the golden README.
+fn build(case: &Value, outputs: usize, device: &Device, identity: bool) -> Network {
     let seed = seed(case);
-    let gain = case["gain"].as_f64().expect("a gain");
     let final_linear = case["final_linear"].as_str().expect("a name");
-    let names: Vec<String> = network
-        .state_dict(naming)
-        .into_iter()
-        .map(|t| t.name)
-        .collect();
-    let is_norm = |name: &str| {
-        let layer = name.rsplit_once('.').expect("a layer's name").0;
-        names.contains(&format!("{layer}.running_mean"))
+    let (architecture, naming) = architecture(case);
+    let network = Network::new(&architecture, outputs, device).expect("a known architecture");
+    // The origin's two networks were saved inside a module that calls them `net`.
+    let prefix = if final_linear.starts_with("net.") {
+        "net."
+    } else {
+        ""
+    };
+    let tensors = network.state_dict(naming);
+    let our_final = tensors.last().expect("a last layer").name.clone();
+    let our_final = our_final.trim_end_matches(".bias");
+    let gain_of = |name: &str| match &case["gain"] {
+        Value::Object(gains) => {
+            let gain = gains.iter().find(|(prefix, _)| name.starts_with(*prefix));
+            gain.and_then(|(_, gain)| gain.as_f64())
+        }
+        gain => gain.as_f64(),
     };
     let loaded = network.load_state_dict(naming, false, |tensor| {
-        let name = tensor.name.as_str();
+        let (layer, kind) = tensor.name.rsplit_once('.').expect("a layer's name");
+        let is_final = layer == our_final;
+        let name = if is_final {
+            format!("{final_linear}.{kind}")
+        } else {
+            format!("{prefix}{}", tensor.name)
+        };
         let count = tensor.shape.iter().product();
-        let (layer, kind) = name.rsplit_once('.').expect("a layer's name");
-        let formula: Box<dyn Fn(f64) -> f64> = match (kind, is_norm(name)) {
-            ("weight", true) => Box::new(|u| 1.0 + 0.1 * u),
-            ("running_var", _) => Box::new(|u: f64| 1.0 + 0.5 * u.abs()),
+        if is_final && identity {
+            let one = |index: usize| kind == "weight" && index % outputs == index / outputs;
+            let values = (0..count).map(|index| f32::from(u8::from(one(index))));
+            return Some((tensor.shape.clone(), values.collect()));
+        }
+        let draws = Generator::new(&name, seed).take(count).into_iter();
+        let values: Vec<f32> = match (kind, tensor.batch_norm) {
+            ("weight", true) => draws.map(|u| (1.0 + 0.1 * u) as f32).collect(),
+            ("running_var", _) => draws.map(|u| (1.0 + 0.5 * u.abs()) as f32).collect(),
             ("weight", false) => {
                 let fan_in: usize = tensor.shape[1..].iter().product();
-                let gain = if layer == final_linear { 1.0 } else { gain };
-                let scale = (3.0 / fan_in as f64).sqrt() * gain;
-                Box::new(move |u| u * scale)
+                let gain = if is_final { Some(1.0) } else { gain_of(&name) };
+                let scale = (3.0 / fan_in as f64).sqrt() * gain.expect("a gain");
+                draws.map(|u| (u * scale) as f32).collect()
             }
-            _ => Box::new(|u| 0.1 * u),
+            _ => draws.map(|u| (0.1 * u) as f32).collect(),
         };
-        let values: Vec<f32> = Generator::new(name, seed)
-            .take(count)
-            .into_iter()
-            .map(|u| formula(u) as f32)
-            .collect();
-        if let Some(check) = case["tensor_check"].get(name) {
+        if let Some(check) = case["tensor_check"].get(&name) {
             assert_eq!(sizes(&check["shape"]), tensor.shape, "{name}");
             for (value, expected) in values.iter().zip(numbers(&check["first3"])) {
                 assert!(

@@ -5,30 +5,9 @@ use sightline::package::Manifest;
 use crate::evaluate::Report;
 use crate::train::Epoch;
 
-/// The card as Markdown.
+/// The card of a trained model as Markdown.
 pub fn markdown(manifest: &Manifest, report: &Report, history: &[Epoch]) -> String {
-    let training = &manifest.training;
-    let mut text = format!("# {}\n\n{}\n\n", manifest.title, manifest.intended_use);
-    text += &format!(
-        "- **Data**: {}. Trained on {} images of {} patients.\n- **Recipe**: {}; seed {}; started {} at commit {}.\n\
-         - **Weights**: {} bytes, {}, SHA-256 `{}`.\n- **Licence**: {}\n- **Attribution**: {}\n\n",
-        training.data,
-        training.images,
-        training.patients,
-        training.recipe,
-        training.seed,
-        training.date,
-        training.commit,
-        manifest.weights.bytes,
-        manifest.weights.dtype,
-        manifest.weights.sha256,
-        manifest.licence,
-        manifest.attribution
-    );
-    text += "## Limits\n\n";
-    for limit in &manifest.limits {
-        text += &format!("- {limit}\n");
-    }
+    let mut text = about(manifest);
     text += "\n## Area under the ROC curve\n\nMeasured on the shipped weights; intervals by bootstrap over patients \
              (1,000 draws). The score is the image's; uncertain and blank labels are left out.\n";
     for part in &report.parts {
@@ -62,6 +41,35 @@ pub fn markdown(manifest: &Manifest, report: &Report, history: &[Epoch]) -> Stri
             "| {} | {:.4} | {:.4} | {:.0} |\n",
             epoch.epoch, epoch.train_loss, epoch.valid_auc, epoch.seconds
         );
+    }
+    text
+}
+
+/// What every card begins with, and all that there is to say of imported weights.
+pub fn about(manifest: &Manifest) -> String {
+    let training = &manifest.training;
+    let mut text = format!("# {}\n\n{}\n\n", manifest.title, manifest.intended_use);
+    text += &format!("- **Data**: {}.", training.data);
+    if let (Some(images), Some(patients)) = (training.images, training.patients) {
+        text += &format!(" Trained on {images} images of {patients} patients.");
+    }
+    text += &format!("\n- **Recipe**: {}", training.recipe);
+    if let Some(seed) = training.seed {
+        text += &format!(
+            "; seed {seed}; started {} at commit {}",
+            training.date, training.commit
+        );
+    }
+    text += &format!(
+        ".\n- **Weights**: {} bytes, {}, SHA-256 `{}`.\n- **Licence**: {}\n- **Attribution**: {}\n\n## Limits\n\n",
+        manifest.weights.bytes,
+        manifest.weights.dtype,
+        manifest.weights.sha256,
+        manifest.licence,
+        manifest.attribution
+    );
+    for limit in &manifest.limits {
+        text += &format!("- {limit}\n");
     }
     text
 }

@@ -56,14 +56,14 @@ pub fn export(run: &Path, data: Option<&Path>, out: &Path, device: Device) -> Re
             .collect(),
         training: Training {
             data: recipe.data.description.clone(),
-            images: plan.train_images,
-            patients: plan.train_patients,
+            images: Some(plan.train_images),
+            patients: Some(plan.train_patients),
             recipe: format!(
                 "{}.json, epoch {best} of {}",
                 recipe.name, state.epochs_done
             ),
-            seed: recipe.seed,
-            epochs: best,
+            seed: Some(recipe.seed),
+            epochs: Some(best),
             commit: plan.commit.clone(),
             date: plan.started.clone(),
         },
@@ -84,7 +84,7 @@ pub fn export(run: &Path, data: Option<&Path>, out: &Path, device: Device) -> Re
     };
 
     // From here on the shipped weights are measured, not the ones of the run.
-    let network = package::load(&manifest, weights.clone(), &device)?;
+    let network = package::load(&manifest, &weights, &device)?;
     let root = data.unwrap_or(&plan.data);
     let csv = root.join(&recipe.data.csv);
     let all = Dataset::read(&csv, Some(root))?;

@@ -1,13 +1,13 @@
-//! The command line of Sightline: trains, evaluates, predicts, explains and exports models.
+//! The command line of Sightline: trains, evaluates, predicts and explains models, imports and exports them.
 
 mod card;
 mod data;
 mod evaluate;
 mod explain;
 mod export;
+mod import;
 mod metrics;
 mod predict;
-mod pytorch;
 mod score;
 mod train;
 
@@ -108,6 +108,8 @@ enum Command {
         #[arg(long, default_value = "flex")]
         device: DeviceName,
     },
+    /// Make a package of weights that another tool trained.
+    Import(import::Options),
     /// Make a package of a run's best weights, measured on its data.
     Export {
         /// The run's folder.
@@ -242,6 +244,7 @@ fn main() -> Result<()> {
             let package = Package::open(&model, device.device()?)?;
             explain::explain(package, finding, &image, out.as_deref(), json.as_deref())
         }
+        Command::Import(options) => import::import(options, &Device::flex()),
         Command::Export {
             checkpoint,
             out,

@@ -81,7 +81,7 @@ impl Package {
         };
         let manifest = Manifest::parse(&read("manifest.json")?)
             .with_context(|| format!("the package {} is refused", folder.display()))?;
-        let network = package::load(&manifest, read(&manifest.weights.file)?, &device)
+        let network = package::load(&manifest, &read(&manifest.weights.file)?, &device)
             .with_context(|| format!("the package {} is refused", folder.display()))?;
         Ok(Self {
             manifest,

@@ -82,7 +82,7 @@ fn predict_gives_the_scores_that_a_reading_gives() {
         Manifest::parse(&std::fs::read(shipped().join("manifest.json")).expect("a manifest"));
     let manifest = manifest.expect("the shipped manifest");
     let weights = std::fs::read(shipped().join(&manifest.weights.file)).expect("weights");
-    let reader = Reader::load(manifest, weights, &Device::flex()).expect("the shipped package");
+    let reader = Reader::load(manifest, &weights, &Device::flex()).expect("the shipped package");
     let scores = std::fs::read_to_string(&out).expect("scores");
     let mut lines = scores.lines();
     let header: Vec<&str> = lines.next().expect("a header").split(',').collect();

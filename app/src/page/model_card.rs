@@ -18,9 +18,12 @@ pub fn ModelCard() -> impl IntoView {
                     <p>{manifest.intended_use.clone()}</p>
                     <dl>
                         <dt>"Trained on"</dt>
-                        <dd>{format!(
-                            "{} ({} images of {} patients)", training.data, training.images, training.patients
-                        )}</dd>
+                        <dd>{match (training.images, training.patients) {
+                            (Some(images), Some(patients)) => {
+                                format!("{} ({images} images of {patients} patients)", training.data)
+                            }
+                            _ => training.data.clone(),
+                        }}</dd>
                         <dt>"Recipe"</dt>
                         <dd>{format!("{}; {}", training.recipe, training.date)}</dd>
                         <dt>"Licence"</dt>

@@ -43,7 +43,7 @@ async fn native(file: &Path) -> Result<(Manifest, Reading)> {
     let (_, folder) = model()?;
     let manifest = Manifest::parse(&std::fs::read(folder.join("manifest.json"))?)?;
     let weights = std::fs::read(folder.join(&manifest.weights.file))?;
-    let reader = Reader::load(manifest.clone(), weights, &Device::flex())?;
+    let reader = Reader::load(manifest.clone(), &weights, &Device::flex())?;
     let radiograph = Radiograph::decode(&std::fs::read(file)?)?;
     Ok((manifest, reader.read(&radiograph.image).await?))
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use sightline::network::{Architecture, Naming};
+use sightline::network::Architecture;
 use sightline::radiograph::Input;
 
 use crate::data::UncertainPolicy;
@@ -43,26 +43,8 @@ pub struct Recipe {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Start {
-    /// A PyTorch state dict; relative to the working directory.
+    /// A file that `import` reads; relative to the working directory. Its classifier is not used.
     pub file: PathBuf,
-    pub naming: StartNaming,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum StartNaming {
-    Torchvision,
-    #[serde(rename = "efficientnet-pytorch")]
-    EfficientNetPytorch,
-}
-
-impl From<StartNaming> for Naming {
-    fn from(naming: StartNaming) -> Self {
-        match naming {
-            StartNaming::Torchvision => Naming::Torchvision,
-            StartNaming::EfficientNetPytorch => Naming::EfficientNetPytorch,
-        }
-    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -23,6 +23,7 @@ use sightline::network::Network;
 use sightline::radiograph::{GreyImage, Resize, resize};
 
 use crate::data::{Dataset, load_pictures};
+use crate::import::load_body;
 use crate::metrics::{auc, cases_of};
 use crate::score::{label_cases, network_logits};
 use checkpoint::{State, Weights};
@@ -159,7 +160,7 @@ impl Trainer {
         if self.state.epochs_done == 0
             && let Some(start) = &self.recipe.start
         {
-            network = crate::pytorch::load_body(network, start.naming.into(), &start.file)?;
+            network = load_body(network, &self.recipe.architecture, &start.file)?;
         }
         let weights = Weights {
             average: network.valid(),

@@ -1,0 +1,196 @@
+//! From feature maps to logits, and the way back: which cell adds how much to which logit.
+
+use burn::module::Module;
+use burn::nn::{Dropout, DropoutConfig, Initializer, Linear, LinearConfig};
+use burn::tensor::activation::relu;
+use burn::tensor::{Device, Tensor};
+
+use super::{Backbone, Head};
+
+const BOTTLENECK_UNITS: usize = 500;
+const BOTTLENECK_DROPOUT: f64 = 0.9;
+const MLP_UNITS: usize = 4096;
+const MLP_DROPOUT: f64 = 0.5;
+
+/// How a feature map becomes a vector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pooling {
+    /// The mean over height and width: one value per feature.
+    Average,
+    /// Every cell by itself, feature by feature, row by row, of a map of this height and width.
+    Flatten([usize; 2]),
+}
+
+impl Pooling {
+    /// The length of the vector that `features` features give.
+    fn length(self, features: usize) -> usize {
+        match self {
+            Pooling::Average => features,
+            Pooling::Flatten([height, width]) => features * height * width,
+        }
+    }
+}
+
+/// Pools each branch, concatenates the vectors in the order of the branches, and applies its layers.
+#[derive(Module, Debug)]
+pub struct Classifier {
+    hidden: Vec<Linear>,
+    output: Linear,
+    dropout: Dropout,
+    /// Whether a ReLU follows each hidden layer.
+    relu: bool,
+    #[module(skip)]
+    pooling: Vec<Pooling>,
+}
+
+/// The derivative of every logit by every feature that enters the classifier, and what is left.
+///
+/// For the picture at hand `logit = sum(weights * features) + bias`, exactly.
+#[derive(Clone, Debug)]
+pub struct Gradient {
+    /// `[1 or batch, outputs, features]`; 1 where it is the same for every picture.
+    pub weights: Tensor<3>,
+    /// `[1 or batch, outputs]`.
+    pub bias: Tensor<2>,
+}
+
+impl Classifier {
+    /// Fresh layers, drawn as PyTorch draws a linear layer. `branches`: pooling and features of each.
+    pub(super) fn new(
+        head: Head,
+        branches: &[(Pooling, usize)],
+        outputs: usize,
+        device: &Device,
+    ) -> Self {
+        let mut inputs = branches
+            .iter()
+            .map(|(pooling, features)| pooling.length(*features))
+            .sum();
+        let (units, dropout): (&[usize], f64) = match head {
+            Head::Linear => (&[], 0.0),
+            Head::Bottleneck => (&[BOTTLENECK_UNITS], BOTTLENECK_DROPOUT),
+            Head::Mlp => (&[MLP_UNITS, MLP_UNITS], MLP_DROPOUT),
+        };
+        let mut hidden = Vec::new();
+        for &units in units {
+            hidden.push(LinearConfig::new(inputs, units).init(device));
+            inputs = units;
+        }
+        Self {
+            hidden,
+            output: LinearConfig::new(inputs, outputs).init(device),
+            dropout: DropoutConfig::new(dropout).init(),
+            relu: head == Head::Mlp,
+            pooling: branches.iter().map(|(pooling, _)| *pooling).collect(),
+        }
+    }
+
+    /// With the dropout and the initial weights that a family's own classifier has in torchvision.
+    pub(super) fn of_family(
+        mut self,
+        head: Head,
+        backbone: &dyn Backbone,
+        device: &Device,
+    ) -> Self {
+        if head == Head::Linear {
+            self.dropout = DropoutConfig::new(backbone.dropout()).init();
+        }
+        if head != Head::Bottleneck {
+            for layer in self.hidden.iter_mut().chain([&mut self.output]) {
+                let [inputs, outputs] = layer.weight.lazy_shape().dims();
+                layer.weight = backbone.linear_weights(inputs, outputs).init_with(
+                    [inputs, outputs],
+                    Some(inputs),
+                    Some(outputs),
+                    device,
+                );
+                layer.bias = Some(Initializer::Zeros.init([outputs], device));
+            }
+        }
+        self
+    }
+
+    /// The logits: `[batch, features, h, w]` per branch to `[batch, outputs]`.
+    ///
+    /// # Panics
+    /// If there are not as many feature maps as branches.
+    pub fn forward(&self, feature_maps: Vec<Tensor<4>>) -> Tensor<2> {
+        let mut x = self.pool(feature_maps);
+        if self.hidden.is_empty() {
+            x = self.dropout.forward(x);
+        }
+        for layer in &self.hidden {
+            x = self.dropout.forward(self.activate(layer.forward(x)));
+        }
+        self.output.forward(x)
+    }
+
+    /// The gradient of the logits by the pooled features, and the bias that goes with it.
+    ///
+    /// No backward pass: the layers are linear, or linear on the side of each ReLU where the picture falls.
+    pub fn gradient(&self, feature_maps: Vec<Tensor<4>>) -> Gradient {
+        let mut before = Vec::new(); // each hidden layer's values before its ReLU
+        if self.relu {
+            let mut x = self.pool(feature_maps);
+            for layer in &self.hidden {
+                let value = layer.forward(x);
+                x = self.activate(value.clone());
+                before.push(value);
+            }
+        }
+        let bias_of = |layer: &Linear| layer.bias.as_ref().expect("made with a bias").val();
+        let mut weights: Tensor<3> = self.output.weight.val().transpose().unsqueeze();
+        let mut bias: Tensor<2> = bias_of(&self.output).unsqueeze();
+        for layer in self.hidden.iter().rev() {
+            if let Some(value) = before.pop() {
+                let open = value.greater_elem(0.0).float().unsqueeze_dim::<3>(1);
+                weights = weights * open;
+            }
+            let from_bias = weights
+                .clone()
+                .matmul(bias_of(layer).reshape([1, -1, 1]))
+                .squeeze_dim::<2>(2);
+            bias = bias + from_bias;
+            weights = weights.matmul(layer.weight.val().transpose().unsqueeze());
+        }
+        Gradient { weights, bias }
+    }
+
+    pub(super) fn layers(&self) -> usize {
+        self.hidden.len() + 1
+    }
+
+    /// How far apart linear layers are in torchvision's sequence, which counts ReLU and dropout too.
+    pub(super) fn modules_per_layer(&self) -> usize {
+        2 + usize::from(self.relu)
+    }
+
+    /// How each branch's feature map becomes a vector.
+    pub fn pooling(&self) -> &[Pooling] {
+        &self.pooling
+    }
+
+    fn activate(&self, x: Tensor<2>) -> Tensor<2> {
+        if self.relu { relu(x) } else { x }
+    }
+
+    fn pool(&self, feature_maps: Vec<Tensor<4>>) -> Tensor<2> {
+        assert_eq!(feature_maps.len(), self.pooling.len(), "one map per branch");
+        let maps = feature_maps.into_iter().zip(&self.pooling);
+        let vectors = maps.map(|(map, pooling)| {
+            let [batch, features, height, width] = map.dims();
+            match pooling {
+                Pooling::Average => map
+                    .reshape([batch, features, height * width])
+                    .mean_dim(2)
+                    .reshape([batch, features]),
+                Pooling::Flatten(_) => map.reshape([batch, features * height * width]),
+            }
+        });
+        let mut vectors: Vec<_> = vectors.collect();
+        if vectors.len() == 1 {
+            return vectors.remove(0);
+        }
+        Tensor::cat(vectors, 1)
+    }
+}

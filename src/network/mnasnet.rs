@@ -1,0 +1,188 @@
+//! MNASNet 1.0 (Tan et al., CVPR 2019), as torchvision builds it.
+
+use burn::module::Module;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
+use burn::tensor::activation::relu;
+use burn::tensor::{Device, Tensor};
+
+use super::{Backbone, Naming};
+
+const STEM_CHANNELS: usize = 32;
+/// After the separable convolution that follows the stem.
+const FIRST_CHANNELS: usize = 16;
+const HEAD_CHANNELS: usize = 1280;
+/// The six stacks of inverted residuals: kernel, stride, expansion, channels, repeats.
+const STACKS: [(usize, usize, usize, usize, usize); 6] = [
+    (3, 2, 3, 24, 3),
+    (5, 2, 3, 40, 3),
+    (5, 2, 6, 80, 3),
+    (3, 1, 6, 96, 2),
+    (5, 2, 6, 192, 4),
+    (3, 1, 6, 320, 1),
+];
+/// TensorFlow's 0.9997, as PyTorch counts it.
+const BATCH_NORM_MOMENTUM: f64 = 0.0003;
+
+#[derive(Module, Debug)]
+pub struct MnasNet {
+    stem: ConvNorm,
+    depthwise: ConvNorm,
+    pointwise: ConvNorm,
+    stacks: Vec<Stack>,
+    head: ConvNorm,
+}
+
+impl Backbone for MnasNet {
+    fn variants() -> &'static str {
+        "1_0"
+    }
+
+    fn init(variant: &str, in_channels: usize, device: &Device) -> Option<Self> {
+        if variant != "1_0" {
+            return None;
+        }
+        let mut channels = FIRST_CHANNELS;
+        let mut stacks = Vec::new();
+        for (kernel, stride, expansion, out, repeats) in STACKS {
+            let mut blocks = Vec::new();
+            for repeat in 0..repeats {
+                let expanded = channels * expansion;
+                let stride = if repeat == 0 { stride } else { 1 };
+                blocks.push(InvertedResidual {
+                    expand: ConvNorm::new([channels, expanded], 1, 1, 1, device),
+                    depthwise: ConvNorm::new([expanded; 2], kernel, stride, expanded, device),
+                    project: ConvNorm::new([expanded, out], 1, 1, 1, device),
+                    skip: stride == 1 && channels == out,
+                });
+                channels = out;
+            }
+            stacks.push(Stack { blocks });
+        }
+        Some(Self {
+            stem: ConvNorm::new([in_channels, STEM_CHANNELS], 3, 2, 1, device),
+            depthwise: ConvNorm::new([STEM_CHANNELS; 2], 3, 1, STEM_CHANNELS, device),
+            pointwise: ConvNorm::new([STEM_CHANNELS, FIRST_CHANNELS], 1, 1, 1, device),
+            stacks,
+            head: ConvNorm::new([channels, HEAD_CHANNELS], 1, 1, 1, device),
+        })
+    }
+
+    fn feature_map(&self, x: Tensor<4>) -> Tensor<4> {
+        let x = relu(self.stem.forward(x));
+        let x = relu(self.depthwise.forward(x));
+        let x = self.pointwise.forward(x);
+        let blocks = self.stacks.iter().flat_map(|stack| &stack.blocks);
+        relu(
+            self.head
+                .forward(blocks.fold(x, |x, block| block.forward(x))),
+        )
+    }
+
+    fn features(&self) -> usize {
+        HEAD_CHANNELS
+    }
+
+    fn dropout(&self) -> f64 {
+        0.2
+    }
+
+    fn linear_weights(&self, _inputs: usize, outputs: usize) -> Initializer {
+        let bound = (3.0 / outputs as f64).sqrt();
+        Initializer::Uniform {
+            min: -bound,
+            max: bound,
+        }
+    }
+
+    fn parameter_name(&self, _naming: Naming, path: &str) -> String {
+        let parts: Vec<&str> = path.split('.').collect();
+        // A sequence of convolution, normalisation, activation: the convolution's place in it.
+        let (prefix, first, part, rest) = match parts.as_slice() {
+            ["stem", part, rest] => ("layers".to_owned(), 0, part, rest),
+            ["depthwise", part, rest] => ("layers".to_owned(), 3, part, rest),
+            ["pointwise", part, rest] => ("layers".to_owned(), 6, part, rest),
+            ["head", part, rest] => ("layers".to_owned(), 14, part, rest),
+            ["stacks", stack, "blocks", block, layer, part, rest] => {
+                let stack: usize = stack.parse().expect("a list's index");
+                let first = match *layer {
+                    "expand" => 0,
+                    "depthwise" => 3,
+                    _ => 6,
+                };
+                (
+                    format!("layers.{}.{block}.layers", stack + 8),
+                    first,
+                    part,
+                    rest,
+                )
+            }
+            _ => unreachable!("an MNASNet's parameter {path}"),
+        };
+        format!("{prefix}.{}.{rest}", first + usize::from(*part == "norm"))
+    }
+
+    fn classifier_name(&self, _naming: Naming) -> (&'static str, &'static str) {
+        ("classifier", "classifier.1")
+    }
+}
+
+#[derive(Module, Debug)]
+struct Stack {
+    blocks: Vec<InvertedResidual>,
+}
+
+/// Expand 1x1, depthwise, project 1x1; a ReLU after the first two.
+#[derive(Module, Debug)]
+struct InvertedResidual {
+    expand: ConvNorm,
+    depthwise: ConvNorm,
+    project: ConvNorm,
+    skip: bool,
+}
+
+impl InvertedResidual {
+    fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+        let x = relu(self.expand.forward(input.clone()));
+        let x = relu(self.depthwise.forward(x));
+        let x = self.project.forward(x);
+        if self.skip { input + x } else { x }
+    }
+}
+
+#[derive(Module, Debug)]
+struct ConvNorm {
+    conv: Conv2d,
+    norm: BatchNorm,
+}
+
+impl ConvNorm {
+    fn new(
+        channels: [usize; 2],
+        kernel: usize,
+        stride: usize,
+        groups: usize,
+        device: &Device,
+    ) -> Self {
+        let side = kernel / 2;
+        Self {
+            conv: Conv2dConfig::new(channels, [kernel, kernel])
+                .with_stride([stride, stride])
+                .with_groups(groups)
+                .with_padding(PaddingConfig2d::Explicit(side, side, side, side))
+                .with_bias(false)
+                .with_initializer(Initializer::KaimingNormal {
+                    gain: std::f64::consts::SQRT_2,
+                    fan_out_only: true,
+                })
+                .init(device),
+            norm: BatchNormConfig::new(channels[1])
+                .with_momentum(BATCH_NORM_MOMENTUM)
+                .init(device),
+        }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        self.norm.forward(self.conv.forward(x))
+    }
+}

@@ -1,0 +1,146 @@
+//! What the tools that weights come from take for granted.
+
+use anyhow::{Result, bail};
+use sightline::finding::Finding;
+use sightline::network::{Architecture, Family, Head};
+use sightline::radiograph::Resize;
+
+use super::Fit;
+
+/// Whose weights they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Source {
+    /// Names, padding and ImageNet pixels as torchvision has them.
+    Torchvision,
+    /// This project's origin: DenseNet-121 with a bottleneck head, EfficientNet-B5, six networks combined.
+    Mlmip,
+    /// torchxrayvision's densenet121-res224-*: one channel, 18 outputs, operating points.
+    Torchxrayvision,
+    /// Any of these names; pixels as torchvision unless said otherwise.
+    Safetensors,
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Source::Torchvision => "torchvision",
+            Source::Mlmip => "MLMIP",
+            Source::Torchxrayvision => "torchxrayvision",
+            Source::Safetensors => "torchvision (safetensors)",
+        })
+    }
+}
+
+/// The pixels that a network expects; `None` where the source does not tell.
+pub struct UsualInput {
+    pub size: usize,
+    pub resize: Resize,
+    pub mean: Option<Vec<f32>>,
+    pub std: Option<Vec<f32>>,
+}
+
+const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
+/// The origin's combined model.
+const COMBINED_MEAN: [f32; 3] = [0.50237626, 0.50237626, 0.502376264];
+const COMBINED_STD: [f32; 3] = [0.24580306, 0.24236229, 0.2603115];
+
+impl Source {
+    /// The architectures that weights may be of; the one that fits best is taken.
+    pub fn architectures(self, named: Option<&str>) -> Result<Vec<Architecture>> {
+        let names: Vec<&str> = match (named, self) {
+            (Some(name), _) => vec![name.trim_start_matches("mlmip_").trim_start_matches("xrv_")],
+            (None, Source::Mlmip) => vec!["densenet121", "efficientnet_b5_same", "combined"],
+            (None, Source::Torchxrayvision) => vec!["densenet121"],
+            (None, _) => bail!("say with --architecture which network the weights are of"),
+        };
+        let mut candidates = Vec::new();
+        for name in names {
+            let architecture = Architecture::named(name, 3)?;
+            // Whether the head is the family's own shows in the file.
+            for head in [architecture.head, Head::Linear, Head::Bottleneck, Head::Mlp] {
+                let candidate = Architecture {
+                    head,
+                    ..architecture.clone()
+                };
+                if !candidates.contains(&candidate) {
+                    candidates.push(candidate);
+                }
+            }
+        }
+        Ok(candidates)
+    }
+
+    pub fn input(self, fit: &Fit) -> UsualInput {
+        let architecture = &fit.architecture;
+        let three = architecture.in_channels == 3;
+        let imagenet = UsualInput {
+            size: fit.picture_side,
+            resize: Resize::Stretch,
+            mean: three.then(|| IMAGENET_MEAN.to_vec()),
+            std: three.then(|| IMAGENET_STD.to_vec()),
+        };
+        let lite = architecture.family == Family::EfficientNet && architecture.variant == "lite0";
+        match self {
+            Source::Torchxrayvision => UsualInput {
+                size: 224,
+                // A centred square of the picture, scaled.
+                resize: Resize::ShorterSide(224),
+                // (2 v - 1) * 1024
+                mean: Some(vec![0.5]),
+                std: Some(vec![1.0 / 2048.0]),
+            },
+            Source::Mlmip if architecture.family == Family::Combined => UsualInput {
+                resize: Resize::ShorterSide(256),
+                mean: Some(COMBINED_MEAN.to_vec()),
+                std: Some(COMBINED_STD.to_vec()),
+                ..imagenet
+            },
+            Source::Mlmip => UsualInput {
+                resize: Resize::ShorterSide(match fit.picture_side {
+                    224 => 256,
+                    side => side + 24,
+                }),
+                ..imagenet
+            },
+            // (v - 127) / 128, in levels of 0..255
+            _ if lite => UsualInput {
+                mean: Some(vec![127.0 / 255.0]),
+                std: Some(vec![128.0 / 255.0]),
+                ..imagenet
+            },
+            Source::Torchvision | Source::Safetensors => imagenet,
+        }
+    }
+}
+
+/// torchxrayvision's 18 outputs. Those that are none of the 14 findings by name are `None`.
+pub fn torchxrayvision_outputs() -> Vec<Option<Finding>> {
+    let outputs = [
+        "Atelectasis",
+        "Consolidation",
+        "Infiltration",
+        "Pneumothorax",
+        "Edema",
+        "Emphysema",
+        "Fibrosis",
+        "Effusion",
+        "Pneumonia",
+        "Pleural_Thickening",
+        "Cardiomegaly",
+        "Nodule",
+        "Mass",
+        "Hernia",
+        "Lung Lesion",
+        "Fracture",
+        "Lung Opacity",
+        "Enlarged Cardiomediastinum",
+    ];
+    outputs
+        .into_iter()
+        .map(|name| match name {
+            "Effusion" => Some(Finding::PleuralEffusion),
+            name => Finding::from_name(name),
+        })
+        .collect()
+}

@@ -1,0 +1,339 @@
+//! `import`: weights of other tools as a package that the page opens.
+
+pub mod checkpoint;
+mod convention;
+mod fit;
+
+pub use convention::{Source, torchxrayvision_outputs};
+pub use fit::{Fit, fit};
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use burn::tensor::Device;
+use sightline::finding::Finding;
+use sightline::network::{Architecture, Network};
+use sightline::package::{
+    self, Calibration, FindingCard, Manifest, SCHEMA_VERSION, Training, Weights,
+};
+use sightline::radiograph::{Input, Resize};
+
+use crate::card;
+use crate::train::replace;
+
+/// What the command line says of the weights.
+#[derive(clap::Args)]
+pub struct Options {
+    /// Whose conventions the weights follow: names, order of the outputs, pixels.
+    #[arg(long = "from")]
+    source: Source,
+    /// The weights: .pth, .pt or .safetensors.
+    file: PathBuf,
+    /// As torchvision calls it (densenet121, efficientnet_b0, vgg19_bn, mnasnet1_0), efficientnet_lite0, combined
+    /// (the origin's six), or names joined by +. Not needed where the source tells it.
+    #[arg(long)]
+    architecture: Option<String>,
+    /// The package's folder.
+    #[arg(long)]
+    out: PathBuf,
+    /// What each output stands for, in order, separated by commas; - for an output to leave out. Not needed for 14
+    /// outputs in CheXpert's order.
+    #[arg(long, value_delimiter = ',')]
+    findings: Option<Vec<String>>,
+    /// Height and width of the network's input in pixels.
+    #[arg(long)]
+    size: Option<usize>,
+    /// "stretch", or the length of the shorter side from which the middle is cropped.
+    #[arg(long, value_parser = resize)]
+    resize: Option<Resize>,
+    /// Of pixels in 0..1; one value or one per channel.
+    #[arg(long, value_delimiter = ',')]
+    mean: Option<Vec<f32>>,
+    #[arg(long, value_delimiter = ',')]
+    std: Option<Vec<f32>>,
+    /// For the page; the folder's name if not given.
+    #[arg(long)]
+    title: Option<String>,
+    #[arg(long, default_value = "Not stated; ask whoever made the weights.")]
+    licence: String,
+    #[arg(long, default_value = "Not stated.")]
+    attribution: String,
+}
+
+fn resize(text: &str) -> Result<Resize, String> {
+    match text {
+        "stretch" => Ok(Resize::Stretch),
+        side => side
+            .parse()
+            .map(Resize::ShorterSide)
+            .map_err(|_| "must be \"stretch\" or a number of pixels".to_owned()),
+    }
+}
+
+/// The network with a checkpoint's weights, but for its classifier, which keeps its fresh ones.
+///
+/// # Errors
+/// When the file is no state dict, or lacks one of the body's tensors, or one has another shape.
+pub fn load_body(network: Network, architecture: &Architecture, file: &Path) -> Result<Network> {
+    let mut tensors = checkpoint::read(file)?;
+    let fit = fit(&tensors, std::slice::from_ref(architecture))?;
+    let loaded = network.load_state_dict(fit.naming, true, |wanted| {
+        tensors.remove(&fit.file_name(&wanted.name))
+    });
+    loaded.with_context(|| format!("{} does not fit", file.display()))
+}
+
+/// Writes a package of the weights and says what was and was not found in the file.
+///
+/// # Errors
+/// When the file cannot be read, a tensor is missing or of another shape, or it is not known what the outputs or
+/// the pixels mean.
+pub fn import(options: Options, device: &Device) -> Result<()> {
+    let source = options.source;
+    let name = options
+        .out
+        .file_name()
+        .and_then(|name| name.to_str())
+        .context("--out must end in the package's name")?
+        .to_owned();
+    let mut tensors = checkpoint::read(&options.file)?;
+    let candidates = source.architectures(options.architecture.as_deref())?;
+    let fit = fit(&tensors, &candidates)?;
+    println!(
+        "{}: {} with {} outputs and {} input channels",
+        options.file.display(),
+        fit.architecture.branch_names()?.join(" + "),
+        fit.outputs,
+        fit.architecture.in_channels
+    );
+    if !fit.prefix.is_empty() {
+        println!("the weights are those under {:?}", fit.prefix);
+    }
+
+    let thresholds = tensors.remove(&format!("{}op_threshs", fit.prefix));
+    let outputs = outputs(source, options.findings.as_deref(), fit.outputs)?;
+    let input = input(&options, &fit)?;
+    let cards = findings(
+        &outputs,
+        thresholds.map(|(_, values)| values).as_deref(),
+        source,
+    );
+
+    let places: Vec<Option<usize>> = Finding::ALL
+        .iter()
+        .map(|finding| outputs.iter().position(|output| *output == Some(*finding)))
+        .collect();
+    let network = Network::new(&fit.architecture, Finding::ALL.len(), device)?;
+    let mut used = BTreeSet::new();
+    let network = network.load_state_dict(fit.naming, false, |wanted| {
+        let file_name = fit.file_name(&wanted.name);
+        let (shape, values) = tensors.remove(&file_name)?;
+        used.insert(file_name);
+        if fit.is_output(&wanted.name) {
+            return Some(rows_at(&shape, &values, &places));
+        }
+        Some((shape, values))
+    });
+    let network = network.with_context(|| {
+        format!(
+            "{} does not fit {}",
+            options.file.display(),
+            fit.architecture
+                .branch_names()
+                .unwrap_or_default()
+                .join(" + ")
+        )
+    })?;
+    println!("{} tensors taken", used.len());
+    report_surplus(&tensors, &fit);
+
+    let weights = package::save(&network)?;
+    let hash = package::sha256(&std::fs::read(&options.file)?);
+    let file = options
+        .file
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy();
+    let manifest = Manifest {
+        schema_version: SCHEMA_VERSION,
+        title: options.title.clone().unwrap_or_else(|| name.clone()),
+        name: name.clone(),
+        architecture: fit.architecture.clone(),
+        input,
+        findings: cards,
+        training: Training {
+            data: "not known: the weights were imported".to_owned(),
+            images: None,
+            patients: None,
+            recipe: format!("imported from {file} (SHA-256 {hash}), conventions of {source}"),
+            seed: None,
+            epochs: None,
+            commit: "not known".to_owned(),
+            date: humantime::format_rfc3339(std::time::SystemTime::now()).to_string()[..10]
+                .to_owned(),
+        },
+        evaluation: None,
+        licence: options.licence.clone(),
+        attribution: options.attribution.clone(),
+        intended_use: "Not stated by this package. Not for diagnosis.".to_owned(),
+        limits: vec![
+            "Imported weights: nothing was measured here. Evaluate them on images of your own before you trust \
+             a score or a map."
+                .to_owned(),
+        ],
+        weights: Weights {
+            file: "weights.bpk".to_owned(),
+            bytes: weights.len() as u64,
+            sha256: package::sha256(&weights),
+            dtype: "f16".to_owned(),
+        },
+    };
+    let json = serde_json::to_vec_pretty(&manifest)?;
+    Manifest::parse(&json).context("the package would be refused")?;
+    std::fs::create_dir_all(&options.out)
+        .with_context(|| format!("cannot make the folder {}", options.out.display()))?;
+    replace(&options.out.join("weights.bpk"), &weights)?;
+    replace(
+        &options.out.join("card.md"),
+        card::about(&manifest).as_bytes(),
+    )?;
+    replace(&options.out.join("manifest.json"), &json)?;
+    println!(
+        "written to {}; the page offers it once models/index.json beside it lists {{\"name\": \"{name}\"}}",
+        options.out.display()
+    );
+    Ok(())
+}
+
+/// What each output of the file stands for; `None` for one that is no finding.
+fn outputs(source: Source, said: Option<&[String]>, count: usize) -> Result<Vec<Option<Finding>>> {
+    let outputs: Vec<Option<Finding>> = match said {
+        Some(names) => names
+            .iter()
+            .map(|name| match name.trim() {
+                "-" => Ok(None),
+                name => Finding::from_name(name).map(Some).with_context(|| {
+                    let known: Vec<_> = Finding::ALL.iter().map(|f| f.name()).collect();
+                    format!(
+                        "there is no finding {name:?}; there are {}",
+                        known.join(", ")
+                    )
+                }),
+            })
+            .collect::<Result<_>>()?,
+        None if source == Source::Torchxrayvision => torchxrayvision_outputs(),
+        None if count == Finding::ALL.len() => Finding::ALL.map(Some).to_vec(),
+        None => bail!(
+            "the network has {count} outputs; say with --findings what each stands for, separated by commas, with \
+             - for those to leave out"
+        ),
+    };
+    if outputs.len() != count {
+        bail!(
+            "{} outputs are named, and the network has {count}",
+            outputs.len()
+        );
+    }
+    for (index, output) in outputs.iter().enumerate() {
+        if let Some(finding) = output
+            && outputs[..index].contains(output)
+        {
+            bail!("{finding} is named twice");
+        }
+    }
+    Ok(outputs)
+}
+
+/// The input as the source has it, with what the command line says otherwise.
+fn input(options: &Options, fit: &Fit) -> Result<Input> {
+    let channels = fit.architecture.in_channels;
+    let usual = options.source.input(fit);
+    let per_channel = |said: &Option<Vec<f32>>, usual: Option<Vec<f32>>, what: &str| {
+        let values = said.clone().or(usual).with_context(|| {
+            format!(
+                "it is not known how the pixels of a network with {channels} channels were normalised; say --{what}"
+            )
+        })?;
+        match values[..] {
+            [one] => Ok(vec![one; channels]),
+            _ => anyhow::Ok(values),
+        }
+    };
+    let input = Input {
+        size: options.size.unwrap_or(usual.size),
+        // A size of one's own has no margin that is known to be cropped.
+        resize: match (options.resize, options.size) {
+            (Some(resize), _) => resize,
+            (None, Some(_)) => Resize::Stretch,
+            (None, None) => usual.resize,
+        },
+        channels,
+        mean: per_channel(&options.mean, usual.mean, "mean")?,
+        std: per_channel(&options.std, usual.std, "std")?,
+    };
+    input.check()?;
+    Ok(input)
+}
+
+/// The cards of all 14 findings. An output whose threshold is no number was never trained: that is how
+/// torchxrayvision marks it.
+fn findings(
+    outputs: &[Option<Finding>],
+    thresholds: Option<&[f32]>,
+    source: Source,
+) -> Vec<FindingCard> {
+    let card = |name: Finding| {
+        let output = outputs.iter().position(|output| *output == Some(name));
+        let threshold = output.and_then(|output| thresholds?.get(output).copied());
+        let threshold = threshold.map(f64::from).filter(|t| *t > 0.0 && *t < 1.0);
+        let thresholds_say = thresholds.is_none() || threshold.is_some();
+        FindingCard {
+            name,
+            trained: output.is_some() && (source != Source::Torchxrayvision || thresholds_say),
+            calibration: threshold.map(|threshold| Calibration::OperatingPoint { threshold }),
+            // Scaled so that the operating point becomes one half.
+            operating_point: threshold.map(|_| 0.5),
+            auc: None,
+            auc_ci95: None,
+            positives: 0,
+            negatives: 0,
+            localisation: Default::default(),
+        }
+    };
+    Finding::ALL.into_iter().map(card).collect()
+}
+
+/// The rows of a matrix or vector at some places; zeros where there is none.
+fn rows_at(shape: &[usize], values: &[f32], places: &[Option<usize>]) -> (Vec<usize>, Vec<f32>) {
+    let width: usize = shape[1..].iter().product();
+    let rows = places.iter().flat_map(|place| match place {
+        Some(row) => values[row * width..(row + 1) * width].to_vec(),
+        None => vec![0.0; width],
+    });
+    let rows = rows.collect();
+    let mut shape = shape.to_vec();
+    shape[0] = places.len();
+    (shape, rows)
+}
+
+fn report_surplus(left: &checkpoint::StateDict, fit: &Fit) {
+    let (inside, outside): (Vec<&String>, Vec<&String>) =
+        left.keys().partition(|name| name.starts_with(&fit.prefix));
+    if !inside.is_empty() {
+        println!(
+            "{} tensors that the network does not have were left out:",
+            inside.len()
+        );
+        for name in inside {
+            println!("  {name}");
+        }
+    }
+    if !outside.is_empty() {
+        println!(
+            "{} other tensors in the file were left out, such as {}",
+            outside.len(),
+            outside[0]
+        );
+    }
+}
