@@ -187,14 +187,12 @@ async fn load(line: &Line, name: &str, choice: DeviceChoice) -> Result<(Model, S
     line.progress("Fetching the model", 0, 0).await?;
     let (manifest, text) = weights::manifest(name).await?;
     let total = manifest.weights.bytes;
-    let bytes = weights::weights(name, &manifest, |done| {
+    let network = weights::network(name, &manifest, &device, |done| {
         line.report("Fetching the model", done, total);
     })
     .await?;
-    line.progress("Preparing the model", 0, 0).await?;
-    let refused = |error| format!("The model {name} is refused: {error}.");
     let size = manifest.input.size;
-    let reader = Reader::load(manifest, bytes, &device).map_err(refused)?;
+    let reader = Reader::new(manifest, network, device);
     if let Adapter::WebGpu { .. } = adapter {
         // The first pass compiles every shader; better now than under the reader's first picture.
         line.progress("Compiling shaders for the GPU", 0, 0).await?;

@@ -3,8 +3,10 @@
 //! Weights are kept in Cache storage under their hash, so a package is downloaded once per version and an old
 //! version is never mistaken for a new one. Where there is no Cache storage, or it is full, they are fetched anew.
 
+use burn::tensor::Device;
 use js_sys::{Reflect, Uint8Array};
-use sightline::package::{Manifest, sha256};
+use sightline::network::Network;
+use sightline::package::{Loader, Manifest, PackageError};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
@@ -26,49 +28,93 @@ fn url(package: &str, file: &str) -> String {
 /// When it cannot be fetched, or is refused.
 pub async fn manifest(package: &str) -> Result<(Manifest, String), String> {
     let url = url(package, "manifest.json");
-    let bytes = read_body(&fetch(&url).await?, None, |_| {}).await?;
+    let mut bytes = Vec::new();
+    each_part(&fetch(&url).await?, |part| {
+        bytes.extend_from_slice(part);
+        Ok(())
+    })
+    .await?;
     let manifest = Manifest::parse(&bytes)
         .map_err(|error| format!("The model {package} is refused: {error}."))?;
     let text = String::from_utf8(bytes).map_err(|_| format!("{url} is no text."))?;
     Ok((manifest, text))
 }
 
-/// The bytes of a package's weights; `progress` hears how many are there.
+/// The network of a package, decoded while its weights arrive; `progress` hears how many bytes are there.
 ///
 /// # Errors
-/// When they cannot be fetched, or are longer than the manifest says. Their hash is checked where they are loaded.
-pub async fn weights(
+/// When the weights cannot be fetched, or are refused.
+pub async fn network(
     package: &str,
     manifest: &Manifest,
+    device: &Device,
     progress: impl Fn(u64),
-) -> Result<Vec<u8>, String> {
+) -> Result<Network, String> {
+    let refused = |error| format!("The model {package} is refused: {error}.");
     let key = format!(
         "models/{package}/weights?sha256={}",
         manifest.weights.sha256
     );
     let cache = cache().await;
-    let length = manifest.weights.bytes;
     if let Some(cache) = &cache
         && let Some(response) = cached(cache, &key).await
-        && let Ok(bytes) = read_body(&response, Some(length), &progress).await
+        && let Ok(loader) = receive(&response, manifest, &progress).await
     {
-        if sha256(&bytes) == manifest.weights.sha256 {
-            return Ok(bytes);
+        match loader.finish(manifest, device) {
+            // Damaged on this machine's disk: as if it had never been kept.
+            Err(PackageError::Checksum { .. }) => forget(cache, &key).await,
+            result => return result.map_err(refused),
         }
-        // Damaged on this machine's disk: as if it had never been kept.
-        let _ = JsFuture::from(cache.delete_with_str(&key)).await;
     }
     let response = fetch(&url(package, &manifest.weights.file)).await?;
-    let bytes = read_body(&response, Some(length), &progress).await?;
-    if let Some(cache) = &cache
-        && sha256(&bytes) == manifest.weights.sha256
-        && let Ok(copy) =
-            Response::new_with_opt_js_u8_array(Some(&Uint8Array::from(bytes.as_slice())))
-    {
-        // A full disk or a private window: the next visit fetches again.
-        let _ = JsFuture::from(cache.put_with_str(&key, &copy)).await;
+    // The browser writes its copy to the disk while ours is decoded. A full disk or a private window: the next visit
+    // fetches again.
+    let copy = cache.as_ref().and_then(|cache| {
+        let copy = response.clone().ok()?;
+        Some((cache, cache.put_with_str(&key, &copy)))
+    });
+    let network = match receive(&response, manifest, &progress).await {
+        Ok(loader) => loader.finish(manifest, device).map_err(refused),
+        Err(why) => Err(why),
+    };
+    if let Some((cache, copy)) = copy {
+        let kept = JsFuture::from(copy).await.is_ok();
+        if kept && network.is_err() {
+            forget(cache, &key).await;
+        }
     }
-    Ok(bytes)
+    network
+}
+
+/// Hands a response's bytes over as they arrive.
+async fn receive(
+    response: &Response,
+    manifest: &Manifest,
+    progress: impl Fn(u64),
+) -> Result<Loader, String> {
+    let length = manifest.weights.bytes;
+    let mut loader = Loader::new(manifest);
+    let mut received = 0;
+    each_part(response, |part| {
+        received += part.len() as u64;
+        loader.push(part);
+        progress(received.min(length));
+        if received > length {
+            Err(format!(
+                "{} is longer than its manifest says.",
+                response.url()
+            ))
+        } else {
+            Ok(())
+        }
+    })
+    .await?;
+    Ok(loader)
+}
+
+async fn forget(cache: &Cache, key: &str) {
+    // What is not there need not be removed.
+    let _ = JsFuture::from(cache.delete_with_str(key)).await;
 }
 
 async fn cache() -> Option<Cache> {
@@ -106,38 +152,31 @@ async fn fetch(url: &str) -> Result<Response, String> {
     Ok(response)
 }
 
-/// The bytes of a response as they arrive; at most `length` where it is known.
-async fn read_body(
+/// Gives each part of a response's body as it arrives, until one is refused.
+async fn each_part(
     response: &Response,
-    length: Option<u64>,
-    progress: impl Fn(u64),
-) -> Result<Vec<u8>, String> {
+    mut take: impl FnMut(&[u8]) -> Result<(), String>,
+) -> Result<(), String> {
     let broken = |_: JsValue| format!("The transfer of {} broke off. Try again.", response.url());
     let body = response
         .body()
         .ok_or_else(|| format!("{} is empty.", response.url()))?;
     let reader: ReadableStreamDefaultReader = body.get_reader().unchecked_into();
-    let mut bytes = Vec::with_capacity(length.unwrap_or(0) as usize);
     loop {
-        let chunk = JsFuture::from(reader.read()).await.map_err(broken)?;
-        if Reflect::get(&chunk, &"done".into())
+        let part = JsFuture::from(reader.read()).await.map_err(broken)?;
+        if Reflect::get(&part, &"done".into())
             .map_err(broken)?
             .is_truthy()
         {
-            return Ok(bytes);
+            return Ok(());
         }
-        let value: Uint8Array = Reflect::get(&chunk, &"value".into())
+        let part: Uint8Array = Reflect::get(&part, &"value".into())
             .map_err(broken)?
             .unchecked_into();
-        let start = bytes.len();
-        bytes.resize(start + value.length() as usize, 0);
-        value.copy_to(&mut bytes[start..]);
-        if length.is_some_and(|length| bytes.len() as u64 > length) {
-            return Err(format!(
-                "{} is longer than its manifest says.",
-                response.url()
-            ));
+        if let Err(why) = take(&part.to_vec()) {
+            // Nobody wants the rest.
+            let _ = JsFuture::from(reader.cancel()).await;
+            return Err(why);
         }
-        progress(bytes.len() as u64);
     }
 }

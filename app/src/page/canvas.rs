@@ -1,9 +1,9 @@
 //! Pixels on a canvas.
 
 use sightline::explain::colormap::Colormap;
+use sightline::explain::heat_map::HeatMap;
 use sightline::explain::overlay::overlay;
 use sightline::radiograph::{GreyImage, Region};
-use sightline::report::FindingReport;
 use wasm_bindgen::{Clamped, JsCast};
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, ImageData};
 
@@ -20,18 +20,9 @@ pub fn context(canvas: &HtmlCanvasElement) -> Option<CanvasRenderingContext2d> {
 }
 
 /// Makes the canvas the picture's size and paints it, with a map if there is one.
-pub fn paint(canvas: &HtmlCanvasElement, image: &GreyImage, map: Option<(&FindingReport, Look)>) {
+pub fn paint(canvas: &HtmlCanvasElement, image: &GreyImage, map: Option<(&HeatMap, Region, Look)>) {
     let rgba = match map {
-        Some((finding, look)) => {
-            let cells = &finding.grad_cam.cells;
-            overlay(
-                image,
-                cells,
-                finding.grad_cam.region,
-                look.colormap,
-                look.opacity,
-            )
-        }
+        Some((cells, region, look)) => overlay(image, cells, region, look.colormap, look.opacity),
         None => image
             .pixels
             .iter()

@@ -26,11 +26,7 @@ pub fn ExportButtons() -> impl IntoView {
     };
     let png = move |_| {
         if let Some(picture) = state.picture.get_untracked() {
-            let look = Look {
-                colormap: state.colormap.get_untracked(),
-                opacity: state.opacity.get_untracked(),
-            };
-            complain(save_png(&picture, state.selected.get_untracked(), look));
+            complain(untrack(|| save_png(&picture, state)));
         }
     };
     view! {
@@ -80,27 +76,41 @@ const MARGIN: f64 = 24.0;
 const LINE: f64 = 26.0;
 
 /// Radiograph and map side by side, with a colour bar and what a viewer must know.
-fn save_png(picture: &ReadPicture, selected: usize, look: Look) -> Result<(), JsValue> {
-    let Some(finding) = picture.report.findings.get(selected) else {
+fn save_png(picture: &ReadPicture, state: State) -> Result<(), JsValue> {
+    let Some(finding) = state.selected_finding() else {
         return Ok(());
     };
+    let look = Look {
+        colormap: state.colormap.get(),
+        opacity: state.opacity.get(),
+    };
+    let cells = state.map_of(&finding);
+    let branch = state
+        .branch
+        .get()
+        .and_then(|index| finding.grad_cam.branches.get(index));
+    let of = branch.map_or(String::new(), |b| format!(" of {}", b.network));
     let side = || -> Result<HtmlCanvasElement, JsValue> {
         Ok(document().create_element("canvas")?.unchecked_into())
     };
     let (original, map, sheet) = (side()?, side()?, side()?);
     paint(&original, &picture.preview, None);
-    paint(&map, &picture.preview, Some((finding, look)));
+    paint(
+        &map,
+        &picture.preview,
+        Some((&cells, finding.grad_cam.region, look)),
+    );
 
     let (width, height) = (f64::from(original.width()), f64::from(original.height()));
     let report = &picture.report;
     let score = finding
         .probability
         .map_or("not trained".to_owned(), |p| format!("score {p:.2}"));
-    let most = finding.grad_cam.cells.max();
+    let most = cells.max();
     let lines = [
         format!("{}: {score}", finding.name),
         format!(
-            "Grad-CAM, colours from 0 to +{most:.2} logits a cell ({})",
+            "Grad-CAM{of}, colours from 0 to +{most:.2} logits a cell ({})",
             look.colormap.name()
         ),
         format!(

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use gloo::worker::{Spawnable, WorkerBridge};
 use leptos::prelude::*;
 use sightline::explain::colormap::Colormap;
+use sightline::explain::heat_map::HeatMap;
 use sightline::package::{Manifest, ModelEntry, ModelIndex};
 use sightline::radiograph::GreyImage;
 use sightline::report::{FindingReport, Report};
@@ -66,6 +67,8 @@ pub struct State {
     pub picture: RwSignal<Option<Arc<ReadPicture>>>,
     /// The finding whose map is shown: a position in the report.
     pub selected: RwSignal<usize>,
+    /// Of a combined network, the branch whose part of the map is shown; `None`: all of them together.
+    pub branch: RwSignal<Option<usize>>,
     pub colormap: RwSignal<Colormap>,
     /// 0..1.
     pub opacity: RwSignal<f32>,
@@ -91,6 +94,7 @@ impl State {
             manifest: RwSignal::new(None),
             picture: RwSignal::new(None),
             selected: RwSignal::new(0),
+            branch: RwSignal::new(None),
             colormap: RwSignal::new(Colormap::default()),
             opacity: RwSignal::new(0.6),
             bridge: StoredValue::new_local(None),
@@ -127,6 +131,7 @@ impl State {
         self.manifest.set(None);
         self.adapter.set(None);
         self.picture.set(None);
+        self.branch.set(None);
         self.error.set(None);
         self.status.set(Status::Loading);
         self.start_engine();
@@ -170,6 +175,23 @@ impl State {
         let selected = self.selected.get();
         self.picture
             .with(|picture| picture.as_ref()?.report.findings.get(selected).cloned())
+    }
+
+    /// The map of a finding, or the part of it that the chosen branch gives.
+    pub fn map_of(self, finding: &FindingReport) -> HeatMap {
+        let map = &finding.grad_cam;
+        let branch = self.branch.get().and_then(|index| map.branches.get(index));
+        branch.map_or(&map.cells, |branch| &branch.cells).clone()
+    }
+
+    /// The networks that a combined model joins; none for a model of one.
+    pub fn branches(self) -> Vec<String> {
+        self.picture.with(|picture| {
+            let first = picture.as_ref().and_then(|p| p.report.findings.first());
+            let branches = first.map(|finding| &finding.grad_cam.branches);
+            let names = branches.into_iter().flatten().map(|b| b.network.clone());
+            names.collect()
+        })
     }
 
     /// Positions in the report: trained findings from the highest score down, then the untrained ones.

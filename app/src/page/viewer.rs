@@ -70,11 +70,13 @@ fn Picture(finding: Signal<Option<usize>>, testid: &'static str) -> impl IntoVie
         let finding = finding.get();
         state.picture.with(|picture| {
             if let (Some(canvas), Some(picture)) = (canvas.get(), picture) {
-                let map = finding.and_then(|index| picture.report.findings.get(index));
+                let finding = finding.and_then(|index| picture.report.findings.get(index));
+                let map = finding.map(|finding| (state.map_of(finding), finding.grad_cam.region));
+                let map = map.as_ref();
                 paint(
                     &canvas,
                     &picture.preview,
-                    map.map(|finding| (finding, look)),
+                    map.map(|(cells, region)| (cells, *region, look)),
                 );
             }
         });
@@ -111,7 +113,7 @@ fn ColorBar() -> impl IntoView {
     let most = Memo::new(move |_| {
         state
             .selected_finding()
-            .map_or(0.0, |f| f.grad_cam.cells.max())
+            .map_or(0.0, |finding| state.map_of(&finding).max())
     });
     view! {
         <div class="color-bar">
@@ -151,6 +153,25 @@ fn Controls() -> impl IntoView {
                     <option value="grad-cam">"Grad-CAM"</option>
                 </select>
             </label>
+            <Show when=move || !state.branches().is_empty()>
+                <label>
+                    <span>"Network"</span>
+                    <select
+                        data-testid="branch"
+                        on:change=move |event| state.branch.set(event_target_value(&event).parse().ok())
+                    >
+                        <option value="" selected=move || state.branch.get().is_none()>"all together"</option>
+                        {move || {
+                            let names = state.branches().into_iter().enumerate();
+                            names
+                                .map(|(index, name)| view! {
+                                    <option value=index.to_string()>{name}</option>
+                                })
+                                .collect_view()
+                        }}
+                    </select>
+                </label>
+            </Show>
             <label>
                 <span>"Opacity"</span>
                 <input

@@ -114,6 +114,39 @@ impl Page {
         Ok(())
     }
 
+    /// The most memory, in bytes, that the page's process with its workers has held so far.
+    ///
+    /// # Errors
+    /// Where there is no `/proc` to ask.
+    pub fn peak_memory(&self) -> Result<u64> {
+        let mut processes = Vec::new(); // id, parent, peak
+        for entry in std::fs::read_dir("/proc").context("no /proc")? {
+            let path = entry?.path();
+            let Ok(status) = std::fs::read_to_string(path.join("status")) else {
+                continue; // not a process, or gone by now
+            };
+            let field = |name: &str| -> Option<u64> {
+                let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+                line.split_whitespace().next()?.parse().ok()
+            };
+            if let (Some(id), Some(parent)) = (field("Pid:"), field("PPid:")) {
+                let command = std::fs::read_to_string(path.join("cmdline")).unwrap_or_default();
+                let renders = command.contains("--type=renderer");
+                let peak = field("VmHWM:").filter(|_| renders).unwrap_or(0);
+                processes.push((id, parent, 1024 * peak));
+            }
+        }
+        let mut family = vec![u64::from(self.chromedriver.id())];
+        let mut peak = 0;
+        while let Some(parent) = family.pop() {
+            for (id, _, memory) in processes.iter().filter(|(_, of, _)| *of == parent) {
+                family.push(*id);
+                peak = peak.max(*memory);
+            }
+        }
+        Ok(peak)
+    }
+
     /// The element with this `data-testid`, once it is there.
     pub async fn element(&self, testid: &str) -> Result<WebElement> {
         let css = format!("[data-testid='{testid}']");

@@ -38,9 +38,12 @@ fn model() -> Result<(String, PathBuf)> {
     Ok((name.clone(), www().join("models").join(name)))
 }
 
-/// The same reading by the native engine.
+/// The same reading by the native engine, with the default model.
 async fn native(file: &Path) -> Result<(Manifest, Reading)> {
-    let (_, folder) = model()?;
+    native_with(&model()?.1, file).await
+}
+
+async fn native_with(folder: &Path, file: &Path) -> Result<(Manifest, Reading)> {
     let manifest = Manifest::parse(&std::fs::read(folder.join("manifest.json"))?)?;
     let weights = std::fs::read(folder.join(&manifest.weights.file))?;
     let reader = Reader::load(manifest.clone(), &weights, &Device::flex())?;
@@ -49,7 +52,10 @@ async fn native(file: &Path) -> Result<(Manifest, Reading)> {
 }
 
 async fn assert_scores_are_native(page: &Page, file: &Path) -> Result<()> {
-    let (_, expected) = native(file).await?;
+    assert_scores_are(page, &native(file).await?.1).await
+}
+
+async fn assert_scores_are(page: &Page, expected: &Reading) -> Result<()> {
     let scores = page.scores().await?;
     ensure!(
         expected.probabilities.iter().any(Option::is_some),
@@ -410,6 +416,97 @@ async fn the_report_and_the_picture_can_be_saved() -> Result<()> {
         picture.width(),
         picture.height()
     );
+    page.close().await
+}
+
+/// Weights as PyTorch saved them, through `import` and the page.
+async fn read_an_imported_model(name: &str, file: &str, arguments: &[&str]) -> Result<Page> {
+    let folder = tempfile::tempdir()?;
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../golden/import");
+    let packed = std::fs::File::open(fixtures.join(format!("{file}.gz")))?;
+    let weights = folder.path().join(file);
+    let mut plain = flate2::read::GzDecoder::new(packed);
+    std::io::copy(&mut plain, &mut std::fs::File::create(&weights)?)?;
+    let package = folder.path().join(name);
+    // Beside `deps`, where this test is; built by the native tests, which run before.
+    let trainer = std::env::current_exe()?.with_file_name("../sightline-trainer");
+    let imported = std::process::Command::new(&trainer)
+        .args(["import", "--from"])
+        .args(arguments)
+        .arg(&weights)
+        .arg("--out")
+        .arg(&package)
+        .output()
+        .with_context(|| format!("{}: run cargo build --release first", trainer.display()))?;
+    let said = String::from_utf8_lossy(&imported.stderr).into_owned();
+    ensure!(imported.status.success(), "{said}");
+
+    let server = Server::start()?;
+    let index = format!("{{\"models\": [{{\"name\": \"{name}\"}}]}}");
+    server.answer_instead("models/index.json", index.into_bytes());
+    for part in ["manifest.json", "weights.bpk"] {
+        let bytes = std::fs::read(package.join(part))?;
+        server.answer_instead(&format!("models/{name}/{part}"), bytes);
+    }
+    let start = std::time::Instant::now();
+    let page = open(&server, "?device=cpu").await?;
+    let (load, start) = (start.elapsed(), std::time::Instant::now());
+    page.element("sample-1").await?.click().await?;
+    page.wait_for(&["ready"], SLOW).await?;
+    let read = start.elapsed();
+    let (_, expected) = native_with(&package, &sample("effusion.jpg")).await?;
+    assert_scores_are(&page, &expected).await?;
+    println!(
+        "{name}: loaded in {:.1} s, read in {:.1} s, {} MB at most",
+        load.as_secs_f64(),
+        read.as_secs_f64(),
+        page.peak_memory()? / 1_000_000
+    );
+    Ok(page)
+}
+
+#[tokio::test]
+async fn an_imported_densenet_reads_a_radiograph() -> Result<()> {
+    let arguments = ["torchvision", "--architecture", "densenet121"];
+    let page =
+        read_an_imported_model("densenet121", "densenet121_2017.pth.tar", &arguments).await?;
+    page.close().await
+}
+
+#[tokio::test]
+async fn an_imported_efficientnet_b5_reads_a_radiograph_of_456_pixels() -> Result<()> {
+    let page =
+        read_an_imported_model("efficientnet-b5", "origin_efficientnet_b5.pth", &["mlmip"]).await?;
+    page.close().await
+}
+
+#[tokio::test]
+async fn the_origins_six_networks_read_a_radiograph_and_each_shows_its_map() -> Result<()> {
+    let arguments = ["mlmip", "--architecture", "combined"];
+    let page = read_an_imported_model("combined", "origin_combined.pth", &arguments).await?;
+    let together = page.canvas_pixels("overlay-canvas").await?.1;
+    let branch = page.element("branch").await?;
+    let options = branch.find_all(By::Css("option")).await?;
+    ensure!(options.len() == 7, "{} choices", options.len());
+    options[6].click().await?;
+    ensure!(
+        page.canvas_pixels("overlay-canvas").await?.1 != together,
+        "one network's map is that of all"
+    );
+    page.screenshot("combined-branch").await?;
+    let (_, json) = page.saved_by("export-json").await?;
+    let report: Report = serde_json::from_slice(&json)?;
+    for finding in &report.findings {
+        let map = &finding.grad_cam;
+        ensure!(map.branches.len() == 6, "{} branches", map.branches.len());
+        let parts: f32 = map.branches.iter().flat_map(|b| &b.cells.values).sum();
+        let off = (parts + map.bias - finding.logit).abs();
+        ensure!(
+            off < 1e-3 * finding.logit.abs().max(1.0),
+            "{}: the branches are off by {off}",
+            finding.name
+        );
+    }
     page.close().await
 }
 

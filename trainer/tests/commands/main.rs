@@ -1,7 +1,9 @@
 //! The commands, run as a model maker runs them, on the bundled radiographs.
 
+mod command;
+mod import;
+
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 use burn::tensor::Device;
 use sightline::finding::Finding;
@@ -10,14 +12,12 @@ use sightline::radiograph::Radiograph;
 use sightline::reading::Reader;
 use sightline::report::Report;
 
+use command::{refuse, run, succeed, workspace};
+
 const HEADER: &str = "Path,Sex,Age,Frontal/Lateral,AP/PA,No Finding,Enlarged Cardiomediastinum,Cardiomegaly,Lung Opacity,\
                       Lung Lesion,Edema,Consolidation,Pneumonia,Atelectasis,Pneumothorax,Pleural Effusion,Pleural Other,\
                       Fracture,Support Devices,Patient,Split";
 const SAMPLES: [&str; 3] = ["cardiomegaly.jpg", "effusion.jpg", "no-finding.jpg"];
-
-fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
 
 fn samples() -> PathBuf {
     workspace().join("www/samples")
@@ -25,27 +25,6 @@ fn samples() -> PathBuf {
 
 fn shipped() -> PathBuf {
     workspace().join("www/models/efficientnet-lite0-nih")
-}
-
-fn run(arguments: &[&dyn AsRef<std::ffi::OsStr>]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sightline-trainer"));
-    for argument in arguments {
-        command.arg(argument);
-    }
-    command.output().expect("the trainer starts")
-}
-
-fn succeed(arguments: &[&dyn AsRef<std::ffi::OsStr>]) -> String {
-    let output = run(arguments);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{said}");
-    String::from_utf8(output.stdout).expect("UTF-8")
-}
-
-fn refuse(arguments: &[&dyn AsRef<std::ffi::OsStr>], because: &str) {
-    let output = run(arguments);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success() && said.contains(because), "{said}");
 }
 
 /// A CSV of the samples: a row for each path, finding (1 or 0 for all 14), patient and split.

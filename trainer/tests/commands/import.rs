@@ -1,0 +1,248 @@
+//! Weights as PyTorch saves them become packages that answer as PyTorch does.
+//!
+//! The files and the expected logits come from `tests/golden/import/make_fixtures.py`.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use serde_json::Value;
+use sightline::finding::Finding;
+use sightline::package::{Calibration, Manifest};
+use sightline::radiograph::GreyImage;
+use sightline::reading::Reader;
+
+use crate::command::{refuse, succeed, workspace};
+
+fn fixtures() -> PathBuf {
+    workspace().join("tests/golden/import")
+}
+
+/// One of the committed files, unpacked.
+fn unpacked(name: &str, folder: &Path) -> PathBuf {
+    let packed = std::fs::File::open(fixtures().join(format!("{name}.gz"))).expect("a fixture");
+    let mut bytes = Vec::new();
+    let mut plain = flate2::read::GzDecoder::new(packed);
+    plain.read_to_end(&mut bytes).expect("gzip");
+    let path = folder.join(name);
+    std::fs::write(&path, bytes).expect("written");
+    path
+}
+
+/// The picture for which PyTorch gave the expected logits.
+fn picture(side: usize) -> GreyImage {
+    let level = |place| {
+        let (i, j) = (place / side, place % side);
+        ((31 * i + 17 * j + (i * j) % 97) % 256) as u8
+    };
+    GreyImage {
+        width: side,
+        height: side,
+        pixels: (0..side * side).map(level).collect(),
+    }
+}
+
+fn open(package: &Path) -> Reader {
+    let read = |name: &str| std::fs::read(package.join(name)).expect("a package's file");
+    let manifest = Manifest::parse(&read("manifest.json")).expect("a manifest");
+    Reader::load(manifest, &read("weights.bpk"), &Device::flex()).expect("a package")
+}
+
+fn case(name: &str) -> Value {
+    let expected = std::fs::read(fixtures().join("expected.json")).expect("expected.json");
+    let expected: Value = serde_json::from_slice(&expected).expect("JSON");
+    let cases = expected["cases"].as_array().expect("cases");
+    let case = cases.iter().find(|case| case["file"] == name);
+    case.unwrap_or_else(|| panic!("no case {name}")).clone()
+}
+
+/// Imports a file and compares every logit with PyTorch's. Gives what the command said.
+fn check(name: &str) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let case = case(name);
+    let file = unpacked(name, folder.path());
+    let out = folder.path().join("package");
+    let mut arguments: Vec<&dyn AsRef<std::ffi::OsStr>> = vec![&"import", &file, &"--out", &out];
+    let said: Vec<&str> = case["arguments"]
+        .as_array()
+        .expect("arguments")
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    arguments.extend(said.iter().map(|a| a as &dyn AsRef<std::ffi::OsStr>));
+    let said = succeed(&arguments);
+
+    let reader = open(&out);
+    let side = case["side"].as_u64().expect("a side") as usize;
+    let reading = pollster::block_on(reader.read(&picture(side))).expect("a reading");
+    let logits = case["logits"].as_array().expect("logits");
+    let names: Vec<Option<&str>> = match case["findings"].as_array() {
+        Some(names) => names.iter().map(Value::as_str).collect(),
+        None => Finding::ALL.iter().map(|f| Some(f.name())).collect(),
+    };
+    let largest = logits
+        .iter()
+        .filter_map(Value::as_f64)
+        .map(f64::abs)
+        .fold(0.0, f64::max);
+    let mut trained = 0;
+    for (output, (name, expected)) in names.iter().zip(logits).enumerate() {
+        let Some(finding) = name.and_then(Finding::from_name) else {
+            continue;
+        };
+        let card = &reader.manifest.findings[finding.index()];
+        assert_eq!((card.name, card.trained), (finding, true));
+        trained += 1;
+        let (ours, expected) = (
+            f64::from(reading.logits[finding.index()]),
+            expected.as_f64().expect("a logit"),
+        );
+        assert!(
+            (ours - expected).abs() < 1e-4 * largest.max(1.0),
+            "{finding}: {ours}, PyTorch {expected}"
+        );
+        if let Some(threshold) = case["thresholds"][output].as_f64() {
+            let p = 1.0 / (1.0 + (-expected).exp());
+            let scaled = if p < threshold {
+                p / (2.0 * threshold)
+            } else {
+                1.0 - (1.0 - p) / (2.0 * (1.0 - threshold))
+            };
+            let ours = reading.probabilities[finding.index()].expect("trained");
+            assert!((ours - scaled).abs() < 1e-4, "{finding}: {ours} {scaled}");
+            assert_eq!(card.operating_point, Some(0.5));
+            assert!(matches!(
+                card.calibration,
+                Some(Calibration::OperatingPoint { .. })
+            ));
+        }
+    }
+    let cards = &reader.manifest.findings;
+    assert_eq!(cards.iter().filter(|card| card.trained).count(), trained);
+    for (map, (logit, bias)) in reading
+        .evidence
+        .iter()
+        .zip(reading.logits.iter().zip(&reading.bias))
+    {
+        let sum = map.values.iter().sum::<f32>() + bias;
+        assert!(
+            (sum - logit).abs() < 1e-3 * largest.max(1.0) as f32,
+            "{sum} {logit}"
+        );
+    }
+    said
+}
+
+#[test]
+fn an_old_checkpoint_with_its_optimiser_is_imported() {
+    let said = check("densenet121_2017.pth.tar");
+    assert!(said.contains("\"state_dict.module.\""), "{said}");
+    assert!(said.contains("such as optimizer.state.0.exp_avg"), "{said}");
+}
+
+#[test]
+fn torchs_legacy_format_and_five_outputs_are_imported() {
+    check("efficientnet_b0_legacy.pth");
+}
+
+#[test]
+fn the_origins_densenet_is_imported_with_its_two_layers() {
+    check("origin_densenet121.pth");
+}
+
+#[test]
+fn the_origins_efficientnet_is_imported_with_its_padding() {
+    let said = check("origin_efficientnet_b5.pth");
+    assert!(said.contains("efficientnet_b5_same"), "{said}");
+}
+
+#[test]
+fn any_two_networks_combined_are_imported() {
+    check("two_combined.pth");
+}
+
+#[test]
+fn the_origins_combined_model_is_imported() {
+    let said = check("origin_combined.pth");
+    assert!(said.contains("mnasnet1_0 + vgg19_bn + vgg19"), "{said}");
+}
+
+#[test]
+fn torchxrayvision_is_imported_by_the_names_of_its_findings() {
+    check("torchxrayvision.pt");
+}
+
+#[test]
+fn safetensors_are_imported() {
+    check("mnasnet1_0.safetensors");
+}
+
+#[test]
+fn what_cannot_be_imported_is_refused_with_what_to_do() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("package");
+    let module = unpacked("whole_module.pt", folder.path());
+    let import = |file: &Path, from: &str, more: &[&str], because: &str| {
+        let mut arguments: Vec<&dyn AsRef<std::ffi::OsStr>> =
+            vec![&"import", &"--from", &from, &file, &"--out", &out];
+        arguments.extend(more.iter().map(|a| a as &dyn AsRef<std::ffi::OsStr>));
+        refuse(&arguments, because);
+        assert!(!out.exists(), "a package was written all the same");
+    };
+    let densenet = ["--architecture", "densenet121"];
+    import(
+        &module,
+        "torchvision",
+        &densenet,
+        "torch.save(model.state_dict()",
+    );
+    let b0 = unpacked("efficientnet_b0_legacy.pth", folder.path());
+    import(
+        &b0,
+        "torchvision",
+        &densenet,
+        "the weights are not of densenet121",
+    );
+    import(&b0, "torchvision", &[], "--architecture");
+    let b0_name = ["--architecture", "efficientnet_b0"];
+    import(
+        &b0,
+        "torchvision",
+        &b0_name,
+        "has 5 outputs; say with --findings",
+    );
+    let three = [
+        "--architecture",
+        "efficientnet_b0",
+        "--findings",
+        "Edema,Fracture,Edema,-,-",
+    ];
+    import(&b0, "torchvision", &three, "Edema is named twice");
+    let unknown = ["--architecture", "resnet50"];
+    import(
+        &b0,
+        "torchvision",
+        &unknown,
+        "there is no network called \"resnet50\"",
+    );
+
+    // A part of a network: what is missing is named.
+    let bytes = std::fs::read(unpacked("mnasnet1_0.safetensors", folder.path())).expect("bytes");
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).expect("safetensors");
+    let kept = tensors
+        .iter()
+        .filter(|(name, _)| *name != "layers.8.0.layers.4.running_var");
+    let kept: Vec<_> = kept.collect();
+    let part = folder.path().join("part.safetensors");
+    safetensors::serialize_to_file(kept, None, &part).expect("written");
+    let mnasnet = ["--architecture", "mnasnet1_0"];
+    import(
+        &part,
+        "safetensors",
+        &mnasnet,
+        "missing: layers.8.0.layers.4.running_var",
+    );
+    let text = folder.path().join("notes.pth");
+    std::fs::write(&text, "weights, honestly").expect("written");
+    import(&text, "torchvision", &densenet, "cannot read the weights");
+}
