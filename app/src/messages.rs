@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 pub enum Request {
     /// Choose a device, fetch a package and get ready to read with it.
     LoadModel {
-        /// The package's folder under `models/`.
         name: String,
+        /// The package's folder: an address relative to the page.
+        folder: String,
         device: DeviceChoice,
     },
     /// Read a radiograph: scores, and Grad-CAM for every finding.

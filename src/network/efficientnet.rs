@@ -8,7 +8,7 @@ use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Initializer, 
 use burn::tensor::activation::{sigmoid, silu};
 use burn::tensor::{Device, Tensor};
 
-use super::{Backbone, Naming};
+use super::{Backbone, Naming, kaiming_fan_out};
 
 /// The seven stages of B0: expansion, kernel, stride, channels, repeats.
 const STAGES: [(usize, usize, usize, usize, usize); 7] = [
@@ -179,7 +179,7 @@ impl Config {
                 } else {
                     PaddingConfig2d::Explicit(side, side, side, side)
                 })
-                .with_initializer(KAIMING_FAN_OUT)
+                .with_initializer(kaiming_fan_out(channels[1], kernel))
                 .init(device),
             norm: BatchNormConfig::new(channels[1])
                 .with_epsilon(self.batch_norm_eps)
@@ -188,11 +188,6 @@ impl Config {
         }
     }
 }
-
-const KAIMING_FAN_OUT: Initializer = Initializer::KaimingNormal {
-    gain: std::f64::consts::SQRT_2,
-    fan_out_only: true,
-};
 
 #[derive(Module, Debug)]
 pub struct EfficientNet {
@@ -367,11 +362,13 @@ impl Block {
     fn new(config: &Config, shape: BlockShape, drop: f64, device: &Device) -> Self {
         let expanded = shape.in_channels * shape.expansion;
         let squeezed = (shape.in_channels / 4).max(1);
-        let pointwise = |channels| {
+        let pointwise = |channels: [usize; 2]| {
             config.squeeze_excitation.then(|| {
-                Conv2dConfig::new(channels, [1, 1])
-                    .with_initializer(KAIMING_FAN_OUT)
-                    .init(device)
+                let mut conv = Conv2dConfig::new(channels, [1, 1])
+                    .with_initializer(kaiming_fan_out(channels[1], 1))
+                    .init(device);
+                conv.bias = Some(Initializer::Zeros.init([channels[1]], device));
+                conv
             })
         };
         let skip = shape.stride == 1 && shape.in_channels == shape.out_channels;

@@ -6,7 +6,7 @@ use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
-use super::{Backbone, Naming};
+use super::{Backbone, Naming, kaiming_fan_out};
 
 const STEM_CHANNELS: usize = 32;
 /// After the separable convolution that follows the stem.
@@ -171,10 +171,7 @@ impl ConvNorm {
                 .with_groups(groups)
                 .with_padding(PaddingConfig2d::Explicit(side, side, side, side))
                 .with_bias(false)
-                .with_initializer(Initializer::KaimingNormal {
-                    gain: std::f64::consts::SQRT_2,
-                    fan_out_only: true,
-                })
+                .with_initializer(kaiming_fan_out(channels[1], kernel))
                 .init(device),
             norm: BatchNormConfig::new(channels[1])
                 .with_momentum(BATCH_NORM_MOMENTUM)

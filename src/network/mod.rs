@@ -129,6 +129,15 @@ backbones! {
     Vgg(vgg),
 }
 
+/// `kaiming_normal_(mode="fan_out", nonlinearity="relu")` for a square convolution. PyTorch counts all output
+/// channels of a grouped convolution, Burn those of one group.
+fn kaiming_fan_out(out_channels: usize, kernel: usize) -> Initializer {
+    Initializer::Normal {
+        mean: 0.0,
+        std: (2.0 / (out_channels * kernel * kernel) as f64).sqrt(),
+    }
+}
+
 /// Any of the networks.
 #[derive(Module, Debug)]
 pub struct Network {

@@ -7,7 +7,7 @@ use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
-use super::{Backbone, Naming, Pooling};
+use super::{Backbone, Naming, Pooling, kaiming_fan_out};
 
 /// Channels and number of the 3x3 convolutions before each pooling.
 const STAGES: [(usize, usize); 5] = [(64, 2), (128, 2), (256, 4), (512, 4), (512, 4)];
@@ -119,10 +119,7 @@ impl Layer {
     fn new(channels: [usize; 2], batch_norm: bool, device: &Device) -> Self {
         let mut conv = Conv2dConfig::new(channels, [3, 3])
             .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
-            .with_initializer(Initializer::KaimingNormal {
-                gain: std::f64::consts::SQRT_2,
-                fan_out_only: true,
-            })
+            .with_initializer(kaiming_fan_out(channels[1], 3))
             .init(device);
         conv.bias = Some(Initializer::Zeros.init([channels[1]], device));
         Self {

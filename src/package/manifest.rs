@@ -23,8 +23,30 @@ pub struct ModelIndex {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelEntry {
-    /// The package's folder beside `index.json`.
+    /// The package's folder beside `index.json`, unless `path` says another.
     pub name: String,
+    /// A folder elsewhere on the page's own server: `/from/its/root`, or relative to `index.json`. For packages that
+    /// are too large to lie beside the page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+}
+
+impl ModelEntry {
+    /// The folder's address, relative to the page.
+    ///
+    /// # Errors
+    /// When it would lead to another server.
+    pub fn folder(&self) -> Result<String, PackageError> {
+        let path = self.path.as_deref().unwrap_or(&self.name);
+        let path = path.trim_end_matches('/');
+        if path.is_empty() || path.contains([':', '\\', '?', '#']) || path.starts_with("//") {
+            return Err(PackageError::Elsewhere(path.to_owned()));
+        }
+        if path.starts_with('/') {
+            return Ok(path.to_owned());
+        }
+        Ok(format!("models/{path}"))
+    }
 }
 
 /// All about a model but its weights.
@@ -187,8 +209,8 @@ impl Manifest {
                 self.input.channels, self.architecture.in_channels
             ));
         }
-        if self.findings.is_empty() || !self.findings.iter().any(|f| f.trained) {
-            return wrong("no finding was trained".to_owned());
+        if self.findings.is_empty() {
+            return wrong("it lists no finding".to_owned());
         }
         for (index, card) in self.findings.iter().enumerate() {
             if self.findings[..index]

@@ -30,6 +30,8 @@ pub enum PackageError {
          the file is damaged or was replaced"
     )]
     Checksum { expected: String, found: String },
+    #[error("{0:?} is no folder of this page's own server")]
+    Elsewhere(String),
     #[error("the weights do not fit the network: {0}")]
     Weights(String),
 }

@@ -1,5 +1,6 @@
 //! Behaviours of the engine that no golden number covers: bad files, refused packages, identities.
 
 mod explanation;
+mod network;
 mod package;
 mod radiograph;

@@ -4,7 +4,8 @@ use burn::tensor::{Bytes, DType, Device, Tensor};
 use sightline::finding::Finding;
 use sightline::network::{Architecture, Family, Head, Naming, Network};
 use sightline::package::{
-    self, Calibration, FindingCard, Manifest, PackageError, SCHEMA_VERSION, Training, Weights,
+    self, Calibration, FindingCard, Manifest, ModelEntry, PackageError, SCHEMA_VERSION, Training,
+    Weights,
 };
 use sightline::radiograph::{Input, Resize};
 
@@ -246,9 +247,39 @@ fn manifests_of_another_version_or_against_themselves_are_refused() {
     inconsistent(&|json| json["input"]["std"] = serde_json::json!([0.0]));
     inconsistent(&|json| json["input"]["size"] = 100_000.into());
     inconsistent(&|json| json["architecture"]["in_channels"] = 3.into());
-    inconsistent(&|json| json["findings"][0]["trained"] = false.into());
+    inconsistent(&|json| json["findings"] = serde_json::json!([]));
     inconsistent(&|json| json["weights"]["file"] = "../../etc/passwd".into());
     assert!(Manifest::parse(b"{").is_err());
+}
+
+#[test]
+fn packages_may_lie_anywhere_on_the_pages_own_server_and_nowhere_else() {
+    let folder = |json: &str| {
+        let entry: ModelEntry = serde_json::from_str(json).expect("an entry");
+        entry.folder().ok()
+    };
+    let at = |folder: &str| Some(folder.to_owned());
+    assert_eq!(folder(r#"{"name": "lite"}"#), at("models/lite"));
+    assert_eq!(
+        folder(r#"{"name": "six", "path": "/big/six/"}"#),
+        at("/big/six")
+    );
+    assert_eq!(
+        folder(r#"{"name": "six", "path": "../big"}"#),
+        at("models/../big")
+    );
+    for path in [
+        "https://elsewhere/six",
+        "//elsewhere/six",
+        "data:,",
+        "",
+        "/",
+        "a?b",
+        "\\\\\\\\x",
+    ] {
+        let json = format!(r#"{{"name": "six", "path": "{path}"}}"#);
+        assert_eq!(folder(&json), None, "{path}");
+    }
 }
 
 #[test]

@@ -32,9 +32,14 @@ pub fn all(root: &Path) -> Result<()> {
         total.ignored += counts.ignored;
         Ok(())
     };
+    let mut native = vec!["test", "--release", "--no-fail-fast"];
+    match tools::imagenet_weights(root) {
+        Ok(()) => native.extend(["--", "--include-ignored"]),
+        Err(error) => println!("the tests with ImageNet weights are skipped: {error:#}"),
+    }
     suite(
         "native",
-        Step::new("cargo", &["test", "--release", "--no-fail-fast"]),
+        Step::new("cargo", &native),
         "test the engine, the trainer and xtask natively",
     )?;
     suite(

@@ -143,10 +143,14 @@ impl Worker for Engine {
         let slot = self.model.clone();
         match request {
             Request::Cancel => {}
-            Request::LoadModel { name, device } => {
+            Request::LoadModel {
+                name,
+                folder,
+                device,
+            } => {
                 *slot.borrow_mut() = None;
                 wasm_bindgen_futures::spawn_local(async move {
-                    match load(&line, &name, device).await {
+                    match load(&line, &name, &folder, device).await {
                         Ok((model, manifest)) => {
                             let adapter = model.adapter.clone();
                             *slot.borrow_mut() = Some(Rc::new(model));
@@ -181,13 +185,18 @@ fn end(line: &Line, id: Option<u32>, stop: Stop) {
     }
 }
 
-async fn load(line: &Line, name: &str, choice: DeviceChoice) -> Result<(Model, String), Stop> {
+async fn load(
+    line: &Line,
+    name: &str,
+    folder: &str,
+    choice: DeviceChoice,
+) -> Result<(Model, String), Stop> {
     line.progress("Looking for a device", 0, 0).await?;
     let (device, adapter) = device::open(choice).await?;
     line.progress("Fetching the model", 0, 0).await?;
-    let (manifest, text) = weights::manifest(name).await?;
+    let (manifest, text) = weights::manifest(name, folder).await?;
     let total = manifest.weights.bytes;
-    let network = weights::network(name, &manifest, &device, |done| {
+    let network = weights::network(name, folder, &manifest, &device, |done| {
         line.report("Fetching the model", done, total);
     })
     .await?;

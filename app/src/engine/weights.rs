@@ -19,15 +19,10 @@ fn global() -> DedicatedWorkerGlobalScope {
     js_sys::global().unchecked_into()
 }
 
-/// Where a package's files are: relative to the worker, as the page is.
-fn url(package: &str, file: &str) -> String {
-    format!("models/{package}/{file}")
-}
-
 /// # Errors
 /// When it cannot be fetched, or is refused.
-pub async fn manifest(package: &str) -> Result<(Manifest, String), String> {
-    let url = url(package, "manifest.json");
+pub async fn manifest(package: &str, folder: &str) -> Result<(Manifest, String), String> {
+    let url = format!("{folder}/manifest.json");
     let mut bytes = Vec::new();
     each_part(&fetch(&url).await?, |part| {
         bytes.extend_from_slice(part);
@@ -46,15 +41,13 @@ pub async fn manifest(package: &str) -> Result<(Manifest, String), String> {
 /// When the weights cannot be fetched, or are refused.
 pub async fn network(
     package: &str,
+    folder: &str,
     manifest: &Manifest,
     device: &Device,
     progress: impl Fn(u64),
 ) -> Result<Network, String> {
     let refused = |error| format!("The model {package} is refused: {error}.");
-    let key = format!(
-        "models/{package}/weights?sha256={}",
-        manifest.weights.sha256
-    );
+    let key = format!("{folder}/weights?sha256={}", manifest.weights.sha256);
     let cache = cache().await;
     if let Some(cache) = &cache
         && let Some(response) = cached(cache, &key).await
@@ -66,7 +59,7 @@ pub async fn network(
             result => return result.map_err(refused),
         }
     }
-    let response = fetch(&url(package, &manifest.weights.file)).await?;
+    let response = fetch(&format!("{folder}/{}", manifest.weights.file)).await?;
     // The browser writes its copy to the disk while ours is decoded. A full disk or a private window: the next visit
     // fetches again.
     let copy = cache.as_ref().and_then(|cache| {

@@ -11,7 +11,7 @@ pub fn ModelCard() -> impl IntoView {
         {move || state.manifest.get().map(|manifest| {
             let training = manifest.training.clone();
             let limits = manifest.limits.clone();
-            let card = format!("models/{}/card.md", manifest.name);
+            let card = format!("{}/card.md", state.folder().unwrap_or_default());
             view! {
                 <details class="card">
                     <summary>{format!("About the model: {}", manifest.title)}</summary>

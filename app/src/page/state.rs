@@ -6,7 +6,7 @@ use gloo::worker::{Spawnable, WorkerBridge};
 use leptos::prelude::*;
 use sightline::explain::colormap::Colormap;
 use sightline::explain::heat_map::HeatMap;
-use sightline::package::{Manifest, ModelEntry, ModelIndex};
+use sightline::package::{Manifest, ModelEntry, ModelIndex, PackageError};
 use sightline::radiograph::GreyImage;
 use sightline::report::{FindingReport, Report};
 use wasm_bindgen_futures::spawn_local;
@@ -129,6 +129,10 @@ impl State {
         }
         self.model.set(name.clone());
         self.manifest.set(None);
+        let folder = match self.folder() {
+            Ok(folder) => folder,
+            Err(why) => return self.fail(format!("The model {name} is refused: {why}.")),
+        };
         self.adapter.set(None);
         self.picture.set(None);
         self.branch.set(None);
@@ -137,8 +141,19 @@ impl State {
         self.start_engine();
         self.send(Request::LoadModel {
             name,
+            folder,
             device: self.device.get_value(),
         });
+    }
+
+    /// The chosen package's folder: an address relative to the page.
+    pub fn folder(self) -> Result<String, PackageError> {
+        let name = self.model.get_untracked();
+        self.models.with_untracked(|models| {
+            let entry = models.iter().find(|entry| entry.name == name);
+            let beside_the_page = ModelEntry { name, path: None };
+            entry.unwrap_or(&beside_the_page).folder()
+        })
     }
 
     /// Reads a file, now or as soon as a model is loaded.

@@ -442,11 +442,12 @@ async fn read_an_imported_model(name: &str, file: &str, arguments: &[&str]) -> R
     ensure!(imported.status.success(), "{said}");
 
     let server = Server::start()?;
-    let index = format!("{{\"models\": [{{\"name\": \"{name}\"}}]}}");
+    // Not beside the page: a large package may lie anywhere on its server.
+    let index = format!(r#"{{"models": [{{"name": "{name}", "path": "/large/{name}"}}]}}"#);
     server.answer_instead("models/index.json", index.into_bytes());
     for part in ["manifest.json", "weights.bpk"] {
         let bytes = std::fs::read(package.join(part))?;
-        server.answer_instead(&format!("models/{name}/{part}"), bytes);
+        server.answer_instead(&format!("large/{name}/{part}"), bytes);
     }
     let start = std::time::Instant::now();
     let page = open(&server, "?device=cpu").await?;

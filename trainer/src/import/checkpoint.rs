@@ -102,3 +102,89 @@ fn floats(bytes: Vec<u8>, shape: &[usize], dtype: DType) -> Result<Vec<f32>> {
     data.try_to_vec::<f32>()
         .map_err(|error| anyhow!("{error:?}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use serde_json::Value;
+    use sightline::network::{Architecture, Naming, Network};
+    use sightline::radiograph::{Input, Resize};
+
+    use super::*;
+    use burn::tensor::{Device, Tensor};
+
+    fn golden(name: &str) -> Vec<u8> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let folder = std::env::var_os("SIGHTLINE_GOLDEN").map(std::path::PathBuf::from);
+        let places = [
+            folder.unwrap_or_else(|| env!("SIGHTLINE_GOLDEN").into()),
+            root.join("tests/golden"),
+        ];
+        let file = places
+            .iter()
+            .map(|folder| folder.join(name))
+            .find(|f| f.exists());
+        std::fs::read(file.unwrap_or_else(|| panic!("no {name}"))).expect("a golden file")
+    }
+
+    /// All 1000 logits of the ImageNet weights, in torch's format before 1.6, as PyTorch computes them.
+    #[test]
+    #[ignore = "needs the weights that `cargo xtask weights` fetches"]
+    fn golden_imagenet_weights_of_lite0_give_pytorchs_logits() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let weights = root.join("runs/weights/efficientnet-lite0-imagenet.pth");
+        let mut tensors = read(&weights).expect("cargo xtask weights");
+        let device = Device::flex();
+        let architecture = Architecture::named("efficientnet_lite0", 3).expect("known");
+        let network = Network::new(&architecture, 1000, &device).expect("known");
+        let network = network.load_state_dict(Naming::EfficientNetPytorch, false, |wanted| {
+            tensors.remove(&wanted.name)
+        });
+        let network = network.expect("the weights fit");
+
+        let golden_json: Value =
+            serde_json::from_slice(&golden("networks/lite0_imagenet.json")).expect("JSON");
+        let expected = golden("networks/lite0_imagenet_logits.safetensors");
+        let expected = SafeTensors::deserialize(&expected).expect("safetensors");
+        for case in golden_json["cases"].as_array().expect("cases") {
+            let name = case["image"].as_str().expect("a picture");
+            let name = name.split(' ').next().unwrap_or(name);
+            let picture = image::load_from_memory(&golden(name))
+                .expect("a picture")
+                .to_rgb8();
+            let side = picture.width() as usize;
+            let mut values = Vec::new();
+            for channel in 0..3 {
+                let pixels = picture.pixels();
+                values.extend(pixels.map(|p| (f32::from(p.0[channel]) - 127.0) / 128.0));
+            }
+            let input = Input {
+                size: side,
+                resize: Resize::Stretch,
+                channels: 3,
+                mean: vec![0.5; 3],
+                std: vec![0.5; 3],
+            };
+            let logits: Tensor<2> = network.forward(input.tensor_of(values, &device));
+            let ours = logits.into_data().try_to_vec::<f32>().expect("float32");
+            // networks/lite0_generated.png: generated, preprocess/xray0.resize224.png: xray0
+            let key = name.split(['/', '.']).nth(1).expect("a file in a folder");
+            let tensor = expected.tensor(key.trim_start_matches("lite0_"));
+            let tensor = tensor.unwrap_or_else(|_| panic!("no logits of {key}"));
+            let theirs = floats(tensor.data().to_vec(), tensor.shape(), DType::F32);
+            let theirs = theirs.expect("float32");
+            for (ours, theirs) in ours.iter().zip(&theirs) {
+                assert!((ours - theirs).abs() < 1e-3, "{name}: {ours} {theirs}");
+            }
+            let mut order: Vec<usize> = (0..ours.len()).collect();
+            order.sort_by(|a, b| ours[*b].total_cmp(&ours[*a]));
+            let top = case["top5_index"].as_array().expect("indices");
+            let top: Vec<_> = top.iter().filter_map(Value::as_u64).collect();
+            assert!(
+                order.iter().zip(&top).all(|(a, b)| *a as u64 == *b),
+                "{name}"
+            );
+        }
+    }
+}

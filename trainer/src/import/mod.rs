@@ -22,6 +22,8 @@ use sightline::radiograph::{Input, Resize};
 use crate::card;
 use crate::train::replace;
 
+const IMAGENET_CLASSES: usize = 1000;
+
 /// What the command line says of the weights.
 #[derive(clap::Args)]
 pub struct Options {
@@ -224,6 +226,13 @@ fn outputs(source: Source, said: Option<&[String]>, count: usize) -> Result<Vec<
             .collect::<Result<_>>()?,
         None if source == Source::Torchxrayvision => torchxrayvision_outputs(),
         None if count == Finding::ALL.len() => Finding::ALL.map(Some).to_vec(),
+        None if count == IMAGENET_CLASSES => {
+            println!(
+                "its {count} outputs are ImageNet's classes and none of the findings: the classifier is left out, and \
+                 every finding is \"not trained\". Fine-tune it (train), or import what was trained on radiographs"
+            );
+            vec![None; count]
+        }
         None => bail!(
             "the network has {count} outputs; say with --findings what each stands for, separated by commas, with \
              - for those to leave out"
