@@ -5,7 +5,7 @@
 //! [`Network::feature_maps`], [`Network::classify`] and [`Network::forward`], their composition.
 //! Explanations are written once, against the classifier, and hold for every backbone.
 //!
-//! A new backbone is one file here that implements [`Backbone`], and one line in `backbones!` below.
+//! A new backbone is one file here that implements `Backbone`, and one line in `backbones!` below.
 
 mod architecture;
 mod classifier;

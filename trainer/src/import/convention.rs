@@ -42,7 +42,7 @@ pub struct UsualInput {
 const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
 /// The origin's combined model.
-const COMBINED_MEAN: [f32; 3] = [0.50237626, 0.50237626, 0.502376264];
+const COMBINED_MEAN: [f32; 3] = [0.502_376_26; 3];
 const COMBINED_STD: [f32; 3] = [0.24580306, 0.24236229, 0.2603115];
 
 impl Source {
