@@ -33,6 +33,7 @@ pub fn evidence(network: &Network, feature_maps: Vec<Tensor<4>>) -> Evidence {
     let mut start = 0;
     let mut branches = Vec::with_capacity(feature_maps.len());
     for (map, pooling) in feature_maps.into_iter().zip(classifier.pooling()) {
+        let map = pooling.grid(map);
         let [_, features, height, width] = map.dims();
         let cells = height * width;
         let map = map.reshape([batch, features, cells]);

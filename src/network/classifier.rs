@@ -3,6 +3,7 @@
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig, Initializer, Linear, LinearConfig};
 use burn::tensor::activation::relu;
+use burn::tensor::module::adaptive_avg_pool2d;
 use burn::tensor::{Device, Tensor};
 
 use super::{Backbone, Head};
@@ -17,11 +18,21 @@ const MLP_DROPOUT: f64 = 0.5;
 pub enum Pooling {
     /// The mean over height and width: one value per feature.
     Average,
-    /// Every cell by itself, feature by feature, row by row, of a map of this height and width.
+    /// Every cell by itself, feature by feature, row by row, on a grid of this height and width; a map of another
+    /// size is averaged onto it.
     Flatten([usize; 2]),
 }
 
 impl Pooling {
+    /// The map whose cells the classifier sees: `[batch, features, h, w]`.
+    pub fn grid(self, map: Tensor<4>) -> Tensor<4> {
+        let [_, _, height, width] = map.dims();
+        match self {
+            Pooling::Flatten(grid) if grid != [height, width] => adaptive_avg_pool2d(map, grid),
+            _ => map,
+        }
+    }
+
     /// The length of the vector that `features` features give.
     fn length(self, features: usize) -> usize {
         match self {
@@ -178,6 +189,7 @@ impl Classifier {
         assert_eq!(feature_maps.len(), self.pooling.len(), "one map per branch");
         let maps = feature_maps.into_iter().zip(&self.pooling);
         let vectors = maps.map(|(map, pooling)| {
+            let map = pooling.grid(map);
             let [batch, features, height, width] = map.dims();
             match pooling {
                 Pooling::Average => map

@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::pool::{AdaptiveAvgPool2d, AdaptiveAvgPool2dConfig, MaxPool2d, MaxPool2dConfig};
+use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
@@ -12,14 +12,13 @@ use super::{Backbone, Naming, Pooling, kaiming_fan_out};
 /// Channels and number of the 3x3 convolutions before each pooling.
 const STAGES: [(usize, usize); 5] = [(64, 2), (128, 2), (256, 4), (512, 4), (512, 4)];
 const FEATURES: usize = 512;
-/// The map that the classifier flattens, whatever the picture's size.
+/// The grid that the classifier flattens, whatever the picture's size.
 const MAP: [usize; 2] = [7, 7];
 
 #[derive(Module, Debug)]
 pub struct Vgg {
     stages: Vec<Stage>,
     max_pool: MaxPool2d,
-    average_pool: AdaptiveAvgPool2d,
 }
 
 impl Backbone for Vgg {
@@ -48,21 +47,14 @@ impl Backbone for Vgg {
         Some(Self {
             stages,
             max_pool: MaxPool2dConfig::new([2, 2]).with_strides([2, 2]).init(),
-            average_pool: AdaptiveAvgPool2dConfig::new(MAP).init(),
         })
     }
 
     fn feature_map(&self, x: Tensor<4>) -> Tensor<4> {
-        let x = self.stages.iter().fold(x, |x, stage| {
+        self.stages.iter().fold(x, |x, stage| {
             let x = stage.layers.iter().fold(x, |x, layer| layer.forward(x));
             self.max_pool.forward(x)
-        });
-        let [_, _, height, width] = x.dims();
-        if [height, width] == MAP {
-            x
-        } else {
-            self.average_pool.forward(x)
-        }
+        })
     }
 
     fn features(&self) -> usize {

@@ -131,6 +131,7 @@ fn check_features(name: &str, case: &Value, network: &Network, feature_maps: &[T
         .iter()
         .zip(network.classifier().pooling())
         .flat_map(|(map, pooling)| {
+            let map = &pooling.grid(map.clone());
             let [_, features, height, width] = map.dims();
             golden::values(match pooling {
                 sightline::network::Pooling::Average => map
