@@ -3,4 +3,5 @@
 pub mod colormap;
 pub mod grad_cam;
 pub mod heat_map;
+pub mod lime;
 pub mod overlay;

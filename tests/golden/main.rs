@@ -2,5 +2,6 @@
 
 mod cam;
 mod expected;
+mod lime;
 mod networks;
 mod preprocess;

@@ -1,0 +1,354 @@
+//! LIME for pictures (Ribeiro et al., KDD 2016): hide regions at random, watch the scores, and fit a linear model of
+//! which regions raise them.
+//!
+//! [`Lime`] is asked for pictures to score and told the scores, batch by batch, so whoever drives it can show what is
+//! known so far, stop, or spread the work. All findings are explained by the same samples.
+
+pub mod lab;
+mod quickshift;
+mod segments;
+pub mod surrogate;
+
+pub use quickshift::Quickshift;
+pub use segments::Segments;
+pub use surrogate::{Design, Surrogate};
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+use serde::{Deserialize, Serialize};
+
+use crate::explain::heat_map::HeatMap;
+use crate::radiograph::{GreyImage, Input, resize};
+
+/// Regions are found on a picture of this side, whatever the network's: their size is the reader's, not the network's.
+const SEGMENTED_SIDE: usize = 224;
+/// How much each density is moved at most, so that no two are equal.
+const DENSITY_NOISE: f64 = 1e-5;
+/// Maps are compared each so many samples to tell whether they are stable.
+const CHECK_EVERY: usize = 100;
+/// Stable: the rank correlation of the maps of the highest scores with those of `CHECK_EVERY` samples before.
+const STABLE: f64 = 0.98;
+/// Of these many highest scores.
+const JUDGED: usize = 3;
+
+/// What a hidden region is filled with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fill {
+    /// Each region's own mean.
+    #[default]
+    Mean,
+    /// A grey level of 0..=255 (0 as the project's origin has it).
+    Grey(u8),
+    /// The picture without detail: shrunk to 1/16 and scaled up again.
+    Blur,
+}
+
+/// How samples are drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sampling {
+    /// Each region is shown with probability 1/2.
+    Bernoulli,
+    /// The same in pairs: what one sample shows the next hides.
+    #[default]
+    Antithetic,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Options {
+    /// At most; the whole picture is the first.
+    pub samples: usize,
+    /// Whether to stop before that when the maps no longer change.
+    pub until_stable: bool,
+    pub seed: u64,
+    pub fill: Fill,
+    pub sampling: Sampling,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            samples: 1000,
+            until_stable: true,
+            seed: 1,
+            fill: Fill::default(),
+            sampling: Sampling::default(),
+        }
+    }
+}
+
+/// What LIME says of one finding.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FindingLime {
+    /// What showing each region adds to the score.
+    pub coefficients: Vec<f64>,
+    /// Half the width of each coefficient's 95% interval.
+    pub margins: Vec<f64>,
+    pub intercept: f64,
+    /// Share of the scores' variance, near the whole picture, that the regions explain.
+    pub r_squared: f64,
+}
+
+/// LIME's explanation of every finding, as far as it got.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Explanation {
+    pub options: Options,
+    /// Scored so far.
+    pub samples: usize,
+    /// Whether the maps had stopped changing.
+    pub stable: bool,
+    pub segments: Segments,
+    /// In the order of the manifest's findings; `None` for those that were not trained.
+    pub findings: Vec<Option<FindingLime>>,
+}
+
+impl Explanation {
+    /// What each pixel's region adds to the score of a finding.
+    pub fn map(&self, finding: usize) -> Option<HeatMap> {
+        let finding = self.findings.get(finding)?.as_ref()?;
+        Some(self.segments.paint(&finding.coefficients))
+    }
+}
+
+/// A LIME explanation that is being made.
+#[derive(Debug)]
+pub struct Lime {
+    options: Options,
+    input: Input,
+    /// At the side of [`SEGMENTED_SIDE`].
+    segments: Segments,
+    /// Region of each pixel of the network's input.
+    labels: Vec<u16>,
+    /// The whole picture, and the picture with all regions hidden, as the network takes them.
+    shown: Vec<f32>,
+    hidden: Vec<f32>,
+    random: ChaCha8Rng,
+    samples: Vec<Vec<bool>>,
+    /// Sample by sample, finding by finding.
+    scores: Vec<Vec<Option<f64>>>,
+    last_maps: Vec<Vec<f64>>,
+    stable: bool,
+}
+
+impl Lime {
+    /// Cuts a picture into regions. `square` is what [`Input::square`] made.
+    pub fn new(square: &GreyImage, input: &Input, options: Options) -> Self {
+        let mut random = ChaCha8Rng::seed_from_u64(options.seed);
+        let small = resize(square, SEGMENTED_SIDE, SEGMENTED_SIDE);
+        let noise = || DENSITY_NOISE * (random.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
+        let segments = Quickshift::default().segment(&small, noise);
+        let labels = segments.scaled(square.width, square.height).labels;
+        let filled = fill(square, &labels, segments.count, options.fill);
+        Self {
+            input: input.clone(),
+            shown: input.normalise(square),
+            hidden: normalise_levels(input, &filled),
+            labels,
+            segments,
+            random,
+            options,
+            samples: Vec::new(),
+            scores: Vec::new(),
+            last_maps: Vec::new(),
+            stable: false,
+        }
+    }
+
+    /// Whether all samples are scored, or enough of them.
+    pub fn is_done(&self) -> bool {
+        self.scores.len() >= self.options.samples || (self.options.until_stable && self.stable)
+    }
+
+    /// How many samples were scored.
+    pub fn scored(&self) -> usize {
+        self.scores.len()
+    }
+
+    /// The next pictures to score, at most `most` of them, as values for [`Input::tensor_of`].
+    pub fn next_batch(&mut self, most: usize) -> Vec<f32> {
+        let wanted = self.options.samples.saturating_sub(self.scores.len());
+        self.samples.truncate(self.scores.len());
+        let mut values = Vec::new();
+        for _ in 0..most.min(wanted) {
+            let sample = self.draw();
+            let pixels = self.labels.len();
+            for channel in 0..self.input.channels {
+                let channel = channel * pixels..(channel + 1) * pixels;
+                let both = self.shown[channel.clone()]
+                    .iter()
+                    .zip(&self.hidden[channel]);
+                values.extend(both.zip(&self.labels).map(|((shown, hidden), label)| {
+                    if sample[usize::from(*label)] {
+                        *shown
+                    } else {
+                        *hidden
+                    }
+                }));
+            }
+            self.samples.push(sample);
+        }
+        values
+    }
+
+    /// Takes the scores of the pictures that [`Lime::next_batch`] gave last: a list of findings for each.
+    pub fn push(&mut self, scores: Vec<Vec<Option<f64>>>) {
+        let before = self.scores.len();
+        self.scores.extend(scores);
+        self.scores.truncate(self.samples.len());
+        if before / CHECK_EVERY < self.scores.len() / CHECK_EVERY {
+            let maps = self.judged_maps();
+            self.stable = !self.last_maps.is_empty()
+                && maps
+                    .iter()
+                    .zip(&self.last_maps)
+                    .all(|(now, then)| rank_correlation(now, then) >= STABLE);
+            self.last_maps = maps;
+        }
+    }
+
+    /// What is known so far; `None` before the first sample is scored.
+    pub fn explanation(&self) -> Option<Explanation> {
+        let design = self.design()?;
+        let findings = 0..self.scores[0].len();
+        let findings = findings.map(|finding| {
+            let fitted = design.fit(&self.scores_of(finding)?, usize::MAX);
+            let mut coefficients = vec![0.0; self.segments.count];
+            let mut margins = vec![0.0; self.segments.count];
+            for (place, feature) in fitted.features.iter().enumerate() {
+                coefficients[*feature] = fitted.coefficients[place];
+                margins[*feature] = 1.96 * fitted.standard_errors[place];
+            }
+            Some(FindingLime {
+                coefficients,
+                margins,
+                intercept: fitted.intercept,
+                r_squared: fitted.r_squared,
+            })
+        });
+        Some(Explanation {
+            findings: findings.collect(),
+            options: self.options.clone(),
+            samples: self.scores.len(),
+            stable: self.stable,
+            segments: self.segments.clone(),
+        })
+    }
+
+    fn design(&self) -> Option<Design> {
+        let samples = &self.samples[..self.scores.len()];
+        let paired = self.options.sampling == Sampling::Antithetic;
+        (!samples.is_empty()).then(|| Design::new(samples, paired))
+    }
+
+    /// A finding's score of each sample, if it was trained.
+    fn scores_of(&self, finding: usize) -> Option<Vec<f64>> {
+        self.scores.iter().map(|scores| scores[finding]).collect()
+    }
+
+    /// The coefficients of the findings with the highest scores.
+    fn judged_maps(&self) -> Vec<Vec<f64>> {
+        let (Some(design), Some(whole)) = (self.design(), self.scores.first()) else {
+            return Vec::new();
+        };
+        let mut order: Vec<usize> = (0..whole.len()).collect();
+        order.retain(|finding| whole[*finding].is_some());
+        order.sort_by(|a, b| {
+            whole[*b]
+                .partial_cmp(&whole[*a])
+                .expect("scores are numbers")
+        });
+        order.truncate(JUDGED);
+        let maps = order.into_iter().filter_map(|finding| {
+            let fitted = design.fit(&self.scores_of(finding)?, usize::MAX);
+            let mut coefficients = vec![0.0; self.segments.count];
+            for (feature, coefficient) in fitted.features.iter().zip(&fitted.coefficients) {
+                coefficients[*feature] = *coefficient;
+            }
+            Some(coefficients)
+        });
+        maps.collect()
+    }
+
+    /// The next sample: the whole picture first, then by the seed, however they are batched.
+    fn draw(&mut self) -> Vec<bool> {
+        let index = self.samples.len();
+        if index == 0 {
+            return vec![true; self.segments.count];
+        }
+        if self.options.sampling == Sampling::Antithetic && index % 2 == 0 {
+            return self.samples[index - 1].iter().map(|shown| !shown).collect();
+        }
+        (0..self.segments.count)
+            .map(|_| self.random.next_u32() & 1 == 1)
+            .collect()
+    }
+}
+
+/// The picture with every region hidden, in grey levels.
+fn fill(square: &GreyImage, labels: &[u16], regions: usize, fill: Fill) -> Vec<f64> {
+    match fill {
+        Fill::Grey(level) => vec![f64::from(level); labels.len()],
+        Fill::Mean => {
+            let (mut sums, mut counts) = (vec![0.0; regions], vec![0.0; regions]);
+            for (label, level) in labels.iter().zip(&square.pixels) {
+                sums[usize::from(*label)] += f64::from(*level);
+                counts[usize::from(*label)] += 1.0;
+            }
+            let mean = |label: &u16| sums[usize::from(*label)] / counts[usize::from(*label)];
+            labels.iter().map(mean).collect()
+        }
+        Fill::Blur => {
+            let side = |length: usize| (length / 16).max(1);
+            let small = resize(square, side(square.width), side(square.height));
+            let levels = small.pixels.iter().map(|level| f32::from(*level)).collect();
+            let map = HeatMap::new(small.width, small.height, levels);
+            let blurred = map.upsample(square.width, square.height).values;
+            blurred.into_iter().map(f64::from).collect()
+        }
+    }
+}
+
+fn normalise_levels(input: &Input, levels: &[f64]) -> Vec<f32> {
+    let channels = input.mean.iter().zip(&input.std);
+    channels
+        .flat_map(|(mean, std)| {
+            let (mean, std) = (f64::from(*mean), f64::from(*std));
+            levels
+                .iter()
+                .map(move |level| ((level / 255.0 - mean) / std) as f32)
+        })
+        .collect()
+}
+
+/// Spearman's rank correlation; 1 where either is the same everywhere.
+pub fn rank_correlation(a: &[f64], b: &[f64]) -> f64 {
+    let (a, b) = (ranks(a), ranks(b));
+    let mean = (a.len() as f64 - 1.0) / 2.0;
+    let about = |ranks: &[f64]| ranks.iter().map(|r| r - mean).collect::<Vec<_>>();
+    let (a, b) = (about(&a), about(&b));
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let scale = (dot(&a, &a) * dot(&b, &b)).sqrt();
+    if scale == 0.0 {
+        1.0
+    } else {
+        dot(&a, &b) / scale
+    }
+}
+
+/// Ranks from 0, equal values sharing their mean rank.
+fn ranks(values: &[f64]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
+    let mut ranks = vec![0.0; values.len()];
+    for group in order.chunk_by(|a, b| values[*a] == values[*b]) {
+        let first = order
+            .iter()
+            .position(|index| *index == group[0])
+            .unwrap_or(0);
+        for index in group {
+            ranks[*index] = first as f64 + (group.len() as f64 - 1.0) / 2.0;
+        }
+    }
+    ranks
+}

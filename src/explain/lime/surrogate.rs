@@ -1,0 +1,276 @@
+//! The linear model that LIME fits: which regions raise a score, and how well that explains it.
+//!
+//! Weighted ridge regression with an unpenalised intercept, in float64, as `lime_base` does it with scikit-learn.
+
+/// Of the kernel that weights samples by their closeness to the whole picture.
+pub const KERNEL_WIDTH: f64 = 0.25;
+/// Of the ridge regression whose coefficients are reported.
+const ALPHA: f64 = 1.0;
+/// Of the one that chooses features.
+const CHOICE_ALPHA: f64 = 0.01;
+/// Up to so many features are chosen one by one, more by their coefficients at once.
+const FORWARD_SELECTION: usize = 6;
+
+/// The cosine distance of a sample, `true` where a region is shown, to the whole picture. 1 if nothing is shown.
+pub fn cosine_distance(shown: &[bool]) -> f64 {
+    let ones = shown.iter().filter(|shown| **shown).count();
+    1.0 - (ones as f64 / shown.len() as f64).sqrt()
+}
+
+/// How much a sample at a distance counts.
+pub fn kernel_weight(distance: f64) -> f64 {
+    (-(distance / KERNEL_WIDTH).powi(2)).exp().sqrt()
+}
+
+/// Samples with their weights, and everything that is the same for each finding.
+#[derive(Clone, Debug)]
+pub struct Design {
+    features: usize,
+    /// Samples about their weighted mean, row by row.
+    centred: Vec<f64>,
+    weights: Vec<f64>,
+    total: f64,
+    mean: Vec<f64>,
+    /// `centred^T W centred`, row by row.
+    gram: Vec<f64>,
+    /// Whether samples after the first come in pairs that depend on each other.
+    paired: bool,
+}
+
+/// A fitted model of one score.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Surrogate {
+    /// In the order in which they were chosen.
+    pub features: Vec<usize>,
+    pub coefficients: Vec<f64>,
+    /// Standard error of each coefficient: the sandwich estimate, which holds for unequal variances (White 1980) and,
+    /// pair by pair, for antithetic samples.
+    pub standard_errors: Vec<f64>,
+    pub intercept: f64,
+    /// Weighted share of the score's variance that the model explains.
+    pub r_squared: f64,
+    /// What the model says of the whole picture.
+    pub local_prediction: f64,
+}
+
+impl Design {
+    /// `paired` says that after the first sample each two belong together.
+    ///
+    /// # Panics
+    /// If there is no sample.
+    pub fn new(samples: &[Vec<bool>], paired: bool) -> Self {
+        let features = samples[0].len();
+        let weights: Vec<f64> = samples
+            .iter()
+            .map(|shown| kernel_weight(cosine_distance(shown)))
+            .collect();
+        let total: f64 = weights.iter().sum();
+        let mut mean = vec![0.0; features];
+        for (shown, weight) in samples.iter().zip(&weights) {
+            for (mean, shown) in mean.iter_mut().zip(shown) {
+                *mean += if *shown { *weight } else { 0.0 };
+            }
+        }
+        for mean in &mut mean {
+            *mean /= total;
+        }
+        let centred: Vec<f64> = samples
+            .iter()
+            .flat_map(|shown| {
+                let values = shown.iter().zip(&mean);
+                values.map(|(shown, mean)| f64::from(u8::from(*shown)) - mean)
+            })
+            .collect();
+        let mut gram = vec![0.0; features * features];
+        for (row, weight) in centred.chunks_exact(features).zip(&weights) {
+            for (i, a) in row.iter().enumerate() {
+                for (j, b) in row[..=i].iter().enumerate() {
+                    gram[i * features + j] += weight * a * b;
+                }
+            }
+        }
+        for i in 0..features {
+            for j in 0..i {
+                gram[j * features + i] = gram[i * features + j];
+            }
+        }
+        Self {
+            features,
+            centred,
+            weights,
+            total,
+            mean,
+            gram,
+            paired,
+        }
+    }
+
+    /// The model of `scores`, one per sample, with at most `most` features.
+    pub fn fit(&self, scores: &[f64], most: usize) -> Surrogate {
+        let mean = self.weighted_mean(scores);
+        let scores: Vec<f64> = scores.iter().map(|score| score - mean).collect();
+        let mut moments = vec![0.0; self.features];
+        for ((row, weight), score) in self.rows().zip(&scores) {
+            for (moment, value) in moments.iter_mut().zip(row) {
+                *moment += weight * value * score;
+            }
+        }
+        let squares = self.weights.iter().zip(&scores);
+        let spread: f64 = squares.map(|(weight, score)| weight * score * score).sum();
+
+        let features = self.choose(&moments, spread, most);
+        let solution = self.ridge(&moments, &features, ALPHA);
+        let r_squared = self.explained(&moments, spread, &features, &solution);
+        let standard_errors = self.standard_errors(&scores, &features, &solution);
+        let at_mean: f64 = features
+            .iter()
+            .zip(&solution)
+            .map(|(feature, coefficient)| self.mean[*feature] * coefficient)
+            .sum();
+        let intercept = mean - at_mean;
+        Surrogate {
+            local_prediction: intercept + solution.iter().sum::<f64>(),
+            features,
+            coefficients: solution,
+            standard_errors,
+            intercept,
+            r_squared,
+        }
+    }
+
+    fn rows(&self) -> impl Iterator<Item = (&[f64], f64)> {
+        let rows = self.centred.chunks_exact(self.features);
+        rows.zip(self.weights.iter().copied())
+    }
+
+    fn weighted_mean(&self, scores: &[f64]) -> f64 {
+        let weighted = self.weights.iter().zip(scores);
+        weighted.map(|(weight, score)| weight * score).sum::<f64>() / self.total
+    }
+
+    /// lime's "auto" choice.
+    fn choose(&self, moments: &[f64], spread: f64, most: usize) -> Vec<usize> {
+        let all: Vec<usize> = (0..self.features).collect();
+        if most > FORWARD_SELECTION {
+            let coefficients = self.ridge(moments, &all, CHOICE_ALPHA);
+            let mut order = all;
+            order.sort_by(|a, b| coefficients[*b].abs().total_cmp(&coefficients[*a].abs()));
+            order.truncate(most);
+            return order;
+        }
+        let mut chosen: Vec<usize> = Vec::new();
+        while chosen.len() < most.min(self.features) {
+            let mut best: Option<(f64, usize)> = None;
+            for feature in all.iter().filter(|feature| !chosen.contains(feature)) {
+                let candidate = [&chosen[..], &[*feature]].concat();
+                let solution = self.ridge(moments, &candidate, 0.0);
+                let explained = self.explained(moments, spread, &candidate, &solution);
+                if best.is_none_or(|(most, _)| explained > most) {
+                    best = Some((explained, *feature));
+                }
+            }
+            chosen.extend(best.map(|(_, feature)| feature));
+        }
+        chosen
+    }
+
+    /// The coefficients of some features, of least weighted squares plus `alpha` times their squares.
+    fn ridge(&self, moments: &[f64], features: &[usize], alpha: f64) -> Vec<f64> {
+        let right: Vec<f64> = features.iter().map(|feature| moments[*feature]).collect();
+        self.factor(features, alpha).solve(&right)
+    }
+
+    fn factor(&self, features: &[usize], alpha: f64) -> Cholesky {
+        let matrix = features.iter().flat_map(|i| {
+            let row = features.iter();
+            row.map(move |j| self.gram[i * self.features + j] + if i == j { alpha } else { 0.0 })
+        });
+        Cholesky::new(matrix.collect(), features.len())
+    }
+
+    fn explained(&self, moments: &[f64], spread: f64, features: &[usize], solution: &[f64]) -> f64 {
+        let mut residual = spread;
+        for (i, a) in features.iter().zip(solution) {
+            residual -= 2.0 * a * moments[*i];
+            for (j, b) in features.iter().zip(solution) {
+                residual += a * b * self.gram[i * self.features + j];
+            }
+        }
+        // A score that never changes is explained by the intercept.
+        if spread <= f64::EPSILON * self.total {
+            return 1.0;
+        }
+        1.0 - residual / spread
+    }
+
+    fn standard_errors(&self, scores: &[f64], features: &[usize], solution: &[f64]) -> Vec<f64> {
+        let count = features.len();
+        let bread = self.factor(features, ALPHA);
+        let mut variances = vec![0.0; count];
+        let mut influence = vec![0.0; count];
+        for (index, ((row, weight), score)) in self.rows().zip(scores).enumerate() {
+            let values: Vec<f64> = features.iter().map(|feature| row[*feature]).collect();
+            let fitted: f64 = values.iter().zip(solution).map(|(x, c)| x * c).sum();
+            for (influence, part) in influence.iter_mut().zip(bread.solve(&values)) {
+                *influence += weight * (score - fitted) * part;
+            }
+            if self.paired && index % 2 == 1 && index + 1 < self.weights.len() {
+                continue; // the other of the pair follows
+            }
+            for (variance, influence) in variances.iter_mut().zip(&mut influence) {
+                *variance += influence.powi(2);
+                *influence = 0.0;
+            }
+        }
+        let samples = self.weights.len();
+        let freedom = samples as f64 / samples.saturating_sub(count + 1).max(1) as f64;
+        variances.iter().map(|v| (v * freedom).sqrt()).collect()
+    }
+}
+
+/// The lower triangular factor of a symmetric matrix that is nowhere negative.
+struct Cholesky {
+    lower: Vec<f64>,
+    size: usize,
+}
+
+impl Cholesky {
+    fn new(mut matrix: Vec<f64>, size: usize) -> Self {
+        let largest = (0..size).map(|i| matrix[i * size + i]).fold(0.0, f64::max);
+        for i in 0..size {
+            for j in 0..=i {
+                let products = (0..j).map(|k| matrix[i * size + k] * matrix[j * size + k]);
+                let rest = matrix[i * size + j] - products.sum::<f64>();
+                let pivot = matrix[j * size + j];
+                matrix[i * size + j] = if i == j {
+                    // A feature that others determine gets no weight of its own.
+                    if rest > 1e-12 * largest {
+                        rest.sqrt()
+                    } else {
+                        f64::INFINITY
+                    }
+                } else {
+                    rest / pivot
+                };
+            }
+        }
+        Self {
+            lower: matrix,
+            size,
+        }
+    }
+
+    fn solve(&self, right: &[f64]) -> Vec<f64> {
+        let (lower, size) = (&self.lower, self.size);
+        let mut x = right.to_vec();
+        for i in 0..size {
+            let known: f64 = (0..i).map(|k| lower[i * size + k] * x[k]).sum();
+            x[i] = (x[i] - known) / lower[i * size + i];
+        }
+        for i in (0..size).rev() {
+            let known: f64 = (i + 1..size).map(|k| lower[k * size + i] * x[k]).sum();
+            x[i] = (x[i] - known) / lower[i * size + i];
+        }
+        x
+    }
+}
