@@ -105,6 +105,20 @@ impl Reader {
         Ok(logits.chunks_exact(outputs).map(<[f32]>::to_vec).collect())
     }
 
+    /// The probabilities of pictures that are normalised already: what [`crate::explain::lime::Lime`] asks for.
+    ///
+    /// # Errors
+    /// As [`Reader::read`].
+    pub async fn probabilities_of(
+        &self,
+        values: Vec<f32>,
+    ) -> Result<Vec<Vec<Option<f64>>>, ReadError> {
+        let input = self.manifest.input.tensor_of(values, &self.device);
+        let logits = numbers(self.network.forward(input)).await?;
+        let rows = logits.chunks_exact(self.manifest.findings.len());
+        Ok(rows.map(|row| self.probabilities(row)).collect())
+    }
+
     /// The probabilities of one picture's logits.
     pub fn probabilities(&self, logits: &[f32]) -> Vec<Option<f64>> {
         let logits = logits.iter().enumerate();

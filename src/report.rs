@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::explain::heat_map::HeatMap;
+use crate::explain::lime;
 use crate::finding::Finding;
 use crate::package::Manifest;
 use crate::radiograph::{Input, Radiograph, Region};
@@ -24,6 +25,9 @@ pub struct Report {
     /// `"WebGPU: <name>"` or `"CPU, N workers"`.
     pub adapter: String,
     pub findings: Vec<FindingReport>,
+    /// If it was asked for: one for all findings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lime: Option<lime::Explanation>,
     pub timings: Timings,
 }
 
@@ -139,6 +143,7 @@ impl Report {
             preprocessing: manifest.input.clone(),
             adapter: adapter.to_owned(),
             findings: findings.collect(),
+            lime: None,
             timings,
         }
     }

@@ -1,6 +1,7 @@
 //! The messages between the page and the engine worker.
 
 use serde::{Deserialize, Serialize};
+use sightline::explain::lime;
 
 /// From the page to the engine.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -20,7 +21,13 @@ pub enum Request {
         file: String,
         bytes: Vec<u8>,
     },
-    /// Forget the reading that is under way.
+    /// Explain the picture that was read last, all findings at once. Partial explanations come as they are known.
+    Explain {
+        /// Of the reading.
+        id: u32,
+        options: lime::Options,
+    },
+    /// Forget the reading or explaining that is under way.
     Cancel,
 }
 
@@ -46,6 +53,14 @@ pub enum Answer {
         manifest: String,
     },
     Reading(Box<ReadingAnswer>),
+    Explanation {
+        /// Of the reading.
+        id: u32,
+        /// Whether no better one will come.
+        done: bool,
+        /// The [`lime::Explanation`], as JSON.
+        lime: String,
+    },
     /// A request could not be done, in the reader's words. Without an `id` it was about the model.
     Refused {
         id: Option<u32>,

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use sightline::explain::lime::surrogate::{cosine_distance, kernel_weight};
-use sightline::explain::lime::{Design, Quickshift, lab};
+use sightline::explain::lime::{self, Design, Fill, Quickshift, lab};
 use sightline::radiograph::{GreyImage, Radiograph};
 
 use crate::expected as golden;
@@ -53,6 +53,59 @@ fn golden_quickshift_gives_skimages_segments() {
             equal as f64 >= 0.999 * all as f64,
             "{name}: {equal} of {all} pixels"
         );
+    }
+}
+
+#[test]
+fn golden_hidden_regions_are_limes() {
+    let golden_json = golden::json("lime/perturbed.json");
+    let name = |key: &str| {
+        let text = golden_json[key].as_str().expect("a name");
+        text.split(',').next().expect("a name").to_owned()
+    };
+    let picture = grey(&name("image"));
+    let labels: Vec<u16> = grey(&name("segments"))
+        .pixels
+        .iter()
+        .map(|l| u16::from(*l))
+        .collect();
+    for case in golden_json["cases"].as_array().expect("cases") {
+        let shown: Vec<bool> = case["z"]
+            .as_str()
+            .expect("digits")
+            .chars()
+            .map(|c| c == '1')
+            .collect();
+        let fill = match case["hide_color"].as_u64() {
+            Some(level) => Fill::Grey(level as u8),
+            None => Fill::Mean,
+        };
+        let hidden = lime::hidden(&picture, &labels, shown.len(), fill);
+        let values: Vec<f64> = (0..labels.len())
+            .map(|pixel| {
+                if shown[usize::from(labels[pixel])] {
+                    f64::from(picture.pixels[pixel]) / 255.0
+                } else {
+                    hidden[pixel] / 255.0
+                }
+            })
+            .collect();
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        assert!((mean - case["mean"].as_f64().expect("a mean")).abs() < 1e-9);
+        let expected = golden::numbers(&case["pixel_values_channel0"]);
+        for (place, expected) in case["pixels_row_col"]
+            .as_array()
+            .expect("places")
+            .iter()
+            .zip(expected)
+        {
+            let place = golden::sizes(place);
+            let ours = values[place[0] * picture.width + place[1]];
+            assert!(
+                (ours - expected).abs() < 1e-9,
+                "{place:?}: {ours} {expected}"
+            );
+        }
     }
 }
 

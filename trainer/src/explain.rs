@@ -4,11 +4,13 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use indicatif::{ProgressBar, ProgressStyle};
 use sightline::explain::colormap::Colormap;
+use sightline::explain::lime::{self, Lime};
 use sightline::explain::overlay::overlay;
 use sightline::finding::Finding;
 use sightline::package::sha256;
-use sightline::radiograph::Radiograph;
+use sightline::radiograph::{GreyImage, Radiograph};
 use sightline::reading::Reader;
 use sightline::report::{Report, Timings};
 
@@ -17,11 +19,45 @@ use crate::score::Package;
 /// How much of the colour covers the picture where the map is at its highest.
 const OPACITY: f32 = 0.6;
 
-/// Explains one finding of one image; writes the overlay as PNG and the report as JSON where asked.
+/// Pictures that LIME scores at once.
+const BATCH: usize = 8;
+
+fn explain_by_lime(
+    reader: &Reader,
+    image: &GreyImage,
+    options: lime::Options,
+) -> Result<lime::Explanation> {
+    let input = &reader.manifest.input;
+    let bar = ProgressBar::new(options.samples as u64).with_style(ProgressStyle::with_template(
+        "LIME {bar:40} {pos}/{len} samples ({eta} left)",
+    )?);
+    let mut lime = Lime::new(&input.square(image), input, options);
+    while !lime.is_done() {
+        let values = lime.next_batch(BATCH);
+        lime.push(pollster::block_on(reader.probabilities_of(values))?);
+        bar.set_position(lime.scored() as u64);
+    }
+    bar.finish_and_clear();
+    let explanation = lime.explanation().context("no sample was scored")?;
+    println!(
+        "LIME: {} regions, {} samples, {}",
+        explanation.segments.count,
+        explanation.samples,
+        if explanation.stable {
+            "stable"
+        } else {
+            "not stable yet"
+        }
+    );
+    Ok(explanation)
+}
+
+/// Explains one finding of one image, by Grad-CAM or by LIME; writes the overlay as PNG and the report as JSON where asked.
 pub fn explain(
     package: Package,
     finding: Finding,
     image: &Path,
+    lime: Option<lime::Options>,
     out: Option<&Path>,
     json: Option<&Path>,
 ) -> Result<()> {
@@ -47,16 +83,18 @@ pub fn explain(
     let probability =
         reading.probabilities[output].context("a trained finding has a probability")?;
     println!("{finding}: {probability:.3}");
+    let lime = lime.map(|options| explain_by_lime(&reader, &radiograph.image, options));
+    let lime = lime.transpose()?;
+    let map = match &lime {
+        Some(lime) => lime
+            .map(output)
+            .context("a trained finding has an explanation")?,
+        None => reading.evidence[output].clone(),
+    };
 
     if let Some(out) = out {
         let image = &radiograph.image;
-        let rgba = overlay(
-            image,
-            &reading.evidence[output],
-            reading.region,
-            Colormap::Inferno,
-            OPACITY,
-        );
+        let rgba = overlay(image, &map, reading.region, Colormap::Inferno, OPACITY);
         image::RgbaImage::from_raw(image.width as u32, image.height as u32, rgba)
             .context("an overlay has its picture's size")?
             .save(out)
@@ -65,7 +103,7 @@ pub fn explain(
     if let Some(json) = json {
         let file = image.file_name().unwrap_or_default().to_string_lossy();
         let timings = Timings { decode, read };
-        let report = Report::new(
+        let mut report = Report::new(
             &reader.manifest,
             &radiograph,
             &file,
@@ -74,6 +112,7 @@ pub fn explain(
             "CPU",
             timings,
         );
+        report.lime = lime;
         std::fs::write(json, serde_json::to_vec_pretty(&report)?)
             .with_context(|| format!("cannot write {}", json.display()))?;
     }

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use clap::{Parser, Subcommand, ValueEnum};
+use sightline::explain::lime;
 use sightline::finding::Finding;
 use sightline::package::Unit;
 
@@ -95,6 +96,12 @@ enum Command {
         model: PathBuf,
         #[arg(long, default_value = "grad-cam")]
         method: Method,
+        /// Of LIME: pictures to score, at most; it stops when the maps no longer change.
+        #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(usize))]
+        samples: usize,
+        /// Of LIME's samples.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
         /// One of the 14, for example "Pleural Effusion".
         #[arg(long)]
         finding: String,
@@ -161,6 +168,7 @@ enum UnitName {
 #[derive(Clone, Copy, ValueEnum)]
 enum Method {
     GradCam,
+    Lime,
 }
 
 fn column_and_value(text: &str) -> Result<(String, String), String> {
@@ -227,7 +235,9 @@ fn main() -> Result<()> {
         }
         Command::Explain {
             model,
-            method: Method::GradCam,
+            method,
+            samples,
+            seed,
             finding,
             image,
             out,
@@ -242,7 +252,19 @@ fn main() -> Result<()> {
                 );
             };
             let package = Package::open(&model, device.device()?)?;
-            explain::explain(package, finding, &image, out.as_deref(), json.as_deref())
+            let lime = matches!(method, Method::Lime).then(|| lime::Options {
+                samples,
+                seed,
+                ..lime::Options::default()
+            });
+            explain::explain(
+                package,
+                finding,
+                &image,
+                lime,
+                out.as_deref(),
+                json.as_deref(),
+            )
         }
         Command::Import(options) => import::import(options, &Device::flex()),
         Command::Export {

@@ -14,12 +14,20 @@ use crate::messages::{
 use gloo::timers::future::TimeoutFuture;
 use gloo::worker::{HandlerId, Worker, WorkerScope};
 use js_sys::Reflect;
+use sightline::explain::lime::{self, Lime};
 use sightline::package::sha256;
 use sightline::radiograph::{GreyImage, Radiograph, resize};
 use sightline::reading::{ReadError, Reader};
 use sightline::report::{Report, Timings};
 use wasm_bindgen::JsCast;
 use web_sys::DedicatedWorkerGlobalScope;
+
+/// Pictures that are scored at once for LIME. The CPU backend is fastest with one at a time; a second lets less of it
+/// be lost between them.
+const CPU_BATCH: usize = 2;
+const GPU_BATCH: usize = 8;
+/// Between two partial explanations, in milliseconds: each costs a fit.
+const SHOWN_EVERY: f64 = 700.0;
 
 pub struct Engine {
     model: Rc<RefCell<Option<Rc<Model>>>>,
@@ -30,6 +38,8 @@ pub struct Engine {
 struct Model {
     reader: Reader,
     adapter: Adapter,
+    /// The picture that was read last, as the network sees it, and its reading's number.
+    last: RefCell<Option<(u32, GreyImage)>>,
 }
 
 /// Where an answer goes, and whether anyone still waits for it.
@@ -160,6 +170,18 @@ impl Worker for Engine {
                     }
                 });
             }
+            Request::Explain { id, options } => {
+                let model = slot.borrow().clone();
+                wasm_bindgen_futures::spawn_local(async move {
+                    let Some(model) = model else {
+                        let why = "No model is loaded yet.".to_owned();
+                        return line.answer(Answer::Refused { id: Some(id), why });
+                    };
+                    if let Err(stop) = explain(&line, &model, id, options).await {
+                        end(&line, Some(id), stop);
+                    }
+                });
+            }
             Request::Read { id, file, bytes } => {
                 let model = slot.borrow().clone();
                 wasm_bindgen_futures::spawn_local(async move {
@@ -212,7 +234,13 @@ async fn load(
         };
         reader.read(&blank).await?;
     }
-    Ok((Model { reader, adapter }, text))
+    let last = RefCell::default();
+    let model = Model {
+        reader,
+        adapter,
+        last,
+    };
+    Ok((model, text))
 }
 
 async fn read(
@@ -230,6 +258,8 @@ async fn read(
     line.progress("Reading", 0, 0).await?;
     let start = now();
     let reading = model.reader.read(&radiograph.image).await?;
+    let square = model.reader.manifest.input.square(&radiograph.image);
+    model.last.replace(Some((id, square)));
     let timings = Timings {
         decode,
         read: now() - start,
@@ -253,6 +283,43 @@ async fn read(
         pixels: preview.pixels,
         report: serde_json::to_string(&report).map_err(|error| Stop::Refused(error.to_string()))?,
     })
+}
+
+/// LIME, batch by batch. A cancelled one ends within a batch.
+async fn explain(line: &Line, model: &Model, id: u32, options: lime::Options) -> Result<(), Stop> {
+    line.progress("Finding regions", 0, 0).await?;
+    let last = model.last.borrow().clone();
+    let Some((_, square)) = last.filter(|(last, _)| *last == id) else {
+        return Err(Stop::Refused(
+            "The picture to explain is not there any more. Open it again.".to_owned(),
+        ));
+    };
+    let batch = match model.adapter {
+        Adapter::Cpu { .. } => CPU_BATCH,
+        Adapter::WebGpu { .. } => GPU_BATCH,
+    };
+    let total = options.samples as u64;
+    let mut lime = Lime::new(&square, &model.reader.manifest.input, options);
+    let mut shown = now();
+    while !lime.is_done() {
+        line.progress("LIME", lime.scored() as u64, total).await?;
+        let values = lime.next_batch(batch);
+        lime.push(model.reader.probabilities_of(values).await?);
+        if !lime.is_done() && now() - shown > SHOWN_EVERY {
+            show(line, id, &lime, false)?;
+            shown = now();
+        }
+    }
+    show(line, id, &lime, true)
+}
+
+fn show(line: &Line, id: u32, lime: &Lime, done: bool) -> Result<(), Stop> {
+    if let Some(explanation) = lime.explanation() {
+        let lime = serde_json::to_string(&explanation);
+        let lime = lime.map_err(|error| Stop::Refused(error.to_string()))?;
+        line.answer(Answer::Explanation { id, done, lime });
+    }
+    Ok(())
 }
 
 fn preview(image: GreyImage) -> GreyImage {

@@ -7,7 +7,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, HtmlCanvasElement, Url};
 
 use super::canvas::{Look, context, paint};
-use super::state::{ReadPicture, State};
+use super::state::{Method, ReadPicture, State};
 
 #[component]
 pub fn ExportButtons() -> impl IntoView {
@@ -84,7 +84,10 @@ fn save_png(picture: &ReadPicture, state: State) -> Result<(), JsValue> {
         colormap: state.colormap.get(),
         opacity: state.opacity.get(),
     };
-    let cells = state.map_of(&finding);
+    let Some(cells) = state.map_of(state.selected.get()) else {
+        return Ok(());
+    };
+    let method = state.method.get();
     let branch = state
         .branch
         .get()
@@ -107,12 +110,19 @@ fn save_png(picture: &ReadPicture, state: State) -> Result<(), JsValue> {
         .probability
         .map_or("not trained".to_owned(), |p| format!("score {p:.2}"));
     let most = cells.max();
+    let colours = look.colormap.name();
+    let lime = report.lime.as_ref();
     let lines = [
         format!("{}: {score}", finding.name),
-        format!(
-            "Grad-CAM{of}, colours from 0 to +{most:.2} logits a cell ({})",
-            look.colormap.name()
-        ),
+        match method {
+            Method::GradCam => {
+                format!("Grad-CAM{of}, colours from 0 to +{most:.2} logits a cell ({colours})")
+            }
+            Method::Lime => format!(
+                "LIME, {} samples, colours from 0 to +{most:.2} of the score a region ({colours})",
+                lime.map_or(0, |lime| lime.samples)
+            ),
+        },
         format!(
             "{} (weights {})",
             report.model.title,

@@ -80,7 +80,12 @@ fn StatusLine() -> impl IntoView {
                 mib(progress.total)
             )
         }
-        (Status::Loading | Status::Reading, Some(progress)) => progress.step,
+        (Status::Explaining, Some(progress)) if progress.total > 0 => format!(
+            "{}: {} of {} samples",
+            progress.step, progress.done, progress.total
+        ),
+        (Status::Loading | Status::Reading | Status::Explaining, Some(progress)) => progress.step,
+        (Status::Explaining, None) => "Explaining".to_owned(),
         (Status::Loading, None) => "Starting the engine".to_owned(),
         (Status::Reading, None) => "Reading".to_owned(),
         (Status::Idle, _) => "Ready for a radiograph".to_owned(),
@@ -95,7 +100,12 @@ fn StatusLine() -> impl IntoView {
         }),
         (Status::Error, _) => "Something went wrong".to_owned(),
     };
-    let busy = move || matches!(state.status.get(), Status::Loading | Status::Reading);
+    let busy = move || {
+        matches!(
+            state.status.get(),
+            Status::Loading | Status::Reading | Status::Explaining
+        )
+    };
     let share = move || {
         state
             .progress

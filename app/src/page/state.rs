@@ -6,6 +6,7 @@ use gloo::worker::{Spawnable, WorkerBridge};
 use leptos::prelude::*;
 use sightline::explain::colormap::Colormap;
 use sightline::explain::heat_map::HeatMap;
+use sightline::explain::lime;
 use sightline::package::{Manifest, ModelEntry, ModelIndex, PackageError};
 use sightline::radiograph::GreyImage;
 use sightline::report::{FindingReport, Report};
@@ -20,8 +21,36 @@ pub enum Status {
     Loading,
     Idle,
     Reading,
+    Explaining,
     Ready,
     Error,
+}
+
+/// How the map is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Method {
+    #[default]
+    GradCam,
+    Lime,
+}
+
+impl Method {
+    pub const ALL: [Self; 2] = [Method::GradCam, Method::Lime];
+
+    /// In the page's options and the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Method::GradCam => "grad-cam",
+            Method::Lime => "lime",
+        }
+    }
+
+    pub fn title(self) -> &'static str {
+        match self {
+            Method::GradCam => "Grad-CAM",
+            Method::Lime => "LIME",
+        }
+    }
 }
 
 impl Status {
@@ -30,6 +59,7 @@ impl Status {
             Status::Loading => "loading",
             Status::Idle => "idle",
             Status::Reading => "reading",
+            Status::Explaining => "explaining",
             Status::Ready => "ready",
             Status::Error => "error",
         }
@@ -69,6 +99,9 @@ pub struct State {
     pub selected: RwSignal<usize>,
     /// Of a combined network, the branch whose part of the map is shown; `None`: all of them together.
     pub branch: RwSignal<Option<usize>>,
+    pub method: RwSignal<Method>,
+    /// LIME's samples, at most.
+    pub samples: RwSignal<usize>,
     pub colormap: RwSignal<Colormap>,
     /// 0..1.
     pub opacity: RwSignal<f32>,
@@ -95,6 +128,8 @@ impl State {
             picture: RwSignal::new(None),
             selected: RwSignal::new(0),
             branch: RwSignal::new(None),
+            method: RwSignal::new(Method::default()),
+            samples: RwSignal::new(lime::Options::default().samples),
             colormap: RwSignal::new(Colormap::default()),
             opacity: RwSignal::new(0.6),
             bridge: StoredValue::new_local(None),
@@ -173,6 +208,11 @@ impl State {
     /// Ends what is under way. While loading the engine is dropped; a reading's answer is no longer waited for.
     pub fn cancel(self) {
         self.send(Request::Cancel);
+        if self.status.get_untracked() == Status::Explaining {
+            // What is known so far stays.
+            self.progress.set(None);
+            return self.status.set(Status::Ready);
+        }
         self.file.set_value(None);
         let was_loading = self.status.get_untracked() == Status::Loading;
         self.reading.update_value(|number| *number += 1);
@@ -192,11 +232,52 @@ impl State {
             .with(|picture| picture.as_ref()?.report.findings.get(selected).cloned())
     }
 
-    /// The map of a finding, or the part of it that the chosen branch gives.
-    pub fn map_of(self, finding: &FindingReport) -> HeatMap {
-        let map = &finding.grad_cam;
-        let branch = self.branch.get().and_then(|index| map.branches.get(index));
-        branch.map_or(&map.cells, |branch| &branch.cells).clone()
+    /// The map of a finding by the chosen method; `None` where it is not known yet.
+    pub fn map_of(self, index: usize) -> Option<HeatMap> {
+        let (method, branch) = (self.method.get(), self.branch.get());
+        self.picture.with(|picture| {
+            let report = &picture.as_ref()?.report;
+            if method == Method::Lime {
+                return report.lime.as_ref()?.map(index);
+            }
+            let map = &report.findings.get(index)?.grad_cam;
+            let branch = branch.and_then(|index| map.branches.get(index));
+            Some(branch.map_or(&map.cells, |branch| &branch.cells).clone())
+        })
+    }
+
+    /// Shows the maps of a method, and makes them if they are not there.
+    pub fn explain_by(self, method: Method) {
+        self.method.set(method);
+        self.explain();
+    }
+
+    /// Asks for LIME if it is chosen and not there with as many samples.
+    pub fn explain(self) {
+        let options = lime::Options {
+            samples: self.samples.get_untracked(),
+            ..lime::Options::default()
+        };
+        let there = self.picture.with_untracked(|picture| {
+            picture.as_ref().map(|picture| {
+                let lime = picture.report.lime.as_ref();
+                lime.is_some_and(|lime| {
+                    lime.options == options && (lime.stable || lime.samples == options.samples)
+                })
+            })
+        });
+        let idle = matches!(
+            self.status.get_untracked(),
+            Status::Ready | Status::Explaining
+        );
+        if self.method.get_untracked() == Method::Lime && there == Some(false) && idle {
+            self.progress.set(None);
+            self.status.set(Status::Explaining);
+            self.send(Request::Explain {
+                id: self.reading.get_value(),
+                options,
+            });
+        }
     }
 
     /// The networks that a combined model joins; none for a model of one.
@@ -287,7 +368,7 @@ impl State {
             Answer::Progress(progress) => {
                 if matches!(
                     self.status.get_untracked(),
-                    Status::Loading | Status::Reading
+                    Status::Loading | Status::Reading | Status::Explaining
                 ) {
                     self.progress.set(Some(progress));
                 }
@@ -306,6 +387,13 @@ impl State {
             Answer::Reading(reading) => {
                 if reading.id == self.reading.get_value() {
                     self.show(*reading);
+                }
+            }
+            Answer::Explanation { id, done, lime } => {
+                if id == self.reading.get_value()
+                    && self.status.get_untracked() == Status::Explaining
+                {
+                    self.show_lime(&lime, done);
                 }
             }
             Answer::Refused { id, why } => {
@@ -343,10 +431,30 @@ impl State {
                 self.selected
                     .set(untrack(|| self.ranking()).first().copied().unwrap_or(0));
                 self.status.set(Status::Ready);
+                self.explain();
             }
             Err(error) => self.fail(format!(
                 "The engine's answer cannot be understood: {error}."
             )),
+        }
+    }
+
+    fn show_lime(self, lime: &str, done: bool) {
+        match serde_json::from_str::<lime::Explanation>(lime) {
+            Ok(lime) => self.picture.update(|picture| {
+                if let Some(picture) = picture {
+                    Arc::make_mut(picture).report.lime = Some(lime);
+                }
+            }),
+            Err(error) => {
+                return self.fail(format!(
+                    "The engine's answer cannot be understood: {error}."
+                ));
+            }
+        }
+        if done {
+            self.progress.set(None);
+            self.status.set(Status::Ready);
         }
     }
 

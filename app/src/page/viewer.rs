@@ -6,8 +6,10 @@ use sightline::explain::colormap::Colormap;
 
 use super::canvas::{Look, is_cropped, paint};
 use super::export::ExportButtons;
-use super::state::State;
+use super::state::{Method, State};
 
+/// Of LIME: fewer explain nothing, more take minutes and change little.
+const SAMPLES: std::ops::RangeInclusive<usize> = 50..=10_000;
 /// How many findings are explained at once.
 const AT_ONCE: usize = 3;
 
@@ -24,9 +26,15 @@ pub fn Viewer() -> impl IntoView {
                 <figure>
                     <Picture finding=Signal::derive(move || Some(state.selected.get())) testid="overlay-canvas"/>
                     <figcaption>
-                        "Grad-CAM: where the evidence for "
+                        {move || match state.method.get() {
+                            Method::GradCam => "Grad-CAM: where the evidence for ",
+                            Method::Lime => "LIME: which regions raise the score of ",
+                        }}
                         <strong>{move || state.selected_finding().map(|f| f.name.name())}</strong>
-                        " is"
+                        {move || match state.method.get() {
+                            Method::GradCam => " is".to_owned(),
+                            Method::Lime => lime_line(state),
+                        }}
                         {move || state
                             .selected_finding()
                             .filter(|f| is_cropped(f.grad_cam.region))
@@ -40,6 +48,28 @@ pub fn Viewer() -> impl IntoView {
             <ExportButtons/>
         </Show>
     }
+}
+
+/// How far LIME is and how well it explains the score.
+fn lime_line(state: State) -> String {
+    state.picture.with(|picture| {
+        let lime = picture.as_ref().and_then(|p| p.report.lime.as_ref());
+        let finding = lime.and_then(|lime| lime.findings.get(state.selected.get())?.as_ref());
+        let (Some(lime), Some(finding)) = (lime, finding) else {
+            return ". The first samples are being scored.".to_owned();
+        };
+        let so_far = if lime.stable {
+            format!("stable after {} samples", lime.samples)
+        } else {
+            format!("after {} samples, not stable yet", lime.samples)
+        };
+        format!(
+            ": {so_far}. Its {} regions explain {:.0}% of how the score changes (R\u{b2} {:.2}).",
+            lime.segments.count,
+            100.0 * finding.r_squared.max(0.0),
+            finding.r_squared
+        )
+    })
 }
 
 fn file_line(state: State) -> Option<String> {
@@ -70,8 +100,10 @@ fn Picture(finding: Signal<Option<usize>>, testid: &'static str) -> impl IntoVie
         let finding = finding.get();
         state.picture.with(|picture| {
             if let (Some(canvas), Some(picture)) = (canvas.get(), picture) {
-                let finding = finding.and_then(|index| picture.report.findings.get(index));
-                let map = finding.map(|finding| (state.map_of(finding), finding.grad_cam.region));
+                let map = finding.and_then(|index| {
+                    let region = picture.report.findings.get(index)?.grad_cam.region;
+                    Some((state.map_of(index)?, region))
+                });
                 let map = map.as_ref();
                 paint(
                     &canvas,
@@ -112,21 +144,27 @@ fn ColorBar() -> impl IntoView {
     };
     let most = Memo::new(move |_| {
         state
-            .selected_finding()
-            .map_or(0.0, |finding| state.map_of(&finding).max())
+            .map_of(state.selected.get())
+            .map_or(0.0, |map| map.max())
     });
     view! {
         <div class="color-bar">
             <Show
                 when=move || { most.get() > 0.0 }
-                fallback=|| view! {
-                    <p>"No part of the picture speaks for this finding: its map is empty."</p>
+                fallback=move || view! {
+                    <p>{move || match state.map_of(state.selected.get()) {
+                        Some(_) => "No part of the picture speaks for this finding: its map is empty.",
+                        None => "The map is on its way.",
+                    }}</p>
                 }
             >
                 <span>"0"</span>
                 <div class="gradient" style:background=gradient></div>
                 <span>{move || format!("+{:.2}", most.get())}</span>
-                <small>"logit added by one cell of the model's grid"</small>
+                <small>{move || match state.method.get() {
+                    Method::GradCam => "logit added by one cell of the model's grid",
+                    Method::Lime => "added to the score by showing one region",
+                }}</small>
             </Show>
         </div>
     }
@@ -140,6 +178,20 @@ fn Controls() -> impl IntoView {
             state.colormap.set(map);
         }
     };
+    let choose_method = move |event| {
+        let name = event_target_value(&event);
+        if let Some(method) = Method::ALL.into_iter().find(|m| m.name() == name) {
+            state.explain_by(method);
+        }
+    };
+    let choose_samples = move |event| {
+        if let Ok(samples) = event_target_value(&event).parse::<usize>() {
+            state
+                .samples
+                .set(samples.clamp(*SAMPLES.start(), *SAMPLES.end()));
+            state.explain();
+        }
+    };
     let choose_opacity = move |event| {
         if let Ok(percent) = event_target_value(&event).parse::<f32>() {
             state.opacity.set((percent / 100.0).clamp(0.0, 1.0));
@@ -149,11 +201,26 @@ fn Controls() -> impl IntoView {
         <div class="controls">
             <label>
                 <span>"Explanation"</span>
-                <select data-testid="explain-method">
-                    <option value="grad-cam">"Grad-CAM"</option>
+                <select
+                    data-testid="explain-method"
+                    prop:value=move || state.method.get().name()
+                    on:change=choose_method
+                >
+                    {Method::ALL
+                        .map(|method| view! { <option value=method.name()>{method.title()}</option> })
+                        .collect_view()}
                 </select>
             </label>
-            <Show when=move || !state.branches().is_empty()>
+            <label>
+                <span>"LIME samples"</span>
+                <input
+                    type="number" min=*SAMPLES.start() max=*SAMPLES.end() step="50"
+                    data-testid="lime-samples"
+                    prop:value=move || state.samples.get().to_string()
+                    on:change=choose_samples
+                />
+            </label>
+            <Show when=move || state.method.get() == Method::GradCam && !state.branches().is_empty()>
                 <label>
                     <span>"Network"</span>
                     <select

@@ -134,19 +134,20 @@ pub struct Lime {
 impl Lime {
     /// Cuts a picture into regions. `square` is what [`Input::square`] made.
     pub fn new(square: &GreyImage, input: &Input, options: Options) -> Self {
-        let mut random = ChaCha8Rng::seed_from_u64(options.seed);
         let small = resize(square, SEGMENTED_SIDE, SEGMENTED_SIDE);
-        let noise = || DENSITY_NOISE * (random.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
+        // Always the same: another seed draws other samples of the same regions.
+        let mut ties = ChaCha8Rng::seed_from_u64(0);
+        let noise = || DENSITY_NOISE * (ties.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
         let segments = Quickshift::default().segment(&small, noise);
         let labels = segments.scaled(square.width, square.height).labels;
-        let filled = fill(square, &labels, segments.count, options.fill);
+        let filled = hidden(square, &labels, segments.count, options.fill);
         Self {
             input: input.clone(),
             shown: input.normalise(square),
             hidden: normalise_levels(input, &filled),
             labels,
             segments,
-            random,
+            random: ChaCha8Rng::seed_from_u64(options.seed),
             options,
             samples: Vec::new(),
             scores: Vec::new(),
@@ -285,8 +286,9 @@ impl Lime {
     }
 }
 
-/// The picture with every region hidden, in grey levels.
-fn fill(square: &GreyImage, labels: &[u16], regions: usize, fill: Fill) -> Vec<f64> {
+/// The picture with every region hidden: grey levels of 0..=255, `height * width` of them. `labels` has a region
+/// below `regions` for each pixel.
+pub fn hidden(square: &GreyImage, labels: &[u16], regions: usize, fill: Fill) -> Vec<f64> {
     match fill {
         Fill::Grey(level) => vec![f64::from(level); labels.len()],
         Fill::Mean => {

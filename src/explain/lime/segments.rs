@@ -3,14 +3,67 @@
 use crate::explain::heat_map::HeatMap;
 use serde::{Deserialize, Serialize};
 
-/// A region's number for each pixel.
+/// A region's number for each pixel. Written as runs of equal numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Runs", try_from = "Runs")]
 pub struct Segments {
     pub width: usize,
     pub height: usize,
     /// `height * width` numbers from 0, row by row; each number below `count` occurs.
     pub labels: Vec<u16>,
     pub count: usize,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Runs {
+    width: usize,
+    height: usize,
+    count: usize,
+    /// A region's number and how many pixels in a row, row after row, have it.
+    runs: Vec<(u16, usize)>,
+}
+
+impl From<Segments> for Runs {
+    fn from(segments: Segments) -> Self {
+        let runs = segments.labels.chunk_by(|a, b| a == b);
+        Self {
+            width: segments.width,
+            height: segments.height,
+            count: segments.count,
+            runs: runs.map(|run| (run[0], run.len())).collect(),
+        }
+    }
+}
+
+impl TryFrom<Runs> for Segments {
+    type Error = String;
+
+    fn try_from(runs: Runs) -> Result<Self, String> {
+        let pixels = runs.width.checked_mul(runs.height);
+        let total = runs
+            .runs
+            .iter()
+            .try_fold(0_usize, |sum, (_, length)| sum.checked_add(*length));
+        if pixels.is_none() || pixels != total {
+            return Err("the runs do not fill the picture".to_owned());
+        }
+        if runs
+            .runs
+            .iter()
+            .any(|(label, _)| usize::from(*label) >= runs.count)
+        {
+            return Err("a region has too high a number".to_owned());
+        }
+        let labels = runs.runs.iter();
+        Ok(Self {
+            width: runs.width,
+            height: runs.height,
+            labels: labels
+                .flat_map(|(label, length)| std::iter::repeat_n(*label, *length))
+                .collect(),
+            count: runs.count,
+        })
+    }
 }
 
 impl Segments {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use burn::tensor::Device;
+use sightline::explain::lime::Lime;
 use sightline::package::Manifest;
 use sightline::radiograph::Radiograph;
 use sightline::reading::{Reader, Reading};
@@ -43,12 +44,17 @@ async fn native(file: &Path) -> Result<(Manifest, Reading)> {
     native_with(&model()?.1, file).await
 }
 
-async fn native_with(folder: &Path, file: &Path) -> Result<(Manifest, Reading)> {
+fn reader(folder: &Path) -> Result<Reader> {
     let manifest = Manifest::parse(&std::fs::read(folder.join("manifest.json"))?)?;
     let weights = std::fs::read(folder.join(&manifest.weights.file))?;
-    let reader = Reader::load(manifest.clone(), &weights, &Device::flex())?;
+    Ok(Reader::load(manifest, &weights, &Device::flex())?)
+}
+
+async fn native_with(folder: &Path, file: &Path) -> Result<(Manifest, Reading)> {
+    let reader = reader(folder)?;
     let radiograph = Radiograph::decode(&std::fs::read(file)?)?;
-    Ok((manifest, reader.read(&radiograph.image).await?))
+    let reading = reader.read(&radiograph.image).await?;
+    Ok((reader.manifest, reading))
 }
 
 async fn assert_scores_are_native(page: &Page, file: &Path) -> Result<()> {
@@ -415,6 +421,78 @@ async fn the_report_and_the_picture_can_be_saved() -> Result<()> {
         "{} x {}",
         picture.width(),
         picture.height()
+    );
+    page.close().await
+}
+
+#[tokio::test]
+async fn lime_explains_as_natively_streams_and_can_be_cancelled() -> Result<()> {
+    const SAMPLES: usize = 100;
+    let server = Server::start()?;
+    let page = open(&server, "?device=cpu").await?;
+    page.element("sample-1").await?.click().await?;
+    page.wait_for(&["ready"], READ).await?;
+    let grad_cam = page.canvas_pixels("overlay-canvas").await?.1;
+    let samples = page.element("lime-samples").await?;
+    let set = "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('change'))";
+    let number = |value: usize| serde_json::json!(value.to_string());
+    page.script(set, vec![samples.to_json()?, number(SAMPLES)])
+        .await?;
+    let method = page.element("explain-method").await?;
+    page.script(set, vec![method.to_json()?, serde_json::json!("lime")])
+        .await?;
+    page.wait_for(&["explaining"], READ).await?;
+    page.wait_for(&["ready"], SLOW).await?;
+    ensure!(
+        page.canvas_pixels("overlay-canvas").await?.1 != grad_cam,
+        "LIME's map is Grad-CAM's"
+    );
+    page.screenshot("wide-lime").await?;
+
+    let (_, json) = page.saved_by("export-json").await?;
+    let report: Report = serde_json::from_slice(&json)?;
+    let ours = report.lime.context("no LIME in the report")?;
+    ensure!(ours.samples == SAMPLES, "{} samples", ours.samples);
+    let reader = reader(&model()?.1)?;
+    let radiograph = Radiograph::decode(&std::fs::read(sample("effusion.jpg"))?)?;
+    let input = &reader.manifest.input;
+    let square = input.square(&radiograph.image);
+    let mut lime = Lime::new(&square, input, ours.options.clone());
+    while !lime.is_done() {
+        let values = lime.next_batch(16);
+        lime.push(reader.probabilities_of(values).await?);
+    }
+    let native = lime.explanation().context("no sample")?;
+    ensure!(native.segments == ours.segments, "other regions");
+    for (ours, native) in ours.findings.iter().zip(&native.findings) {
+        let (Some(ours), Some(native)) = (ours, native) else {
+            ensure!(
+                ours.is_none() && native.is_none(),
+                "trained only in one place"
+            );
+            continue;
+        };
+        let pairs = ours.coefficients.iter().zip(&native.coefficients);
+        let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        ensure!(worst < 1e-3, "coefficients differ by {worst}");
+    }
+
+    // A long one shows what it knows, and what it knows stays when it is cancelled.
+    let samples = page.element("lime-samples").await?;
+    page.script(set, vec![samples.to_json()?, number(10_000)])
+        .await?;
+    page.wait_for(&["explaining"], READ).await?;
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    page.element("cancel").await?.click().await?;
+    page.wait_for(&["ready"], READ).await?;
+    let (_, json) = page.saved_by("export-json").await?;
+    let report: Report = serde_json::from_slice(&json)?;
+    let lime = report.lime.context("no LIME in the report")?;
+    ensure!(
+        lime.options.samples == 10_000 && lime.samples < 10_000,
+        "{} of {} samples",
+        lime.samples,
+        lime.options.samples
     );
     page.close().await
 }
