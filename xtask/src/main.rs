@@ -2,6 +2,7 @@
 //! install and starts within seconds.
 
 mod run;
+mod shrink;
 mod test;
 mod tools;
 
@@ -9,13 +10,12 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use run::Step;
 use tools::Tools;
 
 const HELP: &str = "\
 cargo xtask serve    install what is missing, then serve the page at http://127.0.0.1:8080
 cargo xtask test     install what is missing, then run every test: native, wasm in Chromium, end to end
-cargo xtask build    install what is missing, then build dist/ for a web server, shrunk with wasm-opt (minutes)
+cargo xtask build    install what is missing, then build dist/ for a web server
 cargo xtask weights  fetch the ImageNet weights that the EfficientNet-Lite0 recipe starts from
 ";
 
@@ -25,13 +25,11 @@ fn main() -> Result<()> {
         .canonicalize()?;
     std::env::set_current_dir(&root).context("the workspace is gone")?;
     match std::env::args().nth(1).as_deref() {
-        Some("serve") => {
-            let tools = Tools::for_page(&root)?;
-            Step::new("trunk", &["serve"])
-                .path(&tools.path)
-                .run("serve the page at http://127.0.0.1:8080")
-        }
-        Some("build") => tools::build_for_a_server(&root),
+        Some("serve") => Tools::for_page(&root)?
+            .trunk("serve")
+            .run("serve the page at http://127.0.0.1:8080"),
+        Some("build") => Tools::for_page(&root)?.trunk("build").run("build dist/"),
+        Some("shrink") => shrink::staged(&root),
         Some("test") => test::all(&root),
         Some("weights") => tools::imagenet_weights(&root),
         _ => {

@@ -64,9 +64,7 @@ pub fn all(root: &Path) -> Result<()> {
         .env("WASM_BINDGEN_TEST_TIMEOUT", "900"),
         "test the engine in headless Chromium, on the CPU and on WebGPU",
     )?;
-    Step::new("trunk", &["build"])
-        .path(&tools.path)
-        .run("build the page")?;
+    tools.trunk("build").run("build the page")?;
     suite(
         "end to end",
         Step::new(

