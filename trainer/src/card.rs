@@ -73,3 +73,28 @@ pub fn about(manifest: &Manifest) -> String {
     }
     text
 }
+
+const LOCALISATION: &str = "\n## Where its maps point\n";
+
+/// The card with what `localize` recorded in the manifest, in place of what it said of that before.
+pub fn with_localisation(card: &str, manifest: &Manifest) -> String {
+    let before = card.split(LOCALISATION).next().unwrap_or(card);
+    let mut rows = String::new();
+    for card in &manifest.findings {
+        for (method, measured) in &card.localisation {
+            rows += &format!(
+                "| {} | {method} | {} | {:.2} | {:.2} |\n",
+                card.name, measured.n, measured.pointing_hit, measured.iou
+            );
+        }
+    }
+    if rows.is_empty() {
+        return before.to_owned();
+    }
+    format!(
+        "{before}{LOCALISATION}\nAgainst radiologists' boxes. Hit: the map's maximum lies in a box. IoU: of the boxes and the map \
+         above Otsu's threshold. `center` is a Gaussian in the middle of every picture and `random` a map drawn at random: \
+         what a map must beat to say anything of where.\n\n\
+         | finding | map | images | hit | IoU |\n|---|---|---:|---:|---:|\n{rows}"
+    )
+}

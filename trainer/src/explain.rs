@@ -22,23 +22,24 @@ const OPACITY: f32 = 0.6;
 /// Pictures that LIME scores at once.
 const BATCH: usize = 8;
 
-fn explain_by_lime(
+/// LIME of one picture; the bar shows how many samples are scored.
+pub fn explain_by_lime(
     reader: &Reader,
     image: &GreyImage,
     options: lime::Options,
+    bar: &ProgressBar,
 ) -> Result<lime::Explanation> {
     let input = &reader.manifest.input;
-    let bar = ProgressBar::new(options.samples as u64).with_style(ProgressStyle::with_template(
-        "LIME {bar:40} {pos}/{len} samples ({eta} left)",
-    )?);
     let mut lime = Lime::new(&input.square(image), input, options);
     while !lime.is_done() {
         let values = lime.next_batch(BATCH);
         lime.push(pollster::block_on(reader.probabilities_of(values))?);
         bar.set_position(lime.scored() as u64);
     }
-    bar.finish_and_clear();
-    let explanation = lime.explanation().context("no sample was scored")?;
+    lime.explanation().context("no sample was scored")
+}
+
+fn say(explanation: &lime::Explanation) {
     println!(
         "LIME: {} regions, {} samples, {}",
         explanation.segments.count,
@@ -49,7 +50,6 @@ fn explain_by_lime(
             "not stable yet"
         }
     );
-    Ok(explanation)
 }
 
 /// Explains one finding of one image, by Grad-CAM or by LIME; writes the overlay as PNG and the report as JSON where asked.
@@ -83,8 +83,18 @@ pub fn explain(
     let probability =
         reading.probabilities[output].context("a trained finding has a probability")?;
     println!("{finding}: {probability:.3}");
-    let lime = lime.map(|options| explain_by_lime(&reader, &radiograph.image, options));
-    let lime = lime.transpose()?;
+    let lime = match lime {
+        Some(options) => {
+            let style = "LIME {bar:40} {pos}/{len} samples ({eta} left)";
+            let style = ProgressStyle::with_template(style)?;
+            let bar = ProgressBar::new(options.samples as u64).with_style(style);
+            let explanation = explain_by_lime(&reader, &radiograph.image, options, &bar)?;
+            bar.finish_and_clear();
+            say(&explanation);
+            Some(explanation)
+        }
+        None => None,
+    };
     let map = match &lime {
         Some(lime) => lime
             .map(output)

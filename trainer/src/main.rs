@@ -6,6 +6,7 @@ mod evaluate;
 mod explain;
 mod export;
 mod import;
+mod localize;
 mod metrics;
 mod predict;
 mod score;
@@ -19,6 +20,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use sightline::explain::lime;
 use sightline::finding::Finding;
 use sightline::package::Unit;
+use sightline::reading::Reader;
 
 use data::Dataset;
 use score::Package;
@@ -115,6 +117,40 @@ enum Command {
         #[arg(long, default_value = "flex")]
         device: DeviceName,
     },
+    /// Measure whether a package's maps point at what radiologists marked.
+    Localize {
+        #[arg(long)]
+        model: PathBuf,
+        #[arg(long)]
+        csv: PathBuf,
+        #[arg(long)]
+        root: Option<PathBuf>,
+        /// Only rows whose Split column says this.
+        #[arg(long)]
+        split: Option<String>,
+        /// Path, Class, X, Y, W, H, the last four as shares of the picture.
+        #[arg(long, required_unless_present = "masks", conflicts_with = "masks")]
+        boxes: Option<PathBuf>,
+        /// Instead: Path, Mask, Class, SourceClass; masks are under the same root as the images.
+        #[arg(long)]
+        masks: Option<PathBuf>,
+        #[arg(long, default_value = "grad-cam")]
+        method: Judged,
+        /// Of LIME: pictures to score for each image, at most.
+        #[arg(long, default_value_t = 1000)]
+        samples: usize,
+        /// Of LIME's samples.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Write the figures here too.
+        #[arg(long)]
+        json: Option<PathBuf>,
+        /// Write the figures into the package, for the page to show.
+        #[arg(long)]
+        record: bool,
+        #[arg(long, default_value = "flex")]
+        device: DeviceName,
+    },
     /// Make a package of weights that another tool trained.
     Import(import::Options),
     /// Make a package of a run's best weights, measured on its data.
@@ -169,6 +205,17 @@ enum UnitName {
 enum Method {
     GradCam,
     Lime,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Judged {
+    GradCam,
+    Lime,
+    /// A Gaussian in the middle of every picture: what a map must beat.
+    #[value(alias = "centre")]
+    Center,
+    /// A map drawn at random for every picture.
+    Random,
 }
 
 fn column_and_value(text: &str) -> Result<(String, String), String> {
@@ -265,6 +312,59 @@ fn main() -> Result<()> {
                 out.as_deref(),
                 json.as_deref(),
             )
+        }
+        Command::Localize {
+            model,
+            csv,
+            root,
+            split,
+            boxes,
+            masks,
+            method,
+            samples,
+            seed,
+            json,
+            record,
+            device,
+        } => {
+            let method = match method {
+                Judged::GradCam => localize::Method::GradCam,
+                Judged::Lime => localize::Method::Lime(lime::Options {
+                    samples,
+                    seed,
+                    ..lime::Options::default()
+                }),
+                Judged::Center => localize::Method::Centre,
+                Judged::Random => localize::Method::Random,
+            };
+            let package = Package::open(&model, device.device()?)?;
+            let mut manifest = package.manifest.clone();
+            let reader = Reader::new(package.manifest, package.network, package.device);
+            let data = dataset(&csv, root.as_deref(), split.as_deref())?;
+            let marks = boxes.map(localize::MarksFile::Boxes);
+            let marks = marks.or(masks.map(localize::MarksFile::Masks));
+            let marks = marks.context("--boxes or --masks is needed")?;
+            let report = localize::localize(&reader, data, &csv, &marks, &method)?;
+            print!("{}", report.table());
+            if let Some(json) = json {
+                std::fs::write(&json, serde_json::to_vec_pretty(&report)?)
+                    .with_context(|| format!("cannot write {}", json.display()))?;
+            }
+            if record {
+                for card in &mut manifest.findings {
+                    if let Some(measured) = report.localisation(card.name) {
+                        card.localisation.insert(report.method.clone(), measured);
+                    }
+                }
+                let json = serde_json::to_vec_pretty(&manifest)?;
+                train::replace(&model.join("manifest.json"), &json)?;
+                let path = model.join("card.md");
+                let card = std::fs::read_to_string(&path)
+                    .with_context(|| format!("cannot open {}", path.display()))?;
+                let card = card::with_localisation(&card, &manifest);
+                train::replace(&path, card.as_bytes())?;
+            }
+            Ok(())
         }
         Command::Import(options) => import::import(options, &Device::flex()),
         Command::Export {

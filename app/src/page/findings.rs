@@ -144,11 +144,19 @@ pub fn TrustPanel() -> impl IntoView {
             }
             _ => String::new(),
         };
-        let maps = match card.localisation.get("grad-cam") {
+        let maps = match card.localisation.get(state.method.get().name()) {
             Some(measured) => format!(
-                "This model's Grad-CAM hit the radiologist's box in {:.0}% of {} cases.",
+                "This model's {} hit the radiologist's box in {:.0}% of {} cases{}.",
+                state.method.get().title(),
                 measured.pointing_hit * 100.0,
-                measured.n
+                measured.n,
+                match card.localisation.get("center") {
+                    Some(centre) => format!(
+                        "; pointing at the middle of every picture would hit {:.0}%",
+                        centre.pointing_hit * 100.0
+                    ),
+                    None => String::new(),
+                }
             ),
             None => "Whether this model's maps point at the finding was not measured: a map shows what the model \
                      used, not where the disease is."

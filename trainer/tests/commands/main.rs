@@ -86,6 +86,95 @@ fn predict_gives_the_scores_that_a_reading_gives() {
 }
 
 #[test]
+fn localize_judges_maps_by_boxes_and_records_what_it_finds() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let csv = csv(
+        folder.path(),
+        &SAMPLES.map(|path| (path, "1", path, "test")),
+    );
+    let model = folder.path().join("model");
+    std::fs::create_dir(&model).expect("a folder");
+    for file in ["manifest.json", "weights.bpk", "card.md"] {
+        std::fs::copy(shipped().join(file), model.join(file)).expect("copied");
+    }
+    let boxes = folder.path().join("boxes.csv");
+    // Effusion: everywhere. Cardiomegaly: the middle of one picture, a corner of another. Fracture is not trained.
+    let rows = "Path,Class,X,Y,W,H\n\
+                effusion.jpg,Pleural Effusion,0,0,1,1\n\
+                cardiomegaly.jpg,Cardiomegaly,0.4,0.4,0.2,0.2\n\
+                effusion.jpg,Cardiomegaly,0,0,0.1,0.1\n\
+                no-finding.jpg,Fracture,0,0,1,1\n";
+    std::fs::write(&boxes, rows).expect("written");
+    let json = folder.path().join("localisation.json");
+    let judge = |method: &str| {
+        let said = succeed(&[
+            &"localize",
+            &"--model",
+            &model,
+            &"--csv",
+            &csv,
+            &"--root",
+            &samples(),
+            &"--boxes",
+            &boxes,
+            &"--method",
+            &method,
+            &"--json",
+            &json,
+            &"--record",
+        ]);
+        assert!(
+            said.contains("Cardiomegaly") && !said.contains("Fracture"),
+            "{said}"
+        );
+        let report = std::fs::read(&json).expect("a report");
+        serde_json::from_slice::<serde_json::Value>(&report).expect("JSON")
+    };
+    let hits = |report: &serde_json::Value| -> Vec<(String, f64)> {
+        let findings = report["findings"].as_array().expect("findings").iter();
+        findings
+            .map(|f| {
+                let name = f["name"].as_str().expect("a name").to_owned();
+                (name, f["pointing_hit"]["value"].as_f64().expect("a share"))
+            })
+            .collect()
+    };
+    let centre = judge("center");
+    let expected = [("Cardiomegaly", 0.5), ("Pleural Effusion", 1.0)];
+    assert_eq!(
+        hits(&centre),
+        expected.map(|(name, hit)| (name.to_owned(), hit))
+    );
+    let maps = judge("grad-cam");
+    assert_eq!(hits(&maps)[1], ("Pleural Effusion".to_owned(), 1.0));
+
+    let manifest = std::fs::read(model.join("manifest.json")).expect("a manifest");
+    let manifest = Manifest::parse(&manifest).expect("a sound manifest");
+    let recorded = &manifest.findings[Finding::Cardiomegaly.index()].localisation;
+    assert_eq!(recorded["center"].pointing_hit, 0.5);
+    assert_eq!(recorded["grad-cam"].n, 2);
+    let card = std::fs::read_to_string(model.join("card.md")).expect("a card");
+    assert_eq!(card.matches("Where its maps point").count(), 1);
+    assert!(
+        card.contains("| Cardiomegaly | center | 2 | 0.50 |"),
+        "{card}"
+    );
+    std::fs::write(&boxes, "Path,Class,X,Y,W,H\neffusion.jpg,Edema,0,0,2,1\n").expect("written");
+    let wrong: [&dyn AsRef<std::ffi::OsStr>; 9] = [
+        &"localize",
+        &"--model",
+        &model,
+        &"--csv",
+        &csv,
+        &"--root",
+        &samples(),
+        &"--boxes",
+        &boxes,
+    ];
+    refuse(&wrong, "row 2: X, Y, W, H must be in 0..1");
+}
+
+#[test]
 fn explain_writes_a_picture_and_a_report_whose_cells_add_up() {
     let folder = tempfile::tempdir().expect("a folder");
     let (png, json) = (

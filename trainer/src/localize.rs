@@ -1,0 +1,539 @@
+//! `localize`: do the maps point at what radiologists marked?
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use serde::Serialize;
+use sightline::explain::heat_map::HeatMap;
+use sightline::explain::lime;
+use sightline::finding::Finding;
+use sightline::package::Localisation;
+use sightline::radiograph::{GreyImage, Region};
+use sightline::reading::Reader;
+
+use crate::data::{Dataset, load_pictures};
+use crate::explain::explain_by_lime;
+use crate::metrics::{Estimate, Scored, bootstrap};
+
+/// Maps and boxes are compared on a grid of this side over the whole picture.
+const SIDE: usize = 224;
+/// Of the bootstrap and of the random maps.
+const SEED: u64 = 20_260_102;
+/// The standard deviation of the centre prior, as a share of the picture's side.
+const CENTRE_WIDTH: f64 = 0.25;
+/// The random map's grid: that of most networks at 224 pixels.
+const RANDOM_CELLS: usize = 7;
+
+/// What is judged.
+#[derive(Clone, Debug)]
+pub enum Method {
+    GradCam,
+    Lime(lime::Options),
+    /// A Gaussian in the middle of every picture: what a map must beat.
+    Centre,
+    /// A map drawn at random for every picture.
+    Random,
+}
+
+impl Method {
+    fn name(&self) -> &'static str {
+        match self {
+            Method::GradCam => "grad-cam",
+            Method::Lime(_) => "lime",
+            Method::Centre => "center",
+            Method::Random => "random",
+        }
+    }
+}
+
+/// Where the marks are.
+#[derive(Clone, Debug)]
+pub enum MarksFile {
+    /// Path, Class, X, Y, W, H; the last four as shares of the picture.
+    Boxes(PathBuf),
+    /// Path, Mask, Class: pictures that are white where the finding is; under the same root as the images.
+    Masks(PathBuf),
+}
+
+impl MarksFile {
+    fn path(&self) -> &Path {
+        let (MarksFile::Boxes(path) | MarksFile::Masks(path)) = self;
+        path
+    }
+}
+
+#[derive(Serialize)]
+pub struct Report {
+    pub model: String,
+    pub weights_sha256: String,
+    pub csv: String,
+    pub marks: String,
+    pub method: String,
+    /// Of LIME.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub options: Option<lime::Options>,
+    pub findings: Vec<FindingResult>,
+}
+
+/// One finding's figures, over the images on which it is marked.
+#[derive(Serialize)]
+pub struct FindingResult {
+    pub name: Finding,
+    /// Images; all marks of the finding on an image count as one.
+    pub n: usize,
+    pub patients: usize,
+    /// Share of the images on which the map's maximum lies in a mark (the pointing game, without tolerance).
+    pub pointing_hit: Estimate,
+    /// Mean intersection over union of the marks and the map above Otsu's threshold.
+    pub iou_otsu: Estimate,
+    /// The same with as much of the map as the marks cover.
+    pub iou_area: Estimate,
+}
+
+/// What radiologists marked: for each image, by finding, which pixels of the grid.
+type Marks = BTreeMap<String, BTreeMap<usize, Vec<bool>>>;
+
+/// Compares the maps of a method with boxes, and with masks where given.
+///
+/// # Errors
+/// When files cannot be read, or no image of the CSV has a mark of a finding that was trained.
+pub fn localize(
+    reader: &Reader,
+    data: Dataset,
+    csv: &Path,
+    marks_file: &MarksFile,
+    method: &Method,
+) -> Result<Report> {
+    let boxes = marks_file.path();
+    let marks = match marks_file {
+        MarksFile::Boxes(path) => read_boxes(path)?,
+        MarksFile::Masks(path) => read_masks(path, &data)?,
+    };
+    let trained: Vec<Option<usize>> = Finding::ALL
+        .into_iter()
+        .map(|finding| {
+            let cards = &reader.manifest.findings;
+            cards
+                .iter()
+                .position(|card| card.name == finding && card.trained)
+        })
+        .collect();
+    let marked = |path: &str| {
+        marks
+            .get(path)
+            .is_some_and(|marks| marks.keys().any(|finding| trained[*finding].is_some()))
+    };
+    let rows: Vec<_> = data
+        .rows
+        .into_iter()
+        .filter(|row| row.frontal && marked(&row.path))
+        .collect();
+    if rows.is_empty() {
+        bail!(
+            "{} marks no image of the CSV with a finding that was trained",
+            boxes.display()
+        );
+    }
+    let data = Dataset {
+        root: data.root,
+        rows,
+    };
+    let (data, pictures) = load_pictures(data, |image| image)?;
+
+    let bar = ProgressBar::new(pictures.len() as u64).with_style(ProgressStyle::with_template(
+        "images {bar:40} {pos}/{len} ({eta} left)",
+    )?);
+    let mut random = StdRng::seed_from_u64(SEED);
+    let mut scored = [Vec::new(), Vec::new(), Vec::new()];
+    for (row, picture) in data.rows.iter().zip(&pictures) {
+        let maps = maps(reader, picture, method, &mut random)?;
+        let mut cases = [vec![None; 14], vec![None; 14], vec![None; 14]];
+        for (finding, mark) in &marks[&row.path] {
+            let Some(output) = trained[*finding] else {
+                continue;
+            };
+            let map = maps(output).with_context(|| format!("no map of output {output}"))?;
+            let peak = peak(&map);
+            let hit = peak.is_some_and(|place| mark[place]);
+            let area = mark.iter().filter(|marked| **marked).count();
+            let values = [
+                f64::from(u8::from(hit)),
+                iou(&map, otsu(&map), mark),
+                iou(&map, nth_largest(&map, area), mark),
+            ];
+            for (cases, value) in cases.iter_mut().zip(values) {
+                cases[*finding] = Some((value, true));
+            }
+        }
+        for (scored, cases) in scored.iter_mut().zip(cases) {
+            let patient = row.patient.clone();
+            scored.push(Scored { patient, cases });
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+
+    let findings = Finding::ALL.into_iter().filter_map(|finding| {
+        let index = finding.index();
+        let of_finding: Vec<&Scored> = scored[0]
+            .iter()
+            .filter(|s| s.cases[index].is_some())
+            .collect();
+        let patients: std::collections::BTreeSet<_> =
+            of_finding.iter().map(|s| &s.patient).collect();
+        let mean = |scored: &[Scored]| {
+            bootstrap(scored, SEED, |drawn| {
+                let values: Vec<f64> = drawn
+                    .iter()
+                    .filter_map(|s| Some(s.cases[index]?.0))
+                    .collect();
+                (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+            })
+        };
+        Some(FindingResult {
+            name: finding,
+            n: of_finding.len(),
+            patients: patients.len(),
+            pointing_hit: mean(&scored[0])?,
+            iou_otsu: mean(&scored[1])?,
+            iou_area: mean(&scored[2])?,
+        })
+    });
+    let file_name = |path: &Path| {
+        path.file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    };
+    Ok(Report {
+        model: reader.manifest.name.clone(),
+        weights_sha256: reader.manifest.weights.sha256.clone(),
+        csv: file_name(csv),
+        marks: file_name(boxes),
+        method: method.name().to_owned(),
+        options: match method {
+            Method::Lime(options) => Some(options.clone()),
+            _ => None,
+        },
+        findings: findings.collect(),
+    })
+}
+
+impl Report {
+    /// A table for people.
+    pub fn table(&self) -> String {
+        let mut text = format!(
+            "{} against {}\n{:28} {:>6}  {:24} {:24} {:24}\n",
+            self.method, self.marks, "", "images", "pointing game", "IoU (Otsu)", "IoU (same area)"
+        );
+        let show = |e: &Estimate| format!("{:.2} ({:.2} to {:.2})", e.value, e.ci95[0], e.ci95[1]);
+        for finding in &self.findings {
+            text += &format!(
+                "{:28} {:>6}  {:24} {:24} {:24}\n",
+                finding.name.name(),
+                finding.n,
+                show(&finding.pointing_hit),
+                show(&finding.iou_otsu),
+                show(&finding.iou_area)
+            );
+        }
+        text
+    }
+
+    /// What a package's manifest keeps of a finding.
+    pub fn localisation(&self, finding: Finding) -> Option<Localisation> {
+        let result = self.findings.iter().find(|result| result.name == finding)?;
+        Some(Localisation {
+            pointing_hit: result.pointing_hit.value,
+            iou: result.iou_otsu.value,
+            n: result.n,
+        })
+    }
+}
+
+/// The rows of a CSV file, and some of its columns in each.
+fn columns<const N: usize>(path: &Path, names: [&str; N]) -> Result<Vec<[String; N]>> {
+    let mut reader = csv::ReaderBuilder::new()
+        .trim(csv::Trim::All)
+        .from_path(path)
+        .with_context(|| format!("cannot open {}", path.display()))?;
+    let header = reader.headers()?.clone();
+    let mut places = [0; N];
+    for (place, name) in places.iter_mut().zip(names) {
+        let found = header.iter().position(|h| h.eq_ignore_ascii_case(name));
+        *place = found.with_context(|| format!("{} has no column {name}", path.display()))?;
+    }
+    let rows = reader.records().map(|record| {
+        let record = record.with_context(|| path.display().to_string())?;
+        Ok(places.map(|place| record[place].to_owned()))
+    });
+    rows.collect()
+}
+
+/// Masks of the findings; and of hearts, which show Cardiomegaly where it is.
+fn read_masks(path: &Path, data: &Dataset) -> Result<Marks> {
+    let mut marks = Marks::new();
+    for [file, mask, class, source] in columns(path, ["Path", "Mask", "Class", "SourceClass"])? {
+        let Some(row) = data.rows.iter().find(|row| row.path == file) else {
+            continue;
+        };
+        let large = row.labels[Finding::Cardiomegaly.index()] == Some(1.0);
+        let finding = match Finding::from_name(&class) {
+            Some(finding) => finding,
+            None if source == "heart" && large => Finding::Cardiomegaly,
+            None => continue,
+        };
+        let mask = data.root.join(mask);
+        let picture = image::open(&mask).with_context(|| mask.display().to_string())?;
+        let picture = picture.to_luma8();
+        let grid = marks.entry(file).or_default();
+        let grid = grid
+            .entry(finding.index())
+            .or_insert_with(|| vec![false; SIDE * SIDE]);
+        let at =
+            |index: usize, length: u32| ((2 * index + 1) * length as usize / (2 * SIDE)) as u32;
+        for (place, marked) in grid.iter_mut().enumerate() {
+            let (x, y) = (
+                at(place % SIDE, picture.width()),
+                at(place / SIDE, picture.height()),
+            );
+            *marked |= picture.get_pixel(x, y).0[0] > 127;
+        }
+    }
+    Ok(marks)
+}
+
+/// Boxes of the findings; other classes are left out.
+fn read_boxes(path: &Path) -> Result<Marks> {
+    let mut marks = Marks::new();
+    let rows = columns(path, ["Path", "Class", "X", "Y", "W", "H"])?;
+    for (number, [file, class, sides @ ..]) in rows.into_iter().enumerate() {
+        let Some(finding) = Finding::from_name(&class) else {
+            continue;
+        };
+        let mut sides = sides.map(|side| side.parse::<f64>().unwrap_or(f64::NAN));
+        if !sides.iter().all(|side| (0.0..=1.0).contains(side)) {
+            bail!(
+                "{} row {}: X, Y, W, H must be in 0..1",
+                path.display(),
+                number + 2
+            );
+        }
+        sides[2] += sides[0];
+        sides[3] += sides[1];
+        let [left, top, right, bottom] = sides;
+        let marks = marks.entry(file).or_default();
+        let grid = marks
+            .entry(finding.index())
+            .or_insert_with(|| vec![false; SIDE * SIDE]);
+        let middle = |index: usize| (index as f64 + 0.5) / SIDE as f64;
+        for (place, marked) in grid.iter_mut().enumerate() {
+            let (x, y) = (middle(place % SIDE), middle(place / SIDE));
+            *marked |= (left..right).contains(&x) && (top..bottom).contains(&y);
+        }
+    }
+    Ok(marks)
+}
+
+type MapOf = Box<dyn Fn(usize) -> Option<Vec<f32>>>;
+
+/// The map of each output over the whole picture, `SIDE * SIDE` values, none below 0.
+fn maps(
+    reader: &Reader,
+    picture: &GreyImage,
+    method: &Method,
+    random: &mut StdRng,
+) -> Result<MapOf> {
+    let region = reader.manifest.input.region(picture.width, picture.height);
+    Ok(match method {
+        Method::GradCam => {
+            let reading = pollster::block_on(reader.read(picture))?;
+            Box::new(move |output| Some(spread(reading.evidence.get(output)?, region)))
+        }
+        Method::Lime(options) => {
+            let explanation =
+                explain_by_lime(reader, picture, options.clone(), &ProgressBar::hidden())?;
+            Box::new(move |output| Some(spread(&explanation.map(output)?, region)))
+        }
+        Method::Centre => {
+            let middle = |index: usize| ((index as f64 + 0.5) / SIDE as f64 - 0.5) / CENTRE_WIDTH;
+            let values: Vec<f32> = (0..SIDE * SIDE)
+                .map(|place| {
+                    let (x, y) = (middle(place % SIDE), middle(place / SIDE));
+                    (-(x * x + y * y) / 2.0).exp() as f32
+                })
+                .collect();
+            Box::new(move |_| Some(values.clone()))
+        }
+        Method::Random => {
+            let mut maps = Vec::new();
+            for _ in &reader.manifest.findings {
+                let cells = (0..RANDOM_CELLS * RANDOM_CELLS).map(|_| random.random::<f32>());
+                let map = HeatMap::new(RANDOM_CELLS, RANDOM_CELLS, cells.collect());
+                maps.push(spread(&map, region));
+            }
+            Box::new(move |output| maps.get(output).cloned())
+        }
+    })
+}
+
+/// A map's positive part where its region of the picture is, and 0 elsewhere.
+fn spread(map: &HeatMap, region: Region) -> Vec<f32> {
+    let at = |share: f64| (share * SIDE as f64).round() as usize;
+    let (left, top) = (at(region.x), at(region.y));
+    let width = at(region.width).clamp(1, SIDE - left);
+    let height = at(region.height).clamp(1, SIDE - top);
+    let map = map.positive().upsample(width, height);
+    let mut grid = vec![0.0; SIDE * SIDE];
+    for (row, values) in map.values.chunks_exact(width).enumerate() {
+        let start = (top + row) * SIDE + left;
+        grid[start..start + width].copy_from_slice(values);
+    }
+    grid
+}
+
+/// Where the map is highest; of a plateau, such as a region of LIME, the pixel nearest to its middle. `None` for a
+/// map that is 0 everywhere.
+fn peak(map: &[f32]) -> Option<usize> {
+    let most = map.iter().copied().fold(0.0, f32::max);
+    if most == 0.0 {
+        return None;
+    }
+    let places: Vec<usize> = (0..map.len()).filter(|place| map[*place] == most).collect();
+    let mean = |coordinate: fn(usize) -> usize| {
+        let sum: usize = places.iter().map(|place| coordinate(*place)).sum();
+        sum as f64 / places.len() as f64
+    };
+    let (x, y) = (mean(|place| place % SIDE), mean(|place| place / SIDE));
+    let distance =
+        |place: &usize| ((place % SIDE) as f64 - x).powi(2) + ((place / SIDE) as f64 - y).powi(2);
+    places
+        .iter()
+        .copied()
+        .min_by(|a, b| distance(a).total_cmp(&distance(b)))
+}
+
+/// Otsu's threshold (1979) over 256 levels between 0 and the maximum.
+fn otsu(map: &[f32]) -> f32 {
+    const LEVELS: usize = 256;
+    let most = map.iter().copied().fold(0.0, f32::max);
+    if most == 0.0 {
+        return 0.0;
+    }
+    let mut counts = [0.0; LEVELS];
+    for value in map {
+        counts[((value / most * LEVELS as f32) as usize).min(LEVELS - 1)] += 1.0;
+    }
+    let total: f64 = counts.iter().sum();
+    let moment: f64 = counts
+        .iter()
+        .enumerate()
+        .map(|(level, count)| level as f64 * count)
+        .sum();
+    let (mut below, mut moment_below) = (0.0, 0.0);
+    let mut best = (f64::NEG_INFINITY, 0);
+    for (level, count) in counts.iter().enumerate().take(LEVELS - 1) {
+        below += count;
+        moment_below += level as f64 * count;
+        let above = total - below;
+        if below == 0.0 || above == 0.0 {
+            continue;
+        }
+        let between = moment_below / below - (moment - moment_below) / above;
+        let variance = below * above * between * between;
+        if variance > best.0 {
+            best = (variance, level + 1);
+        }
+    }
+    best.1 as f32 / LEVELS as f32 * most
+}
+
+/// The threshold that keeps `count` values.
+fn nth_largest(map: &[f32], count: usize) -> f32 {
+    let mut sorted = map.to_vec();
+    sorted.sort_by(|a, b| b.total_cmp(a));
+    sorted[count.clamp(1, sorted.len()) - 1]
+}
+
+/// Intersection over union of the marks and what of the map is above 0 and not below the threshold.
+fn iou(map: &[f32], threshold: f32, marks: &[bool]) -> f64 {
+    let (mut both, mut either) = (0.0, 0.0);
+    for (value, marked) in map.iter().zip(marks) {
+        let shown = *value > 0.0 && *value >= threshold;
+        both += f64::from(u8::from(shown && *marked));
+        either += f64::from(u8::from(shown || *marked));
+    }
+    if either == 0.0 { 0.0 } else { both / either }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn square(left: usize, top: usize, side: usize) -> Vec<bool> {
+        let inside = |place: usize| {
+            let (x, y) = (place % SIDE, place / SIDE);
+            (left..left + side).contains(&x) && (top..top + side).contains(&y)
+        };
+        (0..SIDE * SIDE).map(inside).collect()
+    }
+
+    fn map_of(marks: &[bool], value: f32) -> Vec<f32> {
+        marks
+            .iter()
+            .map(|marked| if *marked { value } else { 0.0 })
+            .collect()
+    }
+
+    #[test]
+    fn a_map_that_is_the_mark_hits_it_and_covers_it() {
+        let mark = square(20, 40, 30);
+        let map = map_of(&mark, 0.7);
+        assert!(mark[peak(&map).expect("a peak")]);
+        assert_eq!(iou(&map, otsu(&map), &mark), 1.0);
+        assert_eq!(iou(&map, nth_largest(&map, 900), &mark), 1.0);
+        // Of a plateau the middle.
+        assert_eq!(peak(&map), Some(54 * SIDE + 34));
+    }
+
+    #[test]
+    fn half_beside_the_mark_is_a_third() {
+        let map = map_of(&square(20, 40, 30), 1.0);
+        let half = square(35, 40, 30);
+        assert!((iou(&map, otsu(&map), &half) - 1.0 / 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_map_without_evidence_hits_nothing() {
+        let mark = square(0, 0, SIDE);
+        let map = vec![0.0; SIDE * SIDE];
+        assert_eq!(peak(&map), None);
+        assert_eq!(iou(&map, otsu(&map), &mark), 0.0);
+    }
+
+    #[test]
+    fn otsu_lies_between_two_heaps() {
+        let mut map = vec![0.1; SIDE * SIDE];
+        map[..5000].fill(0.9);
+        let threshold = otsu(&map);
+        assert!(threshold > 0.1 && threshold <= 0.9, "{threshold}");
+    }
+
+    #[test]
+    fn a_map_lies_where_the_network_looked() {
+        let region = Region {
+            x: 0.25,
+            y: 0.0,
+            width: 0.5,
+            height: 1.0,
+        };
+        let grid = spread(&HeatMap::new(1, 1, vec![1.0]), region);
+        let covered = grid.iter().filter(|v| **v > 0.0).count();
+        assert_eq!(covered, SIDE * SIDE / 2);
+        assert!(grid[0] == 0.0 && grid[SIDE / 2] == 1.0);
+    }
+}
