@@ -4,9 +4,9 @@ use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::{AvgPool2d, AvgPool2dConfig, MaxPool2d, MaxPool2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
-use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
+use super::layers::{Activation::Relu, convolve, normalise};
 use super::{Backbone, Naming};
 
 const STEM_FEATURES: usize = 64;
@@ -71,15 +71,15 @@ impl Backbone for DenseNet {
     }
 
     fn feature_map(&self, x: Tensor<4>) -> Tensor<4> {
-        let mut x = relu(self.norm0.forward(self.conv0.forward(x)));
-        x = self.pool0.forward(x);
+        let x = normalise(&self.norm0, convolve(&self.conv0, x), Relu);
+        let mut x = self.pool0.forward(x);
         for (index, block) in self.blocks.iter().enumerate() {
             x = block.forward(x);
             if let Some(transition) = self.transitions.get(index) {
                 x = transition.forward(x);
             }
         }
-        relu(self.norm5.forward(x))
+        normalise(&self.norm5, x, Relu)
     }
 
     fn features(&self) -> usize {
@@ -151,8 +151,8 @@ impl DenseLayer {
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let new = self.conv1.forward(relu(self.norm1.forward(x.clone())));
-        let new = self.conv2.forward(relu(self.norm2.forward(new)));
+        let new = convolve(&self.conv1, normalise(&self.norm1, x.clone(), Relu));
+        let new = convolve(&self.conv2, normalise(&self.norm2, new, Relu));
         Tensor::cat(vec![x, new], 1)
     }
 }
@@ -174,7 +174,7 @@ impl Transition {
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let x = self.conv.forward(relu(self.norm.forward(x)));
+        let x = convolve(&self.conv, normalise(&self.norm, x, Relu));
         self.pool.forward(x)
     }
 }

@@ -4,10 +4,11 @@
 
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Initializer, PaddingConfig2d};
+use burn::nn::{BatchNormConfig, Dropout, DropoutConfig, Initializer, PaddingConfig2d};
 use burn::tensor::activation::{sigmoid, silu};
 use burn::tensor::{Device, Tensor};
 
+use super::layers::{Activation, ConvNorm, convolve};
 use super::{Backbone, Naming, kaiming_fan_out};
 
 /// The seven stages of B0: expansion, kernel, stride, channels, repeats.
@@ -24,22 +25,6 @@ const STEM_CHANNELS: usize = 32;
 const HEAD_CHANNELS: usize = 1280;
 /// Probability that the last block is skipped in training; earlier ones less, in proportion to depth.
 const STOCHASTIC_DEPTH: f64 = 0.2;
-
-/// The nonlinearity after a normalised convolution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Activation {
-    Silu,
-    Relu6,
-}
-
-impl Activation {
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        match self {
-            Activation::Silu => silu(x),
-            Activation::Relu6 => x.clamp(0.0, 6.0),
-        }
-    }
-}
 
 /// Which EfficientNet.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -211,9 +196,9 @@ impl Backbone for EfficientNet {
     }
 
     fn feature_map(&self, x: Tensor<4>) -> Tensor<4> {
-        let x = self.activation.forward(self.stem.forward(x));
+        let x = self.stem.forward(x, self.activation);
         let x = self.blocks.iter().fold(x, |x, block| block.forward(x));
-        self.activation.forward(self.head.forward(x))
+        self.head.forward(x, self.activation)
     }
 
     fn features(&self) -> usize {
@@ -323,18 +308,6 @@ impl EfficientNet {
     }
 }
 
-#[derive(Module, Debug)]
-struct ConvNorm {
-    conv: Conv2d,
-    norm: BatchNorm,
-}
-
-impl ConvNorm {
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.norm.forward(self.conv.forward(x))
-    }
-}
-
 struct BlockShape {
     in_channels: usize,
     out_channels: usize,
@@ -394,15 +367,15 @@ impl Block {
     fn forward(&self, input: Tensor<4>) -> Tensor<4> {
         let mut x = input.clone();
         if let Some(expand) = &self.expand {
-            x = self.activation.forward(expand.forward(x));
+            x = expand.forward(x, self.activation);
         }
-        x = self.activation.forward(self.depthwise.forward(x));
+        x = self.depthwise.forward(x, self.activation);
         if let (Some(squeeze), Some(excite)) = (&self.squeeze, &self.excite) {
             let pooled = x.clone().mean_dim(2).mean_dim(3);
-            let gate = sigmoid(excite.forward(silu(squeeze.forward(pooled))));
+            let gate = sigmoid(convolve(excite, silu(convolve(squeeze, pooled))));
             x = x * gate;
         }
-        x = self.project.forward(x);
+        x = self.project.forward(x, Activation::Identity);
         match &self.stochastic_depth {
             Some(dropout) => {
                 if x.device().is_autodiff() && dropout.prob > 0.0 {

@@ -1,11 +1,14 @@
 //! MNASNet 1.0 (Tan et al., CVPR 2019), as torchvision builds it.
 
 use burn::module::Module;
-use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
-use burn::tensor::activation::relu;
+use burn::nn::conv::Conv2dConfig;
+use burn::nn::{BatchNormConfig, Initializer, PaddingConfig2d};
 use burn::tensor::{Device, Tensor};
 
+use super::layers::{
+    Activation::{Identity, Relu},
+    ConvNorm,
+};
 use super::{Backbone, Naming, kaiming_fan_out};
 
 const STEM_CHANNELS: usize = 32;
@@ -50,9 +53,9 @@ impl Backbone for MnasNet {
                 let expanded = channels * expansion;
                 let stride = if repeat == 0 { stride } else { 1 };
                 blocks.push(InvertedResidual {
-                    expand: ConvNorm::new([channels, expanded], 1, 1, 1, device),
-                    depthwise: ConvNorm::new([expanded; 2], kernel, stride, expanded, device),
-                    project: ConvNorm::new([expanded, out], 1, 1, 1, device),
+                    expand: conv_norm([channels, expanded], 1, 1, 1, device),
+                    depthwise: conv_norm([expanded; 2], kernel, stride, expanded, device),
+                    project: conv_norm([expanded, out], 1, 1, 1, device),
                     skip: stride == 1 && channels == out,
                 });
                 channels = out;
@@ -60,23 +63,21 @@ impl Backbone for MnasNet {
             stacks.push(Stack { blocks });
         }
         Some(Self {
-            stem: ConvNorm::new([in_channels, STEM_CHANNELS], 3, 2, 1, device),
-            depthwise: ConvNorm::new([STEM_CHANNELS; 2], 3, 1, STEM_CHANNELS, device),
-            pointwise: ConvNorm::new([STEM_CHANNELS, FIRST_CHANNELS], 1, 1, 1, device),
+            stem: conv_norm([in_channels, STEM_CHANNELS], 3, 2, 1, device),
+            depthwise: conv_norm([STEM_CHANNELS; 2], 3, 1, STEM_CHANNELS, device),
+            pointwise: conv_norm([STEM_CHANNELS, FIRST_CHANNELS], 1, 1, 1, device),
             stacks,
-            head: ConvNorm::new([channels, HEAD_CHANNELS], 1, 1, 1, device),
+            head: conv_norm([channels, HEAD_CHANNELS], 1, 1, 1, device),
         })
     }
 
     fn feature_map(&self, x: Tensor<4>) -> Tensor<4> {
-        let x = relu(self.stem.forward(x));
-        let x = relu(self.depthwise.forward(x));
-        let x = self.pointwise.forward(x);
+        let x = self.stem.forward(x, Relu);
+        let x = self.depthwise.forward(x, Relu);
+        let x = self.pointwise.forward(x, Identity);
         let blocks = self.stacks.iter().flat_map(|stack| &stack.blocks);
-        relu(
-            self.head
-                .forward(blocks.fold(x, |x, block| block.forward(x))),
-        )
+        let x = blocks.fold(x, |x, block| block.forward(x));
+        self.head.forward(x, Relu)
     }
 
     fn features(&self) -> usize {
@@ -143,43 +144,31 @@ struct InvertedResidual {
 
 impl InvertedResidual {
     fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let x = relu(self.expand.forward(input.clone()));
-        let x = relu(self.depthwise.forward(x));
-        let x = self.project.forward(x);
+        let x = self.expand.forward(input.clone(), Relu);
+        let x = self.depthwise.forward(x, Relu);
+        let x = self.project.forward(x, Identity);
         if self.skip { input + x } else { x }
     }
 }
 
-#[derive(Module, Debug)]
-struct ConvNorm {
-    conv: Conv2d,
-    norm: BatchNorm,
-}
-
-impl ConvNorm {
-    fn new(
-        channels: [usize; 2],
-        kernel: usize,
-        stride: usize,
-        groups: usize,
-        device: &Device,
-    ) -> Self {
-        let side = kernel / 2;
-        Self {
-            conv: Conv2dConfig::new(channels, [kernel, kernel])
-                .with_stride([stride, stride])
-                .with_groups(groups)
-                .with_padding(PaddingConfig2d::Explicit(side, side, side, side))
-                .with_bias(false)
-                .with_initializer(kaiming_fan_out(channels[1], kernel))
-                .init(device),
-            norm: BatchNormConfig::new(channels[1])
-                .with_momentum(BATCH_NORM_MOMENTUM)
-                .init(device),
-        }
-    }
-
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.norm.forward(self.conv.forward(x))
+fn conv_norm(
+    channels: [usize; 2],
+    kernel: usize,
+    stride: usize,
+    groups: usize,
+    device: &Device,
+) -> ConvNorm {
+    let side = kernel / 2;
+    ConvNorm {
+        conv: Conv2dConfig::new(channels, [kernel, kernel])
+            .with_stride([stride, stride])
+            .with_groups(groups)
+            .with_padding(PaddingConfig2d::Explicit(side, side, side, side))
+            .with_bias(false)
+            .with_initializer(kaiming_fan_out(channels[1], kernel))
+            .init(device),
+        norm: BatchNormConfig::new(channels[1])
+            .with_momentum(BATCH_NORM_MOMENTUM)
+            .init(device),
     }
 }

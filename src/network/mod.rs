@@ -9,8 +9,11 @@
 
 mod architecture;
 mod classifier;
+#[cfg(not(target_arch = "wasm32"))]
+mod cpu;
 mod densenet;
 mod efficientnet;
+mod layers;
 mod mnasnet;
 mod state_dict;
 mod vgg;

@@ -7,6 +7,7 @@ use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
+use super::layers::{Activation, convolve, normalise};
 use super::{Backbone, Naming, Pooling, kaiming_fan_out};
 
 /// Channels and number of the 3x3 convolutions before each pooling.
@@ -121,10 +122,10 @@ impl Layer {
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let x = self.conv.forward(x);
-        relu(match &self.norm {
-            Some(norm) => norm.forward(x),
-            None => x,
-        })
+        let x = convolve(&self.conv, x);
+        match &self.norm {
+            Some(norm) => normalise(norm, x, Activation::Relu),
+            None => relu(x),
+        }
     }
 }

@@ -1,15 +1,14 @@
 //! `evaluate`: AUC with intervals, for all images and for parts of them.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::Serialize;
 use sightline::finding::Finding;
 use sightline::package::Unit;
 
 use crate::data::{Dataset, load_pictures};
-use crate::metrics::{Estimate, Scored, auc, bootstrap, cases_of, mean_auc};
+use crate::metrics::{Case, Estimate, Scored, auc, bootstrap, cases_of, mean_auc};
 use crate::score::{Package, label_scores};
 
 /// The seed of the bootstrap: the same figures at every run.
@@ -19,7 +18,8 @@ const SEED: u64 = 20_260_101;
 pub struct Report {
     pub model: String,
     pub weights_sha256: String,
-    pub csv: String,
+    /// Which images.
+    pub set: String,
     pub unit: Unit,
     /// All selected rows first, then the parts asked for.
     pub parts: Vec<Part>,
@@ -52,7 +52,7 @@ pub fn evaluate(
     data: Dataset,
     unit: Unit,
     parts: &[(String, String)],
-    csv: &Path,
+    set: &str,
 ) -> Result<Report> {
     let (data, squares) = load_pictures(data, |image| package.manifest.input.square(&image))?;
     let scores = package.probabilities(&squares)?;
@@ -81,11 +81,7 @@ pub fn evaluate(
     Ok(Report {
         model: package.manifest.name.clone(),
         weights_sha256: package.manifest.weights.sha256.clone(),
-        csv: csv
-            .file_name()
-            .context("the CSV is no file")?
-            .to_string_lossy()
-            .into_owned(),
+        set: set.to_owned(),
         unit,
         parts: parts.collect(),
     })
@@ -102,7 +98,9 @@ fn studies(data: &Dataset, scores: &[Vec<Option<f64>>]) -> Vec<Scored> {
             Some(study) => {
                 for (all, one) in study.cases.iter_mut().zip(view.cases) {
                     *all = match (*all, one) {
-                        (Some(a), Some(b)) => Some((a.0.max(b.0), a.1 || b.1)),
+                        (Some(a), Some(b)) => {
+                            Some(Case::new(a.score.max(b.score), a.positive || b.positive))
+                        }
                         (a, b) => a.or(b),
                     };
                 }
@@ -123,7 +121,7 @@ fn measure(part: String, package: &Package, scored: &[Scored]) -> Part {
     };
     let findings = Finding::ALL.into_iter().map(|finding| {
         let cases = cases_of(&everyone, finding.index());
-        let positives = cases.iter().filter(|case| case.1).count();
+        let positives = cases.iter().filter(|case| case.positive).count();
         FindingResult {
             name: finding,
             trained: trained(finding),

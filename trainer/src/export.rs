@@ -11,10 +11,12 @@ use sightline::package::{
 };
 
 use crate::card;
-use crate::data::{Dataset, load_pictures};
+use crate::data::load_pictures;
 use crate::evaluate::{self, Report};
-use crate::metrics::{cases_of, youden};
-use crate::score::{Package, label_scores};
+use crate::metrics::cases_of;
+use crate::metrics::probability::platt;
+use crate::metrics::threshold::youden;
+use crate::score::{Package, label_cases, label_scores, network_logits};
 use crate::train::{RunFolder, load_network, replace};
 
 /// The part of the NIH images that nobody chose by class, reported beside all of them.
@@ -68,7 +70,7 @@ pub fn export(run: &Path, data: Option<&Path>, out: &Path, device: Device) -> Re
             date: plan.started.clone(),
         },
         evaluation: Some(Evaluation {
-            set: format!("{}, Split=test", recipe.data.csv.display()),
+            set: recipe.data.test_name(),
             unit: Unit::Image,
         }),
         licence: recipe.licence.clone(),
@@ -86,16 +88,23 @@ pub fn export(run: &Path, data: Option<&Path>, out: &Path, device: Device) -> Re
     // From here on the shipped weights are measured, not the ones of the run.
     let network = package::load(&manifest, &weights, &device)?;
     let root = data.unwrap_or(&plan.data);
-    let csv = root.join(&recipe.data.csv);
-    let all = Dataset::read(&csv, Some(root))?;
+    let splits = recipe.data.splits(root)?;
     let mut package = Package {
         manifest: manifest.clone(),
         network,
         device,
     };
-    let (valid, squares) = load_pictures(all.select("Split", "valid")?, |image| {
-        manifest.input.square(&image)
-    })?;
+    let (valid, squares) = load_pictures(splits.valid, |image| manifest.input.square(&image))?;
+    let input = &manifest.input;
+    let logits = label_cases(
+        &valid,
+        &network_logits(&package.network, input, &squares, &package.device)?,
+    );
+    let logits: Vec<_> = logits.iter().collect();
+    for card in manifest.findings.iter_mut().filter(|card| card.trained) {
+        card.calibration = platt(&cases_of(&logits, card.name.index()));
+    }
+    package.manifest = manifest.clone();
     let scored = label_scores(&valid, &package.probabilities(&squares)?);
     let scored: Vec<_> = scored.iter().collect();
     for card in &mut manifest.findings {
@@ -105,10 +114,13 @@ pub fn export(run: &Path, data: Option<&Path>, out: &Path, device: Device) -> Re
     let parts = [(UNSELECTED.0.to_owned(), UNSELECTED.1.to_owned())];
     let report = evaluate::evaluate(
         &package,
-        all.select("Split", "test")?,
+        splits.test.unwrap_or(valid),
         Unit::Image,
         &parts,
-        &csv,
+        &manifest
+            .evaluation
+            .as_ref()
+            .map_or(String::new(), |e| e.set.clone()),
     )?;
     for (card, result) in manifest.findings.iter_mut().zip(&report.parts[0].findings) {
         card.positives = result.positives;

@@ -17,7 +17,7 @@ use sightline::reading::Reader;
 
 use crate::data::{Dataset, load_pictures};
 use crate::explain::explain_by_lime;
-use crate::metrics::{Estimate, Scored, bootstrap};
+use crate::metrics::{Case, Estimate, Scored, bootstrap};
 
 /// Maps and boxes are compared on a grid of this side over the whole picture.
 const SIDE: usize = 224;
@@ -130,7 +130,7 @@ pub fn localize(
     let rows: Vec<_> = data
         .rows
         .into_iter()
-        .filter(|row| row.frontal && marked(&row.path))
+        .filter(|row| !row.lateral && marked(&row.path))
         .collect();
     if rows.is_empty() {
         bail!(
@@ -166,7 +166,7 @@ pub fn localize(
                 iou(&map, nth_largest(&map, area), mark),
             ];
             for (cases, value) in cases.iter_mut().zip(values) {
-                cases[*finding] = Some((value, true));
+                cases[*finding] = Some(Case::new(value, true));
             }
         }
         for (scored, cases) in scored.iter_mut().zip(cases) {
@@ -189,7 +189,7 @@ pub fn localize(
             bootstrap(scored, SEED, |drawn| {
                 let values: Vec<f64> = drawn
                     .iter()
-                    .filter_map(|s| Some(s.cases[index]?.0))
+                    .filter_map(|s| Some(s.cases[index]?.score))
                     .collect();
                 (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
             })

@@ -1,10 +1,13 @@
 //! The command line of Sightline: trains, evaluates, predicts and explains models, imports and exports them.
 
+mod bench;
 mod card;
 mod data;
 mod evaluate;
 mod explain;
 mod export;
+#[cfg(test)]
+mod golden;
 mod import;
 mod localize;
 mod metrics;
@@ -151,6 +154,9 @@ enum Command {
         #[arg(long, default_value = "flex")]
         device: DeviceName,
     },
+    /// Time training steps.
+    #[command(hide = true)]
+    Bench(bench::Options),
     /// Make a package of weights that another tool trained.
     Import(import::Options),
     /// Make a package of a run's best weights, measured on its data.
@@ -225,10 +231,10 @@ fn column_and_value(text: &str) -> Result<(String, String), String> {
 
 fn dataset(csv: &Path, root: Option<&Path>, split: Option<&str>) -> Result<Dataset> {
     let data = Dataset::read(csv, root)?;
-    match split {
-        Some(split) => data.select("Split", split),
-        None => Ok(data),
-    }
+    data.select(&data::Selection {
+        views: data::Views::Frontal,
+        split: split.map(str::to_owned),
+    })
 }
 
 fn main() -> Result<()> {
@@ -256,7 +262,13 @@ fn main() -> Result<()> {
                 UnitName::Image => Unit::Image,
                 UnitName::Study => Unit::Study,
             };
-            let report = evaluate::evaluate(&package, data, unit, &parts, &csv)?;
+            let report = evaluate::evaluate(
+                &package,
+                data,
+                unit,
+                &parts,
+                &csv.file_name().unwrap_or_default().to_string_lossy(),
+            )?;
             for part in &report.parts {
                 println!("{}", part.table(unit));
             }
@@ -366,6 +378,7 @@ fn main() -> Result<()> {
             }
             Ok(())
         }
+        Command::Bench(options) => bench::run(&options, Device::flex()),
         Command::Import(options) => import::import(options, &Device::flex()),
         Command::Export {
             checkpoint,

@@ -10,7 +10,7 @@ use sightline::package::{self, Manifest};
 use sightline::radiograph::{GreyImage, Input};
 
 use crate::data::Dataset;
-use crate::metrics::Scored;
+use crate::metrics::{Case, Scored};
 
 /// Pictures in one forward pass.
 const BATCH: usize = 16;
@@ -51,7 +51,7 @@ pub fn label_cases(data: &Dataset, logits: &[Vec<f32>]) -> Vec<Scored> {
 /// Scores (in the order of [`Finding::ALL`]) beside labels; uncertain and blank labels are left out.
 pub fn label_scores(data: &Dataset, scores: &[Vec<Option<f64>>]) -> Vec<Scored> {
     let case = |score: Option<f64>, label: Option<f32>| match (score, label) {
-        (Some(score), Some(label)) if label >= 0.0 => Some((score, label == 1.0)),
+        (Some(score), Some(label)) if label >= 0.0 => Some(Case::new(score, label == 1.0)),
         _ => None,
     };
     let rows = data.rows.iter().zip(scores);

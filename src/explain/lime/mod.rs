@@ -277,7 +277,7 @@ impl Lime {
         if index == 0 {
             return vec![true; self.segments.count];
         }
-        if self.options.sampling == Sampling::Antithetic && index % 2 == 0 {
+        if self.options.sampling == Sampling::Antithetic && index.is_multiple_of(2) {
             return self.samples[index - 1].iter().map(|shown| !shown).collect();
         }
         (0..self.segments.count)

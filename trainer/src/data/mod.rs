@@ -1,8 +1,15 @@
-//! Images and their labels: CSV files in CheXpert's format, and the pictures they name.
+//! Images and their labels: CSV files of radiographs, and the pictures they name.
+//!
+//! `dataset` holds rows and splits them by patient, `chexpert` and `nih` read the two formats of CSV, `labels` turns labels
+//! into targets, `pictures` decodes, `augment` changes.
 
 pub mod augment;
+mod chexpert;
+mod dataset;
 mod labels;
+mod nih;
 mod pictures;
 
-pub use labels::{Dataset, Row, UncertainPolicy};
+pub use dataset::{Dataset, Row, Selection, Splits, Views};
+pub use labels::LabelPolicy;
 pub use pictures::load_pictures;

@@ -18,11 +18,10 @@ pub fn load_pictures(
     dataset: Dataset,
     prepare: impl Fn(GreyImage) -> GreyImage + Sync,
 ) -> Result<(Dataset, Vec<GreyImage>)> {
-    let root = &dataset.root;
     let decoded: Vec<Result<GreyImage>> = dataset
         .rows
         .par_iter()
-        .map(|row| read(&root.join(&row.path)).map(&prepare))
+        .map(|row| read(&dataset.file(row)).map(&prepare))
         .collect();
     let mut rows = Vec::with_capacity(dataset.rows.len());
     let mut pictures = Vec::with_capacity(dataset.rows.len());
@@ -48,7 +47,7 @@ pub fn load_pictures(
     if rows.is_empty() {
         bail!(
             "no image under {} could be read; is --root right?",
-            root.display()
+            dataset.root.display()
         );
     }
     Ok((

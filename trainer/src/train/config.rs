@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use sightline::network::Architecture;
 use sightline::radiograph::Input;
 
-use crate::data::UncertainPolicy;
 use crate::data::augment::Augmentation;
+use crate::data::{Dataset, LabelPolicy, Selection, Splits, Views};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -21,7 +21,7 @@ pub struct Recipe {
     /// Pretrained weights to start from; without them every weight is drawn at random.
     pub start: Option<Start>,
     pub data: Data,
-    pub uncertain: UncertainPolicy,
+    pub labels: LabelPolicy,
     pub epochs: usize,
     pub batch: usize,
     /// Of AdamW, at its highest; rises linearly over the warm-up, then falls as a cosine to nothing.
@@ -47,13 +47,122 @@ pub struct Start {
     pub file: PathBuf,
 }
 
+/// Where images and labels are: one CSV with a `Split` column, one CSV that is split here by patient, or a CSV for each part.
+/// All are in the data folder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Data {
-    /// In the data folder; its `Split` column says `train`, `valid` and `test`, by patient.
-    pub csv: PathBuf,
+    /// With a column `Split` that says `train`, `valid` and `test`, or to be split by `hold_out`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub csv: Option<PathBuf>,
+    /// Shares of the patients, chosen by a hash of their name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold_out: Option<HoldOut>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<PathBuf>,
+    #[serde(default)]
+    pub views: Views,
     /// For the model card.
     pub description: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HoldOut {
+    pub valid: f64,
+    pub test: f64,
+}
+
+impl Data {
+    /// Reads the CSVs of a data folder and splits them.
+    ///
+    /// # Errors
+    /// When the recipe names too little or too much, a file cannot be read, or a patient is in two splits.
+    pub fn splits(&self, folder: &Path) -> Result<Splits> {
+        let of = |file: &Path, split: Option<&str>| {
+            Dataset::read(&folder.join(file), Some(folder))?.select(&Selection {
+                views: self.views,
+                split: split.map(str::to_owned),
+            })
+        };
+        let splits = match (&self.csv, &self.hold_out, &self.train, &self.valid) {
+            (Some(csv), None, None, None) => Splits {
+                train: of(csv, Some("train"))?,
+                valid: of(csv, Some("valid"))?,
+                test: of(csv, Some("test")).ok(),
+            },
+            (Some(csv), Some(shares), None, None) => shares.split(of(csv, None)?)?,
+            (None, None, Some(train), Some(valid)) => Splits {
+                train: of(train, None)?,
+                valid: of(valid, None)?,
+                test: self
+                    .test
+                    .as_deref()
+                    .map(|test| of(test, None))
+                    .transpose()?,
+            },
+            _ => bail!(
+                "the recipe's data needs either csv (with a Split column, or hold_out) or train and valid"
+            ),
+        };
+        splits.checked()
+    }
+
+    /// What the test images are called in a card.
+    pub fn test_name(&self) -> String {
+        match (&self.csv, &self.hold_out, &self.test) {
+            (Some(csv), None, _) => format!("{}, Split=test", csv.display()),
+            (Some(csv), Some(shares), _) => {
+                format!(
+                    "{}, {} of the patients held out",
+                    csv.display(),
+                    shares.test
+                )
+            }
+            (None, _, Some(test)) => test.display().to_string(),
+            (None, _, None) => match &self.valid {
+                Some(valid) => format!("{}, which also chose the epoch", valid.display()),
+                None => "none".to_owned(),
+            },
+        }
+    }
+}
+
+impl HoldOut {
+    fn split(self, all: Dataset) -> Result<Splits> {
+        if !(self.valid > 0.0 && self.test >= 0.0 && self.valid + self.test < 1.0) {
+            bail!("hold_out must be shares of the patients: valid above 0, together below 1");
+        }
+        let part = |wanted: fn(f64, HoldOut) -> bool| Dataset {
+            root: all.root.clone(),
+            rows: all
+                .rows
+                .iter()
+                .filter(|row| wanted(share_of(&row.patient), self))
+                .cloned()
+                .collect(),
+        };
+        let splits = Splits {
+            test: Some(part(|at, shares| at < shares.test)),
+            valid: part(|at, shares| at >= shares.test && at < shares.test + shares.valid),
+            train: part(|at, shares| at >= shares.test + shares.valid),
+        };
+        if splits.train.rows.is_empty() || splits.valid.rows.is_empty() {
+            bail!("there are too few patients to hold any out");
+        }
+        Ok(splits)
+    }
+}
+
+/// A number in 0..1 that is a patient's own, at every run and on every machine.
+fn share_of(patient: &str) -> f64 {
+    let hash = sightline::package::sha256(patient.as_bytes());
+    let first = u32::from_str_radix(&hash[..8], 16).expect("a hash is hexadecimal");
+    f64::from(first) / 2f64.powi(32)
 }
 
 impl Recipe {

@@ -6,6 +6,7 @@ mod loss;
 
 pub use checkpoint::{Epoch, Plan, RunFolder, load_network, replace};
 pub use config::Recipe;
+pub use loss::masked_bce;
 
 use std::path::Path;
 use std::time::Instant;
@@ -22,9 +23,9 @@ use sightline::finding::Finding;
 use sightline::network::Network;
 use sightline::radiograph::{GreyImage, Resize, resize};
 
-use crate::data::{Dataset, load_pictures};
+use crate::data::{Dataset, Splits, load_pictures};
 use crate::import::load_body;
-use crate::metrics::{auc, cases_of};
+use crate::metrics::mean_defined_auc;
 use crate::score::{label_cases, network_logits};
 use checkpoint::{State, Weights};
 
@@ -58,13 +59,7 @@ pub fn train(
         (None, _) => State::default(),
     };
 
-    let all = Dataset::read(&data.join(&recipe.data.csv), Some(data))?;
-    let train = all.select("Split", "train")?;
-    let valid = all.select("Split", "valid")?;
-    train.refuse_shared_patients(&valid)?;
-    let test = all.select("Split", "test")?;
-    train.refuse_shared_patients(&test)?;
-    valid.refuse_shared_patients(&test)?;
+    let Splits { train, valid, .. } = recipe.data.splits(data)?;
     // Kept a little larger than the input, so that a crop from it is not blurred.
     let side = recipe.input.size * 8 / 7;
     let (train, train_pictures) = load_pictures(train, |image| resize(&image, side, side))?;
@@ -252,7 +247,7 @@ impl Trainer {
                 .augmentation
                 .apply(&pictures[index], input.size, rng);
             values.extend(input.normalise(&changed));
-            let (target, mask) = data.rows[index].targets(self.recipe.uncertain, rng);
+            let (target, mask) = self.recipe.labels.targets(&data.rows[index], rng);
             targets.extend(target);
             masks.extend(mask);
         }
@@ -275,14 +270,8 @@ impl Trainer {
         let logits = network_logits(network, &self.recipe.input, squares, &device)?;
         let scored = label_cases(data, &logits);
         let scored: Vec<_> = scored.iter().collect();
-        let aucs = Finding::ALL
-            .iter()
-            .filter_map(|f| auc(&cases_of(&scored, f.index())));
-        let aucs: Vec<f64> = aucs.collect();
-        if aucs.is_empty() {
-            bail!("no finding has both positive and negative validation images");
-        }
-        Ok(aucs.iter().sum::<f64>() / aucs.len() as f64)
+        mean_defined_auc(&scored, &Finding::ALL.map(Finding::index))
+            .context("no finding has both positive and negative validation images")
     }
 }
 

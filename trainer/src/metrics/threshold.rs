@@ -1,0 +1,30 @@
+//! Where to call: operating points.
+
+use super::Case;
+use super::ranking::roc_curve;
+
+/// The threshold with the largest sensitivity + specificity - 1 (Youden, 1950): a score from it on is a call.
+/// Of several, the highest. `None` where only one class is there.
+pub fn youden(cases: &[Case]) -> Option<f64> {
+    let points = roc_curve(cases)?.into_iter().skip(1);
+    let best = points.reduce(|best, point| match point.2 - point.1 > best.2 - best.1 {
+        true => point,
+        false => best,
+    });
+    best.map(|point| point.0)
+}
+
+/// The highest threshold that finds at least this share of the positives.
+pub fn at_sensitivity(cases: &[Case], sensitivity: f64) -> Option<f64> {
+    let mut points = roc_curve(cases)?.into_iter().skip(1);
+    points
+        .find(|point| point.2 >= sensitivity - 1e-12)
+        .map(|point| point.0)
+}
+
+/// The share of positives called and of negatives not called; `None` where only one class is there.
+pub fn sensitivity_specificity(cases: &[Case], threshold: f64) -> Option<(f64, f64)> {
+    let points = roc_curve(cases)?.into_iter();
+    let last = points.take_while(|point| point.0 >= threshold).last()?;
+    Some((last.2, 1.0 - last.1))
+}
