@@ -1,7 +1,7 @@
 //! Images and their labels: CSV files of radiographs, and the pictures they name.
 //!
-//! `dataset` holds rows and splits them by patient, `chexpert` and `nih` read the two formats of CSV, `labels` turns labels
-//! into targets, `pictures` decodes, `augment` changes.
+//! `dataset` holds rows and splits them by patient, `chexpert` and `nih` read the two formats of CSV, `labels` and
+//! `teacher` turn them into targets, `pictures` decodes, `augment` changes.
 
 pub mod augment;
 mod chexpert;
@@ -9,7 +9,9 @@ mod dataset;
 mod labels;
 mod nih;
 mod pictures;
+mod teacher;
 
 pub use dataset::{Dataset, Row, Selection, Splits, Views};
 pub use labels::LabelPolicy;
 pub use pictures::load_pictures;
+pub use teacher::{Lessons, Teacher};

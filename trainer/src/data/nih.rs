@@ -53,6 +53,16 @@ const UNLABELLED: [Finding; 3] = [
     Finding::SupportDevices,
 ];
 
+/// The findings that one of ChestX-ray14's labels stands for or implies.
+pub fn findings_of(label: &str) -> Vec<Finding> {
+    let own = LABELS.iter().find(|(name, _)| *name == label);
+    let opacity = OPACITIES.contains(&label).then_some(Finding::LungOpacity);
+    own.and_then(|(_, finding)| *finding)
+        .into_iter()
+        .chain(opacity)
+        .collect()
+}
+
 impl DataEntry {
     /// `None` if the header is of another format.
     pub fn of(header: &StringRecord) -> Option<Self> {

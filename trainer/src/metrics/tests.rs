@@ -39,13 +39,11 @@ fn golden_metrics_are_scikit_learns() {
         is(probability::brier(&cases), "brier");
         is(probability::log_loss(&cases), "log_loss");
         is(probability::calibration_error(&cases), "ece15_unweighted");
-        let bins = case["ece15_bins"].as_array().expect("bins");
+        let bins = case["ece15_bins"].as_array().into_iter().flatten();
         for (ours, expected) in probability::reliability(&cases).iter().zip(bins) {
-            assert_eq!(
-                ours.count as u64,
-                expected["count"].as_u64().expect("a count"),
-                "{name}"
-            );
+            // Empty bins are null.
+            let count = expected["count"].as_u64().unwrap_or(0);
+            assert_eq!(ours.count as u64, count, "{name}");
             if ours.count > 0 {
                 let near = |ours, key: &str| assert_near(Some(ours), &expected[key], name);
                 near(ours.mean_probability, "mean_p");

@@ -8,7 +8,7 @@ use sightline::network::Architecture;
 use sightline::radiograph::Input;
 
 use crate::data::augment::Augmentation;
-use crate::data::{Dataset, LabelPolicy, Selection, Splits, Views};
+use crate::data::{Dataset, LabelPolicy, Selection, Splits, Teacher, Views};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,6 +22,8 @@ pub struct Recipe {
     pub start: Option<Start>,
     pub data: Data,
     pub labels: LabelPolicy,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teacher: Option<Teacher>,
     pub epochs: usize,
     pub batch: usize,
     /// Of AdamW, at its highest; rises linearly over the warm-up, then falls as a cosine to nothing.

@@ -23,7 +23,7 @@ use sightline::finding::Finding;
 use sightline::network::Network;
 use sightline::radiograph::{GreyImage, Resize, resize};
 
-use crate::data::{Dataset, Splits, load_pictures};
+use crate::data::{Dataset, Lessons, Splits, load_pictures};
 use crate::import::load_body;
 use crate::metrics::mean_defined_auc;
 use crate::score::{label_cases, network_logits};
@@ -93,7 +93,15 @@ pub fn train(
         valid.patients().len()
     );
 
+    let lessons = match &recipe.teacher {
+        Some(teacher) => Lessons::read(teacher, data, &train)?,
+        None => Lessons::default(),
+    };
+    if lessons.len() > 0 {
+        println!("a teacher knows {} of the training images", lessons.len());
+    }
     let mut trainer = Trainer {
+        lessons,
         recipe,
         run,
         state,
@@ -129,6 +137,7 @@ pub fn train(
 
 struct Trainer {
     recipe: Recipe,
+    lessons: Lessons,
     run: RunFolder,
     state: State,
     device: Device,
@@ -247,7 +256,9 @@ impl Trainer {
                 .augmentation
                 .apply(&pictures[index], input.size, rng);
             values.extend(input.normalise(&changed));
-            let (target, mask) = self.recipe.labels.targets(&data.rows[index], rng);
+            let row = &data.rows[index];
+            let (mut target, mut mask) = self.recipe.labels.targets(row, rng);
+            self.lessons.teach(&row.path, &mut target, &mut mask);
             targets.extend(target);
             masks.extend(mask);
         }

@@ -1,0 +1,194 @@
+//! What another model said of the images, to learn from beside their labels (distillation).
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+use sightline::finding::Finding;
+use sightline::package::Calibration;
+
+use super::{Dataset, nih};
+use crate::metrics::Case;
+use crate::metrics::probability::platt;
+
+/// In a recipe: whom to learn from, and how much.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Teacher {
+    /// In the data folder: `Path` and a column for each finding (what `predict` writes), or `prob_` before each of
+    /// ChestX-ray14's labels.
+    pub csv: PathBuf,
+    /// The teacher's share in the target where there is a label; where there is none, it is the target.
+    pub weight: f32,
+}
+
+/// A teacher's probabilities of the training images, as good as the training labels can make them.
+#[derive(Clone, Debug, Default)]
+pub struct Lessons {
+    weight: f32,
+    /// By path.
+    probabilities: BTreeMap<String, [Option<f32>; 14]>,
+}
+
+impl Lessons {
+    /// Reads a teacher's probabilities and fits them, finding by finding, to the labels of the training images (Platt's
+    /// scaling): its idea of how rare a finding is comes from other images. Images beyond `train` are not looked at.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or says nothing of the training images.
+    pub fn read(teacher: &Teacher, folder: &Path, train: &Dataset) -> Result<Self> {
+        if !(0.0..=1.0).contains(&teacher.weight) {
+            bail!("a teacher's weight must be in 0..1");
+        }
+        let csv = folder.join(&teacher.csv);
+        let raw = read(&csv).with_context(|| csv.display().to_string())?;
+        let taught = |row: &&super::Row| raw.contains_key(&row.path);
+        let rows: Vec<_> = train.rows.iter().filter(taught).collect();
+        if rows.is_empty() {
+            bail!("{} says nothing of the training images", csv.display());
+        }
+        let mut probabilities = BTreeMap::new();
+        for row in &rows {
+            probabilities.insert(row.path.clone(), [None; 14]);
+        }
+        for finding in Finding::ALL {
+            let index = finding.index();
+            let logit = |row: &&super::Row| {
+                let p = raw[&row.path][index]?.clamp(1e-6, 1.0 - 1e-6);
+                Some((p / (1.0 - p)).ln())
+            };
+            let cases = rows.iter().filter_map(|row| {
+                let label = row.labels[index].filter(|label| *label >= 0.0)?;
+                Some(Case::new(logit(row)?, label == 1.0))
+            });
+            let Some(Calibration::Platt { scale, offset }) = platt(&cases.collect::<Vec<_>>())
+            else {
+                continue;
+            };
+            for row in &rows {
+                if let (Some(logit), Some(taught)) = (logit(row), probabilities.get_mut(&row.path))
+                {
+                    let p = 1.0 / (1.0 + (-(scale * logit + offset)).exp());
+                    taught[index] = Some(p as f32);
+                }
+            }
+        }
+        Ok(Self {
+            weight: teacher.weight,
+            probabilities,
+        })
+    }
+
+    /// How many images there is a lesson for.
+    pub fn len(&self) -> usize {
+        self.probabilities.len()
+    }
+
+    /// Brings the teacher's word into targets and mask.
+    pub fn teach(&self, path: &str, targets: &mut [f32; 14], mask: &mut [f32; 14]) {
+        let Some(taught) = self.probabilities.get(path) else {
+            return;
+        };
+        for (index, taught) in taught.iter().enumerate() {
+            if let Some(taught) = taught {
+                let weight = if mask[index] == 1.0 { self.weight } else { 1.0 };
+                targets[index] += weight * (taught - targets[index]);
+                mask[index] = 1.0;
+            }
+        }
+    }
+}
+
+/// The probabilities of each path; of several columns for one finding, the highest.
+fn read(csv: &Path) -> Result<BTreeMap<String, [Option<f64>; 14]>> {
+    let mut reader = csv::ReaderBuilder::new()
+        .trim(csv::Trim::All)
+        .from_path(csv)
+        .context("cannot be opened")?;
+    let header = reader.headers()?.clone();
+    let path = header.iter().position(|h| h.eq_ignore_ascii_case("Path"));
+    let path = path.context("there is no column Path")?;
+    let columns: Vec<Vec<Finding>> = header
+        .iter()
+        .map(|name| match name.strip_prefix("prob_") {
+            Some(label) => nih::findings_of(label),
+            None => Finding::from_name(name).into_iter().collect(),
+        })
+        .collect();
+    if columns.iter().all(Vec::is_empty) {
+        bail!("no column is named after a finding");
+    }
+    let mut rows = BTreeMap::new();
+    for record in reader.records() {
+        let record = record?;
+        let mut row = [None; 14];
+        for (text, findings) in record.iter().zip(&columns) {
+            for finding in findings {
+                let p: f64 = match text {
+                    "" => continue,
+                    text => text
+                        .parse()
+                        .with_context(|| format!("{text:?} is no probability"))?,
+                };
+                let best = &mut row[finding.index()];
+                *best = Some(best.map_or(p, |best: f64| best.max(p)));
+            }
+        }
+        rows.insert(record[path].to_owned(), row);
+    }
+    Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Row;
+
+    #[test]
+    fn a_teacher_is_fitted_to_the_training_labels_and_seen_on_training_rows_only() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut text = "Path,prob_Effusion,prob_Mass,prob_Nodule".to_owned();
+        let mut rows = Vec::new();
+        for i in 0..40 {
+            // Right in its order, but ten times too low.
+            let p = f64::from(i) / 400.0;
+            text += &format!("\ntrain{i}.png,{p},0.1,0.2");
+            let mut row = Row {
+                path: format!("train{i}.png"),
+                ..Row::default()
+            };
+            row.labels[Finding::PleuralEffusion.index()] = Some(if i >= 20 { 1.0 } else { 0.0 });
+            rows.push(row);
+        }
+        text += "\ntest.png,0.9,0.1,0.2";
+        std::fs::write(folder.path().join("teacher.csv"), text).expect("written");
+        let train = Dataset {
+            root: PathBuf::new(),
+            rows,
+        };
+        let teacher = Teacher {
+            csv: "teacher.csv".into(),
+            weight: 0.5,
+        };
+        let lessons = Lessons::read(&teacher, folder.path(), &train).expect("a teacher");
+        assert_eq!(lessons.len(), 40);
+        let target = |path: &str, label: Option<f32>| {
+            let (mut targets, mut mask) = ([0.0; 14], [0.0; 14]);
+            let index = Finding::PleuralEffusion.index();
+            if let Some(label) = label {
+                (targets[index], mask[index]) = (label, 1.0);
+            }
+            lessons.teach(path, &mut targets, &mut mask);
+            // No label tells what its Lung Lesion is worth.
+            assert_eq!(mask[Finding::LungLesion.index()], 0.0);
+            (targets[index], mask[index])
+        };
+        let (blank, mask) = target("train39.png", None);
+        assert!(blank > 0.9 && mask == 1.0, "{blank}");
+        assert!(target("train0.png", None).0 < 0.1);
+        let (half, _) = target("train39.png", Some(0.0));
+        assert!((half - blank / 2.0).abs() < 1e-6);
+        assert_eq!(target("test.png", Some(0.0)), (0.0, 1.0));
+    }
+}
