@@ -5,13 +5,28 @@ use std::time::Instant;
 use anyhow::Result;
 use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::{Device, Distribution, Tensor};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rayon::prelude::*;
 use sightline::finding::Finding;
 use sightline::network::{Architecture, Network};
+use sightline::radiograph::{Input, Radiograph, Resize, resize};
 
-use crate::train::masked_bce;
+use crate::data::Views;
+use crate::data::augment::Augmentation;
+use crate::options::Images;
+use crate::train::Loss;
+
+#[derive(clap::Subcommand)]
+pub enum What {
+    /// Training steps (forward, backward, AdamW) on random pictures.
+    Train(Steps),
+    /// Pictures read, decoded, resized, changed at random and normalised.
+    Data(Pictures),
+}
 
 #[derive(clap::Args)]
-pub struct Options {
+pub struct Steps {
     /// As `import` names them: densenet121, efficientnet_lite0, ...
     #[arg(long)]
     architecture: String,
@@ -25,8 +40,27 @@ pub struct Options {
     steps: usize,
 }
 
-/// Training steps (forward, backward, AdamW) on random pictures; prints the seconds of each as JSON.
-pub fn run(options: &Options, device: Device) -> Result<()> {
+#[derive(clap::Args)]
+pub struct Pictures {
+    #[command(flatten)]
+    images: Images,
+    /// Height and width of the pictures.
+    #[arg(long, default_value_t = 224)]
+    size: usize,
+    /// Pictures that are timed.
+    #[arg(long, default_value_t = 1000)]
+    count: usize,
+}
+
+/// Prints what was timed as JSON.
+pub fn run(what: &What, device: Device) -> Result<()> {
+    match what {
+        What::Train(options) => train(options, device),
+        What::Data(options) => data(options),
+    }
+}
+
+fn train(options: &Steps, device: Device) -> Result<()> {
     let device = device.autodiff();
     let architecture = Architecture::named(&options.architecture, 3)?;
     let mut network = Network::new(&architecture, Finding::ALL.len(), &device)?;
@@ -43,7 +77,9 @@ pub fn run(options: &Options, device: Device) -> Result<()> {
         let outputs = [batch, Finding::ALL.len()];
         let y = Tensor::random(outputs, Distribution::Bernoulli(0.3), &device);
         let start = Instant::now();
-        let loss = masked_bce(network.forward(x), y, Tensor::ones(outputs, &device));
+        let all = || Tensor::ones(outputs, &device);
+        let weight = Tensor::ones([1, Finding::ALL.len()], &device);
+        let loss = Loss::Bce.of(network.forward(x), y, all(), weight);
         let value = loss.clone().into_scalar::<f32>();
         let forward = start.elapsed().as_secs_f64();
         let gradients = GradientsParams::from_grads(loss.backward(), &network);
@@ -57,6 +93,61 @@ pub fn run(options: &Options, device: Device) -> Result<()> {
     println!(
         "{}",
         serde_json::json!({ "batch": options.batch, "seconds": seconds })
+    );
+    Ok(())
+}
+
+/// As a training's first epoch does it: the file, decoded, resized to a little more than the input, then what every epoch does
+/// with it, a random crop and its like, and normalisation. The second figure is of the latter alone: later epochs.
+fn data(options: &Pictures) -> Result<()> {
+    let (data, _) = options.images.rows(Views::All)?;
+    let files: Vec<_> = data
+        .rows
+        .iter()
+        .map(|row| data.file(row))
+        .cycle()
+        .take(options.count)
+        .collect();
+    let input = Input {
+        size: options.size,
+        resize: Resize::Stretch,
+        channels: 3,
+        mean: vec![0.485, 0.456, 0.406],
+        std: vec![0.229, 0.224, 0.225],
+    };
+    let augmentation = Augmentation {
+        rotation: 10.0,
+        crop: (0.8, 1.0),
+        stretch: 1.1,
+        contrast: 1.3,
+        brightness: 0.1,
+        flip: 0.0,
+    };
+    let side = options.size * 8 / 7;
+    let start = Instant::now();
+    let read = files.par_iter().map(|file| {
+        let picture = Radiograph::decode(&file.read()?)?.image;
+        anyhow::Ok(resize(&picture, side, side))
+    });
+    let pictures = read.collect::<Result<Vec<_>>>()?;
+    let decode = start.elapsed().as_secs_f64();
+    let start = Instant::now();
+    let sum: f32 = pictures
+        .par_iter()
+        .enumerate()
+        .map(|(index, picture)| {
+            let mut rng = StdRng::seed_from_u64(index as u64);
+            let changed = augmentation.apply(picture, options.size, &mut rng);
+            input.normalise(&changed)[0]
+        })
+        .sum();
+    let change = start.elapsed().as_secs_f64();
+    println!(
+        "{}",
+        serde_json::json!({
+            "pictures": pictures.len(), "decode_seconds": decode, "change_seconds": change,
+            "threads": rayon::current_num_threads(), "checksum": sum,
+        })
     );
     Ok(())
 }

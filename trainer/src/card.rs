@@ -15,13 +15,10 @@ pub fn markdown(manifest: &Manifest, report: &Report, history: &[Epoch]) -> Stri
             "\n### {}: {} images of {} patients\n\n| finding | positive | negative | AUC (95%) |\n|---|---:|---:|---|\n",
             part.part, part.count, part.patients
         );
-        let estimate = |e: &crate::metrics::Estimate| {
-            format!("{:.3} ({:.3} to {:.3})", e.value, e.ci95[0], e.ci95[1])
-        };
         for finding in &part.findings {
             let auc = match (&finding.auc, finding.trained) {
                 (_, false) => "not trained".to_owned(),
-                (Some(auc), true) => estimate(auc),
+                (Some(auc), true) => auc.to_string(),
                 (None, true) => "undefined".to_owned(),
             };
             text += &format!(
@@ -31,8 +28,7 @@ pub fn markdown(manifest: &Manifest, report: &Report, history: &[Epoch]) -> Stri
         }
         let mean = part
             .mean_of_five
-            .as_ref()
-            .map_or("undefined".to_owned(), estimate);
+            .map_or("undefined".to_owned(), |mean| mean.to_string());
         text += &format!("| **Mean of the competition five** | | | **{mean}** |\n");
     }
     text += "\n## Training\n\n| epoch | training loss | validation AUC | seconds |\n|---:|---:|---:|---:|\n";

@@ -1,190 +1,443 @@
-//! `evaluate`: AUC with intervals, for all images and for parts of them.
+//! `evaluate`: AUC and more with intervals, for all images (or studies) and for parts of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sightline::finding::Finding;
 use sightline::package::Unit;
 
-use crate::data::{Dataset, load_pictures};
+use crate::data::{Dataset, Views, load_pictures};
+use crate::metrics::probability::{brier, calibration_error, log_loss};
+use crate::metrics::ranking::{auc_difference, auc_variance, average_precision};
+use crate::metrics::threshold::sensitivity_specificity;
 use crate::metrics::{Case, Estimate, Scored, auc, bootstrap, cases_of, mean_auc};
-use crate::score::{Package, label_scores};
+use crate::options::{Images, Model};
+use crate::score::Package;
+use crate::shards::{Part, Shard};
+use crate::storage::Location;
 
 /// The seed of the bootstrap: the same figures at every run.
 const SEED: u64 = 20_260_101;
 
-#[derive(Serialize)]
-pub struct Report {
+#[derive(clap::Args)]
+pub struct Options {
+    #[command(flatten)]
+    model: Model,
+    #[command(flatten)]
+    images: Images,
+    /// What is one case: an image, or a study with the maximum over its views, as CheXpert's competition has it.
+    #[arg(long, default_value = "image")]
+    unit: UnitName,
+    /// Also report the part of the rows with COLUMN=VALUE, or with each value of COLUMN; may be repeated.
+    #[arg(long = "part", default_value = "Repo=jrzech/reproduce-chexnet")]
+    parts: Vec<String>,
+    /// Another package: is its AUC on these images different? (DeLong's test; images, not patients, are drawn.)
+    #[arg(long, conflicts_with = "shard")]
+    against: Option<Location>,
+    /// Write the figures here too; of a shard, what `merge` needs.
+    #[arg(long)]
+    json: Option<Location>,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum UnitName {
+    Image,
+    Study,
+}
+
+/// Scores of images, or of a part of them, as `merge` joins them.
+pub type Scores = Part<Header, ScoredRow>;
+
+/// What is the same for all images.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Header {
     pub model: String,
     pub weights_sha256: String,
     /// Which images.
     pub set: String,
     pub unit: Unit,
+    /// By finding: whether the package knows it, and from which score on it calls it.
+    pub trained: [bool; 14],
+    pub operating_points: [Option<f64>; 14],
+    /// `COLUMN=VALUE` or `COLUMN`.
+    pub parts: Vec<String>,
+}
+
+/// One image's labels and scores.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ScoredRow {
+    pub patient: String,
+    pub study: String,
+    pub labels: [Option<f32>; 14],
+    pub scores: Vec<Option<f64>>,
+    /// The columns that the parts are told by.
+    pub columns: BTreeMap<String, String>,
+}
+
+pub fn run(options: &Options) -> Result<()> {
+    let package = Package::open(&options.model.model, options.model.device.device()?)?;
+    let (data, shard) = options.images.rows(Views::Frontal)?;
+    let unit = match options.unit {
+        UnitName::Image => Unit::Image,
+        UnitName::Study => Unit::Study,
+    };
+    let name = options.images.csv.name();
+    let set = match &options.images.split {
+        Some(split) => format!("{name}, Split={split}"),
+        None => name,
+    };
+    let scores = score(&package, data, shard, unit, &options.parts, set)?;
+    let json = if shard.is_whole() {
+        let report = report(&scores);
+        print!("{}", report.tables());
+        if let Some(other) = &options.against {
+            let package = Package::open(other, options.model.device.device()?)?;
+            let (data, _) = options.images.rows(Views::Frontal)?;
+            let set = scores.header.set.clone();
+            let others = score(&package, data, shard, unit, &options.parts, set)?;
+            print!("{}", comparison(&scores, &others)?);
+        }
+        serde_json::to_vec_pretty(&report)?
+    } else {
+        println!("{} images scored; merge joins the parts", scores.rows.len());
+        serde_json::to_vec(&scores)?
+    };
+    match &options.json {
+        Some(place) => place.write(&json),
+        None => Ok(()),
+    }
+}
+
+/// Scores images.
+pub fn score(
+    package: &Package,
+    data: Dataset,
+    shard: Shard,
+    unit: Unit,
+    parts: &[String],
+    set: String,
+) -> Result<Scores> {
+    let (data, squares) = load_pictures(data, |image| package.manifest.input.square(&image))?;
+    let scores = package.probabilities(&squares)?;
+    let column = |part: &String| {
+        part.split_once('=')
+            .map_or(part.clone(), |(c, _)| c.to_owned())
+    };
+    let columns: BTreeSet<String> = parts.iter().map(column).collect();
+    let rows = data.rows.into_iter().zip(scores).map(|(mut row, scores)| {
+        row.columns.retain(|column, _| columns.contains(column));
+        let scored = ScoredRow {
+            patient: row.patient,
+            study: row.study,
+            labels: row.labels,
+            scores,
+            columns: row.columns,
+        };
+        (row.number, scored)
+    });
+    let card = |finding: Finding| {
+        let mut cards = package.manifest.findings.iter();
+        cards.find(|card| card.name == finding && card.trained)
+    };
+    Ok(Scores {
+        of: "evaluate".to_owned(),
+        shard,
+        header: Header {
+            model: package.manifest.name.clone(),
+            weights_sha256: package.manifest.weights.sha256.clone(),
+            set,
+            unit,
+            trained: Finding::ALL.map(|finding| card(finding).is_some()),
+            operating_points: Finding::ALL.map(|finding| card(finding)?.operating_point),
+            parts: parts.to_vec(),
+        },
+        rows: rows.collect(),
+    })
+}
+
+/// Two packages' AUCs on the same cases, beside each other, with the difference and its 95% interval.
+fn comparison(ours: &Scores, theirs: &Scores) -> Result<String> {
+    let cases = |scores: &Scores| -> Vec<Scored> {
+        let rows: Vec<&ScoredRow> = scores.rows.iter().map(|(_, row)| row).collect();
+        cases(&rows, scores.header.unit)
+    };
+    let (a, b) = (cases(ours), cases(theirs));
+    let mut text = format!("{} against {}\n", ours.header.model, theirs.header.model);
+    for finding in Finding::ALL {
+        let index = finding.index();
+        let both = a
+            .iter()
+            .zip(&b)
+            .filter_map(|(a, b)| Some((a.cases[index]?, b.cases[index]?)));
+        let (a, b): (Vec<Case>, Vec<Case>) = both.unzip();
+        let line = match (auc(&a), auc(&b), auc_difference(&a, &b)) {
+            (Some(ours), Some(theirs), Some((difference, variance))) => {
+                let margin = 1.96 * variance.sqrt();
+                let (low, high) = (difference - margin, difference + margin);
+                let own = |cases| auc_variance(cases).map_or(0.0, f64::sqrt);
+                format!(
+                    "{ours:.3} (SE {:.3})  {theirs:.3} (SE {:.3})  {difference:+.3} ({low:+.3} to {high:+.3})",
+                    own(&a),
+                    own(&b)
+                )
+            }
+            _ => "undefined".to_owned(),
+        };
+        text += &format!("{:28} {line}\n", finding.name());
+    }
+    Ok(text)
+}
+
+#[derive(Serialize)]
+pub struct Report {
+    pub model: String,
+    pub weights_sha256: String,
+    pub set: String,
+    pub unit: Unit,
     /// All selected rows first, then the parts asked for.
-    pub parts: Vec<Part>,
+    pub parts: Vec<Figures>,
 }
 
 /// Figures of a selection of images (or studies).
 #[derive(Serialize)]
-pub struct Part {
+pub struct Figures {
     pub part: String,
     pub count: usize,
     pub patients: usize,
     pub findings: Vec<FindingResult>,
-    /// Of the competition five; absent where one of them is undefined.
+    /// AUC of the competition five; absent where one of them is undefined.
     pub mean_of_five: Option<Estimate>,
 }
 
+/// Absent figures are undefined: the finding is not trained, or the classes needed are not there.
 #[derive(Serialize)]
 pub struct FindingResult {
     pub name: Finding,
     pub trained: bool,
     pub positives: usize,
     pub negatives: usize,
-    /// Absent where the finding is not trained, or only one class is there.
     pub auc: Option<Estimate>,
+    pub average_precision: Option<Estimate>,
+    /// The mean squared difference of probability and label.
+    pub brier: Option<f64>,
+    /// The mean negative logarithm of the label's probability.
+    pub log_loss: Option<f64>,
+    /// Expected calibration error in 15 bins.
+    pub calibration_error: Option<f64>,
+    /// At the package's operating point.
+    pub sensitivity: Option<f64>,
+    pub specificity: Option<f64>,
 }
 
-/// Scores the selected rows of a CSV and measures.
-pub fn evaluate(
-    package: &Package,
-    data: Dataset,
-    unit: Unit,
-    parts: &[(String, String)],
-    set: &str,
-) -> Result<Report> {
-    let (data, squares) = load_pictures(data, |image| package.manifest.input.square(&image))?;
-    let scores = package.probabilities(&squares)?;
-    let mut selections = vec![("all".to_owned(), vec![true; data.rows.len()])];
-    for (column, value) in parts {
-        let has = |row: &crate::data::Row| row.columns.get(column).is_some_and(|v| v == value);
-        let chosen: Vec<bool> = data.rows.iter().map(has).collect();
-        if chosen.contains(&true) {
-            selections.push((format!("{column}={value}"), chosen));
-        }
-    }
-    let parts = selections.into_iter().map(|(name, chosen)| {
-        let keep = |index: &usize| chosen[*index];
-        let indices: Vec<usize> = (0..data.rows.len()).filter(keep).collect();
-        let part = Dataset {
-            root: data.root.clone(),
-            rows: indices.iter().map(|i| data.rows[*i].clone()).collect(),
+/// Measures scores.
+pub fn report(scores: &Scores) -> Report {
+    let header = &scores.header;
+    let rows: Vec<&ScoredRow> = scores.rows.iter().map(|(_, row)| row).collect();
+    let mut selections = vec![("all".to_owned(), rows.clone())];
+    for part in &header.parts {
+        let (column, wanted) = match part.split_once('=') {
+            Some((column, value)) => (column, Some(value)),
+            None => (part.as_str(), None),
         };
-        let scores: Vec<_> = indices.iter().map(|i| scores[*i].clone()).collect();
-        let scored = match unit {
-            Unit::Image => label_scores(&part, &scores),
-            Unit::Study => studies(&part, &scores),
-        };
-        measure(name, package, &scored)
-    });
-    Ok(Report {
-        model: package.manifest.name.clone(),
-        weights_sha256: package.manifest.weights.sha256.clone(),
-        set: set.to_owned(),
-        unit,
-        parts: parts.collect(),
-    })
-}
-
-/// One case a study: the maximum of its views' scores and labels, as CheXpert's competition does.
-fn studies(data: &Dataset, scores: &[Vec<Option<f64>>]) -> Vec<Scored> {
-    let mut studies: BTreeMap<&str, Scored> = BTreeMap::new();
-    for (view, row) in label_scores(data, scores).into_iter().zip(&data.rows) {
-        match studies.get_mut(row.study.as_str()) {
-            None => {
-                studies.insert(&row.study, view);
-            }
-            Some(study) => {
-                for (all, one) in study.cases.iter_mut().zip(view.cases) {
-                    *all = match (*all, one) {
-                        (Some(a), Some(b)) => {
-                            Some(Case::new(a.score.max(b.score), a.positive || b.positive))
-                        }
-                        (a, b) => a.or(b),
-                    };
-                }
+        let mut values: BTreeMap<&str, Vec<&ScoredRow>> = BTreeMap::new();
+        for row in &rows {
+            if let Some(value) = row.columns.get(column)
+                && wanted.is_none_or(|wanted| wanted == value)
+            {
+                values.entry(value).or_default().push(row);
             }
         }
+        for (value, rows) in values {
+            selections.push((format!("{column}={value}"), rows));
+        }
     }
-    studies.into_values().collect()
+    let figures = selections
+        .into_iter()
+        .map(|(name, rows)| measure(name, header, cases(&rows, header.unit)));
+    Report {
+        model: header.model.clone(),
+        weights_sha256: header.weights_sha256.clone(),
+        set: header.set.clone(),
+        unit: header.unit,
+        parts: figures.collect(),
+    }
 }
 
-fn measure(part: String, package: &Package, scored: &[Scored]) -> Part {
-    let everyone: Vec<&Scored> = scored.iter().collect();
-    let trained = |finding: Finding| {
-        package
-            .manifest
-            .findings
-            .iter()
-            .any(|card| card.name == finding && card.trained)
+/// The cases of rows: images, or studies.
+fn cases(rows: &[&ScoredRow], unit: Unit) -> Vec<Scored> {
+    match unit {
+        Unit::Image => rows.iter().map(|row| scored(&[row])).collect(),
+        Unit::Study => {
+            let mut studies: BTreeMap<&str, Vec<&ScoredRow>> = BTreeMap::new();
+            for row in rows {
+                studies.entry(&row.study).or_default().push(row);
+            }
+            studies.values().map(|views| scored(views)).collect()
+        }
+    }
+}
+
+/// The views of one case: the maximum of their scores, and of their labels where they are certain.
+fn scored(views: &[&ScoredRow]) -> Scored {
+    let case = |finding: usize| {
+        let scores = views.iter().filter_map(|view| view.scores[finding]);
+        let labels = views.iter().filter_map(|view| view.labels[finding]);
+        let label = labels.filter(|label| *label >= 0.0).reduce(f32::max)?;
+        Some(Case::new(scores.reduce(f64::max)?, label == 1.0))
     };
+    Scored {
+        patient: views[0].patient.clone(),
+        cases: (0..Finding::ALL.len()).map(case).collect(),
+    }
+}
+
+fn measure(part: String, header: &Header, scored: Vec<Scored>) -> Figures {
+    let everyone: Vec<&Scored> = scored.iter().collect();
     let findings = Finding::ALL.into_iter().map(|finding| {
-        let cases = cases_of(&everyone, finding.index());
+        let index = finding.index();
+        let cases = cases_of(&everyone, index);
+        let labels = everyone.iter().filter(|s| s.cases[index].is_some());
         let positives = cases.iter().filter(|case| case.positive).count();
+        let called = header.operating_points[index]
+            .and_then(|threshold| sensitivity_specificity(&cases, threshold));
+        let estimate = |of: fn(&[Case]) -> Option<f64>| {
+            bootstrap(&scored, SEED, |drawn| of(&cases_of(drawn, index)))
+        };
         FindingResult {
             name: finding,
-            trained: trained(finding),
+            trained: header.trained[index],
             positives,
-            negatives: cases.len() - positives,
-            auc: bootstrap(scored, SEED, |drawn| auc(&cases_of(drawn, finding.index()))),
+            negatives: labels.count() - positives,
+            auc: estimate(auc),
+            average_precision: estimate(average_precision),
+            brier: brier(&cases),
+            log_loss: log_loss(&cases),
+            calibration_error: calibration_error(&cases),
+            sensitivity: called.map(|called| called.0),
+            specificity: called.map(|called| called.1),
         }
     });
     let five: Vec<usize> = Finding::COMPETITION.iter().map(|f| f.index()).collect();
-    let patients: std::collections::BTreeSet<&str> =
-        scored.iter().map(|s| s.patient.as_str()).collect();
-    Part {
+    let patients: BTreeSet<&str> = scored.iter().map(|s| s.patient.as_str()).collect();
+    Figures {
         part,
         count: scored.len(),
         patients: patients.len(),
         findings: findings.collect(),
-        mean_of_five: bootstrap(scored, SEED, |drawn| mean_auc(drawn, &five)),
+        mean_of_five: bootstrap(&scored, SEED, |drawn| mean_auc(drawn, &five)),
     }
 }
 
-impl Part {
-    /// A table for people.
-    pub fn table(&self, unit: Unit) -> String {
+impl Report {
+    /// Tables for people.
+    pub fn tables(&self) -> String {
+        let tables = self.parts.iter().map(|part| part.table(self.unit) + "\n");
+        tables.collect()
+    }
+}
+
+impl Figures {
+    fn table(&self, unit: Unit) -> String {
         let unit = match unit {
             Unit::Image => "images",
             Unit::Study => "studies",
         };
         let mut text = format!(
-            "{}: {} {unit} of {} patients\n",
-            self.part, self.count, self.patients
+            "{}: {} {unit} of {} patients\n{:28} {:>9} {:>9}  {:24} {:24} {:>6} {:>6} {:>6}\n",
+            self.part,
+            self.count,
+            self.patients,
+            "",
+            "positive",
+            "negative",
+            "AUC (95%, by patient)",
+            "average precision",
+            "ECE",
+            "sens.",
+            "spec."
         );
-        text += &format!(
-            "{:28} {:>9} {:>9}  AUC (95% interval by patient)\n",
-            "", "positive", "negative"
-        );
+        let share = |value: Option<f64>| value.map_or(String::new(), |v| format!("{v:.2}"));
         for finding in &self.findings {
             let auc = match (&finding.auc, finding.trained) {
-                (Some(auc), _) => show(auc),
-                (None, false) => "not trained".to_owned(),
-                (None, true) => "undefined: only one class".to_owned(),
+                (_, false) => "not trained".to_owned(),
+                (Some(auc), true) => auc.to_string(),
+                (None, true) => "undefined: one class".to_owned(),
             };
-            text += &format!(
-                "{:28} {:>9} {:>9}  {auc}\n",
+            let precision = finding.average_precision;
+            let line = format!(
+                "{:28} {:>9} {:>9}  {auc:24} {:24} {:>6} {:>6} {:>6}",
                 finding.name.name(),
                 finding.positives,
-                finding.negatives
+                finding.negatives,
+                precision.map_or(String::new(), |p| p.to_string()),
+                share(finding.calibration_error),
+                share(finding.sensitivity),
+                share(finding.specificity),
             );
+            text += line.trim_end();
+            text += "\n";
         }
         let mean = self
             .mean_of_five
-            .as_ref()
-            .map_or("undefined".to_owned(), show);
-        text += &format!(
-            "{:28} {:>9} {:>9}  {mean}\n",
-            "Mean of the competition five", "", ""
-        );
+            .map_or("undefined".to_owned(), |m| m.to_string());
+        text += &format!("{:48}  {mean}\n", "Mean of the competition five");
         text
     }
 }
 
-fn show(estimate: &Estimate) -> String {
-    format!(
-        "{:.3} ({:.3} to {:.3})",
-        estimate.value, estimate.ci95[0], estimate.ci95[1]
-    )
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::golden::{json, numbers};
+
+    #[test]
+    fn golden_studies_take_the_maximum_over_their_views() {
+        let golden = json("metrics/study_level.json");
+        let images = golden["images"].as_array().expect("images").iter();
+        let rows = images.enumerate().map(|(number, image)| {
+            let path = image["path"].as_str().expect("a path");
+            let (patient, study) = crate::data::patient_and_study(path);
+            let mut labels = [None; 14];
+            let mut scores = vec![None; 14];
+            let cases = numbers(&image["label"])
+                .into_iter()
+                .zip(numbers(&image["p"]));
+            for (index, (label, p)) in cases.enumerate() {
+                labels[index] = Some(label as f32);
+                scores[index] = Some(p);
+            }
+            let row = ScoredRow {
+                patient,
+                study,
+                labels,
+                scores,
+                columns: BTreeMap::new(),
+            };
+            (number, row)
+        });
+        let report = report(&Scores {
+            of: "evaluate".to_owned(),
+            shard: Shard::WHOLE,
+            header: Header {
+                model: String::new(),
+                weights_sha256: String::new(),
+                set: String::new(),
+                unit: Unit::Study,
+                trained: [true; 14],
+                operating_points: [None; 14],
+                parts: Vec::new(),
+            },
+            rows: rows.collect(),
+        });
+        let studies = golden["studies_sorted"].as_array().expect("studies");
+        assert_eq!(report.parts[0].count, studies.len());
+        let expected = golden["study_level_auc"].as_array().expect("AUCs");
+        for (ours, expected) in report.parts[0].findings.iter().zip(expected) {
+            match (ours.auc, expected.as_f64()) {
+                (Some(ours), Some(expected)) => assert!((ours.value - expected).abs() < 1e-9),
+                (ours, expected) => assert_eq!(ours.map(|e| e.value), expected),
+            }
+        }
+    }
 }

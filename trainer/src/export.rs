@@ -1,9 +1,8 @@
 //! `export`: a run's best weights as a package, with what was measured of them.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use burn::tensor::Device;
 use sightline::finding::Finding;
 use sightline::network::Network;
 use sightline::package::{
@@ -12,28 +11,70 @@ use sightline::package::{
 
 use crate::card;
 use crate::data::load_pictures;
-use crate::evaluate::{self, Report};
+use crate::evaluate;
 use crate::metrics::cases_of;
 use crate::metrics::probability::platt;
-use crate::metrics::threshold::youden;
+use crate::metrics::threshold::{at_sensitivity, youden};
+use crate::options::DeviceName;
 use crate::score::{Package, label_cases, label_scores, network_logits};
-use crate::train::{RunFolder, load_network, replace};
+use crate::shards::Shard;
+use crate::storage::Location;
+use crate::train::{RunFolder, load_network};
 
 /// The part of the NIH images that nobody chose by class, reported beside all of them.
-pub const UNSELECTED: (&str, &str) = ("Repo", "jrzech/reproduce-chexnet");
+const UNSELECTED: &str = "Repo=jrzech/reproduce-chexnet";
+
+#[derive(clap::Args)]
+pub struct Options {
+    /// The run's folder.
+    #[arg(long)]
+    checkpoint: PathBuf,
+    /// The package's folder.
+    #[arg(long)]
+    out: Location,
+    /// The data folder, if it moved since the training.
+    #[arg(long)]
+    data: Option<Location>,
+    /// Where to call a finding, chosen on the validation images: "youden" (the largest sensitivity + specificity), or the
+    /// highest threshold with a sensitivity of so much, as "0.9".
+    #[arg(long, default_value = "youden")]
+    operating_point: OperatingPoint,
+    #[arg(long, default_value = "flex")]
+    device: DeviceName,
+}
+
+#[derive(Clone, Copy)]
+enum OperatingPoint {
+    Youden,
+    Sensitivity(f64),
+}
+
+impl std::str::FromStr for OperatingPoint {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.parse()) {
+            ("youden", _) => Ok(OperatingPoint::Youden),
+            (_, Ok(share)) if share > 0.0 && share <= 1.0 => Ok(OperatingPoint::Sensitivity(share)),
+            _ => Err("must be \"youden\" or a sensitivity in 0..1".to_owned()),
+        }
+    }
+}
 
 /// Writes `manifest.json`, `weights.bpk`, `evaluation.json` and `card.md` to `out`.
 ///
 /// Operating points come from the `valid` split, AUCs from the `test` split, both measured on the weights
 /// as they are shipped, in half precision.
-pub fn export(run: &Path, data: Option<&Path>, out: &Path, device: Device) -> Result<Report> {
-    let run = RunFolder(run.to_owned());
+pub fn run(options: &Options) -> Result<()> {
+    let device = options.device.device()?;
+    let out = &options.out;
+    let run = RunFolder(options.checkpoint.clone());
     let plan = run.plan()?;
     let state = run.state()?.context("the run has finished no epoch yet")?;
-    let (best, _) = state.best.context("the run has no best epoch")?;
+    let best = state.best.context("the run has no best epoch")?;
     let recipe = &plan.recipe;
     let network = Network::new(&recipe.architecture, Finding::ALL.len(), &device)?;
-    let network = load_network(&run.epoch(best).join("average.bpk"), network)?;
+    let network = load_network(&run.0.join(&best.checkpoint).join("average.bpk"), network)?;
     let weights = package::save(&network)?;
 
     let mut manifest = Manifest {
@@ -61,11 +102,11 @@ pub fn export(run: &Path, data: Option<&Path>, out: &Path, device: Device) -> Re
             images: Some(plan.train_images),
             patients: Some(plan.train_patients),
             recipe: format!(
-                "{}.json, epoch {best} of {}",
-                recipe.name, state.epochs_done
+                "{}.json, epoch {} of {}",
+                recipe.name, best.epoch, state.epochs_done
             ),
             seed: Some(recipe.seed),
-            epochs: Some(best),
+            epochs: Some(best.epoch),
             commit: plan.commit.clone(),
             date: plan.started.clone(),
         },
@@ -87,8 +128,11 @@ pub fn export(run: &Path, data: Option<&Path>, out: &Path, device: Device) -> Re
 
     // From here on the shipped weights are measured, not the ones of the run.
     let network = package::load(&manifest, &weights, &device)?;
-    let root = data.unwrap_or(&plan.data);
-    let splits = recipe.data.splits(root)?;
+    let root = match &options.data {
+        Some(data) => data.clone(),
+        None => plan.data.parse()?,
+    };
+    let splits = recipe.data.splits(&root)?;
     let mut package = Package {
         manifest: manifest.clone(),
         network,
@@ -108,20 +152,22 @@ pub fn export(run: &Path, data: Option<&Path>, out: &Path, device: Device) -> Re
     let scored = label_scores(&valid, &package.probabilities(&squares)?);
     let scored: Vec<_> = scored.iter().collect();
     for card in &mut manifest.findings {
-        card.operating_point = youden(&cases_of(&scored, card.name.index()));
+        let cases = cases_of(&scored, card.name.index());
+        card.operating_point = match options.operating_point {
+            OperatingPoint::Youden => youden(&cases),
+            OperatingPoint::Sensitivity(share) => at_sensitivity(&cases, share),
+        };
     }
     package.manifest = manifest.clone();
-    let parts = [(UNSELECTED.0.to_owned(), UNSELECTED.1.to_owned())];
-    let report = evaluate::evaluate(
+    let scores = evaluate::score(
         &package,
         splits.test.unwrap_or(valid),
+        Shard::WHOLE,
         Unit::Image,
-        &parts,
-        &manifest
-            .evaluation
-            .as_ref()
-            .map_or(String::new(), |e| e.set.clone()),
+        &[UNSELECTED.to_owned()],
+        recipe.data.test_name(),
     )?;
+    let report = evaluate::report(&scores);
     for (card, result) in manifest.findings.iter_mut().zip(&report.parts[0].findings) {
         card.positives = result.positives;
         card.negatives = result.negatives;
@@ -129,20 +175,15 @@ pub fn export(run: &Path, data: Option<&Path>, out: &Path, device: Device) -> Re
         card.auc_ci95 = result.auc.as_ref().map(|auc| auc.ci95);
     }
 
-    std::fs::create_dir_all(out)
-        .with_context(|| format!("cannot make the folder {}", out.display()))?;
-    replace(&out.join("weights.bpk"), &weights)?;
-    replace(
-        &out.join("evaluation.json"),
-        &serde_json::to_vec_pretty(&report)?,
-    )?;
-    replace(
-        &out.join("card.md"),
-        card::markdown(&manifest, &report, &state.history).as_bytes(),
-    )?;
-    replace(
-        &out.join("manifest.json"),
-        &serde_json::to_vec_pretty(&manifest)?,
-    )?;
-    Ok(report)
+    out.create()?;
+    out.join("weights.bpk").write(&weights)?;
+    out.join("evaluation.json")
+        .write(&serde_json::to_vec_pretty(&report)?)?;
+    let card = card::markdown(&manifest, &report, &state.history);
+    out.join("card.md").write(card.as_bytes())?;
+    out.join("manifest.json")
+        .write(&serde_json::to_vec_pretty(&manifest)?)?;
+    print!("{}", report.tables());
+    println!("written to {out}");
+    Ok(())
 }

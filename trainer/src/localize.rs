@@ -1,13 +1,12 @@
 //! `localize`: do the maps point at what radiologists marked?
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sightline::explain::heat_map::HeatMap;
 use sightline::explain::lime;
 use sightline::finding::Finding;
@@ -15,9 +14,14 @@ use sightline::package::Localisation;
 use sightline::radiograph::{GreyImage, Region};
 use sightline::reading::Reader;
 
-use crate::data::{Dataset, load_pictures};
+use crate::card;
+use crate::data::{Dataset, Views, load_pictures};
 use crate::explain::explain_by_lime;
-use crate::metrics::{Case, Estimate, Scored, bootstrap};
+use crate::metrics::{Case, Estimate, Scored, bootstrap, cases_of};
+use crate::options::{Images, Model};
+use crate::score::Package;
+use crate::shards::Part;
+use crate::storage::Location;
 
 /// Maps and boxes are compared on a grid of this side over the whole picture.
 const SIDE: usize = 224;
@@ -50,24 +54,51 @@ impl Method {
     }
 }
 
-/// Where the marks are.
-#[derive(Clone, Debug)]
-pub enum MarksFile {
-    /// Path, Class, X, Y, W, H; the last four as shares of the picture.
-    Boxes(PathBuf),
-    /// Path, Mask, Class: pictures that are white where the finding is; under the same root as the images.
-    Masks(PathBuf),
+#[derive(clap::Args)]
+pub struct Options {
+    #[command(flatten)]
+    model: Model,
+    #[command(flatten)]
+    images: Images,
+    /// Path, Class, X, Y, W, H, the last four as shares of the picture.
+    #[arg(long, required_unless_present = "masks", conflicts_with = "masks")]
+    boxes: Option<Location>,
+    /// Instead: Path, Mask, Class, SourceClass; masks are under the same root as the images.
+    #[arg(long)]
+    masks: Option<Location>,
+    #[arg(long, default_value = "grad-cam")]
+    method: MethodName,
+    /// Of LIME: pictures to score for each image, at most.
+    #[arg(long, default_value_t = 1000)]
+    samples: usize,
+    /// Of LIME's samples.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Write the figures here too; of a shard, what `merge` needs.
+    #[arg(long)]
+    json: Option<Location>,
+    /// Write the figures into the package, for the page to show.
+    #[arg(long)]
+    record: bool,
 }
 
-impl MarksFile {
-    fn path(&self) -> &Path {
-        let (MarksFile::Boxes(path) | MarksFile::Masks(path)) = self;
-        path
-    }
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum MethodName {
+    GradCam,
+    Lime,
+    /// A Gaussian in the middle of every picture: what a map must beat.
+    #[value(alias = "centre")]
+    Center,
+    /// A map drawn at random for every picture.
+    Random,
 }
 
-#[derive(Serialize)]
-pub struct Report {
+/// How maps were judged, image by image, as `merge` joins it.
+pub type Judgements = Part<Header, Judged>;
+
+/// What is the same for all images.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Header {
     pub model: String,
     pub weights_sha256: String,
     pub csv: String,
@@ -76,6 +107,93 @@ pub struct Report {
     /// Of LIME.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub options: Option<lime::Options>,
+}
+
+/// One image.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Judged {
+    pub patient: String,
+    /// By finding that is marked and trained: hit (1 or 0), IoU above Otsu's threshold, IoU of the same area.
+    pub findings: BTreeMap<Finding, [f64; 3]>,
+}
+
+pub fn run(options: &Options) -> Result<()> {
+    let method = match options.method {
+        MethodName::GradCam => Method::GradCam,
+        MethodName::Lime => Method::Lime(lime::Options {
+            samples: options.samples,
+            seed: options.seed,
+            ..lime::Options::default()
+        }),
+        MethodName::Center => Method::Centre,
+        MethodName::Random => Method::Random,
+    };
+    let package = Package::open(&options.model.model, options.model.device.device()?)?;
+    let mut manifest = package.manifest.clone();
+    let reader = Reader::new(package.manifest, package.network, package.device);
+    let (data, shard) = options.images.rows(Views::Frontal)?;
+    let (place, marks) = match (&options.boxes, &options.masks) {
+        (Some(boxes), _) => (boxes, read_boxes(boxes)?),
+        (None, Some(masks)) => (masks, read_masks(masks, &data)?),
+        (None, None) => bail!("--boxes or --masks is needed"),
+    };
+    if options.record && !shard.is_whole() {
+        bail!("a part of the images is nothing to record");
+    }
+    let judgements = Judgements {
+        of: "localize".to_owned(),
+        shard,
+        header: Header {
+            model: manifest.name.clone(),
+            weights_sha256: manifest.weights.sha256.clone(),
+            csv: options.images.csv.name(),
+            marks: place.name(),
+            method: method.name().to_owned(),
+            options: match &method {
+                Method::Lime(options) => Some(options.clone()),
+                _ => None,
+            },
+        },
+        rows: judge(&reader, data, &marks, &method)?,
+    };
+    let report = report(&judgements);
+    let json = if shard.is_whole() {
+        if judgements.rows.is_empty() {
+            bail!("{place} marks no image of the CSV with a finding that was trained");
+        }
+        print!("{}", report.table());
+        serde_json::to_vec_pretty(&report)?
+    } else {
+        println!(
+            "{} images judged; merge joins the parts",
+            judgements.rows.len()
+        );
+        serde_json::to_vec(&judgements)?
+    };
+    if let Some(place) = &options.json {
+        place.write(&json)?;
+    }
+    if options.record {
+        for card in &mut manifest.findings {
+            if let Some(measured) = report.localisation(card.name) {
+                card.localisation.insert(method.name().to_owned(), measured);
+            }
+        }
+        let model = &options.model.model;
+        model
+            .join("manifest.json")
+            .write(&serde_json::to_vec_pretty(&manifest)?)?;
+        let place = model.join("card.md");
+        let card = String::from_utf8(place.read()?).with_context(|| place.to_string())?;
+        place.write(card::with_localisation(&card, &manifest).as_bytes())?;
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+pub struct Report {
+    #[serde(flatten)]
+    pub header: Header,
     pub findings: Vec<FindingResult>,
 }
 
@@ -97,130 +215,86 @@ pub struct FindingResult {
 /// What radiologists marked: for each image, by finding, which pixels of the grid.
 type Marks = BTreeMap<String, BTreeMap<usize, Vec<bool>>>;
 
-/// Compares the maps of a method with boxes, and with masks where given.
-///
-/// # Errors
-/// When files cannot be read, or no image of the CSV has a mark of a finding that was trained.
-pub fn localize(
+/// Compares the maps of a method with the marks, on every image that has a mark of a finding that was trained.
+fn judge(
     reader: &Reader,
-    data: Dataset,
-    csv: &Path,
-    marks_file: &MarksFile,
+    mut data: Dataset,
+    marks: &Marks,
     method: &Method,
-) -> Result<Report> {
-    let boxes = marks_file.path();
-    let marks = match marks_file {
-        MarksFile::Boxes(path) => read_boxes(path)?,
-        MarksFile::Masks(path) => read_masks(path, &data)?,
-    };
-    let trained: Vec<Option<usize>> = Finding::ALL
-        .into_iter()
-        .map(|finding| {
-            let cards = &reader.manifest.findings;
-            cards
-                .iter()
-                .position(|card| card.name == finding && card.trained)
-        })
-        .collect();
-    let marked = |path: &str| {
-        marks
-            .get(path)
-            .is_some_and(|marks| marks.keys().any(|finding| trained[*finding].is_some()))
-    };
-    let rows: Vec<_> = data
-        .rows
-        .into_iter()
-        .filter(|row| !row.lateral && marked(&row.path))
-        .collect();
-    if rows.is_empty() {
-        bail!(
-            "{} marks no image of the CSV with a finding that was trained",
-            boxes.display()
-        );
+) -> Result<Vec<(usize, Judged)>> {
+    let cards = &reader.manifest.findings;
+    let output = |finding: Finding| cards.iter().position(|c| c.name == finding && c.trained);
+    let trained = Finding::ALL.map(output);
+    data.rows.retain(|row| {
+        let marks = marks.get(&row.path);
+        marks.is_some_and(|marks| marks.keys().any(|finding| trained[*finding].is_some()))
+    });
+    if data.rows.is_empty() {
+        return Ok(Vec::new());
     }
-    let data = Dataset {
-        root: data.root,
-        rows,
-    };
     let (data, pictures) = load_pictures(data, |image| image)?;
-
     let bar = ProgressBar::new(pictures.len() as u64).with_style(ProgressStyle::with_template(
         "images {bar:40} {pos}/{len} ({eta} left)",
     )?);
-    let mut random = StdRng::seed_from_u64(SEED);
-    let mut scored = [Vec::new(), Vec::new(), Vec::new()];
+    let mut rows = Vec::new();
     for (row, picture) in data.rows.iter().zip(&pictures) {
+        // Each image draws its own, whatever other images there are.
+        let mut random = StdRng::seed_from_u64(SEED.wrapping_add(row.number as u64));
         let maps = maps(reader, picture, method, &mut random)?;
-        let mut cases = [vec![None; 14], vec![None; 14], vec![None; 14]];
+        let mut findings = BTreeMap::new();
         for (finding, mark) in &marks[&row.path] {
             let Some(output) = trained[*finding] else {
                 continue;
             };
             let map = maps(output).with_context(|| format!("no map of output {output}"))?;
-            let peak = peak(&map);
-            let hit = peak.is_some_and(|place| mark[place]);
+            let hit = peak(&map).is_some_and(|place| mark[place]);
             let area = mark.iter().filter(|marked| **marked).count();
             let values = [
                 f64::from(u8::from(hit)),
                 iou(&map, otsu(&map), mark),
                 iou(&map, nth_largest(&map, area), mark),
             ];
-            for (cases, value) in cases.iter_mut().zip(values) {
-                cases[*finding] = Some(Case::new(value, true));
-            }
+            findings.insert(Finding::ALL[*finding], values);
         }
-        for (scored, cases) in scored.iter_mut().zip(cases) {
-            let patient = row.patient.clone();
-            scored.push(Scored { patient, cases });
-        }
+        let patient = row.patient.clone();
+        rows.push((row.number, Judged { patient, findings }));
         bar.inc(1);
     }
     bar.finish_and_clear();
+    Ok(rows)
+}
 
+/// Measures judgements.
+pub fn report(judgements: &Judgements) -> Report {
     let findings = Finding::ALL.into_iter().filter_map(|finding| {
-        let index = finding.index();
-        let of_finding: Vec<&Scored> = scored[0]
-            .iter()
-            .filter(|s| s.cases[index].is_some())
-            .collect();
-        let patients: std::collections::BTreeSet<_> =
-            of_finding.iter().map(|s| &s.patient).collect();
-        let mean = |scored: &[Scored]| {
-            bootstrap(scored, SEED, |drawn| {
-                let values: Vec<f64> = drawn
-                    .iter()
-                    .filter_map(|s| Some(s.cases[index]?.score))
-                    .collect();
+        let marked = judgements.rows.iter().filter_map(|(_, judged)| {
+            let values = judged.findings.get(&finding)?;
+            Some(Scored {
+                patient: judged.patient.clone(),
+                cases: values.map(|value| Some(Case::new(value, true))).to_vec(),
+            })
+        });
+        let marked: Vec<Scored> = marked.collect();
+        let patients: BTreeSet<&str> = marked.iter().map(|s| s.patient.as_str()).collect();
+        let mean = |of: usize| {
+            bootstrap(&marked, SEED, |drawn| {
+                let values: Vec<f64> = cases_of(drawn, of).iter().map(|case| case.score).collect();
                 (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
             })
         };
         Some(FindingResult {
             name: finding,
-            n: of_finding.len(),
+            n: marked.len(),
             patients: patients.len(),
-            pointing_hit: mean(&scored[0])?,
-            iou_otsu: mean(&scored[1])?,
-            iou_area: mean(&scored[2])?,
+            pointing_hit: mean(0)?,
+            iou_otsu: mean(1)?,
+            iou_area: mean(2)?,
         })
     });
-    let file_name = |path: &Path| {
-        path.file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned()
-    };
-    Ok(Report {
-        model: reader.manifest.name.clone(),
-        weights_sha256: reader.manifest.weights.sha256.clone(),
-        csv: file_name(csv),
-        marks: file_name(boxes),
-        method: method.name().to_owned(),
-        options: match method {
-            Method::Lime(options) => Some(options.clone()),
-            _ => None,
-        },
+    Report {
+        header: judgements.header.clone(),
         findings: findings.collect(),
-    })
+    }
 }
 
 impl Report {
@@ -228,7 +302,13 @@ impl Report {
     pub fn table(&self) -> String {
         let mut text = format!(
             "{} against {}\n{:28} {:>6}  {:24} {:24} {:24}\n",
-            self.method, self.marks, "", "images", "pointing game", "IoU (Otsu)", "IoU (same area)"
+            self.header.method,
+            self.header.marks,
+            "",
+            "images",
+            "pointing game",
+            "IoU (Otsu)",
+            "IoU (same area)"
         );
         let show = |e: &Estimate| format!("{:.2} ({:.2} to {:.2})", e.value, e.ci95[0], e.ci95[1]);
         for finding in &self.findings {
@@ -256,26 +336,26 @@ impl Report {
 }
 
 /// The rows of a CSV file, and some of its columns in each.
-fn columns<const N: usize>(path: &Path, names: [&str; N]) -> Result<Vec<[String; N]>> {
+fn columns<const N: usize>(path: &Location, names: [&str; N]) -> Result<Vec<[String; N]>> {
+    let bytes = path.read()?;
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
-        .from_path(path)
-        .with_context(|| format!("cannot open {}", path.display()))?;
+        .from_reader(bytes.as_slice());
     let header = reader.headers()?.clone();
     let mut places = [0; N];
     for (place, name) in places.iter_mut().zip(names) {
         let found = header.iter().position(|h| h.eq_ignore_ascii_case(name));
-        *place = found.with_context(|| format!("{} has no column {name}", path.display()))?;
+        *place = found.with_context(|| format!("{path} has no column {name}"))?;
     }
     let rows = reader.records().map(|record| {
-        let record = record.with_context(|| path.display().to_string())?;
+        let record = record.with_context(|| path.to_string())?;
         Ok(places.map(|place| record[place].to_owned()))
     });
     rows.collect()
 }
 
 /// Masks of the findings; and of hearts, which show Cardiomegaly where it is.
-fn read_masks(path: &Path, data: &Dataset) -> Result<Marks> {
+fn read_masks(path: &Location, data: &Dataset) -> Result<Marks> {
     let mut marks = Marks::new();
     for [file, mask, class, source] in columns(path, ["Path", "Mask", "Class", "SourceClass"])? {
         let Some(row) = data.rows.iter().find(|row| row.path == file) else {
@@ -287,8 +367,8 @@ fn read_masks(path: &Path, data: &Dataset) -> Result<Marks> {
             None if source == "heart" && large => Finding::Cardiomegaly,
             None => continue,
         };
-        let mask = data.root.join(mask);
-        let picture = image::open(&mask).with_context(|| mask.display().to_string())?;
+        let mask = data.root.join(&mask);
+        let picture = image::load_from_memory(&mask.read()?).with_context(|| mask.to_string())?;
         let picture = picture.to_luma8();
         let grid = marks.entry(file).or_default();
         let grid = grid
@@ -308,7 +388,7 @@ fn read_masks(path: &Path, data: &Dataset) -> Result<Marks> {
 }
 
 /// Boxes of the findings; other classes are left out.
-fn read_boxes(path: &Path) -> Result<Marks> {
+fn read_boxes(path: &Location) -> Result<Marks> {
     let mut marks = Marks::new();
     let rows = columns(path, ["Path", "Class", "X", "Y", "W", "H"])?;
     for (number, [file, class, sides @ ..]) in rows.into_iter().enumerate() {
@@ -317,11 +397,7 @@ fn read_boxes(path: &Path) -> Result<Marks> {
         };
         let mut sides = sides.map(|side| side.parse::<f64>().unwrap_or(f64::NAN));
         if !sides.iter().all(|side| (0.0..=1.0).contains(side)) {
-            bail!(
-                "{} row {}: X, Y, W, H must be in 0..1",
-                path.display(),
-                number + 2
-            );
+            bail!("{path} row {}: X, Y, W, H must be in 0..1", number + 2);
         }
         sides[2] += sides[0];
         sides[3] += sides[1];

@@ -1,26 +1,48 @@
 //! `predict`: a CSV of probabilities.
 
-use std::path::Path;
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 use sightline::finding::Finding;
 
-use crate::data::{Dataset, load_pictures};
+use crate::data::{Views, load_pictures};
+use crate::options::{Images, Model};
 use crate::score::Package;
+use crate::shards::row_column;
+use crate::storage::Location;
 
-/// Writes `Path` and the 14 probabilities of every row; blank where a finding is not trained.
-pub fn predict(package: &Package, data: Dataset, out: &Path) -> Result<usize> {
+#[derive(clap::Args)]
+pub struct Options {
+    #[command(flatten)]
+    model: Model,
+    #[command(flatten)]
+    images: Images,
+    /// The CSV to write: Path and the 14 probabilities; blank where a finding is not trained.
+    #[arg(long)]
+    out: Location,
+}
+
+/// Writes the probabilities of every image, also of lateral ones: nobody's rows are left out unasked.
+pub fn predict(options: &Options) -> Result<()> {
+    let package = Package::open(&options.model.model, options.model.device.device()?)?;
+    let (data, shard) = options.images.rows(Views::All)?;
     let (data, squares) = load_pictures(data, |image| package.manifest.input.square(&image))?;
     let scores = package.probabilities(&squares)?;
-    let mut writer =
-        csv::Writer::from_path(out).with_context(|| format!("cannot write {}", out.display()))?;
-    writer.write_record(std::iter::once("Path").chain(Finding::ALL.iter().map(|f| f.name())))?;
-    for (row, scores) in data.rows.iter().zip(&scores) {
-        let cells = scores
-            .iter()
-            .map(|score| score.map_or(String::new(), |p| format!("{p:.6}")));
-        writer.write_record(std::iter::once(row.path.clone()).chain(cells))?;
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let mut header = vec!["Path".to_owned()];
+    header.extend(Finding::ALL.map(|finding| finding.name().to_owned()));
+    if !shard.is_whole() {
+        header.push(row_column(shard));
     }
-    writer.flush()?;
-    Ok(data.rows.len())
+    writer.write_record(&header)?;
+    for (row, scores) in data.rows.iter().zip(&scores) {
+        let mut record = vec![row.path.clone()];
+        let cells = scores.iter();
+        record.extend(cells.map(|score| score.map_or(String::new(), |p| format!("{p:.6}"))));
+        if !shard.is_whole() {
+            record.push(row.number.to_string());
+        }
+        writer.write_record(&record)?;
+    }
+    options.out.write(&writer.into_inner()?)?;
+    println!("{} images scored", data.rows.len());
+    Ok(())
 }

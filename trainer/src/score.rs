@@ -1,7 +1,5 @@
 //! Scores of many images.
 
-use std::path::Path;
-
 use anyhow::{Context, Result};
 use burn::tensor::{Device, Tensor};
 use sightline::finding::Finding;
@@ -11,6 +9,7 @@ use sightline::radiograph::{GreyImage, Input};
 
 use crate::data::Dataset;
 use crate::metrics::{Case, Scored};
+use crate::storage::Location;
 
 /// Pictures in one forward pass.
 const BATCH: usize = 16;
@@ -74,15 +73,12 @@ pub struct Package {
 }
 
 impl Package {
-    pub fn open(folder: &Path, device: Device) -> Result<Self> {
-        let read = |name: &str| {
-            let path = folder.join(name);
-            std::fs::read(&path).with_context(|| format!("cannot open {}", path.display()))
-        };
+    pub fn open(folder: &Location, device: Device) -> Result<Self> {
+        let read = |name: &str| folder.join(name).read();
         let manifest = Manifest::parse(&read("manifest.json")?)
-            .with_context(|| format!("the package {} is refused", folder.display()))?;
+            .with_context(|| format!("the package {folder} is refused"))?;
         let network = package::load(&manifest, &read(&manifest.weights.file)?, &device)
-            .with_context(|| format!("the package {} is refused", folder.display()))?;
+            .with_context(|| format!("the package {folder} is refused"))?;
         Ok(Self {
             manifest,
             network,

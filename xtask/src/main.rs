@@ -1,6 +1,7 @@
-//! `cargo xtask serve | test | build | weights`: installs what is missing, then does it. A second run has nothing to
+//! `cargo xtask serve | test | build | bench | weights`: installs what is missing, then does it. A second run has nothing to
 //! install and starts within seconds.
 
+mod bench;
 mod run;
 mod shrink;
 mod test;
@@ -16,6 +17,7 @@ const HELP: &str = "\
 cargo xtask serve    install what is missing, then serve the page at http://127.0.0.1:8080
 cargo xtask test     install what is missing, then run every test: native, wasm in Chromium, end to end
 cargo xtask build    install what is missing, then build dist/ for a web server
+cargo xtask bench    train|data: install what is missing, then time training beside PyTorch
 cargo xtask weights  fetch the ImageNet weights that the EfficientNet-Lite0 recipe starts from
 ";
 
@@ -31,6 +33,7 @@ fn main() -> Result<()> {
         Some("build") => Tools::for_page(&root)?.trunk("build").run("build dist/"),
         Some("shrink") => shrink::staged(&root),
         Some("test") => test::all(&root),
+        Some("bench") => bench::run(&root, std::env::args().nth(2).as_deref()),
         Some("weights") => tools::imagenet_weights(&root),
         _ => {
             print!("{HELP}");

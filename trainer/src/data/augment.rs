@@ -1,4 +1,4 @@
-//! Random changes that keep a radiograph a radiograph. Never mirrored: the heart stays on its side.
+//! Random changes that keep a radiograph a radiograph. Not mirrored, unless a recipe asks for it: the heart stays on its side.
 
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,9 @@ pub struct Augmentation {
     pub contrast: f32,
     /// Added to the grey values, to either side, as a share of white.
     pub brightness: f32,
+    /// The share of pictures that are mirrored, as the origin did: the heart then lies on the wrong side.
+    #[serde(default)]
+    pub flip: f32,
 }
 
 impl Augmentation {
@@ -36,13 +39,17 @@ impl Augmentation {
         let contrast = self.factor(self.contrast, rng);
         let brightness = self.symmetric(self.brightness, rng) * 255.0;
 
+        // Drawn only where it is wanted, so that other recipes' pictures stay as they were.
+        let mirror = self.flip > 0.0 && rng.random_bool(f64::from(self.flip));
+        let across = if mirror { -crop_x } else { crop_x };
+
         let (sin, cos) = angle.sin_cos();
         let (width, height) = (image.width as f32, image.height as f32);
         let mut pixels = Vec::with_capacity(size * size);
         for row in 0..size {
             let v = ((row as f32 + 0.5) / size as f32 - 0.5) * crop_y;
             for column in 0..size {
-                let u = ((column as f32 + 0.5) / size as f32 - 0.5) * crop_x;
+                let u = ((column as f32 + 0.5) / size as f32 - 0.5) * across;
                 let x = (center_x + u * cos - v * sin) * width - 0.5;
                 let y = (center_y + u * sin + v * cos) * height - 0.5;
                 let level = sample(image, x, y);
@@ -97,6 +104,7 @@ mod tests {
         stretch: 1.0,
         contrast: 1.0,
         brightness: 0.0,
+        flip: 0.0,
     };
 
     fn gradient() -> GreyImage {
@@ -122,6 +130,7 @@ mod tests {
             stretch: 1.1,
             contrast: 1.3,
             brightness: 0.1,
+            flip: 0.0,
         };
         let image = gradient();
         let draw = |seed| strong.apply(&image, 32, &mut StdRng::seed_from_u64(seed));

@@ -1,12 +1,11 @@
 //! CSV files in CheXpert's format.
 
-use std::path::PathBuf;
-
 use anyhow::{Context, Result, bail};
 use csv::StringRecord;
 use sightline::finding::Finding;
 
 use super::dataset::{Format, Position, Row};
+use crate::storage::Location;
 
 /// Where CheXpert's columns are; headers may have underscores, and any order.
 pub struct CheXpert {
@@ -62,9 +61,8 @@ impl Format for CheXpert {
     }
 
     /// CheXpert's paths begin with its own folder's name, whether one points at that folder or at the one above.
-    fn root(&self, root: PathBuf, first: &str) -> PathBuf {
-        let above = root.parent().map(PathBuf::from);
-        match above {
+    fn root(&self, root: Location, first: &str) -> Location {
+        match root.parent() {
             Some(above) if !root.join(first).exists() && above.join(first).exists() => above,
             _ => root,
         }
@@ -84,7 +82,7 @@ fn label(text: &str) -> Result<Option<f32>> {
 
 /// `.../patient00001/study1/view1_frontal.jpg`: the patient, and the study with its patient. The folders `train`, `valid`
 /// and `test` do not tell patients apart: one in two of them is one patient.
-fn patient_and_study(path: &str) -> (String, String) {
+pub fn patient_and_study(path: &str) -> (String, String) {
     let is_split = |part: &&str| ["train", "valid", "val", "test"].contains(part);
     let parts: Vec<&str> = path.split('/').filter(|part| !is_split(part)).collect();
     match parts.iter().position(|part| part.starts_with("patient")) {
@@ -123,7 +121,8 @@ mod tests {
     fn golden_rows_are_read_from_either_spelling_of_the_header() {
         let expected = golden::json("labels/expected.json");
         for file in ["labels/chexpert.csv", "labels/chexpert_underscores.csv"] {
-            let data = Dataset::read(&golden::path(file), None).expect("CheXpert's format");
+            let data = Dataset::read(&golden::path(file).as_path().into(), None)
+                .expect("CheXpert's format");
             assert_eq!(
                 data.rows.len() as u64,
                 expected["rows_total"].as_u64().expect("a count")

@@ -1,16 +1,18 @@
 //! Rows of images, chosen and split by patient.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use super::{chexpert, nih};
+use crate::storage::Location;
 
 /// One image.
 #[derive(Clone, Debug, Default)]
 pub struct Row {
+    /// In the CSV, from 0.
+    pub number: usize,
     /// As the CSV writes it.
     pub path: String,
     pub patient: String,
@@ -80,7 +82,7 @@ pub struct Selection {
 /// The rows of a CSV file and where its images are.
 #[derive(Clone, Debug)]
 pub struct Dataset {
-    pub root: PathBuf,
+    pub root: Location,
     pub rows: Vec<Row>,
 }
 
@@ -90,13 +92,15 @@ impl Dataset {
     ///
     /// # Errors
     /// When the file cannot be read, a column is missing, or a label is none of the format's.
-    pub fn read(csv: &Path, root: Option<&Path>) -> Result<Self> {
-        let beside = csv.parent().unwrap_or(Path::new("."));
-        let root = root.unwrap_or(beside).to_owned();
+    pub fn read(csv: &Location, root: Option<&Location>) -> Result<Self> {
+        let root = match root {
+            Some(root) => root.clone(),
+            None => csv.parent().context("the CSV is in no folder")?,
+        };
+        let bytes = csv.read()?;
         let mut reader = csv::ReaderBuilder::new()
             .trim(csv::Trim::All)
-            .from_path(csv)
-            .with_context(|| format!("cannot open {}", csv.display()))?;
+            .from_reader(bytes.as_slice());
         let header = reader.headers()?.clone();
         let format: Box<dyn Format> = match nih::DataEntry::of(&header) {
             Some(format) => Box::new(format),
@@ -104,15 +108,16 @@ impl Dataset {
         };
         let mut rows = Vec::new();
         for (number, record) in reader.records().enumerate() {
-            let place = || format!("{} row {}", csv.display(), number + 2);
+            let place = || format!("{csv} row {}", number + 2);
             let record = record.with_context(place)?;
             let mut row = format.row(&record).with_context(place)?;
+            row.number = number;
             let names = header.iter().map(str::to_owned);
             row.columns = names.zip(record.iter().map(str::to_owned)).collect();
             rows.push(row);
         }
         let Some(first) = rows.first() else {
-            bail!("{} has no rows", csv.display());
+            bail!("{csv} has no rows");
         };
         let root = format.root(root, &first.path);
         Ok(Self { root, rows })
@@ -148,15 +153,15 @@ impl Dataset {
     }
 
     /// The file of a row's image.
-    pub fn file(&self, row: &Row) -> PathBuf {
+    pub fn file(&self, row: &Row) -> Location {
         let plain = self.root.join(&row.path);
         // ChestX-ray14 as it is distributed, in twelve folders; as others unpack it, in one.
-        if plain.exists() || row.path.contains('/') {
+        if row.path.contains('/') || plain.exists() {
             return plain;
         }
         let folders = (1..=12).map(|n| format!("images_{n:03}/images"));
         let folders = std::iter::once("images".to_owned()).chain(folders);
-        let mut places = folders.map(|folder| self.root.join(folder).join(&row.path));
+        let mut places = folders.map(|folder| self.root.join(&folder).join(&row.path));
         places.find(|place| place.exists()).unwrap_or(plain)
     }
 
@@ -180,7 +185,7 @@ pub trait Format {
     fn row(&self, record: &csv::StringRecord) -> Result<Row>;
 
     /// Where paths like `first` begin, if not at `root` itself.
-    fn root(&self, root: PathBuf, first: &str) -> PathBuf;
+    fn root(&self, root: Location, first: &str) -> Location;
 }
 
 /// Training, validation and test images, no patient in two of them.
@@ -243,7 +248,7 @@ mod tests {
     #[test]
     fn a_patient_in_two_splits_is_refused() {
         let dataset = |patient: &str| Dataset {
-            root: PathBuf::new(),
+            root: Location::Local(".".into()),
             rows: vec![Row {
                 patient: patient.to_owned(),
                 ..Row::default()

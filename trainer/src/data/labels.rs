@@ -88,7 +88,8 @@ mod tests {
 
     #[test]
     fn golden_targets_under_every_policy() {
-        let data = Dataset::read(&golden::path("labels/chexpert.csv"), None).expect("rows");
+        let data = Dataset::read(&golden::path("labels/chexpert.csv").as_path().into(), None)
+            .expect("rows");
         let data = data.select(&Selection::default()).expect("frontal rows");
         let expected = golden::json("labels/expected.json");
         let mut rng = StdRng::seed_from_u64(1);

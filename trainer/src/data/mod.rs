@@ -1,17 +1,22 @@
 //! Images and their labels: CSV files of radiographs, and the pictures they name.
 //!
 //! `dataset` holds rows and splits them by patient, `chexpert` and `nih` read the two formats of CSV, `labels` and
-//! `teacher` turn them into targets, `pictures` decodes, `augment` changes.
+//! `teacher` turn them into targets, `pictures` decodes and `pack` keeps what was decoded,
+//! `augment` changes.
 
 pub mod augment;
 mod chexpert;
 mod dataset;
 mod labels;
 mod nih;
+mod pack;
 mod pictures;
 mod teacher;
 
+#[cfg(test)]
+pub use chexpert::patient_and_study;
 pub use dataset::{Dataset, Row, Selection, Splits, Views};
-pub use labels::LabelPolicy;
-pub use pictures::load_pictures;
+pub use labels::{Blank, LabelPolicy};
+pub use pack::Pack;
+pub use pictures::{Pictures, load_pictures};
 pub use teacher::{Lessons, Teacher};

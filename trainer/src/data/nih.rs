@@ -1,12 +1,11 @@
 //! `Data_Entry_2017.csv` of NIH ChestX-ray14 (Wang et al., CVPR 2017), in either of its two headers.
 
-use std::path::PathBuf;
-
 use anyhow::{Result, bail};
 use csv::StringRecord;
 use sightline::finding::Finding;
 
 use super::dataset::{Format, Position, Row};
+use crate::storage::Location;
 
 /// Where the columns are.
 pub struct DataEntry {
@@ -114,7 +113,7 @@ impl Format for DataEntry {
         })
     }
 
-    fn root(&self, root: PathBuf, _first: &str) -> PathBuf {
+    fn root(&self, root: Location, _first: &str) -> Location {
         root
     }
 }
@@ -138,7 +137,7 @@ mod tests {
         std::fs::create_dir_all(&place).expect("a folder");
         std::fs::write(place.join("00000002_000.png"), "").expect("written");
 
-        let data = Dataset::read(&csv, None).expect("ChestX-ray14's format");
+        let data = Dataset::read(&csv.as_path().into(), None).expect("ChestX-ray14's format");
         let label = |row: usize, finding: Finding| data.rows[row].labels[finding.index()];
         assert_eq!(label(0, Finding::Cardiomegaly), Some(1.0));
         assert_eq!(label(0, Finding::PleuralEffusion), Some(1.0));
@@ -154,11 +153,12 @@ mod tests {
         assert_eq!(data.patients().len(), 3);
         assert!(
             data.file(&data.rows[1])
+                .to_string()
                 .ends_with("images_002/images/00000002_000.png")
         );
 
         std::fs::write(&csv, text.replace("Nodule", "Gout")).expect("written");
-        let error = Dataset::read(&csv, None).expect_err("no label of the set");
+        let error = Dataset::read(&csv.as_path().into(), None).expect_err("no label of the set");
         assert!(format!("{error:#}").contains("\"Gout\""), "{error:#}");
     }
 }

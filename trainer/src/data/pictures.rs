@@ -1,12 +1,29 @@
-//! Decoding many images in parallel.
+//! Decoding many images in parallel, and keeping them: in memory, or in a pack on disk.
 
-use std::path::Path;
+use std::borrow::Cow;
 
 use anyhow::{Context, Result, bail};
 use rayon::prelude::*;
 use sightline::radiograph::{GreyImage, Radiograph};
 
 use super::Dataset;
+use super::pack::Pack;
+use crate::storage::Location;
+
+/// The pictures of a dataset's rows.
+pub enum Pictures {
+    Memory(Vec<GreyImage>),
+    Disk(Pack),
+}
+
+impl Pictures {
+    pub fn get(&self, index: usize) -> Cow<'_, GreyImage> {
+        match self {
+            Pictures::Memory(pictures) => Cow::Borrowed(&pictures[index]),
+            Pictures::Disk(pack) => Cow::Owned(pack.picture(index)),
+        }
+    }
+}
 
 /// The decoded images of a dataset, each through `prepare`, in row order; with the rows that could be read.
 ///
@@ -23,33 +40,19 @@ pub fn load_pictures(
         .par_iter()
         .map(|row| read(&dataset.file(row)).map(&prepare))
         .collect();
-    let mut rows = Vec::with_capacity(dataset.rows.len());
-    let mut pictures = Vec::with_capacity(dataset.rows.len());
-    let mut unreadable = 0;
+    let all = dataset.rows.len();
+    let mut rows = Vec::with_capacity(all);
+    let mut pictures = Vec::with_capacity(all);
     for (row, picture) in dataset.rows.into_iter().zip(decoded) {
         match picture {
             Ok(picture) => {
                 rows.push(row);
                 pictures.push(picture);
             }
-            Err(error) => {
-                unreadable += 1;
-                eprintln!("left out: {error:#}");
-            }
+            Err(error) => eprintln!("left out: {error:#}"),
         }
     }
-    if unreadable > 0 {
-        eprintln!(
-            "{unreadable} of {} images could not be read and are left out",
-            rows.len() + unreadable
-        );
-    }
-    if rows.is_empty() {
-        bail!(
-            "no image under {} could be read; is --root right?",
-            dataset.root.display()
-        );
-    }
+    left_out(all - rows.len(), all, &dataset.root)?;
     Ok((
         Dataset {
             root: dataset.root,
@@ -59,8 +62,22 @@ pub fn load_pictures(
     ))
 }
 
-fn read(path: &Path) -> Result<GreyImage> {
-    let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
-    let radiograph = Radiograph::decode(&bytes).with_context(|| path.display().to_string())?;
+/// Says how many images could not be read.
+///
+/// # Errors
+/// When it is all of them.
+pub fn left_out(unreadable: usize, all: usize, root: &Location) -> Result<()> {
+    if unreadable > 0 {
+        eprintln!("{unreadable} of {all} images could not be read and are left out");
+    }
+    if unreadable == all {
+        bail!("no image under {root} could be read; is --root right?");
+    }
+    Ok(())
+}
+
+pub fn read(file: &Location) -> Result<GreyImage> {
+    let bytes = file.read()?;
+    let radiograph = Radiograph::decode(&bytes).with_context(|| file.to_string())?;
     Ok(radiograph.image)
 }

@@ -1,7 +1,7 @@
 //! What another model said of the images, to learn from beside their labels (distillation).
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,7 @@ use sightline::package::Calibration;
 use super::{Dataset, nih};
 use crate::metrics::Case;
 use crate::metrics::probability::platt;
+use crate::storage::Location;
 
 /// In a recipe: whom to learn from, and how much.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,16 +38,16 @@ impl Lessons {
     ///
     /// # Errors
     /// When the file cannot be read, or says nothing of the training images.
-    pub fn read(teacher: &Teacher, folder: &Path, train: &Dataset) -> Result<Self> {
+    pub fn read(teacher: &Teacher, folder: &Location, train: &Dataset) -> Result<Self> {
         if !(0.0..=1.0).contains(&teacher.weight) {
             bail!("a teacher's weight must be in 0..1");
         }
-        let csv = folder.join(&teacher.csv);
-        let raw = read(&csv).with_context(|| csv.display().to_string())?;
+        let csv = folder.join(&teacher.csv.to_string_lossy());
+        let raw = read(&csv).with_context(|| csv.to_string())?;
         let taught = |row: &&super::Row| raw.contains_key(&row.path);
         let rows: Vec<_> = train.rows.iter().filter(taught).collect();
         if rows.is_empty() {
-            bail!("{} says nothing of the training images", csv.display());
+            bail!("{csv} says nothing of the training images");
         }
         let mut probabilities = BTreeMap::new();
         for row in &rows {
@@ -101,11 +102,11 @@ impl Lessons {
 }
 
 /// The probabilities of each path; of several columns for one finding, the highest.
-fn read(csv: &Path) -> Result<BTreeMap<String, [Option<f64>; 14]>> {
+fn read(csv: &Location) -> Result<BTreeMap<String, [Option<f64>; 14]>> {
+    let bytes = csv.read()?;
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
-        .from_path(csv)
-        .context("cannot be opened")?;
+        .from_reader(bytes.as_slice());
     let header = reader.headers()?.clone();
     let path = header.iter().position(|h| h.eq_ignore_ascii_case("Path"));
     let path = path.context("there is no column Path")?;
@@ -164,14 +165,14 @@ mod tests {
         text += "\ntest.png,0.9,0.1,0.2";
         std::fs::write(folder.path().join("teacher.csv"), text).expect("written");
         let train = Dataset {
-            root: PathBuf::new(),
+            root: Location::Local(".".into()),
             rows,
         };
         let teacher = Teacher {
             csv: "teacher.csv".into(),
             weight: 0.5,
         };
-        let lessons = Lessons::read(&teacher, folder.path(), &train).expect("a teacher");
+        let lessons = Lessons::read(&teacher, &folder.path().into(), &train).expect("a teacher");
         assert_eq!(lessons.len(), 40);
         let target = |path: &str, label: Option<f32>| {
             let (mut targets, mut mask) = ([0.0; 14], [0.0; 14]);

@@ -20,7 +20,7 @@ use sightline::package::{
 use sightline::radiograph::{Input, Resize};
 
 use crate::card;
-use crate::train::replace;
+use crate::storage::replace;
 
 const IMAGENET_CLASSES: usize = 1000;
 

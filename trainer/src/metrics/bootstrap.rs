@@ -15,6 +15,13 @@ pub struct Estimate {
     pub ci95: [f64; 2],
 }
 
+impl std::fmt::Display for Estimate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let [low, high] = self.ci95;
+        write!(f, "{:.3} ({low:.3} to {high:.3})", self.value)
+    }
+}
+
 /// How often patients are drawn anew for an interval.
 pub const BOOTSTRAP_DRAWS: usize = 1000;
 

@@ -1,7 +1,8 @@
 //! A run's folder: what is needed to go on after a stop, and the best weights so far.
 //!
-//! `state.json` names the epoch folder it belongs to and is replaced in one step after that folder is
-//! complete, so a stop at any moment leaves either the old state or the new one, never a mixture.
+//! A checkpoint is a folder that is written under another name, brought to the disk, and renamed; `state.json` names the
+//! checkpoint it belongs to and is replaced in one step after that. So a stop at any moment (a killed process, a full disk,
+//! no more power) leaves either the old state or the new one, never a mixture.
 
 use std::path::{Path, PathBuf};
 
@@ -13,14 +14,29 @@ use serde::{Deserialize, Serialize};
 use sightline::network::Network;
 
 use super::Recipe;
+use crate::storage::replace;
 
 /// Where a run stands.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
     pub epochs_done: usize,
-    /// The best epoch (from 1) and its validation AUC.
-    pub best: Option<(usize, f64)>,
+    /// Steps of the epoch that is under way, and the sum of their losses.
+    pub steps_done: usize,
+    pub loss_sum: f64,
+    /// The folder of the weights to go on with; none before the first.
+    pub checkpoint: Option<String>,
+    pub best: Option<Best>,
     pub history: Vec<Epoch>,
+}
+
+/// The best epoch so far.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Best {
+    /// From 1.
+    pub epoch: usize,
+    pub valid_auc: f64,
+    /// The folder of its weights.
+    pub checkpoint: String,
 }
 
 /// One epoch's figures.
@@ -37,11 +53,11 @@ pub struct Epoch {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     pub recipe: Recipe,
-    /// The data folder.
-    pub data: PathBuf,
+    /// The data folder, or its URL.
+    pub data: String,
     pub train_images: usize,
     pub train_patients: usize,
-    /// By finding, in the order of the network's outputs: whether any training image is labelled.
+    /// By finding, in the order of the network's outputs: whether the training images teach it.
     pub trained: Vec<bool>,
     pub commit: String,
     /// `YYYY-MM-DD`.
@@ -77,40 +93,61 @@ impl RunFolder {
         }
     }
 
-    pub fn epoch(&self, epoch: usize) -> PathBuf {
-        self.0.join(format!("epoch-{epoch}"))
+    /// Saves the weights as a checkpoint of that name, makes it the run's state, and removes those that are neither the
+    /// state's nor the best.
+    pub fn save(&self, state: &mut State, name: String, weights: &Weights) -> Result<()> {
+        let place = self.0.join(&name);
+        let new = self.0.join(format!("{name}.new"));
+        let write = || -> Result<()> {
+            for folder in [&new, &place] {
+                if folder.exists() {
+                    std::fs::remove_dir_all(folder)?;
+                }
+            }
+            std::fs::create_dir_all(&new)?;
+            let network = weights.network.clone().into_record();
+            network.save(new.join("network.bpk"))?;
+            let average = weights.average.clone().into_record();
+            average.save(new.join("average.bpk"))?;
+            weights.optimizer.save(new.join("optimizer.bpk"))?;
+            for file in std::fs::read_dir(&new)? {
+                std::fs::File::open(file?.path())?.sync_all()?;
+            }
+            Ok(std::fs::rename(&new, &place)?)
+        };
+        write()
+            .inspect_err(|_| {
+                // Of a full disk, above all: half a checkpoint is in the way of the next.
+                let _ = std::fs::remove_dir_all(&new);
+            })
+            .with_context(|| {
+                format!(
+                    "cannot write the checkpoint {}; the one before is whole",
+                    place.display()
+                )
+            })?;
+        state.checkpoint = Some(name);
+        let json = serde_json::to_vec_pretty(state)?;
+        replace(&self.0.join("state.json"), &json)?;
+        self.clean(state)
     }
 
-    /// Saves an epoch, then makes it the run's state, then removes epochs that are neither last nor best.
-    pub fn save(&self, state: &State, weights: &Weights) -> Result<()> {
-        let folder = self.epoch(state.epochs_done);
-        std::fs::create_dir_all(&folder)?;
-        weights
-            .network
-            .clone()
-            .into_record()
-            .save(folder.join("network.bpk"))?;
-        weights
-            .average
-            .clone()
-            .into_record()
-            .save(folder.join("average.bpk"))?;
-        weights.optimizer.save(folder.join("optimizer.bpk"))?;
-        replace(
-            &self.0.join("state.json"),
-            &serde_json::to_vec_pretty(state)?,
-        )?;
-        for old in 1..state.epochs_done {
-            let keep = state.best.is_some_and(|(best, _)| best == old);
-            if !keep && self.epoch(old).exists() {
-                std::fs::remove_dir_all(self.epoch(old))?;
+    /// Removes checkpoints that no state names.
+    fn clean(&self, state: &State) -> Result<()> {
+        let best = state.best.as_ref().map(|best| &best.checkpoint);
+        for entry in std::fs::read_dir(&self.0)? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let kept = [state.checkpoint.as_ref(), best].contains(&Some(&name));
+            if name.starts_with("epoch-") && !kept {
+                std::fs::remove_dir_all(entry.path())?;
             }
         }
         Ok(())
     }
 
-    pub fn load(&self, epoch: usize, weights: Weights) -> Result<Weights> {
-        let folder = self.epoch(epoch);
+    pub fn load(&self, checkpoint: &str, weights: Weights) -> Result<Weights> {
+        let folder = self.0.join(checkpoint);
         Ok(Weights {
             network: load_network(&folder.join("network.bpk"), weights.network)?,
             average: load_network(&folder.join("average.bpk"), weights.average)?,
@@ -130,15 +167,4 @@ pub fn load_network(path: &Path, network: Network) -> Result<Network> {
 fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot open {}", path.display()))?;
     serde_json::from_slice(&bytes).with_context(|| format!("{} is damaged", path.display()))
-}
-
-/// Writes a file beside the old one, to the disk, and puts it in its place in one step.
-pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    let new = path.with_extension("new");
-    let write = || -> std::io::Result<()> {
-        std::fs::write(&new, bytes)?;
-        std::fs::File::open(&new)?.sync_all()?;
-        std::fs::rename(&new, path)
-    };
-    write().with_context(|| format!("cannot write {}", path.display()))
 }

@@ -3,12 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use burn::optim::{AdamConfig, AdamWConfig, ModuleOptimizer};
 use serde::{Deserialize, Serialize};
 use sightline::network::Architecture;
 use sightline::radiograph::Input;
 
+use super::loss::Loss;
 use crate::data::augment::Augmentation;
 use crate::data::{Dataset, LabelPolicy, Selection, Splits, Teacher, Views};
+use crate::storage::Location;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,13 +27,23 @@ pub struct Recipe {
     pub labels: LabelPolicy,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub teacher: Option<Teacher>,
+    #[serde(default)]
+    pub loss: Loss,
+    /// Positives of a finding count for more where they are rarer than negatives: as much as they are rarer, but at most this.
+    #[serde(default = "one")]
+    pub positive_weight: f32,
     pub epochs: usize,
     pub batch: usize,
-    /// Of AdamW, at its highest; rises linearly over the warm-up, then falls as a cosine to nothing.
+    /// Batches whose gradients are added up for one step.
+    #[serde(default = "one_batch")]
+    pub accumulate: usize,
+    pub optimizer: Optimizer,
+    /// At its highest.
     pub learning_rate: f64,
-    pub warmup_epochs: f64,
-    pub weight_decay: f32,
-    /// The shipped weights are an exponential moving average over the steps, with this decay.
+    pub schedule: Schedule,
+    /// The weights that are validated and shipped are an exponential moving average over the steps, with this decay; 0 for
+    /// none.
+    #[serde(default)]
     pub average_decay: f64,
     /// Epochs without a better validation AUC until training stops.
     pub patience: usize,
@@ -84,9 +97,9 @@ impl Data {
     ///
     /// # Errors
     /// When the recipe names too little or too much, a file cannot be read, or a patient is in two splits.
-    pub fn splits(&self, folder: &Path) -> Result<Splits> {
+    pub fn splits(&self, folder: &Location) -> Result<Splits> {
         let of = |file: &Path, split: Option<&str>| {
-            Dataset::read(&folder.join(file), Some(folder))?.select(&Selection {
+            Dataset::read(&folder.join(&file.to_string_lossy()), Some(folder))?.select(&Selection {
                 views: self.views,
                 split: split.map(str::to_owned),
             })
@@ -174,15 +187,107 @@ impl Recipe {
         serde_json::from_slice(&text).with_context(|| format!("{} is no recipe", path.display()))
     }
 
-    /// The learning rate at a step.
+    /// The learning rate at a step, of so many in an epoch.
     pub fn learning_rate_at(&self, step: usize, steps_per_epoch: usize) -> f64 {
-        let warmup = self.warmup_epochs * steps_per_epoch as f64;
-        let total = (self.epochs * steps_per_epoch) as f64;
-        let step = step as f64;
-        if step < warmup {
-            return self.learning_rate * (step + 1.0) / (warmup + 1.0);
+        let epoch = step as f64 / steps_per_epoch as f64;
+        match self.schedule {
+            Schedule::Cosine { warmup_epochs } => {
+                if epoch < warmup_epochs {
+                    let step = 1.0 / steps_per_epoch as f64;
+                    return self.learning_rate * (epoch + step) / (warmup_epochs + step);
+                }
+                let rest = (self.epochs as f64 - warmup_epochs).max(f64::MIN_POSITIVE);
+                let share = (epoch - warmup_epochs) / rest;
+                self.learning_rate * 0.5 * (1.0 + (std::f64::consts::PI * share).cos())
+            }
+            Schedule::Step { gamma } => self.learning_rate * gamma.powf(epoch.floor()),
         }
-        let share = (step - warmup) / (total - warmup).max(1.0);
-        self.learning_rate * 0.5 * (1.0 + (std::f64::consts::PI * share).cos())
+    }
+}
+
+/// How the learning rate changes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Schedule {
+    /// Rises linearly over the warm-up, then falls as a cosine to nothing.
+    Cosine { warmup_epochs: f64 },
+    /// Multiplied by `gamma` after each epoch.
+    Step { gamma: f64 },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Optimizer {
+    Adam,
+    AdamW { weight_decay: f32 },
+}
+
+impl Optimizer {
+    /// With PyTorch's defaults: betas 0.9 and 0.999, epsilon 1e-8.
+    pub fn init(self) -> ModuleOptimizer {
+        match self {
+            Optimizer::Adam => AdamConfig::new().with_epsilon(1e-8).init(),
+            Optimizer::AdamW { weight_decay } => AdamWConfig::new()
+                .with_weight_decay(weight_decay)
+                .with_epsilon(1e-8)
+                .init(),
+        }
+    }
+}
+
+fn one() -> f32 {
+    1.0
+}
+
+fn one_batch() -> usize {
+    1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recipe(schedule: &str) -> Recipe {
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/efficientnet-lite0-nih.json");
+        let mut recipe = Recipe::read(&path).expect("a recipe");
+        recipe.schedule = serde_json::from_str(schedule).expect("a schedule");
+        (recipe.epochs, recipe.learning_rate) = (5, 1.0);
+        recipe
+    }
+
+    #[test]
+    fn the_learning_rate_warms_up_and_falls_to_nothing() {
+        let recipe = recipe(r#"{ "cosine": { "warmup_epochs": 1 } }"#);
+        let at = |step| recipe.learning_rate_at(step, 10);
+        assert!(at(0) > 0.0 && at(0) < at(5) && at(5) < at(10));
+        assert!((at(10) - 1.0).abs() < 1e-9 && (at(30) - 0.5).abs() < 1e-9 && at(49) < 0.01);
+    }
+
+    #[test]
+    fn the_origins_schedule_halves_it_every_epoch() {
+        let recipe = recipe(r#"{ "step": { "gamma": 0.5 } }"#);
+        let at = |step| recipe.learning_rate_at(step, 10);
+        assert_eq!((at(0), at(9), at(10), at(25)), (1.0, 1.0, 0.5, 0.25));
+    }
+
+    #[test]
+    fn every_recipe_in_the_folder_is_one() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs");
+        let mut recipes = 0;
+        for file in std::fs::read_dir(folder).expect("recipes") {
+            let path = file.expect("a recipe").path();
+            if path.extension().is_none_or(|ending| ending != "json") {
+                continue;
+            }
+            let recipe = Recipe::read(&path).unwrap_or_else(|error| panic!("{error:#}"));
+            assert_eq!(
+                path.file_stem().and_then(|s| s.to_str()),
+                Some(recipe.name.as_str())
+            );
+            recipe.input.check().expect("a sound input");
+            recipes += 1;
+        }
+        assert!(recipes > 0);
     }
 }

@@ -1,54 +1,85 @@
 //! Training: a recipe and images in, a run's folder out.
 
+mod batches;
 mod checkpoint;
 mod config;
 mod loss;
+mod plan;
 
-pub use checkpoint::{Epoch, Plan, RunFolder, load_network, replace};
+pub use checkpoint::{Epoch, RunFolder, load_network};
 pub use config::Recipe;
-pub use loss::masked_bce;
+pub use loss::Loss;
 
-use std::path::Path;
-use std::time::Instant;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::optim::{AdamWConfig, GradientsParams};
+use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{Device, Tensor, TensorData};
 use indicatif::{ProgressBar, ProgressStyle};
-use rand::rngs::StdRng;
-use rand::seq::SliceRandom;
-use rand::{Rng, SeedableRng};
 use sightline::finding::Finding;
 use sightline::network::Network;
 use sightline::radiograph::{GreyImage, Resize, resize};
 
-use crate::data::{Dataset, Lessons, Splits, load_pictures};
+use crate::data::{Blank, Dataset, Lessons, Pack, Pictures, Splits, load_pictures};
 use crate::import::load_body;
-use crate::metrics::mean_defined_auc;
-use crate::score::{label_cases, network_logits};
-use checkpoint::{State, Weights};
+use crate::metrics::{Scored, mean_defined_auc};
+use crate::options::DeviceName;
+use crate::score::{label_scores, network_logits};
+use crate::storage::Location;
+use batches::{Batch, Source, seed_of};
+use checkpoint::{Best, Plan, State, Weights};
+
+#[derive(clap::Args)]
+pub struct Options {
+    /// The recipe, as in trainer/configs.
+    #[arg(long)]
+    config: PathBuf,
+    /// The folder with the recipe's CSV and its images.
+    #[arg(long)]
+    data: Location,
+    /// The run's folder: checkpoints and figures.
+    #[arg(long, required_unless_present = "dry_run")]
+    out: Option<PathBuf>,
+    /// Go on with the run in that folder.
+    #[arg(long)]
+    resume: bool,
+    /// Say what would be done: images, labels, parameters, memory, steps.
+    #[arg(long)]
+    dry_run: bool,
+    /// Keep the decoded training images in this folder instead of in memory; the next run decodes none.
+    #[arg(long)]
+    cache: Option<PathBuf>,
+    /// Save also within an epoch, after so many minutes.
+    #[arg(long, default_value_t = 15.0)]
+    save_minutes: f64,
+    /// Stop after so many steps, as Ctrl-C does; --resume goes on.
+    #[arg(long)]
+    steps: Option<usize>,
+    /// flex (the CPU), cuda, cuda:1, or wgpu.
+    #[arg(long, default_value = "flex")]
+    device: DeviceName,
+}
 
 /// Trains until the recipe's epochs are done or the validation AUC no longer rises.
 ///
 /// # Errors
 /// When files are missing, splits share patients, or the run's folder holds another run.
-pub fn train(
-    recipe_path: &Path,
-    data: &Path,
-    out: &Path,
-    resume: bool,
-    device: Device,
-) -> Result<()> {
-    let recipe = Recipe::read(recipe_path)?;
-    recipe.input.check()?;
-    if recipe.input.resize != Resize::Stretch {
-        bail!(
-            "training crops from the whole picture; the recipe's input.resize must be \"stretch\""
-        );
+pub fn run(options: &Options) -> Result<()> {
+    let data = &options.data;
+    let recipe = Recipe::read(&options.config)?;
+    recipe.check()?;
+    let splits = recipe.data.splits(data)?;
+    if options.dry_run {
+        return plan::say(&recipe, &splits);
     }
-    let run = RunFolder(out.to_owned());
-    let state = match (run.state()?, resume) {
+    let out = options.out.as_ref().context("--out is needed")?;
+    let run = RunFolder(out.clone());
+    let state = match (run.state()?, options.resume) {
         (Some(_), false) => bail!("{} holds a run already; go on with --resume", out.display()),
         (Some(state), true) => {
             if run.plan()?.recipe != recipe {
@@ -59,25 +90,29 @@ pub fn train(
         (None, _) => State::default(),
     };
 
-    let Splits { train, valid, .. } = recipe.data.splits(data)?;
+    let Splits { train, valid, .. } = splits;
     // Kept a little larger than the input, so that a crop from it is not blurred.
     let side = recipe.input.size * 8 / 7;
-    let (train, train_pictures) = load_pictures(train, |image| resize(&image, side, side))?;
-    let (valid, valid_pictures) = load_pictures(valid, |image| recipe.input.square(&image))?;
-    // With one kind of label only, nothing can be learned of a finding but how often it was labelled.
-    let trained = |finding: &Finding| {
-        let has = |label| {
-            let labels = train.rows.iter().map(|row| row.labels[finding.index()]);
-            labels.into_iter().any(|found| found == Some(label))
-        };
-        has(1.0) && has(0.0)
+    let (train, train_pictures) = match &options.cache {
+        Some(folder) => {
+            let (train, pack) = Pack::open(folder, train, side)?;
+            (train, Pictures::Disk(pack))
+        }
+        None => {
+            let (train, pictures) = load_pictures(train, |image| resize(&image, side, side))?;
+            (train, Pictures::Memory(pictures))
+        }
     };
-    if state.epochs_done == 0 {
+    let (valid, valid_pictures) = load_pictures(valid, |image| recipe.input.square(&image))?;
+    if state.checkpoint.is_none() {
         run.write_plan(&Plan {
-            trained: Finding::ALL.iter().map(trained).collect(),
+            trained: Finding::ALL
+                .iter()
+                .map(|f| teaches(&recipe, &train, *f))
+                .collect(),
             train_images: train.rows.len(),
             train_patients: train.patients().len(),
-            data: data.to_owned(),
+            data: data.to_string(),
             commit: commit(),
             started: humantime::format_rfc3339(std::time::SystemTime::now()).to_string()[..10]
                 .to_owned(),
@@ -92,7 +127,6 @@ pub fn train(
         valid.rows.len(),
         valid.patients().len()
     );
-
     let lessons = match &recipe.teacher {
         Some(teacher) => Lessons::read(teacher, data, &train)?,
         None => Lessons::default(),
@@ -100,189 +134,306 @@ pub fn train(
     if lessons.len() > 0 {
         println!("a teacher knows {} of the training images", lessons.len());
     }
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked = stop.clone();
+    ctrlc::set_handler(move || {
+        // The second time it is meant.
+        if asked.swap(true, Ordering::SeqCst) {
+            std::process::exit(130);
+        }
+        eprintln!("saving after this step; once more to stop at once");
+    })?;
     let mut trainer = Trainer {
-        lessons,
-        recipe,
+        device: options.device.device()?.autodiff(),
+        positive_weight: positive_weights(&recipe, &train),
+        save_every: Duration::from_secs_f64(60.0 * options.save_minutes),
+        steps_left: options.steps,
+        stop,
         run,
         state,
-        device: device.autodiff(),
     };
-    let mut weights = trainer.weights()?;
-    while trainer.wants_more() {
+    let source = Source {
+        recipe: &recipe,
+        data: &train,
+        pictures: &train_pictures,
+        lessons: &lessons,
+    };
+    let mut weights = trainer.weights(&recipe)?;
+    while trainer.wants_more(&recipe) {
         let start = Instant::now();
-        let train_loss;
-        (weights, train_loss) = trainer.epoch(weights, &train, &train_pictures)?;
-        let valid_auc = trainer.validate(&weights.average, &valid, &valid_pictures)?;
-        let epoch = trainer.state.epochs_done + 1;
-        trainer.state.epochs_done = epoch;
-        if trainer.state.best.is_none_or(|(_, best)| valid_auc > best) {
-            trainer.state.best = Some((epoch, valid_auc));
+        let done;
+        (weights, done) = trainer.epoch(weights, source)?;
+        if !done {
+            println!("saved; --resume goes on");
+            return Ok(());
         }
-        let seconds = start.elapsed().as_secs_f64();
-        println!(
-            "epoch {epoch}: loss {train_loss:.4}, validation AUC {valid_auc:.4}, {seconds:.0} s"
-        );
-        trainer.state.history.push(Epoch {
-            epoch,
-            train_loss,
-            valid_auc,
-            seconds,
-        });
-        trainer.run.save(&trainer.state, &weights)?;
+        let average = &weights.average;
+        let scored = trainer.validate(average, &recipe, &valid, &valid_pictures)?;
+        trainer.finish_epoch(&weights, source.batches(), &scored, start.elapsed())?;
     }
-    let (epoch, best) = trainer.state.best.context("no epoch was run")?;
-    println!("done: the best validation AUC is {best:.4}, of epoch {epoch}");
+    let best = trainer.state.best.context("no epoch was run")?;
+    println!(
+        "done: the best validation AUC is {:.4}, of epoch {}",
+        best.valid_auc, best.epoch
+    );
     Ok(())
 }
 
+impl Recipe {
+    /// # Errors
+    /// When the recipe cannot be followed.
+    fn check(&self) -> Result<()> {
+        self.input.check()?;
+        if self.input.resize != Resize::Stretch {
+            bail!(
+                "training crops from the whole picture; the recipe's input.resize must be \"stretch\""
+            );
+        }
+        if self.batch < 2 || self.accumulate == 0 || self.epochs == 0 {
+            bail!("batch must be 2 or more, accumulate and epochs 1 or more");
+        }
+        Ok(())
+    }
+}
+
+/// Whether the training images teach a finding: with one kind of label only, nothing can be learned of it but how often it
+/// was labelled.
+fn teaches(recipe: &Recipe, train: &Dataset, finding: Finding) -> bool {
+    let has = |label| {
+        let mut rows = train.rows.iter();
+        rows.any(|row| row.labels[finding.index()] == label)
+    };
+    let negative = has(Some(0.0)) || (recipe.labels.blank == Blank::Zeros && has(None));
+    has(Some(1.0)) && negative
+}
+
+/// What a positive of each finding counts.
+fn positive_weights(recipe: &Recipe, train: &Dataset) -> Vec<f32> {
+    let weight = |finding: &Finding| {
+        let count = |label| {
+            let rows = train.rows.iter();
+            let labels = rows.filter(|row| row.labels[finding.index()] == label);
+            labels.count() as f32
+        };
+        let mut negatives = count(Some(0.0));
+        if recipe.labels.blank == Blank::Zeros {
+            negatives += count(None);
+        }
+        (negatives / count(Some(1.0)).max(1.0)).clamp(1.0, recipe.positive_weight.max(1.0))
+    };
+    Finding::ALL.iter().map(weight).collect()
+}
+
 struct Trainer {
-    recipe: Recipe,
-    lessons: Lessons,
     run: RunFolder,
     state: State,
     device: Device,
+    positive_weight: Vec<f32>,
+    save_every: Duration,
+    steps_left: Option<usize>,
+    stop: Arc<AtomicBool>,
 }
 
 impl Trainer {
-    fn wants_more(&self) -> bool {
-        let stale = self
-            .state
-            .best
-            .map_or(0, |(best, _)| self.state.epochs_done - best);
-        self.state.epochs_done < self.recipe.epochs && stale < self.recipe.patience
+    fn wants_more(&self, recipe: &Recipe) -> bool {
+        let best = self.state.best.as_ref();
+        let stale = best.map_or(0, |best| self.state.epochs_done - best.epoch);
+        self.state.epochs_done < recipe.epochs && stale < recipe.patience
     }
 
-    /// The weights to go on with: of the last epoch, of the pretrained start, or fresh.
-    fn weights(&self) -> Result<Weights> {
-        self.device.seed(self.recipe.seed);
-        let mut network =
-            Network::new(&self.recipe.architecture, Finding::ALL.len(), &self.device)?;
-        let optimizer = AdamWConfig::new()
-            .with_weight_decay(self.recipe.weight_decay)
-            .with_epsilon(1e-8)
-            .init();
-        if self.state.epochs_done == 0
-            && let Some(start) = &self.recipe.start
+    /// The weights to go on with: of the last checkpoint, of the pretrained start, or fresh.
+    fn weights(&self, recipe: &Recipe) -> Result<Weights> {
+        self.device.seed(recipe.seed);
+        let mut network = Network::new(&recipe.architecture, Finding::ALL.len(), &self.device)?;
+        let optimizer = recipe.optimizer.init();
+        if self.state.checkpoint.is_none()
+            && let Some(start) = &recipe.start
         {
-            network = load_body(network, &self.recipe.architecture, &start.file)?;
+            network = load_body(network, &recipe.architecture, &start.file)?;
         }
         let weights = Weights {
             average: network.valid(),
             network,
             optimizer,
         };
-        match self.state.epochs_done {
-            0 => Ok(weights),
-            done => self.run.load(done, weights),
+        match &self.state.checkpoint {
+            None => Ok(weights),
+            Some(checkpoint) => self.run.load(checkpoint, weights),
         }
     }
 
-    /// One pass over the training images; returns the mean loss.
-    fn epoch(
-        &self,
-        weights: Weights,
-        data: &Dataset,
-        pictures: &[GreyImage],
-    ) -> Result<(Weights, f64)> {
-        let Weights {
-            mut network,
-            mut average,
-            mut optimizer,
-        } = weights;
-        let recipe = &self.recipe;
+    /// The rest of an epoch; false if it was stopped (and saved) before its end.
+    fn epoch(&mut self, weights: Weights, source: Source) -> Result<(Weights, bool)> {
         let epoch = self.state.epochs_done;
-        // All chance in an epoch comes from the seed and its number, so a resumed run draws the same.
-        let seed = recipe
-            .seed
-            .wrapping_mul(1_000_003)
-            .wrapping_add(epoch as u64);
-        let mut rng = StdRng::seed_from_u64(seed);
-        self.device.seed(seed);
-
-        let mut order: Vec<usize> = (0..data.rows.len()).collect();
-        order.shuffle(&mut rng);
-        // A last batch of a picture or two would spoil the batch statistics: it is left for the next epoch.
-        let steps = (order.len() / recipe.batch).max(1);
-        let bar = ProgressBar::new(steps as u64).with_style(ProgressStyle::with_template(
+        let batches = source.batches();
+        let bar = ProgressBar::new(batches as u64).with_style(ProgressStyle::with_template(
             "epoch {prefix} {bar:40} {pos}/{len} {msg} ({eta} left)",
         )?);
-        bar.set_prefix(format!("{}", epoch + 1));
-        let mut total = 0.0;
-        for (step, batch) in order.chunks(recipe.batch).take(steps).enumerate() {
-            let (input, targets, mask) = self.batch(batch, data, pictures, &mut rng);
-            let loss = loss::masked_bce(network.forward(input), targets, mask);
-            let value = loss.clone().into_scalar::<f32>();
-            if !value.is_finite() {
-                bail!(
-                    "the loss is no number at step {step} of epoch {}",
-                    epoch + 1
-                );
+        bar.set_prefix((epoch + 1).to_string());
+        bar.set_position(self.state.steps_done as u64);
+        std::thread::scope(|scope| {
+            let queue = source.start(scope, epoch, self.state.steps_done);
+            let mut weights = weights;
+            let mut gradients = GradientsAccumulator::new();
+            let (mut saved, mut said) = (Instant::now(), Instant::now());
+            for batch in queue {
+                let step = self.state.steps_done;
+                let last = step + 1 == batches;
+                // Batches whose gradients wait for others are done again after a stop.
+                let steps = (step + 1).is_multiple_of(source.recipe.accumulate) || last;
+                let pictures = batch.pictures;
+                let start = Instant::now();
+                let value = self.step(
+                    &mut weights,
+                    &mut gradients,
+                    source.recipe,
+                    batch,
+                    steps,
+                    batches,
+                )?;
+                self.state.steps_done += 1;
+                self.state.loss_sum += value;
+                let mean = self.state.loss_sum / self.state.steps_done as f64;
+                bar.set_message(format!("loss {mean:.4}"));
+                bar.inc(1);
+                if !std::io::stderr().is_terminal() && said.elapsed() > Duration::from_secs(60) {
+                    let speed = pictures as f64 / start.elapsed().as_secs_f64();
+                    let step = step + 1;
+                    println!(
+                        "epoch {}: {step}/{batches}, loss {mean:.4}, {speed:.1} images/s",
+                        epoch + 1
+                    );
+                    said = Instant::now();
+                }
+                if let Some(left) = &mut self.steps_left {
+                    *left = left.saturating_sub(1);
+                    if *left == 0 {
+                        self.stop.store(true, Ordering::SeqCst);
+                    }
+                }
+                let stop = self.stop.load(Ordering::SeqCst);
+                if steps && !last && (stop || saved.elapsed() > self.save_every) {
+                    let name = format!("epoch-{}-step-{}", epoch + 1, step + 1);
+                    self.run.save(&mut self.state, name, &weights)?;
+                    saved = Instant::now();
+                    if stop {
+                        return Ok((weights, false));
+                    }
+                }
             }
-            total += f64::from(value);
-            let gradients = GradientsParams::from_grads(loss.backward(), &network);
-            let rate = recipe.learning_rate_at(epoch * steps + step, steps);
-            network = optimizer.step(rate, network, gradients);
-            let done = (epoch * steps + step) as f64;
-            // Early on the average would remember the start for too long.
-            let decay = recipe.average_decay.min((1.0 + done) / (10.0 + done));
-            average = moving_average(average, &network.valid(), decay);
-            bar.set_message(format!("loss {:.4}", total / (step + 1) as f64));
-            bar.inc(1);
-        }
-        bar.finish_and_clear();
-        Ok((
-            Weights {
-                network,
-                average,
-                optimizer,
-            },
-            total / steps as f64,
-        ))
+            bar.finish_and_clear();
+            Ok((weights, true))
+        })
     }
 
-    fn batch(
+    /// One batch, and with `steps` a step of the optimiser; the batch's loss.
+    fn step(
         &self,
-        indices: &[usize],
-        data: &Dataset,
-        pictures: &[GreyImage],
-        rng: &mut impl Rng,
-    ) -> (Tensor<4>, Tensor<2>, Tensor<2>) {
-        let input = &self.recipe.input;
-        let mut values = Vec::new();
-        let (mut targets, mut masks) = (Vec::new(), Vec::new());
-        for &index in indices {
-            let changed = self
-                .recipe
-                .augmentation
-                .apply(&pictures[index], input.size, rng);
-            values.extend(input.normalise(&changed));
-            let row = &data.rows[index];
-            let (mut target, mut mask) = self.recipe.labels.targets(row, rng);
-            self.lessons.teach(&row.path, &mut target, &mut mask);
-            targets.extend(target);
-            masks.extend(mask);
-        }
+        weights: &mut Weights,
+        gradients: &mut GradientsAccumulator<Network>,
+        recipe: &Recipe,
+        batch: Batch,
+        steps: bool,
+        batches: usize,
+    ) -> Result<f64> {
+        let (epoch, step) = (self.state.epochs_done, self.state.steps_done);
+        // Dropout and stochastic depth: of each step its own, whatever was before.
+        self.device.seed(seed_of(!recipe.seed, epoch, step));
         let table = |values: Vec<f32>| {
+            let rows = values.len() / Finding::ALL.len();
             Tensor::from_data(
-                TensorData::new(values, [indices.len(), Finding::ALL.len()]),
+                TensorData::new(values, [rows, Finding::ALL.len()]),
                 &self.device,
             )
         };
-        (
-            input.tensor_of(values, &self.device),
-            table(targets),
-            table(masks),
-        )
+        let x = recipe.input.tensor_of(batch.values, &self.device);
+        let logits = weights.network.forward(x);
+        let loss = recipe.loss.of(
+            logits,
+            table(batch.targets),
+            table(batch.mask),
+            table(self.positive_weight.clone()),
+        );
+        let value = loss.clone().into_scalar::<f32>();
+        if !value.is_finite() {
+            bail!(
+                "the loss is no number at step {step} of epoch {}",
+                epoch + 1
+            );
+        }
+        let loss = loss / recipe.accumulate as f32;
+        let found = GradientsParams::from_grads(loss.backward(), &weights.network);
+        gradients.accumulate(&weights.network, found);
+        if steps {
+            let rate = recipe.learning_rate_at(epoch * batches + step, batches);
+            let network = weights.network.clone();
+            weights.network = weights.optimizer.step(rate, network, gradients.grads());
+            let done = (epoch * batches + step) as f64 / recipe.accumulate as f64;
+            // Early on the average would remember the start for too long.
+            let decay = recipe.average_decay.min((1.0 + done) / (10.0 + done));
+            let average = weights.average.clone();
+            weights.average = moving_average(average, &weights.network.valid(), decay);
+        }
+        Ok(f64::from(value))
     }
 
-    /// The mean AUC over the findings of which the validation images have both kinds.
-    fn validate(&self, network: &Network, data: &Dataset, squares: &[GreyImage]) -> Result<f64> {
+    /// Records an epoch's figures and saves it.
+    fn finish_epoch(
+        &mut self,
+        weights: &Weights,
+        batches: usize,
+        scored: &[Scored],
+        time: Duration,
+    ) -> Result<()> {
+        let all: Vec<&Scored> = scored.iter().collect();
+        let valid_auc = mean_defined_auc(&all, &Finding::ALL.map(Finding::index))
+            .context("no finding has both positive and negative validation images")?;
+        let state = &mut self.state;
+        let epoch = state.epochs_done + 1;
+        let train_loss = state.loss_sum / batches as f64;
+        let name = format!("epoch-{epoch}");
+        (state.epochs_done, state.steps_done, state.loss_sum) = (epoch, 0, 0.0);
+        if state
+            .best
+            .as_ref()
+            .is_none_or(|best| valid_auc > best.valid_auc)
+        {
+            state.best = Some(Best {
+                epoch,
+                valid_auc,
+                checkpoint: name.clone(),
+            });
+        }
+        let seconds = time.as_secs_f64();
+        println!(
+            "epoch {epoch}: loss {train_loss:.4}, validation AUC {valid_auc:.4}, {seconds:.0} s"
+        );
+        state.history.push(Epoch {
+            epoch,
+            train_loss,
+            valid_auc,
+            seconds,
+        });
+        self.run.save(state, name, weights)?;
+        plan::write_figures(&self.run.0, &self.state.history, scored)
+    }
+
+    /// The validation images' probabilities beside their labels.
+    fn validate(
+        &self,
+        network: &Network,
+        recipe: &Recipe,
+        data: &Dataset,
+        squares: &[GreyImage],
+    ) -> Result<Vec<Scored>> {
         let device = self.device.clone().inner();
-        let logits = network_logits(network, &self.recipe.input, squares, &device)?;
-        let scored = label_cases(data, &logits);
-        let scored: Vec<_> = scored.iter().collect();
-        mean_defined_auc(&scored, &Finding::ALL.map(Finding::index))
-            .context("no finding has both positive and negative validation images")
+        let logits = network_logits(network, &recipe.input, squares, &device)?;
+        let probability = |logit: &f32| Some(1.0 / (1.0 + (-f64::from(*logit)).exp()));
+        let rows = logits
+            .iter()
+            .map(|row| row.iter().map(probability).collect());
+        Ok(label_scores(data, &rows.collect::<Vec<_>>()))
     }
 }
 

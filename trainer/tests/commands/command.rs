@@ -1,28 +1,43 @@
 //! Running the trainer as its users do.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+
+pub type Argument<'a> = &'a dyn AsRef<OsStr>;
 
 pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-pub fn run(arguments: &[&dyn AsRef<std::ffi::OsStr>]) -> Output {
+/// The trainer with arguments, not started yet; of the environment's own arrays and jobs it knows nothing.
+pub fn command(arguments: &[Argument]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sightline-trainer"));
-    for argument in arguments {
-        command.arg(argument);
-    }
+    command.args(arguments.iter().map(|argument| argument.as_ref()));
+    command
+        .env_remove("SLURM_ARRAY_TASK_ID")
+        .env_remove("JOB_COMPLETION_INDEX");
+    command
+}
+
+pub fn run(arguments: &[Argument]) -> Output {
+    run_with(arguments, &[])
+}
+
+pub fn run_with(arguments: &[Argument], environment: &[(&str, &str)]) -> Output {
+    let mut command = command(arguments);
+    command.envs(environment.iter().copied());
     command.output().expect("the trainer starts")
 }
 
-pub fn succeed(arguments: &[&dyn AsRef<std::ffi::OsStr>]) -> String {
+pub fn succeed(arguments: &[Argument]) -> String {
     let output = run(arguments);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{said}");
     String::from_utf8(output.stdout).expect("UTF-8")
 }
 
-pub fn refuse(arguments: &[&dyn AsRef<std::ffi::OsStr>], because: &str) {
+pub fn refuse(arguments: &[Argument], because: &str) {
     let output = run(arguments);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && said.contains(because), "{said}");

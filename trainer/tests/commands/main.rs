@@ -2,6 +2,9 @@
 
 mod command;
 mod import;
+mod object_store;
+mod shards;
+mod train;
 
 use std::path::{Path, PathBuf};
 
@@ -267,6 +270,7 @@ fn a_model_is_trained_resumed_exported_and_evaluated() {
         let mut recipe: serde_json::Value =
             serde_json::from_str(&text.expect("a recipe")).expect("JSON");
         recipe["start"] = serde_json::Value::Null;
+        recipe["teacher"] = serde_json::Value::Null;
         recipe["data"]["csv"] = "labels.csv".into();
         recipe["input"]["size"] = 64.into();
         recipe["batch"] = 2.into();

@@ -1,0 +1,128 @@
+//! What several commands take from the command line.
+
+use std::str::FromStr;
+
+use anyhow::{Context, Result, bail};
+use burn::tensor::Device;
+
+use crate::data::{Dataset, Selection, Views};
+use crate::shards::Shard;
+use crate::storage::Location;
+
+/// Which images: a CSV and what of it.
+#[derive(clap::Args)]
+pub struct Images {
+    /// Labels in CheXpert's format, or ChestX-ray14's Data_Entry.
+    #[arg(long)]
+    pub csv: Location,
+    /// Where the CSV's paths begin; the CSV's own folder if not given.
+    #[arg(long)]
+    pub root: Option<Location>,
+    /// Only rows whose Split column says this.
+    #[arg(long)]
+    pub split: Option<String>,
+    #[arg(long)]
+    pub views: Option<Views>,
+    /// Only the i-th of n parts of the rows, for `merge` to join: i/n, from 0 or from 1. In a Slurm array or a Kubernetes
+    /// indexed job (with JOB_COMPLETIONS set) it is taken from the environment.
+    #[arg(long)]
+    pub shard: Option<Shard>,
+}
+
+impl Images {
+    /// The rows, with their numbers in the selection, and the part of them that is wanted.
+    pub fn rows(&self, views: Views) -> Result<(Dataset, Shard)> {
+        let data = Dataset::read(&self.csv, self.root.as_ref())?.select(&Selection {
+            views: self.views.unwrap_or(views),
+            split: self.split.clone(),
+        })?;
+        let shard = match self.shard {
+            Some(shard) => shard,
+            None => Shard::from_environment(|name| std::env::var(name).ok())?,
+        };
+        Ok((shard.of_rows(data)?, shard))
+    }
+}
+
+/// Which package, and where it computes.
+#[derive(clap::Args)]
+pub struct Model {
+    /// The package's folder.
+    #[arg(long)]
+    pub model: Location,
+    /// flex (the CPU), cuda, cuda:1, or wgpu.
+    #[arg(long, default_value = "flex")]
+    pub device: DeviceName,
+}
+
+/// A device, or several of one kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeviceName {
+    /// The CPU.
+    Flex,
+    /// NVIDIA cards by their numbers; needs a build with `--features cuda`.
+    Cuda(Vec<usize>),
+    /// Any graphics card; needs a build with `--features wgpu`.
+    Wgpu,
+}
+
+impl FromStr for DeviceName {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text.split_once(':').unwrap_or((text, "0")) {
+            ("flex" | "cpu", "0") => Ok(DeviceName::Flex),
+            ("wgpu", "0") => Ok(DeviceName::Wgpu),
+            ("cuda", cards) => {
+                let cards = cards.split(',').map(|card| card.trim().parse());
+                let cards: Vec<usize> = cards
+                    .collect::<Result<_, _>>()
+                    .context("cards are numbers: cuda:0,1")?;
+                Ok(DeviceName::Cuda(cards))
+            }
+            _ => bail!("{text:?} is no device; there are flex, cuda, cuda:N, cuda:N,M and wgpu"),
+        }
+    }
+}
+
+impl DeviceName {
+    /// All the devices that it names.
+    pub fn devices(&self) -> Result<Vec<Device>> {
+        match self {
+            DeviceName::Flex => Ok(vec![Device::flex()]),
+            #[cfg(feature = "cuda")]
+            DeviceName::Cuda(cards) => Ok(cards.iter().map(|card| Device::cuda(*card)).collect()),
+            #[cfg(not(feature = "cuda"))]
+            DeviceName::Cuda(_) => bail!("this build has no CUDA; build it with --features cuda"),
+            #[cfg(feature = "wgpu")]
+            DeviceName::Wgpu => Ok(vec![Device::wgpu(Default::default())]),
+            #[cfg(not(feature = "wgpu"))]
+            DeviceName::Wgpu => bail!("this build has no wgpu; build it with --features wgpu"),
+        }
+    }
+
+    /// The one device that it names.
+    pub fn device(&self) -> Result<Device> {
+        let mut devices = self.devices()?;
+        match devices.len() {
+            1 => Ok(devices.remove(0)),
+            _ => bail!("this command computes on one device"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_are_named_with_their_numbers() {
+        let name = |text: &str| text.parse::<DeviceName>().ok();
+        assert_eq!(name("flex"), Some(DeviceName::Flex));
+        assert_eq!(name("cuda"), Some(DeviceName::Cuda(vec![0])));
+        assert_eq!(name("cuda:2"), Some(DeviceName::Cuda(vec![2])));
+        assert_eq!(name("cuda:0,1"), Some(DeviceName::Cuda(vec![0, 1])));
+        assert_eq!(name("cuda:x"), None);
+        assert_eq!(name("tpu"), None);
+    }
+}

@@ -1,0 +1,224 @@
+//! Files by path or by the URL of an object store: `s3://`, `gs://`, `az://`, `https://` of one of these, `file://`.
+//!
+//! Credentials and endpoints come from the environment (`AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT`, `GOOGLE_SERVICE_ACCOUNT`,
+//! `AZURE_STORAGE_ACCOUNT_NAME`, ...), as the crate `object_store` reads them.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+
+use anyhow::{Context, Error, Result};
+use object_store::{ObjectStore, ObjectStoreExt, path::Path as Key};
+use tokio::runtime::Runtime;
+use url::Url;
+
+/// A file or folder.
+#[derive(Clone, Debug)]
+pub enum Location {
+    Local(PathBuf),
+    Remote {
+        store: Arc<dyn ObjectStore>,
+        key: Key,
+        /// For people.
+        url: String,
+    },
+}
+
+/// What waits for the network, so that nothing else has to.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    let builder = &mut tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.worker_threads(2).enable_all().build();
+    runtime.expect("the system gives threads")
+});
+
+impl std::str::FromStr for Location {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        if !text.contains("://") {
+            return Ok(Location::Local(text.into()));
+        }
+        let url = Url::parse(text).with_context(|| format!("{text} is no URL"))?;
+        let environment = std::env::vars().map(|(name, value)| (name.to_lowercase(), value));
+        let (store, key) = object_store::parse_url_opts(&url, environment)
+            .with_context(|| format!("{text} is of no object store that is known here"))?;
+        Ok(Location::Remote {
+            store: store.into(),
+            key,
+            url: text.trim_end_matches('/').to_owned(),
+        })
+    }
+}
+
+impl From<&Path> for Location {
+    fn from(path: &Path) -> Self {
+        Location::Local(path.to_owned())
+    }
+}
+
+impl std::fmt::Display for Location {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Location::Local(path) => path.display().fmt(f),
+            Location::Remote { url, .. } => f.write_str(url),
+        }
+    }
+}
+
+impl Location {
+    /// A file below this folder.
+    pub fn join(&self, below: &str) -> Self {
+        match self {
+            Location::Local(path) => Location::Local(path.join(below)),
+            Location::Remote { store, key, url } => Location::Remote {
+                store: store.clone(),
+                key: below
+                    .split('/')
+                    .fold(key.clone(), |key, part| key.join(part)),
+                url: format!("{url}/{below}"),
+            },
+        }
+    }
+
+    /// The folder that this is in.
+    pub fn parent(&self) -> Option<Self> {
+        match self {
+            Location::Local(path) => {
+                let parent = path.parent()?;
+                let empty = parent.as_os_str().is_empty();
+                Some(Location::Local(if empty {
+                    ".".into()
+                } else {
+                    parent.to_owned()
+                }))
+            }
+            Location::Remote { store, key, url } => {
+                let mut parts: Vec<_> = key.parts().collect();
+                parts.pop()?;
+                Some(Location::Remote {
+                    store: store.clone(),
+                    key: parts.into_iter().collect(),
+                    url: url.rsplit_once('/')?.0.to_owned(),
+                })
+            }
+        }
+    }
+
+    /// The last part of the path.
+    pub fn name(&self) -> String {
+        let text = self.to_string();
+        text.rsplit('/').next().unwrap_or_default().to_owned()
+    }
+
+    pub fn exists(&self) -> bool {
+        match self {
+            Location::Local(path) => path.exists(),
+            Location::Remote { store, key, .. } => RUNTIME.block_on(store.head(key)).is_ok(),
+        }
+    }
+
+    pub fn read(&self) -> Result<Vec<u8>> {
+        let bytes = match self {
+            Location::Local(path) => std::fs::read(path).map_err(Error::from),
+            Location::Remote { store, key, .. } => RUNTIME.block_on(async {
+                let found = store.get(key).await?;
+                Ok(found.bytes().await?.to_vec())
+            }),
+        };
+        bytes.with_context(|| format!("cannot open {self}"))
+    }
+
+    /// Writes the whole file or, where that fails, leaves what was there.
+    pub fn write(&self, bytes: &[u8]) -> Result<()> {
+        let written = match self {
+            Location::Local(path) => replace(path, bytes),
+            Location::Remote { store, key, .. } => {
+                let put = store.put(key, bytes.to_vec().into());
+                RUNTIME.block_on(put).map(|_| ()).map_err(Error::from)
+            }
+        };
+        written.with_context(|| format!("cannot write {self}"))
+    }
+
+    /// Makes this folder, where there are folders.
+    pub fn create(&self) -> Result<()> {
+        match self {
+            Location::Local(path) => std::fs::create_dir_all(path)
+                .with_context(|| format!("cannot make the folder {}", path.display())),
+            Location::Remote { .. } => Ok(()),
+        }
+    }
+}
+
+/// Writes a file beside the old one, to the disk, and puts it in its place in one step.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    use std::io::Write;
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let name = path.file_name().context("it is no file")?;
+    let mut new = name.to_owned();
+    new.push(".new");
+    let new = folder.unwrap_or(Path::new(".")).join(new);
+    let write = || -> std::io::Result<()> {
+        let mut file = std::fs::File::create(&new)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&new, path)
+    };
+    write().inspect_err(|_| {
+        // Of a full disk, above all: what could not be written whole is in the way.
+        let _ = std::fs::remove_file(&new);
+    })?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn local_paths_and_urls_are_told_apart_joined_and_taken_apart() {
+        let local: Location = "data/nih.csv".parse().expect("a path");
+        assert!(matches!(local, Location::Local(_)));
+        assert_eq!(local.name(), "nih.csv");
+        assert_eq!(
+            local
+                .parent()
+                .expect("a folder")
+                .join("images/a.png")
+                .to_string(),
+            "data/images/a.png"
+        );
+        let bare: Location = "nih.csv".parse().expect("a path");
+        assert_eq!(bare.parent().expect("a folder").to_string(), ".");
+
+        let remote: Location = "memory:///cxr/nih.csv".parse().expect("a store");
+        assert!(matches!(remote, Location::Remote { .. }));
+        let image = remote.parent().expect("a folder").join("images/a.png");
+        assert_eq!(image.to_string(), "memory:///cxr/images/a.png");
+        assert!(!image.exists());
+        image.write(b"pixels").expect("written");
+        assert_eq!(image.read().expect("what was written"), b"pixels");
+        let error = "gopher://cxr/nih.csv"
+            .parse::<Location>()
+            .expect_err("no store");
+        assert!(error.to_string().contains("no object store"), "{error:#}");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_leaves_the_old_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("state.json");
+        replace(&file, b"old").expect("written");
+        replace(&file, b"new").expect("written");
+        assert_eq!(std::fs::read(&file).expect("the file"), b"new");
+        let missing = folder.path().join("missing/state.json");
+        assert!(replace(&missing, b"new").is_err());
+        assert_eq!(
+            std::fs::read_dir(folder.path())
+                .expect("the folder")
+                .count(),
+            1
+        );
+    }
+}

@@ -1,0 +1,389 @@
+//! Training that is stopped, killed and resumed.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::command::{Argument, command, refuse, run, succeed, workspace};
+use crate::{SAMPLES, csv, samples};
+
+/// A data folder of the samples, and a recipe of a small network for them.
+fn prepare(root: &Path, change: impl Fn(&mut serde_json::Value)) -> PathBuf {
+    for sample in SAMPLES {
+        std::fs::copy(samples().join(sample), root.join(sample)).expect("a copy");
+    }
+    let mut rows = Vec::new();
+    let patients: Vec<String> = (0..24).map(|i| format!("patient-{i}")).collect();
+    for (i, patient) in patients.iter().enumerate() {
+        let split = ["train", "train", "train", "valid", "test", "train"][i / 4];
+        rows.push((
+            SAMPLES[i % 3],
+            ["1", "0", "-1"][i % 3],
+            patient.as_str(),
+            split,
+        ));
+    }
+    csv(root, &rows);
+    let text =
+        std::fs::read_to_string(workspace().join("trainer/configs/efficientnet-lite0-nih.json"));
+    let mut recipe: serde_json::Value =
+        serde_json::from_str(&text.expect("a recipe")).expect("JSON");
+    recipe["start"] = serde_json::Value::Null;
+    recipe["teacher"] = serde_json::Value::Null;
+    recipe["data"]["csv"] = "labels.csv".into();
+    recipe["input"]["size"] = 32.into();
+    recipe["batch"] = 2.into();
+    recipe["epochs"] = 2.into();
+    recipe["patience"] = 9.into();
+    change(&mut recipe);
+    let path = root.join("recipe.json");
+    std::fs::write(&path, recipe.to_string()).expect("written");
+    path
+}
+
+/// Each epoch's loss and validation AUC, as the run recorded them.
+fn figures(run: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(run.join("metrics.csv")).expect("figures");
+    // All but the seconds.
+    let lines = text
+        .lines()
+        .map(|line| line.rsplit_once(',').expect("columns").0.to_owned());
+    lines.collect()
+}
+
+#[test]
+fn a_run_that_is_stopped_within_an_epoch_goes_on_as_if_it_had_not_been() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path();
+    for accumulate in [1, 2] {
+        let recipe = prepare(root, |recipe| recipe["accumulate"] = accumulate.into());
+        let (whole, broken) = (
+            root.join(format!("whole-{accumulate}")),
+            root.join(format!("broken-{accumulate}")),
+        );
+        let train = |out: &PathBuf, more: &[Argument]| {
+            let mut arguments: Vec<Argument> = vec![
+                &"train",
+                &"--config",
+                &recipe,
+                &"--data",
+                &root,
+                &"--out",
+                out,
+            ];
+            arguments.extend(more);
+            succeed(&arguments)
+        };
+        train(&whole, &[]);
+        // Eight batches an epoch: stopped in the first epoch, and again in the second.
+        assert!(train(&broken, &[&"--steps", &"3"]).contains("--resume goes on"));
+        assert!(!broken.join("metrics.csv").exists());
+        // Pictures from the disk are the same.
+        train(
+            &broken,
+            &[
+                &"--resume",
+                &"--steps",
+                &"8",
+                &"--cache",
+                &root.join("cache"),
+            ],
+        );
+        assert!(train(&broken, &[&"--resume"]).contains("done"));
+        assert_eq!(figures(&broken), figures(&whole));
+        // The last weights are the same too, byte for byte.
+        for file in ["network.bpk", "average.bpk"] {
+            let weights =
+                |run: &Path| std::fs::read(run.join("epoch-2").join(file)).expect("weights");
+            assert!(weights(&broken) == weights(&whole), "{file} differs");
+        }
+    }
+}
+
+#[test]
+fn a_killed_run_leaves_no_torn_checkpoint() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path();
+    // Saves after every step, so that most kills fall into a save.
+    let recipe = prepare(root, |recipe| recipe["epochs"] = 40.into());
+    let out = root.join("run");
+    let mut kills = 0;
+    for (attempt, wait) in [300u64, 411, 523, 640, 777].into_iter().enumerate() {
+        let mut arguments: Vec<Argument> = vec![
+            &"train",
+            &"--config",
+            &recipe,
+            &"--data",
+            &root,
+            &"--out",
+            &out,
+            &"--save-minutes",
+            &"0",
+        ];
+        if out.join("state.json").exists() {
+            arguments.push(&"--resume");
+        }
+        let mut child = command(&arguments).spawn().expect("the trainer starts");
+        // From its first checkpoint on, so that there is something to tear.
+        let start = Instant::now();
+        while !out.join("state.json").exists() && start.elapsed() < Duration::from_secs(60) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        std::thread::sleep(Duration::from_millis(wait));
+        kills += u32::from(child.try_wait().expect("a child").is_none());
+        child.kill().expect("it is our own");
+        child.wait().expect("it ended");
+        let state = std::fs::read(out.join("state.json")).expect("a state");
+        let state: serde_json::Value = serde_json::from_slice(&state).expect("a whole state");
+        let checkpoint = state["checkpoint"].as_str().expect("a checkpoint");
+        for file in ["network.bpk", "average.bpk", "optimizer.bpk"] {
+            assert!(
+                out.join(checkpoint).join(file).exists(),
+                "attempt {attempt}: {file}"
+            );
+        }
+    }
+    assert!(kills > 0, "the run was over before it could be killed");
+    let arguments: [Argument; 10] = [
+        &"train",
+        &"--config",
+        &recipe,
+        &"--data",
+        &root,
+        &"--out",
+        &out,
+        &"--resume",
+        &"--steps",
+        &"2",
+    ];
+    succeed(&arguments);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_saves_first() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path();
+    let recipe = prepare(root, |recipe| recipe["epochs"] = 400.into());
+    let out = root.join("run");
+    let arguments: [Argument; 7] = [
+        &"train",
+        &"--config",
+        &recipe,
+        &"--data",
+        &root,
+        &"--out",
+        &out,
+    ];
+    let child = command(&arguments)
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the trainer starts");
+    let start = Instant::now();
+    while !out.join("state.json").exists() && start.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // SAFETY: the child is our own and was not waited for.
+    unsafe { libc::kill(child.id() as i32, libc::SIGINT) };
+    let output = child.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        output.status.success() && said.contains("saving after this step"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_full_disk_leaves_the_checkpoint_before_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path();
+    let recipe = prepare(root, |_| {});
+    let out = root.join("run");
+    let train: [Argument; 9] = [
+        &"train",
+        &"--config",
+        &recipe,
+        &"--data",
+        &root,
+        &"--out",
+        &out,
+        &"--steps",
+        &"3",
+    ];
+    succeed(&train);
+    let before = std::fs::read(out.join("state.json")).expect("a state");
+    // A file larger than this cannot be written: as where the disk is full.
+    let mut limited = std::process::Command::new("sh");
+    limited
+        .arg("-c")
+        .arg("ulimit -f 100; trap '' XFSZ; exec \"$@\"")
+        .arg("sh");
+    limited
+        .arg(env!("CARGO_BIN_EXE_sightline-trainer"))
+        .args(train.iter().map(|a| a.as_ref()))
+        .arg("--resume");
+    let output = limited.output().expect("sh");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        !output.status.success() && said.contains("the one before is whole"),
+        "{said}"
+    );
+    assert_eq!(
+        std::fs::read(out.join("state.json")).expect("a state"),
+        before
+    );
+    let left = std::fs::read_dir(&out).expect("a folder").filter(|entry| {
+        let name = entry.as_ref().expect("an entry").file_name();
+        name.to_string_lossy().ends_with(".new")
+    });
+    assert_eq!(left.count(), 0, "half a checkpoint is left");
+    let mut resume = train.to_vec();
+    resume.push(&"--resume");
+    succeed(&resume);
+}
+
+#[test]
+fn a_dry_run_tells_the_plan_and_writes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let recipe = prepare(folder.path(), |_| {});
+    let said = succeed(&[
+        &"train",
+        &"--config",
+        &recipe,
+        &"--data",
+        &folder.path(),
+        &"--dry-run",
+    ]);
+    for part in [
+        "train: 16 images of 16 patients",
+        "valid: 4 images",
+        "test: 4 images",
+        "Cardiomegaly",
+        "parameters",
+        "2 epochs of 8 steps",
+    ] {
+        assert!(said.contains(part), "no {part:?} in\n{said}");
+    }
+    assert_eq!(
+        std::fs::read_dir(folder.path()).expect("a folder").count(),
+        SAMPLES.len() + 2
+    );
+}
+
+#[test]
+fn the_first_steps_of_every_chexpert_recipe_work_in_its_folders() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path();
+    let header = "Path,Sex,Age,Frontal/Lateral,AP/PA,No Finding,Enlarged Cardiomediastinum,Cardiomegaly,Lung Opacity,\
+                  Lung Lesion,Edema,Consolidation,Pneumonia,Atelectasis,Pneumothorax,Pleural Effusion,Pleural Other,\
+                  Fracture,Support Devices";
+    for split in ["train", "valid"] {
+        let mut text = header.to_owned();
+        for patient in 1..=4 {
+            let number = if split == "train" {
+                patient
+            } else {
+                64540 + patient
+            };
+            let path =
+                format!("CheXpert-v1.0-small/{split}/patient{number:05}/study1/view1_frontal.jpg");
+            let file = root.join(&path);
+            std::fs::create_dir_all(file.parent().expect("a folder")).expect("made");
+            std::fs::copy(samples().join(SAMPLES[patient % 3]), file).expect("a copy");
+            let label = ["1.0", "-1.0", "0.0", ""][patient % 4];
+            text += &format!(
+                "\n{path},Female,60,Frontal,AP{}",
+                format!(",{label}").repeat(14)
+            );
+        }
+        std::fs::write(root.join(format!("CheXpert-v1.0-small/{split}.csv")), text)
+            .expect("written");
+    }
+    let mut recipes = 0;
+    for file in std::fs::read_dir(workspace().join("trainer/configs")).expect("recipes") {
+        let path = file.expect("a recipe").path();
+        let text = std::fs::read_to_string(&path).expect("a recipe");
+        if !text.contains("CheXpert-v1.0-small/train.csv") {
+            continue;
+        }
+        // Small, so that the largest takes seconds.
+        let mut recipe: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        recipe["input"]["size"] = 64.into();
+        recipe["batch"] = 2.into();
+        let config = root.join("recipe.json");
+        std::fs::write(&config, recipe.to_string()).expect("written");
+        let out = root.join(format!("run-{recipes}"));
+        let said = succeed(&[
+            &"train",
+            &"--config",
+            &config,
+            &"--data",
+            &root,
+            &"--out",
+            &out,
+            &"--steps",
+            &"1",
+        ]);
+        assert!(
+            said.contains("on 4 images of 4 patients") && said.contains("--resume goes on"),
+            "{said}"
+        );
+        std::fs::remove_dir_all(&out).expect("a run");
+        recipes += 1;
+    }
+    assert!(recipes >= 5, "{recipes} recipes");
+}
+
+#[test]
+fn what_cannot_be_trained_is_refused_with_the_reason() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path();
+    let out = root.join("run");
+    let refused = |change: fn(&mut serde_json::Value), why: &str| {
+        let recipe = prepare(root, change);
+        refuse(
+            &[
+                &"train",
+                &"--config",
+                &recipe,
+                &"--data",
+                &root,
+                &"--out",
+                &out,
+            ],
+            why,
+        );
+    };
+    refused(
+        |recipe| recipe["batch"] = 1.into(),
+        "batch must be 2 or more",
+    );
+    refused(
+        |recipe| recipe["lerning_rate"] = 1.into(),
+        "unknown field `lerning_rate`",
+    );
+    refused(
+        |recipe| recipe["data"]["csv"] = "none.csv".into(),
+        "none.csv",
+    );
+    refused(
+        |recipe| recipe["input"]["resize"] = serde_json::json!({ "shorter_side": 40 }),
+        "stretch",
+    );
+    let recipe = prepare(root, |_| {});
+    let output = run(&[
+        &"train",
+        &"--config",
+        &recipe,
+        &"--data",
+        &root,
+        &"--out",
+        &out,
+        &"--device",
+        &"cuda:1",
+    ]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        cfg!(feature = "cuda") || said.contains("--features cuda"),
+        "{said}"
+    );
+}

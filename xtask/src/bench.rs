@@ -1,0 +1,191 @@
+//! Speed, as a ratio to PyTorch in the same run, on the same machine.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::run::Step;
+
+/// Networks whose training is timed, at 224 pixels in batches of 16.
+const NETWORKS: [&str; 2] = ["efficientnet_lite0", "densenet121"];
+const STEPS: &str = "5";
+const ROUNDS: usize = 2;
+/// Pictures that are read.
+const PICTURES: usize = 2000;
+
+pub fn run(root: &Path, what: Option<&str>) -> Result<()> {
+    match what {
+        Some("train") => train(&Peer::new(root)?),
+        Some("data") => data(&Peer::new(root)?),
+        None => {
+            let peer = Peer::new(root)?;
+            data(&peer)?;
+            train(&peer)
+        }
+        Some(other) => bail!("there is no bench {other:?}; there are train and data"),
+    }
+}
+
+/// The trainer, and a Python with PyTorch.
+struct Peer {
+    root: PathBuf,
+    trainer: PathBuf,
+    python: PathBuf,
+}
+
+impl Peer {
+    fn new(root: &Path) -> Result<Self> {
+        let place = root.join("target/tools/bench");
+        let python = place.join("bin/python");
+        if !python.exists() {
+            Step::new("python3", &["-m", "venv", &place.to_string_lossy()])
+                .run("have a Python of its own for the peers")?;
+        }
+        let there = Step::new(
+            &python.to_string_lossy(),
+            &["-c", "import torch, torchvision"],
+        );
+        if there.run("see whether PyTorch is there").is_err() {
+            let pip = ["-m", "pip", "install", "-q", "torch", "torchvision"];
+            Step::new(&python.to_string_lossy(), &pip)
+                .run("install PyTorch, the peer (minutes, once)")?;
+        }
+        Step::new("cargo", &["build", "--release"]).run("build the trainer")?;
+        Ok(Self {
+            root: root.to_owned(),
+            trainer: root.join("target/release/sightline-trainer"),
+            python,
+        })
+    }
+
+    fn ours(&self, arguments: &[&str]) -> Result<Value> {
+        let step = Step::new(&self.trainer.to_string_lossy(), arguments);
+        json(step, "time ours")
+    }
+
+    fn theirs(&self, script: &str, arguments: &[&str]) -> Result<Value> {
+        let script = self.root.join("xtask/bench").join(script);
+        let script = script.to_string_lossy();
+        let arguments: Vec<&str> = std::iter::once(script.as_ref())
+            .chain(arguments.iter().copied())
+            .collect();
+        let step = Step::new(&self.python.to_string_lossy(), &arguments);
+        json(step, "time PyTorch")
+    }
+}
+
+/// What a program prints as its last line.
+fn json(step: Step, purpose: &str) -> Result<Value> {
+    let (lines, success) = step.run_and_read(purpose)?;
+    if !success {
+        bail!("it failed");
+    }
+    let last = lines.last().context("it said nothing")?;
+    serde_json::from_str(last).with_context(|| last.clone())
+}
+
+/// Images a second in each of a run's steps.
+fn speeds(run: &Value) -> Result<Vec<f64>> {
+    let batch = run["batch"].as_f64().context("a batch")?;
+    let seconds = run["seconds"].as_array().context("seconds")?.iter();
+    let seconds = seconds.map(|s| s.as_f64().context("seconds"));
+    seconds.map(|seconds| Ok(batch / seconds?)).collect()
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Ours and theirs by turns, so that a busy neighbour slows both.
+fn train(peer: &Peer) -> Result<()> {
+    let mut table = String::from(
+        "| network | ours, images/s | PyTorch, images/s | ratio |\n|---|---:|---:|---:|\n",
+    );
+    for network in NETWORKS {
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            let own = [
+                "bench",
+                "train",
+                "--architecture",
+                network,
+                "--steps",
+                STEPS,
+            ];
+            ours.extend(speeds(&peer.ours(&own)?)?);
+            theirs.extend(speeds(
+                &peer.theirs("train.py", &[network, "16", "224", STEPS])?,
+            )?);
+        }
+        let (ours, theirs) = (median(ours), median(theirs));
+        table += &format!(
+            "| {network} | {ours:.1} | {theirs:.1} | {:.2} |\n",
+            ours / theirs
+        );
+    }
+    println!(
+        "\nTraining steps, 224 pixels, batch 16; medians of {ROUNDS} x {STEPS} steps\n\n{table}"
+    );
+    Ok(())
+}
+
+fn data(peer: &Peer) -> Result<()> {
+    let (csv, root) = images(&peer.root)?;
+    let (csv, root) = (csv.to_string_lossy(), root.to_string_lossy());
+    let count = PICTURES.to_string();
+    let threads = std::thread::available_parallelism()?.to_string();
+    let (mut first, mut later, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let own = [
+            "bench", "data", "--csv", &csv, "--root", &root, "--count", &count,
+        ];
+        let run = peer.ours(&own)?;
+        let number = |key: &str| run[key].as_f64().context("a number");
+        let (pictures, decode, change) = (
+            number("pictures")?,
+            number("decode_seconds")?,
+            number("change_seconds")?,
+        );
+        first.push(pictures / (decode + change));
+        later.push(pictures / change);
+        let run = peer.theirs("data.py", &[&csv, &root, "224", &count, &threads])?;
+        let seconds = run["seconds"].as_f64().context("seconds")?;
+        theirs.push(run["pictures"].as_f64().context("pictures")? / seconds);
+    }
+    let (first, later, theirs) = (median(first), median(later), median(theirs));
+    println!(
+        "\nPictures to tensors, 224 pixels, {threads} threads or workers\n\n\
+         | | images/s | ratio |\n|---|---:|---:|\n\
+         | ours, first epoch (decoded) | {first:.0} | {:.1} |\n\
+         | ours, later epochs (kept decoded) | {later:.0} | {:.1} |\n\
+         | Pillow + torchvision in a DataLoader | {theirs:.0} | 1 |\n",
+        first / theirs,
+        later / theirs
+    );
+    Ok(())
+}
+
+/// A CSV of images and their folder: `SIGHTLINE_DATA`, or the bundled samples.
+fn images(root: &Path) -> Result<(PathBuf, PathBuf)> {
+    if let Some(csv) = std::env::var_os("SIGHTLINE_DATA").map(PathBuf::from) {
+        let folder = csv
+            .parent()
+            .context("SIGHTLINE_DATA names a CSV")?
+            .to_owned();
+        return Ok((csv, folder));
+    }
+    println!("SIGHTLINE_DATA names no CSV: the bundled samples are read, again and again");
+    let folder = root.join("target/tools");
+    std::fs::create_dir_all(&folder)?;
+    let csv = folder.join("samples.csv");
+    let findings = "No Finding,Enlarged Cardiomediastinum,Cardiomegaly,Lung Opacity,Lung Lesion,Edema,Consolidation,\
+                    Pneumonia,Atelectasis,Pneumothorax,Pleural Effusion,Pleural Other,Fracture,Support Devices";
+    let mut text = format!("Path,{findings}");
+    for sample in ["cardiomegaly.jpg", "effusion.jpg", "no-finding.jpg"] {
+        text += &format!("\n{sample}{}", ",".repeat(14));
+    }
+    std::fs::write(&csv, text)?;
+    Ok((csv, root.join("www/samples")))
+}
