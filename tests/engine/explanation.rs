@@ -62,12 +62,13 @@ fn a_cells_weight_is_the_derivative_of_the_logit() {
     architecture.head = Head::Mlp;
     let network = Network::new(&architecture, 2, &device).expect("known");
     let draw = || Tensor::<4>::random([1, 512, 7, 7], Distribution::Uniform(0.0, 1.0), &device);
-    let (map, step) = (draw(), draw().mul_scalar(1e-3));
+    let (map, step) = (draw(), draw().mul_scalar(1e-4));
     let gradient = network.classifier().gradient(vec![map.clone()]);
     let along = gradient.weights.reshape([2, 512 * 49]) * step.clone().reshape([1, 512 * 49]);
     let expected = along.sum_dim(1).reshape([1, 2]);
     let moved = network.classify(vec![map.clone() + step]) - network.classify(vec![map]);
     let difference = (moved.clone() - expected).abs().max().into_scalar::<f32>();
     let scale = moved.abs().max().into_scalar::<f32>();
-    assert!(difference < 1e-2 * scale, "{difference} of {scale}");
+    // A step across the kink of a ReLU or two is off by little; a wrong gradient by a lot.
+    assert!(difference < 0.05 * scale, "{difference} of {scale}");
 }
