@@ -1,8 +1,8 @@
 //! The layers that all networks are made of, each in the fastest form there is on the device.
 
 use burn::module::Module;
+use burn::nn::BatchNorm;
 use burn::nn::conv::Conv2d;
-use burn::nn::{BatchNorm, PaddingConfig2d};
 use burn::tensor::Tensor;
 use burn::tensor::activation::{relu, silu};
 
@@ -43,7 +43,7 @@ impl ConvNorm {
 pub fn convolve(conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
     #[cfg(not(target_arch = "wasm32"))]
     if super::cpu::trains_on(&x.device())
-        && let Some(window) = window(conv, x.dims())
+        && let Some(window) = super::cpu::Window::of(conv, x.dims())
     {
         let y = super::cpu::convolve(x, conv.weight.val(), window);
         return match &conv.bias {
@@ -69,44 +69,4 @@ pub fn normalise(norm: &BatchNorm, x: Tensor<4>, activation: Activation) -> Tens
         return y;
     }
     activation.apply(norm.forward(x))
-}
-
-/// The shape of a convolution that the CPU's kernels can do; others are left to Burn.
-#[cfg(not(target_arch = "wasm32"))]
-fn window(conv: &Conv2d, input: [usize; 4]) -> Option<super::cpu::Window> {
-    let [_, in_channels, height, width] = input;
-    let [out_channels, ..] = conv.weight.dims();
-    let depthwise = conv.groups > 1;
-    let whole = !depthwise || (conv.groups == in_channels && conv.groups == out_channels);
-    if !whole || conv.dilation != [1, 1] || conv.stride[0] != conv.stride[1] {
-        return None;
-    }
-    let stride = conv.stride[0];
-    let kernel = conv.kernel_size;
-    let side = |axis: usize, pixels: usize, before: usize, after: usize| {
-        let room = (pixels + before + after).checked_sub(kernel[axis])?;
-        Some((before, room / stride + 1))
-    };
-    let same = |axis: usize, pixels: usize| {
-        let out = pixels.div_ceil(stride);
-        let total = ((out - 1) * stride + kernel[axis]).saturating_sub(pixels);
-        side(axis, pixels, total / 2, total - total / 2)
-    };
-    let (vertical, horizontal) = match conv.padding {
-        PaddingConfig2d::Same => (same(0, height)?, same(1, width)?),
-        PaddingConfig2d::Valid => (side(0, height, 0, 0)?, side(1, width, 0, 0)?),
-        PaddingConfig2d::Explicit(top, left, bottom, right) => {
-            (side(0, height, top, bottom)?, side(1, width, left, right)?)
-        }
-    };
-    Some(super::cpu::Window {
-        in_channels,
-        out_channels,
-        input: [height, width],
-        output: [vertical.1, horizontal.1],
-        kernel,
-        stride,
-        padding: [vertical.0, horizontal.0],
-        depthwise,
-    })
 }

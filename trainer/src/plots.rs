@@ -14,10 +14,12 @@ use crate::train::Epoch;
 const SIDE: u32 = 480;
 const LEGEND: u32 = 260;
 
+type Points = Vec<(f64, f64)>;
+
 /// One line of a chart.
 struct Line {
     name: String,
-    points: Vec<(f64, f64)>,
+    points: Points,
 }
 
 /// A chart of lines over ranges of x and y.
@@ -117,7 +119,7 @@ pub fn scores(scored: &[Scored]) -> Result<Vec<(&'static str, String)>> {
     let everyone: Vec<&Scored> = scored.iter().collect();
     let cases = Finding::ALL.map(|finding| (finding, cases_of(&everyone, finding.index())));
     let unit = (0.0, 1.0);
-    let lines = |points: fn(&[Case]) -> Option<Vec<(f64, f64)>>| -> Vec<Line> {
+    let lines = |points: fn(&[Case]) -> Option<Points>| -> Vec<Line> {
         let lines = cases.iter().filter_map(|(finding, cases)| {
             let auc = auc(cases)?;
             Some(Line {

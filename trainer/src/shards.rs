@@ -199,10 +199,8 @@ fn predictions(files: &[Vec<u8>], places: &[Location]) -> Result<Vec<u8>> {
     for (file, place) in files.iter().zip(places) {
         let mut reader = csv::Reader::from_reader(file.as_slice());
         let mut names = reader.headers()?.clone();
-        let shard = names
-            .iter()
-            .last()
-            .and_then(|name| name.strip_prefix("Row "));
+        let last = names.get(names.len().saturating_sub(1)).unwrap_or_default();
+        let shard = last.strip_prefix("Row ");
         let shard = shard.with_context(|| format!("{place} is no part of a result"))?;
         there.push(shard.parse::<Shard>()?);
         names.truncate(names.len() - 1);

@@ -6,6 +6,9 @@
 //! stride is a sum over taps of shifted vectors, as long as a whole channel. The `pitch - out_width` columns at the end of
 //! each output row are of no meaning.
 
+use burn::nn::PaddingConfig2d;
+use burn::nn::conv::Conv2d;
+
 /// A convolution's shape: a square stride, no dilation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Window {
@@ -23,6 +26,45 @@ pub struct Window {
 }
 
 impl Window {
+    /// The shape of a convolution of `[batch, channels, height, width]`; `None` where the kernels here cannot do it.
+    pub fn of(conv: &Conv2d, input: [usize; 4]) -> Option<Self> {
+        let [_, in_channels, height, width] = input;
+        let [out_channels, ..] = conv.weight.dims();
+        let depthwise = conv.groups > 1;
+        let whole = !depthwise || (conv.groups == in_channels && conv.groups == out_channels);
+        if !whole || conv.dilation != [1, 1] || conv.stride[0] != conv.stride[1] {
+            return None;
+        }
+        let stride = conv.stride[0];
+        let kernel = conv.kernel_size;
+        let side = |axis: usize, pixels: usize, before: usize, after: usize| {
+            let room = (pixels + before + after).checked_sub(kernel[axis])?;
+            Some((before, room / stride + 1))
+        };
+        let same = |axis: usize, pixels: usize| {
+            let out = pixels.div_ceil(stride);
+            let total = ((out - 1) * stride + kernel[axis]).saturating_sub(pixels);
+            side(axis, pixels, total / 2, total - total / 2)
+        };
+        let (vertical, horizontal) = match conv.padding {
+            PaddingConfig2d::Same => (same(0, height)?, same(1, width)?),
+            PaddingConfig2d::Valid => (side(0, height, 0, 0)?, side(1, width, 0, 0)?),
+            PaddingConfig2d::Explicit(top, left, bottom, right) => {
+                (side(0, height, top, bottom)?, side(1, width, left, right)?)
+            }
+        };
+        Some(Self {
+            in_channels,
+            out_channels,
+            input: [height, width],
+            output: [vertical.1, horizontal.1],
+            kernel,
+            stride,
+            padding: [vertical.0, horizontal.0],
+            depthwise,
+        })
+    }
+
     /// Pixels of an input channel.
     pub fn in_pixels(&self) -> usize {
         self.input[0] * self.input[1]
