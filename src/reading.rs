@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor};
 
 use crate::explain::grad_cam;
 use crate::explain::heat_map::HeatMap;
-use crate::network::Network;
+use crate::network::{Network, Randomised};
 use crate::package::{self, Manifest, PackageError};
 use crate::radiograph::{GreyImage, Region};
 
@@ -61,6 +61,15 @@ impl Reader {
             manifest,
             network,
             device,
+        }
+    }
+
+    /// The same package with a part of what it has learned gone, for the sanity check of its maps.
+    pub fn randomised(&self, part: Randomised, seed: u64) -> Self {
+        Self {
+            manifest: self.manifest.clone(),
+            network: self.network.clone().randomised(part, seed),
+            device: self.device.clone(),
         }
     }
 

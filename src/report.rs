@@ -2,9 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::explain::agreement::{Agreement, Elsewhere};
+use crate::explain::faithfulness::Faithfulness;
 use crate::explain::heat_map::HeatMap;
 use crate::explain::lime;
 use crate::finding::Finding;
+use crate::network::Randomised;
 use crate::package::Manifest;
 use crate::radiograph::{Input, Radiograph, Region};
 use crate::reading::Reading;
@@ -28,7 +31,35 @@ pub struct Report {
     /// If it was asked for: one for all findings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lime: Option<lime::Explanation>,
+    /// What was measured of the maps that were asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trust: Vec<Trust>,
     pub timings: Timings,
+}
+
+/// What was measured of one map of this picture.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Trust {
+    pub finding: Finding,
+    /// `grad-cam` or `lime`.
+    pub method: String,
+    pub faithfulness: Faithfulness,
+    /// Where the map's evidence is beside the patient; `None` if there is no evidence for the finding.
+    pub elsewhere: Option<Elsewhere>,
+    /// With the map of the other method, where both are there.
+    pub agreement: Option<Agreement>,
+    /// Of Grad-CAM: the maps of the same network without what it has learned.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sanity: Vec<Sanity>,
+}
+
+/// A map of a network of which a part was drawn at random (Adebayo et al., 2018).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sanity {
+    pub randomised: Randomised,
+    pub map: HeatMap,
+    /// With the map of the network as it is: near 1 would mean that the map does not depend on what was learned.
+    pub rank_correlation: Option<f64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -144,6 +175,7 @@ impl Report {
             adapter: adapter.to_owned(),
             findings: findings.collect(),
             lime: None,
+            trust: Vec::new(),
             timings,
         }
     }

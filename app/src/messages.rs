@@ -1,6 +1,8 @@
 //! The messages between the page and the engine worker.
 
 use serde::{Deserialize, Serialize};
+use sightline::explain::faithfulness;
+use sightline::explain::heat_map::HeatMap;
 use sightline::explain::lime;
 
 /// From the page to the engine.
@@ -26,6 +28,19 @@ pub enum Request {
         /// Of the reading.
         id: u32,
         options: lime::Options,
+    },
+    /// Measure a map of the picture that was read last.
+    Measure {
+        /// Of the reading.
+        id: u32,
+        /// Position in the manifest.
+        finding: usize,
+        /// `grad-cam` or `lime`.
+        method: String,
+        map: HeatMap,
+        /// The other method's map, to compare with.
+        other: Option<HeatMap>,
+        options: faithfulness::Options,
     },
     /// Forget the reading or explaining that is under way.
     Cancel,
@@ -60,6 +75,12 @@ pub enum Answer {
         done: bool,
         /// The [`lime::Explanation`], as JSON.
         lime: String,
+    },
+    Measured {
+        /// Of the reading.
+        id: u32,
+        /// The [`sightline::report::Trust`], as JSON.
+        trust: String,
     },
     /// A request could not be done, in the reader's words. Without an `id` it was about the model.
     Refused {

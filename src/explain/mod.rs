@@ -1,6 +1,8 @@
 //! Explanations: which parts of a radiograph a score came from.
 
+pub mod agreement;
 pub mod colormap;
+pub mod faithfulness;
 pub mod grad_cam;
 pub mod heat_map;
 pub mod lime;

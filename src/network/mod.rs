@@ -15,11 +15,13 @@ mod densenet;
 mod efficientnet;
 mod layers;
 mod mnasnet;
+mod randomise;
 mod state_dict;
 mod vgg;
 
 pub use architecture::{Architecture, ArchitectureError, Head};
 pub use classifier::{Classifier, Gradient, Pooling};
+pub use randomise::Randomised;
 pub use state_dict::{Naming, StateDictError, StateDictTensor};
 
 use burn::module::Module;

@@ -1,7 +1,9 @@
 //! Networks before any training: names, shapes, initial weights.
 
-use burn::tensor::{Device, Tensor};
-use sightline::network::{Architecture, ArchitectureError, Family, Head, Naming, Network};
+use burn::tensor::{Device, Tensor, TensorData};
+use sightline::network::{
+    Architecture, ArchitectureError, Family, Head, Naming, Network, Randomised,
+};
 
 fn network(name: &str, channels: usize) -> Network {
     let architecture = Architecture::named(name, channels).expect("a known name");
@@ -126,5 +128,46 @@ fn grey_pictures_of_odd_sizes_go_through_every_network() {
         assert_eq!(logits.dims(), [2, 14], "{name}");
         let finite = logits.is_finite().all().into_scalar::<bool>();
         assert!(finite, "{name}");
+    }
+}
+
+#[test]
+fn randomising_takes_what_was_learned_from_the_top_down_and_comes_again_from_its_seed() {
+    let device = Device::flex();
+    for name in [
+        "efficientnet_lite0",
+        "densenet121",
+        "densenet121+mnasnet1_0",
+    ] {
+        let architecture = Architecture::named(name, 3).expect("known");
+        let network = Network::new(&architecture, 3, &device).expect("known");
+        let x = Tensor::<4>::ones([1, 3, 64, 64], &device);
+        let maps = |network: &Network| -> Vec<TensorData> {
+            let maps = network.feature_maps(x.clone()).into_iter();
+            maps.map(|map| map.into_data()).collect()
+        };
+        let logits = |network: &Network| network.forward(x.clone()).into_data();
+        let random = |part, seed| network.clone().randomised(part, seed);
+        let classifier = random(Randomised::Classifier, 1);
+        assert_eq!(
+            maps(&classifier),
+            maps(&network),
+            "{name}: the backbone is kept"
+        );
+        assert_ne!(logits(&classifier), logits(&network), "{name}");
+        assert_eq!(
+            logits(&random(Randomised::Classifier, 1)),
+            logits(&classifier),
+            "{name}"
+        );
+        assert_ne!(
+            logits(&random(Randomised::Classifier, 2)),
+            logits(&classifier),
+            "{name}"
+        );
+        let stage = random(Randomised::LastStage, 1);
+        for (ours, old) in maps(&stage).into_iter().zip(maps(&network)) {
+            assert_ne!(ours, old, "{name}: every backbone loses its last stage");
+        }
     }
 }

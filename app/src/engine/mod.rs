@@ -14,11 +14,15 @@ use crate::messages::{
 use gloo::timers::future::TimeoutFuture;
 use gloo::worker::{HandlerId, Worker, WorkerScope};
 use js_sys::Reflect;
+use sightline::explain::agreement::{agreement, elsewhere};
+use sightline::explain::faithfulness::{self, Curves};
+use sightline::explain::heat_map::HeatMap;
 use sightline::explain::lime::{self, Lime};
+use sightline::network::Randomised;
 use sightline::package::sha256;
 use sightline::radiograph::{GreyImage, Radiograph, resize};
 use sightline::reading::{ReadError, Reader};
-use sightline::report::{Report, Timings};
+use sightline::report::{Report, Sanity, Timings, Trust};
 use wasm_bindgen::JsCast;
 use web_sys::DedicatedWorkerGlobalScope;
 
@@ -40,6 +44,25 @@ struct Model {
     adapter: Adapter,
     /// The picture that was read last, as the network sees it, and its reading's number.
     last: RefCell<Option<(u32, GreyImage)>>,
+}
+
+impl Model {
+    /// The picture that was read as number `id`, as the network sees it.
+    fn square(&self, id: u32) -> Result<GreyImage, Stop> {
+        let last = self.last.borrow().clone();
+        let last = last.filter(|(last, _)| *last == id);
+        last.map(|(_, square)| square).ok_or_else(|| {
+            Stop::Refused("The picture to explain is not there any more. Open it again.".to_owned())
+        })
+    }
+
+    /// Pictures that are scored at once.
+    fn batch(&self) -> usize {
+        match self.adapter {
+            Adapter::Cpu { .. } => CPU_BATCH,
+            Adapter::WebGpu { .. } => GPU_BATCH,
+        }
+    }
 }
 
 /// Where an answer goes, and whether anyone still waits for it.
@@ -182,6 +205,27 @@ impl Worker for Engine {
                     }
                 });
             }
+            Request::Measure {
+                id,
+                finding,
+                method,
+                map,
+                other,
+                options,
+            } => {
+                let model = slot.borrow().clone();
+                wasm_bindgen_futures::spawn_local(async move {
+                    let Some(model) = model else {
+                        let why = "No model is loaded yet.".to_owned();
+                        return line.answer(Answer::Refused { id: Some(id), why });
+                    };
+                    let maps = (&map, other.as_ref());
+                    match measure(&line, &model, id, finding, method, maps, options).await {
+                        Ok(trust) => line.answer(Answer::Measured { id, trust }),
+                        Err(stop) => end(&line, Some(id), stop),
+                    }
+                });
+            }
             Request::Read { id, file, bytes } => {
                 let model = slot.borrow().clone();
                 wasm_bindgen_futures::spawn_local(async move {
@@ -288,16 +332,8 @@ async fn read(
 /// LIME, batch by batch. A cancelled one ends within a batch.
 async fn explain(line: &Line, model: &Model, id: u32, options: lime::Options) -> Result<(), Stop> {
     line.progress("Finding regions", 0, 0).await?;
-    let last = model.last.borrow().clone();
-    let Some((_, square)) = last.filter(|(last, _)| *last == id) else {
-        return Err(Stop::Refused(
-            "The picture to explain is not there any more. Open it again.".to_owned(),
-        ));
-    };
-    let batch = match model.adapter {
-        Adapter::Cpu { .. } => CPU_BATCH,
-        Adapter::WebGpu { .. } => GPU_BATCH,
-    };
+    let square = model.square(id)?;
+    let batch = model.batch();
     let total = options.samples as u64;
     let mut lime = Lime::new(&square, &model.reader.manifest.input, options);
     let mut shown = now();
@@ -311,6 +347,53 @@ async fn explain(line: &Line, model: &Model, id: u32, options: lime::Options) ->
         }
     }
     show(line, id, &lime, true)
+}
+
+/// Deletion and insertion of a map, and what can be said of it without the network.
+async fn measure(
+    line: &Line,
+    model: &Model,
+    id: u32,
+    finding: usize,
+    method: String,
+    (map, other): (&HeatMap, Option<&HeatMap>),
+    options: faithfulness::Options,
+) -> Result<String, Stop> {
+    let square = model.square(id)?;
+    let manifest = &model.reader.manifest;
+    let mut curves = Curves::new(&square, &manifest.input, map, options);
+    while !curves.is_done() {
+        let (done, total) = (curves.scored() as u64, curves.total() as u64);
+        line.progress("Measuring the map", done, total).await?;
+        let values = curves.next_batch(model.batch());
+        let rows = model.reader.probabilities_of(values).await?;
+        let scores: Option<Vec<f64>> = rows.into_iter().map(|row| row[finding]).collect();
+        curves.push(scores.ok_or("The finding was not trained.".to_owned())?);
+    }
+    let faithfulness = curves.result().ok_or("Nothing was measured.".to_owned())?;
+    let mut sanity = Vec::new();
+    if method == "grad-cam" {
+        for randomised in [Randomised::Classifier, Randomised::LastStage] {
+            line.progress("Forgetting what was learned", 0, 0).await?;
+            let random = model.reader.randomised(randomised, options.seed);
+            let random_map = random.read(&square).await?.evidence.swap_remove(finding);
+            sanity.push(Sanity {
+                randomised,
+                rank_correlation: agreement(&map.positive(), &random_map.positive())
+                    .rank_correlation,
+                map: random_map,
+            });
+        }
+    }
+    let trust = Trust {
+        sanity,
+        finding: manifest.findings[finding].name,
+        method,
+        faithfulness,
+        elsewhere: elsewhere(&square, map),
+        agreement: other.map(|other| agreement(map, other)),
+    };
+    serde_json::to_string(&trust).map_err(|error| Stop::Refused(error.to_string()))
 }
 
 fn show(line: &Line, id: u32, lime: &Lime, done: bool) -> Result<(), Stop> {

@@ -1,17 +1,9 @@
-//! The 14 findings with their scores, and how far to trust the one in view.
+//! The 14 findings with their scores.
 
 use leptos::ev::KeyboardEvent;
 use leptos::prelude::*;
-use sightline::package::FindingCard;
 
 use super::state::State;
-
-/// The finding's card in the manifest.
-fn card(state: State, index: usize) -> Option<FindingCard> {
-    state
-        .manifest
-        .with(|manifest| manifest.as_ref()?.findings.get(index).cloned())
-}
 
 #[component]
 pub fn Findings() -> impl IntoView {
@@ -108,78 +100,5 @@ fn FindingRow(index: usize) -> impl IntoView {
                 <span class="score">{move || score().map(|p| format!("{p:.2}"))}</span>
             </Show>
         </li>
-    }
-}
-
-/// What was measured of this model on this finding.
-#[component]
-pub fn TrustPanel() -> impl IntoView {
-    let state = expect_context::<State>();
-    let text = move || {
-        let finding = state.selected_finding()?;
-        let card = card(state, state.selected.get())?;
-        let evidence = state
-            .manifest
-            .with(|m| m.as_ref()?.evaluation.as_ref().map(|e| e.set.clone()));
-        let auc = match (card.auc, card.auc_ci95, evidence) {
-            (Some(auc), Some([low, high]), Some(set)) => format!(
-                "On test images ({set}) the score ranks a case above a non-case {:.0} times in 100 \
-                 (AUC {auc:.2}, 95% interval {low:.2} to {high:.2}; {} cases, {} non-cases).",
-                auc * 100.0,
-                card.positives,
-                card.negatives
-            ),
-            _ => "How well this score separates cases from non-cases was not measured.".to_owned(),
-        };
-        let weak = card.auc_ci95.is_some_and(|[low, _]| low < 0.6).then(|| {
-            "The interval comes close to chance (0.5): do not lean on this score or its map."
-                .to_owned()
-        });
-        let called = match (finding.probability, finding.operating_point) {
-            (Some(p), Some(point)) if p >= point => {
-                format!("The score {p:.2} is at or above the operating point {point:.2}.")
-            }
-            (Some(p), Some(point)) => {
-                format!("The score {p:.2} is below the operating point {point:.2}.")
-            }
-            _ => String::new(),
-        };
-        let maps = match card.localisation.get(state.method.get().name()) {
-            Some(measured) => format!(
-                "This model's {} hit the radiologist's box in {:.0}% of {} cases{}.",
-                state.method.get().title(),
-                measured.pointing_hit * 100.0,
-                measured.n,
-                match card.localisation.get("center") {
-                    Some(centre) => format!(
-                        "; pointing at the middle of every picture would hit {:.0}%",
-                        centre.pointing_hit * 100.0
-                    ),
-                    None => String::new(),
-                }
-            ),
-            None => "Whether this model's maps point at the finding was not measured: a map shows what the model \
-                     used, not where the disease is."
-                .to_owned(),
-        };
-        Some((
-            finding.name.name(),
-            [Some(called), Some(auc), weak, Some(maps)],
-        ))
-    };
-    view! {
-        <Show when=move || state.picture.with(Option::is_some)>
-            <section class="trust" data-testid="trust-panel">
-                <h2>"Can I trust this? "<small>{move || text().map(|(name, _)| name)}</small></h2>
-                <ul>
-                    {move || text().map(|(_, lines)| lines
-                        .into_iter()
-                        .flatten()
-                        .filter(|line| !line.is_empty())
-                        .map(|line| view! { <li>{line}</li> })
-                        .collect_view())}
-                </ul>
-            </section>
-        </Show>
     }
 }

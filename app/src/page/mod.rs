@@ -10,6 +10,7 @@ mod header;
 mod model_card;
 mod open;
 mod state;
+mod trust;
 mod viewer;
 
 use leptos::prelude::*;
@@ -33,7 +34,7 @@ pub fn Page() -> impl IntoView {
                 </section>
                 <section class="side" aria-label="Findings">
                     <findings::Findings/>
-                    <findings::TrustPanel/>
+                    <trust::TrustPanel/>
                     <model_card::ModelCard/>
                 </section>
             </div>

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use gloo::worker::{Spawnable, WorkerBridge};
 use leptos::prelude::*;
 use sightline::explain::colormap::Colormap;
+use sightline::explain::faithfulness;
 use sightline::explain::heat_map::HeatMap;
 use sightline::explain::lime;
 use sightline::package::{Manifest, ModelEntry, ModelIndex, PackageError};
 use sightline::radiograph::GreyImage;
-use sightline::report::{FindingReport, Report};
+use sightline::report::{FindingReport, Report, Trust};
 use wasm_bindgen_futures::spawn_local;
 
 use crate::engine::Engine;
@@ -280,6 +281,44 @@ impl State {
         }
     }
 
+    /// What was measured of the map in view, if it was.
+    pub fn trust(self) -> Option<Trust> {
+        let (finding, method) = (self.selected_finding()?.name, self.method.get().name());
+        self.picture.with(|picture| {
+            let mut trust = picture.as_ref()?.report.trust.iter();
+            trust
+                .find(|t| t.finding == finding && t.method == method)
+                .cloned()
+        })
+    }
+
+    /// Measures the map in view.
+    pub fn measure(self) {
+        let (finding, method) = (self.selected.get_untracked(), self.method.get_untracked());
+        let maps = self.picture.with_untracked(|picture| {
+            let report = &picture.as_ref()?.report;
+            let grad_cam = report.findings.get(finding)?.grad_cam.cells.clone();
+            let lime = report.lime.as_ref().and_then(|lime| lime.map(finding));
+            match method {
+                Method::GradCam => Some((grad_cam, lime)),
+                Method::Lime => Some((lime?, Some(grad_cam))),
+            }
+        });
+        let ready = self.status.get_untracked() == Status::Ready;
+        if let (Some((map, other)), true) = (maps, ready) {
+            self.progress.set(None);
+            self.status.set(Status::Explaining);
+            self.send(Request::Measure {
+                id: self.reading.get_value(),
+                finding,
+                method: method.name().to_owned(),
+                map,
+                other,
+                options: faithfulness::Options::default(),
+            });
+        }
+    }
+
     /// The networks that a combined model joins; none for a model of one.
     pub fn branches(self) -> Vec<String> {
         self.picture.with(|picture| {
@@ -396,6 +435,13 @@ impl State {
                     self.show_lime(&lime, done);
                 }
             }
+            Answer::Measured { id, trust } => {
+                if id == self.reading.get_value()
+                    && self.status.get_untracked() == Status::Explaining
+                {
+                    self.show_trust(&trust);
+                }
+            }
             Answer::Refused { id, why } => {
                 if id.is_none_or(|id| id == self.reading.get_value()) {
                     // A file that cannot be read is not tried again with the next model.
@@ -456,6 +502,25 @@ impl State {
             self.progress.set(None);
             self.status.set(Status::Ready);
         }
+    }
+
+    fn show_trust(self, trust: &str) {
+        match serde_json::from_str::<Trust>(trust) {
+            Ok(trust) => self.picture.update(|picture| {
+                if let Some(picture) = picture {
+                    let all = &mut Arc::make_mut(picture).report.trust;
+                    all.retain(|old| old.finding != trust.finding || old.method != trust.method);
+                    all.push(trust);
+                }
+            }),
+            Err(error) => {
+                return self.fail(format!(
+                    "The engine's answer cannot be understood: {error}."
+                ));
+            }
+        }
+        self.progress.set(None);
+        self.status.set(Status::Ready);
     }
 
     /// A GPU that failed is not tried again: the CPU goes on. A CPU that failed is the end.

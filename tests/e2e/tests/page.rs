@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use burn::tensor::Device;
+use sightline::explain::faithfulness::Curves;
 use sightline::explain::lime::Lime;
 use sightline::package::Manifest;
 use sightline::radiograph::Radiograph;
@@ -475,6 +476,44 @@ async fn lime_explains_as_natively_streams_and_can_be_cancelled() -> Result<()> 
         let pairs = ours.coefficients.iter().zip(&native.coefficients);
         let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
         ensure!(worst < 1e-3, "coefficients differ by {worst}");
+    }
+
+    // The map in view, measured: the same curves as natively, and in the report.
+    page.element("measure").await?.click().await?;
+    page.wait_for(&["explaining"], READ).await?;
+    page.wait_for(&["ready"], SLOW).await?;
+    page.element("verdict").await?;
+    page.element("trust-panel")
+        .await?
+        .scroll_into_view()
+        .await?;
+    page.screenshot("wide-trust").await?;
+    let (_, json) = page.saved_by("export-json").await?;
+    let report: Report = serde_json::from_slice(&json)?;
+    let [trust] = report.trust.as_slice() else {
+        bail!("{} maps were measured", report.trust.len());
+    };
+    ensure!(
+        trust.method == "lime" && trust.agreement.is_some(),
+        "{trust:?}"
+    );
+    let index = trust.finding.index();
+    let map = native.map(index).context("no map")?;
+    let mut curves = Curves::new(&square, input, &map, trust.faithfulness.options);
+    while !curves.is_done() {
+        let rows = reader.probabilities_of(curves.next_batch(16)).await?;
+        curves.push(rows.into_iter().map(|row| row[index].unwrap_or(f64::NAN)));
+    }
+    let curves = curves.result().context("no curves")?;
+    for (ours, native) in [
+        (&trust.faithfulness.deletion, &curves.deletion),
+        (&trust.faithfulness.insertion, &curves.insertion),
+    ] {
+        ensure!(
+            (ours.area - native.area).abs() < 0.02
+                && (ours.random_area[1] - native.random_area[1]).abs() < 1e-3,
+            "{ours:?} is not {native:?}"
+        );
     }
 
     // A long one shows what it knows, and what it knows stays when it is cancelled.

@@ -1,0 +1,286 @@
+//! How far to trust the finding and the map in view: what was measured of the model, and what is measured here, on this picture.
+
+use leptos::html::Canvas;
+use leptos::prelude::*;
+use sightline::explain::faithfulness::Curve;
+use sightline::explain::heat_map::HeatMap;
+use sightline::network::Randomised;
+use sightline::package::FindingCard;
+use sightline::report::{Sanity, Trust};
+
+use super::canvas::{Look, paint};
+use super::state::{State, Status};
+
+/// The finding's card in the manifest.
+fn card(state: State, index: usize) -> Option<FindingCard> {
+    state
+        .manifest
+        .with(|manifest| manifest.as_ref()?.findings.get(index).cloned())
+}
+
+/// What was measured of this model on this finding.
+#[component]
+pub fn TrustPanel() -> impl IntoView {
+    let state = expect_context::<State>();
+    let text = move || {
+        let finding = state.selected_finding()?;
+        let card = card(state, state.selected.get())?;
+        let evidence = state
+            .manifest
+            .with(|m| m.as_ref()?.evaluation.as_ref().map(|e| e.set.clone()));
+        let auc = match (card.auc, card.auc_ci95, evidence) {
+            (Some(auc), Some([low, high]), Some(set)) => format!(
+                "On test images ({set}) the score ranks a case above a non-case {:.0} times in 100 \
+                 (AUC {auc:.2}, 95% interval {low:.2} to {high:.2}; {} cases, {} non-cases).",
+                auc * 100.0,
+                card.positives,
+                card.negatives
+            ),
+            _ => "How well this score separates cases from non-cases was not measured.".to_owned(),
+        };
+        let weak = card.auc_ci95.is_some_and(|[low, _]| low < 0.6).then(|| {
+            "The interval comes close to chance (0.5): do not lean on this score or its map."
+                .to_owned()
+        });
+        let called = match (finding.probability, finding.operating_point) {
+            (Some(p), Some(point)) if p >= point => {
+                format!("The score {p:.2} is at or above the operating point {point:.2}.")
+            }
+            (Some(p), Some(point)) => {
+                format!("The score {p:.2} is below the operating point {point:.2}.")
+            }
+            _ => String::new(),
+        };
+        let maps = match card.localisation.get(state.method.get().name()) {
+            Some(measured) => format!(
+                "This model's {} hit the radiologist's box in {:.0}% of {} cases{}.",
+                state.method.get().title(),
+                measured.pointing_hit * 100.0,
+                measured.n,
+                match card.localisation.get("center") {
+                    Some(centre) => format!(
+                        "; pointing at the middle of every picture would hit {:.0}%",
+                        centre.pointing_hit * 100.0
+                    ),
+                    None => String::new(),
+                }
+            ),
+            None => "Whether this model's maps point at the finding was not measured: a map shows what the model \
+                     used, not where the disease is."
+                .to_owned(),
+        };
+        Some((
+            finding.name.name(),
+            [Some(called), Some(auc), weak, Some(maps)],
+        ))
+    };
+    view! {
+        <Show when=move || state.picture.with(Option::is_some)>
+            <section class="trust" data-testid="trust-panel">
+                <h2>"Can I trust this? "<small>{move || text().map(|(name, _)| name)}</small></h2>
+                <ul>
+                    {move || text().map(|(_, lines)| lines
+                        .into_iter()
+                        .flatten()
+                        .filter(|line| !line.is_empty())
+                        .map(|line| view! { <li>{line}</li> })
+                        .collect_view())}
+                </ul>
+                <Measured/>
+            </section>
+        </Show>
+    }
+}
+
+/// What is measured on this picture, on request: it takes as many passes as a hundred pictures.
+#[component]
+fn Measured() -> impl IntoView {
+    let state = expect_context::<State>();
+    let busy =
+        move || state.status.get() != Status::Ready || state.map_of(state.selected.get()).is_none();
+    view! {
+        <h3>"This map, on this picture"</h3>
+        {move || match state.trust() {
+            Some(trust) => view! { <Figures trust/> }.into_any(),
+            None => view! {
+                <p class="hint">
+                    "Does the score rest on what the map marks? The engine takes away what it marks, and looks."
+                </p>
+                <button data-testid="measure" disabled=busy on:click=move |_| state.measure()>
+                    "Measure this map"
+                </button>
+            }
+            .into_any(),
+        }}
+    }
+}
+
+#[component]
+fn Figures(trust: Trust) -> impl IntoView {
+    let faithful = &trust.faithfulness;
+    let verdict = match faithful.beats_chance() {
+        [true, true] => {
+            "The score rests on what this map marks: taking it away lowers the score faster, and giving it back \
+                         raises it faster, than any random order."
+        }
+        [true, false] | [false, true] => {
+            "The score rests on what this map marks in one of two tests; in the other a random \
+                                          order does as well."
+        }
+        [false, false] => {
+            "Random places matter to the score as much as what this map marks: do not read the map as a reason."
+        }
+    };
+    let lines = [
+        trust.agreement.map(|agreement| {
+            let order = agreement.rank_correlation.map_or("not defined".to_owned(), |r| format!("{r:.2}"));
+            format!(
+                "Grad-CAM and LIME share {:.0}% of what each marks most (20% by chance); their rank correlation is {order}.",
+                100.0 * agreement.top_overlap
+            )
+        }),
+        Some(match trust.elsewhere {
+            Some(elsewhere) => format!(
+                "{:.0}% of the evidence lies outside the body, {:.0}% on letters or markers.",
+                100.0 * elsewhere.background,
+                100.0 * elsewhere.markers
+            ),
+            None => "The map has no evidence for the finding.".to_owned(),
+        }),
+    ];
+    let sanity =
+        (!trust.sanity.is_empty()).then(|| view! { <SanityCheck sanity=trust.sanity.clone()/> });
+    let (deletion, insertion) = (faithful.deletion.clone(), faithful.insertion.clone());
+    view! {
+        <p data-testid="verdict">{verdict}</p>
+        <div class="curves">
+            <CurveFigure
+                curve=deletion
+                title="Taking away"
+                meaning="What the map marks most goes first. Lower is better."
+                testid="deletion"
+            />
+            <CurveFigure
+                curve=insertion
+                title="Giving back"
+                meaning="From a blurred picture, what the map marks most comes first. Higher is better."
+                testid="insertion"
+            />
+        </div>
+        {sanity}
+        <ul>
+            {lines.into_iter().flatten().map(|line| view! { <li>{line}</li> }).collect_view()}
+        </ul>
+        <p class="hint">
+            "After "
+            <a href="https://arxiv.org/abs/1806.07421" target="_blank" rel="noreferrer">"Petsiuk et al., RISE (2018)"</a>
+            ". The grey band is five random orders."
+        </p>
+    }
+}
+
+/// The map of the network as it is, and of the same network without what it has learned.
+#[component]
+fn SanityCheck(sanity: Vec<Sanity>) -> impl IntoView {
+    let pictures = sanity.into_iter().map(|sanity| {
+        let what = match sanity.randomised {
+            Randomised::Classifier => "classifier at random",
+            Randomised::LastStage => "last stage at random too",
+        };
+        let kept = sanity.rank_correlation.unwrap_or(0.0);
+        let verdict = if kept.abs() < 0.5 {
+            "the map changes"
+        } else {
+            "the map hardly changes"
+        };
+        let line = format!("{what}: {verdict} (rank correlation {kept:.2})");
+        view! {
+            <figure data-testid="sanity">
+                <MapPicture map=sanity.map/>
+                <figcaption>{line}</figcaption>
+            </figure>
+        }
+    });
+    let pictures = pictures.collect_view();
+    view! {
+        <p class="hint">
+            "A map of what the model has learned must change when that is gone ("
+            <a href="https://arxiv.org/abs/1810.03292" target="_blank" rel="noreferrer">"Adebayo et al., 2018"</a>
+            "):"
+        </p>
+        <div class="curves">{pictures}</div>
+    }
+}
+
+/// The radiograph, small, with a map that is not the one in view.
+#[component]
+fn MapPicture(map: HeatMap) -> impl IntoView {
+    let state = expect_context::<State>();
+    let canvas = NodeRef::<Canvas>::new();
+    Effect::new(move |_| {
+        let look = Look {
+            colormap: state.colormap.get(),
+            opacity: state.opacity.get(),
+        };
+        let region = state
+            .selected_finding()
+            .map(|finding| finding.grad_cam.region);
+        state.picture.with(|picture| {
+            if let (Some(canvas), Some(picture), Some(region)) = (canvas.get(), picture, region) {
+                paint(&canvas, &picture.preview, Some((&map, region, look)));
+            }
+        });
+    });
+    view! { <canvas node_ref=canvas role="img" aria-label="The map of a network without what it has learned"></canvas> }
+}
+
+/// A curve over the share of the picture, with the band of the random orders.
+#[component]
+fn CurveFigure(
+    curve: Curve,
+    title: &'static str,
+    meaning: &'static str,
+    testid: &'static str,
+) -> impl IntoView {
+    let last = (curve.scores.len() - 1) as f64;
+    let at = |index: usize, score: f64| {
+        format!(
+            "{:.1},{:.1}",
+            100.0 * index as f64 / last,
+            60.0 * (1.0 - score)
+        )
+    };
+    let line: Vec<String> = curve
+        .scores
+        .iter()
+        .enumerate()
+        .map(|(i, s)| at(i, *s))
+        .collect();
+    let low = curve
+        .random
+        .iter()
+        .enumerate()
+        .map(|(i, band)| at(i, band[0]));
+    let high = curve
+        .random
+        .iter()
+        .enumerate()
+        .rev()
+        .map(|(i, band)| at(i, band[1]));
+    let band: Vec<String> = low.chain(high).collect();
+    let [least, mean, most] = curve.random_area;
+    let label = format!(
+        "{title}: area {:.2}, at random {mean:.2} ({least:.2} to {most:.2})",
+        curve.area
+    );
+    view! {
+        <figure data-testid=testid data-area=format!("{:.6}", curve.area)>
+            <svg viewBox="-1 -2 102 64" role="img" aria-label=label.clone()>
+                <rect class="frame" x="0" y="0" width="100" height="60"/>
+                <polygon class="band" points=band.join(" ")/>
+                <polyline class="line" points=line.join(" ")/>
+            </svg>
+            <figcaption><strong>{label}</strong>". "{meaning}</figcaption>
+        </figure>
+    }
+}
