@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::explain::agreement::{Agreement, Elsewhere};
+use crate::explain::erase::Erased;
 use crate::explain::faithfulness::Faithfulness;
 use crate::explain::heat_map::HeatMap;
 use crate::explain::lime;
@@ -34,6 +35,9 @@ pub struct Report {
     /// What was measured of the maps that were asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trust: Vec<Trust>,
+    /// What was painted over, and the scores without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased: Option<Erased>,
     pub timings: Timings,
 }
 
@@ -176,6 +180,7 @@ impl Report {
             findings: findings.collect(),
             lime: None,
             trust: Vec::new(),
+            erased: None,
             timings,
         }
     }

@@ -1,6 +1,7 @@
 //! The messages between the page and the engine worker.
 
 use serde::{Deserialize, Serialize};
+use sightline::explain::erase::Spot;
 use sightline::explain::faithfulness;
 use sightline::explain::heat_map::HeatMap;
 use sightline::explain::lime;
@@ -28,6 +29,13 @@ pub enum Request {
         /// Of the reading.
         id: u32,
         options: lime::Options,
+    },
+    /// Read the picture again with places painted over.
+    Probe {
+        /// Of the reading.
+        id: u32,
+        mask: Vec<Spot>,
+        fill: lime::Fill,
     },
     /// Measure a map of the picture that was read last.
     Measure {
@@ -75,6 +83,12 @@ pub enum Answer {
         done: bool,
         /// The [`lime::Explanation`], as JSON.
         lime: String,
+    },
+    Probed {
+        /// Of the reading.
+        id: u32,
+        /// The [`sightline::explain::erase::Erased`], as JSON.
+        erased: String,
     },
     Measured {
         /// Of the reading.

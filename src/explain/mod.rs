@@ -2,6 +2,7 @@
 
 pub mod agreement;
 pub mod colormap;
+pub mod erase;
 pub mod faithfulness;
 pub mod grad_cam;
 pub mod heat_map;

@@ -15,12 +15,13 @@ use gloo::timers::future::TimeoutFuture;
 use gloo::worker::{HandlerId, Worker, WorkerScope};
 use js_sys::Reflect;
 use sightline::explain::agreement::{agreement, elsewhere};
+use sightline::explain::erase::{Erased, Spot, erase};
 use sightline::explain::faithfulness::{self, Curves};
 use sightline::explain::heat_map::HeatMap;
 use sightline::explain::lime::{self, Lime};
 use sightline::network::Randomised;
 use sightline::package::sha256;
-use sightline::radiograph::{GreyImage, Radiograph, resize};
+use sightline::radiograph::{GreyImage, Radiograph, Region, resize};
 use sightline::reading::{ReadError, Reader};
 use sightline::report::{Report, Sanity, Timings, Trust};
 use wasm_bindgen::JsCast;
@@ -42,16 +43,27 @@ pub struct Engine {
 struct Model {
     reader: Reader,
     adapter: Adapter,
-    /// The picture that was read last, as the network sees it, and its reading's number.
-    last: RefCell<Option<(u32, GreyImage)>>,
+    /// The picture that was read last.
+    last: RefCell<Option<Last>>,
+}
+
+#[derive(Clone)]
+struct Last {
+    /// The number of its reading.
+    id: u32,
+    /// As the network sees it.
+    square: GreyImage,
+    /// The part of the picture that the network sees.
+    region: Region,
+    /// The picture's width over its height.
+    aspect: f32,
 }
 
 impl Model {
-    /// The picture that was read as number `id`, as the network sees it.
-    fn square(&self, id: u32) -> Result<GreyImage, Stop> {
+    /// The picture that was read as number `id`.
+    fn last(&self, id: u32) -> Result<Last, Stop> {
         let last = self.last.borrow().clone();
-        let last = last.filter(|(last, _)| *last == id);
-        last.map(|(_, square)| square).ok_or_else(|| {
+        last.filter(|last| last.id == id).ok_or_else(|| {
             Stop::Refused("The picture to explain is not there any more. Open it again.".to_owned())
         })
     }
@@ -205,6 +217,19 @@ impl Worker for Engine {
                     }
                 });
             }
+            Request::Probe { id, mask, fill } => {
+                let model = slot.borrow().clone();
+                wasm_bindgen_futures::spawn_local(async move {
+                    let Some(model) = model else {
+                        let why = "No model is loaded yet.".to_owned();
+                        return line.answer(Answer::Refused { id: Some(id), why });
+                    };
+                    match probe(&model, id, mask, fill).await {
+                        Ok(erased) => line.answer(Answer::Probed { id, erased }),
+                        Err(stop) => end(&line, Some(id), stop),
+                    }
+                });
+            }
             Request::Measure {
                 id,
                 finding,
@@ -302,8 +327,13 @@ async fn read(
     line.progress("Reading", 0, 0).await?;
     let start = now();
     let reading = model.reader.read(&radiograph.image).await?;
-    let square = model.reader.manifest.input.square(&radiograph.image);
-    model.last.replace(Some((id, square)));
+    let image = &radiograph.image;
+    model.last.replace(Some(Last {
+        id,
+        square: model.reader.manifest.input.square(image),
+        region: reading.region,
+        aspect: image.width as f32 / image.height as f32,
+    }));
     let timings = Timings {
         decode,
         read: now() - start,
@@ -332,7 +362,7 @@ async fn read(
 /// LIME, batch by batch. A cancelled one ends within a batch.
 async fn explain(line: &Line, model: &Model, id: u32, options: lime::Options) -> Result<(), Stop> {
     line.progress("Finding regions", 0, 0).await?;
-    let square = model.square(id)?;
+    let square = model.last(id)?.square;
     let batch = model.batch();
     let total = options.samples as u64;
     let mut lime = Lime::new(&square, &model.reader.manifest.input, options);
@@ -349,6 +379,20 @@ async fn explain(line: &Line, model: &Model, id: u32, options: lime::Options) ->
     show(line, id, &lime, true)
 }
 
+/// The scores of the picture with places painted over.
+async fn probe(model: &Model, id: u32, spots: Vec<Spot>, fill: lime::Fill) -> Result<String, Stop> {
+    let last = model.last(id)?;
+    let picture = erase(&last.square, last.region, last.aspect, &spots, fill);
+    let values = model.reader.manifest.input.normalise(&picture);
+    let probabilities = model.reader.probabilities_of(values).await?.swap_remove(0);
+    let erased = Erased {
+        fill,
+        spots,
+        probabilities,
+    };
+    serde_json::to_string(&erased).map_err(|error| Stop::Refused(error.to_string()))
+}
+
 /// Deletion and insertion of a map, and what can be said of it without the network.
 async fn measure(
     line: &Line,
@@ -359,7 +403,7 @@ async fn measure(
     (map, other): (&HeatMap, Option<&HeatMap>),
     options: faithfulness::Options,
 ) -> Result<String, Stop> {
-    let square = model.square(id)?;
+    let square = model.last(id)?.square;
     let manifest = &model.reader.manifest;
     let mut curves = Curves::new(&square, &manifest.input, map, options);
     while !curves.is_done() {

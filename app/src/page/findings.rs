@@ -97,7 +97,14 @@ fn FindingRow(index: usize) -> impl IntoView {
                         ></span>
                     </Show>
                 </span>
-                <span class="score">{move || score().map(|p| format!("{p:.2}"))}</span>
+                <span class="score">
+                    {move || score().map(|p| format!("{p:.2}"))}
+                    {move || state.erased_score(index).map(|p| view! {
+                        <em class="erased" data-testid=format!("erased-{index}") data-score=format!("{p:.6}")>
+                            {format!(" \u{2192} {p:.2}")}
+                        </em>
+                    })}
+                </span>
             </Show>
         </li>
     }

@@ -4,6 +4,7 @@
 //! thing on the page.
 
 mod canvas;
+mod erase;
 mod export;
 mod findings;
 mod header;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use gloo::worker::{Spawnable, WorkerBridge};
 use leptos::prelude::*;
 use sightline::explain::colormap::Colormap;
+use sightline::explain::erase::{Erased, Spot};
 use sightline::explain::faithfulness;
 use sightline::explain::heat_map::HeatMap;
 use sightline::explain::lime;
@@ -103,6 +104,9 @@ pub struct State {
     pub method: RwSignal<Method>,
     /// LIME's samples, at most.
     pub samples: RwSignal<usize>,
+    /// What is painted over, and how it is filled.
+    pub spots: RwSignal<Vec<Spot>>,
+    pub fill: RwSignal<lime::Fill>,
     pub colormap: RwSignal<Colormap>,
     /// 0..1.
     pub opacity: RwSignal<f32>,
@@ -112,6 +116,8 @@ pub struct State {
     file: StoredValue<Option<Arc<GivenFile>>>,
     /// The number of the reading that is waited for.
     reading: StoredValue<u32>,
+    /// Whether the engine is at a picture with places painted over.
+    probing: StoredValue<bool>,
 }
 
 impl State {
@@ -131,12 +137,15 @@ impl State {
             branch: RwSignal::new(None),
             method: RwSignal::new(Method::default()),
             samples: RwSignal::new(lime::Options::default().samples),
+            spots: RwSignal::new(Vec::new()),
+            fill: RwSignal::new(lime::Fill::default()),
             colormap: RwSignal::new(Colormap::default()),
             opacity: RwSignal::new(0.6),
             bridge: StoredValue::new_local(None),
             device: StoredValue::new(device_of_address()),
             file: StoredValue::new(None),
             reading: StoredValue::new(0),
+            probing: StoredValue::new(false),
         };
         state.load_index();
         state
@@ -319,6 +328,45 @@ impl State {
         }
     }
 
+    /// Paints over a place, or takes places back; the scores follow.
+    pub fn erase(self, change: impl FnOnce(&mut Vec<Spot>)) {
+        self.spots.update(change);
+        self.probe();
+    }
+
+    /// Asks for the scores of what is painted now. While an answer is waited for nothing is asked: it asks again.
+    pub fn probe(self) {
+        let spots = self.spots.get_untracked();
+        if spots.is_empty() {
+            return self.set_erased(None);
+        }
+        let ready = self.status.get_untracked() == Status::Ready;
+        if ready && !self.probing.get_value() {
+            self.probing.set_value(true);
+            self.send(Request::Probe {
+                id: self.reading.get_value(),
+                mask: spots,
+                fill: self.fill.get_untracked(),
+            });
+        }
+    }
+
+    fn set_erased(self, erased: Option<Erased>) {
+        self.picture.update(|picture| {
+            if let Some(picture) = picture {
+                Arc::make_mut(picture).report.erased = erased;
+            }
+        });
+    }
+
+    /// The score of a finding without what is painted over.
+    pub fn erased_score(self, index: usize) -> Option<f64> {
+        self.picture.with(|picture| {
+            let erased = picture.as_ref()?.report.erased.as_ref()?;
+            *erased.probabilities.get(index)?
+        })
+    }
+
     /// The networks that a combined model joins; none for a model of one.
     pub fn branches(self) -> Vec<String> {
         self.picture.with(|picture| {
@@ -435,6 +483,12 @@ impl State {
                     self.show_lime(&lime, done);
                 }
             }
+            Answer::Probed { id, erased } => {
+                self.probing.set_value(false);
+                if id == self.reading.get_value() {
+                    self.show_erased(&erased);
+                }
+            }
             Answer::Measured { id, trust } => {
                 if id == self.reading.get_value()
                     && self.status.get_untracked() == Status::Explaining
@@ -472,6 +526,8 @@ impl State {
                     pixels,
                 };
                 self.error.set(None);
+                self.spots.set(Vec::new());
+                self.probing.set_value(false);
                 self.picture
                     .set(Some(Arc::new(ReadPicture { preview, report })));
                 self.selected
@@ -501,6 +557,24 @@ impl State {
         if done {
             self.progress.set(None);
             self.status.set(Status::Ready);
+        }
+    }
+
+    fn show_erased(self, erased: &str) {
+        match serde_json::from_str::<Erased>(erased) {
+            Ok(erased) => {
+                let (spots, fill) = (self.spots.get_untracked(), self.fill.get_untracked());
+                let behind = erased.spots != spots || erased.fill != fill;
+                if !spots.is_empty() {
+                    self.set_erased(Some(erased));
+                }
+                if behind {
+                    self.probe();
+                }
+            }
+            Err(error) => self.fail(format!(
+                "The engine's answer cannot be understood: {error}."
+            )),
         }
     }
 

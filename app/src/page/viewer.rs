@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use sightline::explain::colormap::Colormap;
 
 use super::canvas::{Look, is_cropped, paint};
+use super::erase::{Easel, EraseTools};
 use super::export::ExportButtons;
 use super::state::{Method, State};
 
@@ -20,8 +21,11 @@ pub fn Viewer() -> impl IntoView {
         <Show when=move || state.picture.with(Option::is_some)>
             <div class="pair">
                 <figure>
-                    <Picture finding=Signal::derive(|| None) testid="original-canvas"/>
-                    <figcaption>{move || file_line(state)}</figcaption>
+                    <div class="easel">
+                        <Picture finding=Signal::derive(|| None) testid="original-canvas"/>
+                        <Easel/>
+                    </div>
+                    <figcaption>{move || file_line(state)}" "<EraseTools/></figcaption>
                 </figure>
                 <figure>
                     <Picture finding=Signal::derive(move || Some(state.selected.get())) testid="overlay-canvas"/>

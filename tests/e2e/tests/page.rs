@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use burn::tensor::Device;
+use sightline::explain::erase::erase;
 use sightline::explain::faithfulness::Curves;
 use sightline::explain::lime::Lime;
 use sightline::package::Manifest;
@@ -384,6 +385,58 @@ async fn weights_that_are_damaged_and_packages_of_another_version_are_refused() 
         "{}",
         page.text("error").await?
     );
+    page.close().await
+}
+
+#[tokio::test]
+async fn places_are_painted_over_the_scores_follow_and_it_can_be_undone() -> Result<()> {
+    let server = Server::start()?;
+    let page = open(&server, "?device=cpu").await?;
+    page.element("sample-1").await?.click().await?;
+    page.wait_for(&["ready"], READ).await?;
+    let scores = page.scores().await?;
+    let strongest =
+        (0..scores.len()).max_by(|a, b| scores[*a].partial_cmp(&scores[*b]).expect("no NaN"));
+    let strongest = strongest.context("no score")?;
+    ensure!(!page.exists("undo").await?, "there is nothing to undo yet");
+    page.element("easel").await?.click().await?;
+    page.element(&format!("erased-{strongest}")).await?;
+    page.screenshot("wide-erased").await?;
+    let (_, json) = page.saved_by("export-json").await?;
+    let erased = serde_json::from_slice::<Report>(&json)?
+        .erased
+        .context("nothing is erased")?;
+    ensure!(erased.spots.len() == 1, "{:?}", erased.spots);
+    let reader = reader(&model()?.1)?;
+    let radiograph = Radiograph::decode(&std::fs::read(sample("effusion.jpg"))?)?;
+    let image = &radiograph.image;
+    let input = &reader.manifest.input;
+    let region = input.region(image.width, image.height);
+    let aspect = image.width as f32 / image.height as f32;
+    let picture = erase(
+        &input.square(image),
+        region,
+        aspect,
+        &erased.spots,
+        erased.fill,
+    );
+    let native = reader
+        .probabilities_of(input.normalise(&picture))
+        .await?
+        .remove(0);
+    for (ours, native) in erased.probabilities.iter().zip(native) {
+        match (ours, native) {
+            (Some(ours), Some(native)) => ensure!((ours - native).abs() < 1e-3, "{ours} {native}"),
+            (ours, native) => ensure!(*ours == native, "trained only in one place"),
+        }
+    }
+    page.element("undo").await?.click().await?;
+    ensure!(
+        !page.exists(&format!("erased-{strongest}")).await?,
+        "the scores are still there"
+    );
+    let (_, json) = page.saved_by("export-json").await?;
+    ensure!(serde_json::from_slice::<Report>(&json)?.erased.is_none());
     page.close().await
 }
 

@@ -1,0 +1,142 @@
+//! A picture with places painted over: what does the model say without them?
+
+use serde::{Deserialize, Serialize};
+
+use crate::explain::lime::Fill;
+use crate::radiograph::{GreyImage, Region, resize};
+
+/// Shrunk to this part of the side and scaled up again, a picture has no detail.
+const BLUR: usize = 16;
+
+/// A round place on the whole picture.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Spot {
+    /// The middle, as shares of the picture's width and height.
+    pub x: f32,
+    pub y: f32,
+    /// As a share of the picture's width.
+    pub radius: f32,
+}
+
+/// What was painted over, and what the model said then.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Erased {
+    pub fill: Fill,
+    pub spots: Vec<Spot>,
+    /// In the order of the manifest's findings; `None` for those that were not trained.
+    pub probabilities: Vec<Option<f64>>,
+}
+
+/// The network's view of a picture (`square`, which shows `region` of it) with spots filled. `aspect` is the picture's width
+/// over its height. [`Fill::Mean`] is the mean of the whole view.
+pub fn erase(
+    square: &GreyImage,
+    region: Region,
+    aspect: f32,
+    spots: &[Spot],
+    fill: Fill,
+) -> GreyImage {
+    let (width, height) = (square.width, square.height);
+    let filled: Box<dyn Fn(usize) -> u8> = match fill {
+        Fill::Grey(level) => Box::new(move |_| level),
+        Fill::Mean => {
+            let total: u64 = square.pixels.iter().map(|p| u64::from(*p)).sum();
+            let mean = (total / square.pixels.len().max(1) as u64) as u8;
+            Box::new(move |_| mean)
+        }
+        Fill::Blur => {
+            let small = resize(square, (width / BLUR).max(1), (height / BLUR).max(1));
+            let blurred = resize(&small, width, height);
+            Box::new(move |index| blurred.pixels[index])
+        }
+    };
+    let place = |index: usize, length: usize, from: f64, share: f64| {
+        (from + (index as f64 + 0.5) / length as f64 * share) as f32
+    };
+    let pixel = |index: usize| {
+        let x = place(index % width, width, region.x, region.width);
+        let y = place(index / width, height, region.y, region.height);
+        let hit = spots.iter().any(|spot| {
+            let (across, down) = (x - spot.x, (y - spot.y) / aspect);
+            across * across + down * down <= spot.radius * spot.radius
+        });
+        if hit {
+            filled(index)
+        } else {
+            square.pixels[index]
+        }
+    };
+    GreyImage {
+        width,
+        height,
+        pixels: (0..width * height).map(pixel).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHOLE: Region = Region {
+        x: 0.0,
+        y: 0.0,
+        width: 1.0,
+        height: 1.0,
+    };
+
+    fn picture() -> GreyImage {
+        GreyImage {
+            width: 40,
+            height: 40,
+            pixels: (0..1600).map(|i| (i % 40 * 5) as u8).collect(),
+        }
+    }
+
+    fn changed(region: Region, aspect: f32, spot: Spot, fill: Fill) -> Vec<(usize, usize)> {
+        let (old, new) = (picture(), erase(&picture(), region, aspect, &[spot], fill));
+        let places = (0..1600).filter(|i| old.pixels[*i] != new.pixels[*i]);
+        places.map(|i| (i % 40, i / 40)).collect()
+    }
+
+    #[test]
+    fn a_spot_is_filled_where_it_lies_on_the_picture_and_nowhere_else() {
+        let spot = Spot {
+            x: 0.25,
+            y: 0.75,
+            radius: 0.1,
+        };
+        let places = changed(WHOLE, 1.0, spot, Fill::Grey(255));
+        // A disc of radius 4 pixels around (10, 30).
+        assert!((44..=56).contains(&places.len()), "{}", places.len());
+        assert!(
+            places
+                .iter()
+                .all(|(x, y)| x.abs_diff(10) <= 4 && y.abs_diff(30) <= 4)
+        );
+        // A picture twice as wide as high, stretched to a square: the disc is twice as high.
+        let stretched = changed(WHOLE, 2.0, spot, Fill::Grey(255));
+        assert!(stretched.iter().any(|(_, y)| y.abs_diff(30) >= 7));
+        // The network sees the right half only: the spot is beyond it.
+        let right = Region {
+            x: 0.5,
+            width: 0.5,
+            ..WHOLE
+        };
+        assert!(changed(right, 1.0, spot, Fill::Grey(255)).is_empty());
+    }
+
+    #[test]
+    fn fills_are_the_mean_a_level_or_the_picture_without_detail() {
+        let spot = Spot {
+            x: 0.5,
+            y: 0.5,
+            radius: 2.0,
+        };
+        let all = |fill| erase(&picture(), WHOLE, 1.0, &[spot], fill).pixels;
+        assert!(all(Fill::Mean).iter().all(|p| *p == 97));
+        assert!(all(Fill::Grey(3)).iter().all(|p| *p == 3));
+        let blurred = all(Fill::Blur);
+        assert!(blurred[0] < blurred[39] && blurred[0] > 0);
+        assert_eq!(erase(&picture(), WHOLE, 1.0, &[], Fill::Mean), picture());
+    }
+}
