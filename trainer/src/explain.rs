@@ -5,6 +5,8 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use sightline::explain::colormap::Colormap;
+use sightline::explain::erase::erase;
+use sightline::explain::faithfulness::Curves;
 use sightline::explain::lime::{self, Lime};
 use sightline::explain::overlay::overlay;
 use sightline::finding::Finding;
@@ -44,6 +46,9 @@ pub struct Options {
     image: Vec<Location>,
     #[command(flatten)]
     images: Option<Images>,
+    /// Do again what this report says of the image, and compare: scores and maps to 1e-3 of their size.
+    #[arg(long, conflicts_with_all = ["csv", "finding", "json"])]
+    replay: Option<Location>,
     /// The picture with the map on it, as PNG; of several images, the folder of the pictures.
     #[arg(long)]
     out: Option<Location>,
@@ -80,6 +85,12 @@ pub fn run(options: &Options) -> Result<()> {
         );
     }
     let reader = Reader::new(package.manifest, package.network, package.device);
+    if let Some(report) = &options.replay {
+        let [image] = options.image.as_slice() else {
+            bail!("a report is of one image");
+        };
+        return replay(&reader, report, image);
+    }
     if let ([image], None) = (options.image.as_slice(), &options.images) {
         return explain(
             &reader,
@@ -205,6 +216,150 @@ fn explain(
         json.write(&serde_json::to_vec_pretty(&report)?)?;
     }
     Ok(())
+}
+
+/// What a replay may differ by, as a share of the largest value: another device adds up in another order.
+const TOLERANCE: f64 = 1e-3;
+
+/// Reads and explains an image as its report says, and compares what comes out.
+///
+/// # Errors
+/// When the report is of another model or image, or says something else than what comes out.
+fn replay(reader: &Reader, place: &Location, image: &Location) -> Result<()> {
+    let report: Report = serde_json::from_slice(&place.read()?)
+        .with_context(|| format!("{place} is no report of a reading"))?;
+    let bytes = image.read()?;
+    if report.image.sha256 != sha256(&bytes) {
+        bail!(
+            "{image} is not the image of the report ({})",
+            report.image.file
+        );
+    }
+    let manifest = &reader.manifest;
+    if report.model.weights_sha256 != manifest.weights.sha256
+        || report.preprocessing != manifest.input
+    {
+        bail!(
+            "the report is of another model: {}, weights {}",
+            report.model.name,
+            report.model.weights_sha256
+        );
+    }
+    let radiograph = Radiograph::decode(&bytes).with_context(|| image.to_string())?;
+    let reading = pollster::block_on(reader.read(&radiograph.image))?;
+    let mut worst: Vec<(&str, f64)> = vec![
+        ("scores", 0.0),
+        ("Grad-CAM", 0.0),
+        ("LIME", 0.0),
+        ("deletion and insertion", 0.0),
+        ("scores with places painted over", 0.0),
+    ];
+    let mut note = |what: usize, difference: f64| worst[what].1 = worst[what].1.max(difference);
+    for (index, finding) in report.findings.iter().enumerate() {
+        if let (Some(theirs), Some(ours)) = (finding.probability, reading.probabilities[index]) {
+            note(0, (theirs - ours).abs());
+        }
+        let (theirs, ours) = (
+            &finding.grad_cam.cells.values,
+            &reading.evidence[index].values,
+        );
+        note(
+            1,
+            difference(
+                theirs.iter().map(|v| f64::from(*v)),
+                ours.iter().map(|v| f64::from(*v)),
+            ),
+        );
+    }
+    let square = manifest.input.square(&radiograph.image);
+    if let Some(theirs) = &report.lime {
+        // As many samples as were scored then, whether it had stopped by itself or was stopped.
+        let settings = lime::Options {
+            samples: theirs.samples,
+            until_stable: false,
+            ..theirs.options.clone()
+        };
+        let ours = explain_by_lime(reader, &radiograph.image, settings, &ProgressBar::hidden())?;
+        for (theirs, ours) in theirs.findings.iter().zip(&ours.findings) {
+            if let (Some(theirs), Some(ours)) = (theirs, ours) {
+                let largest = theirs
+                    .coefficients
+                    .iter()
+                    .fold(1.0, |most: f64, c| most.max(c.abs()));
+                let pairs = theirs.coefficients.iter().zip(&ours.coefficients);
+                note(
+                    2,
+                    pairs
+                        .map(|(a, b)| (a - b).abs() / largest)
+                        .fold(0.0, f64::max),
+                );
+            }
+        }
+    }
+    for trust in &report.trust {
+        let index = manifest
+            .findings
+            .iter()
+            .position(|card| card.name == trust.finding);
+        let index = index.context("the report measures a finding that the model does not have")?;
+        // The report's own map: that it comes again is seen above.
+        let map = match (trust.method.as_str(), &report.lime) {
+            ("lime", Some(lime)) => lime.map(index),
+            _ => Some(report.findings[index].grad_cam.cells.clone()),
+        };
+        let map = map.context("the report has no such map")?;
+        let mut curves = Curves::new(&square, &manifest.input, &map, trust.faithfulness.options);
+        while !curves.is_done() {
+            let rows = pollster::block_on(reader.probabilities_of(curves.next_batch(BATCH)))?;
+            curves.push(rows.into_iter().map(|row| row[index].unwrap_or(f64::NAN)));
+        }
+        let ours = curves.result().context("nothing was measured")?;
+        let theirs = &trust.faithfulness;
+        for (theirs, ours) in [
+            (&theirs.deletion, &ours.deletion),
+            (&theirs.insertion, &ours.insertion),
+        ] {
+            let pairs = theirs.scores.iter().zip(&ours.scores);
+            note(3, pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max));
+        }
+    }
+    if let Some(theirs) = &report.erased {
+        let (width, height) = (radiograph.image.width, radiograph.image.height);
+        let region = manifest.input.region(width, height);
+        let picture = erase(
+            &square,
+            region,
+            width as f32 / height as f32,
+            &theirs.spots,
+            theirs.fill,
+        );
+        let values = manifest.input.normalise(&picture);
+        let ours = pollster::block_on(reader.probabilities_of(values))?.swap_remove(0);
+        for (theirs, ours) in theirs.probabilities.iter().zip(ours) {
+            if let (Some(theirs), Some(ours)) = (theirs, ours) {
+                note(4, (theirs - ours).abs());
+            }
+        }
+    }
+    for (what, difference) in &worst {
+        println!("{what}: off by {difference:.1e} at most");
+    }
+    if let Some((what, difference)) = worst.iter().find(|(_, d)| *d > TOLERANCE || d.is_nan()) {
+        bail!("{what} are not what the report says: off by {difference:.1e}");
+    }
+    println!("the report can be repeated");
+    Ok(())
+}
+
+/// The largest difference, as a share of the largest value (at least 1).
+fn difference(theirs: impl Iterator<Item = f64> + Clone, ours: impl Iterator<Item = f64>) -> f64 {
+    let largest = theirs
+        .clone()
+        .fold(1.0, |most: f64, value| most.max(value.abs()));
+    theirs
+        .zip(ours)
+        .map(|(a, b)| (a - b).abs() / largest)
+        .fold(0.0, f64::max)
 }
 
 /// LIME of one picture; the bar shows how many samples are scored.

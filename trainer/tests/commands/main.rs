@@ -238,6 +238,59 @@ fn explain_writes_a_picture_and_a_report_whose_cells_add_up() {
 }
 
 #[test]
+fn a_report_can_be_repeated_and_another_image_or_another_score_is_noticed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let json = folder.path().join("report.json");
+    let (image, model) = (samples().join("effusion.jpg"), shipped());
+    succeed(&[
+        &"explain",
+        &"--model",
+        &model,
+        &"--method",
+        &"lime",
+        &"--samples",
+        &"60",
+        &image,
+        &"--json",
+        &json,
+    ]);
+    let replay = |report: &PathBuf, image: &PathBuf| -> Vec<std::ffi::OsString> {
+        let arguments: [&dyn AsRef<std::ffi::OsStr>; 6] =
+            [&"explain", &"--model", &model, &"--replay", report, image];
+        arguments.iter().map(|a| a.as_ref().to_owned()).collect()
+    };
+    let with = |arguments: &[std::ffi::OsString]| {
+        let arguments: Vec<command::Argument> =
+            arguments.iter().map(|a| a as command::Argument).collect();
+        run(&arguments)
+    };
+    let output = with(&replay(&json, &image));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success() && said.contains("can be repeated"),
+        "{said}"
+    );
+    let refused = |arguments: &[std::ffi::OsString], why: &str| {
+        let output = with(arguments);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains(why), "{said}");
+    };
+    refused(
+        &replay(&json, &samples().join("no-finding.jpg")),
+        "not the image of the report",
+    );
+    let text = std::fs::read_to_string(&json).expect("a report");
+    let mut report: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    report["findings"][3]["probability"] = 0.123.into();
+    let changed = folder.path().join("changed.json");
+    std::fs::write(&changed, report.to_string()).expect("written");
+    refused(
+        &replay(&changed, &image),
+        "scores are not what the report says",
+    );
+}
+
+#[test]
 fn a_model_is_trained_resumed_exported_and_evaluated() {
     let folder = tempfile::tempdir().expect("a folder");
     let root = folder.path();
