@@ -37,6 +37,12 @@ pub enum Request {
         mask: Vec<Spot>,
         fill: lime::Fill,
     },
+    /// Score normalised pictures: from one engine to another.
+    Score {
+        /// Comes back with the answer.
+        ticket: u32,
+        values: Vec<f32>,
+    },
     /// Measure a map of the picture that was read last.
     Measure {
         /// Of the reading.
@@ -83,6 +89,11 @@ pub enum Answer {
         done: bool,
         /// The [`lime::Explanation`], as JSON.
         lime: String,
+    },
+    Scores {
+        ticket: u32,
+        /// The probabilities of each picture.
+        rows: Vec<Vec<Option<f64>>>,
     },
     Probed {
         /// Of the reading.

@@ -3,6 +3,7 @@
 //! It answers the page's requests one after another; a newer request ends the work for an older one.
 
 mod device;
+mod pool;
 mod weights;
 
 use std::cell::{Cell, RefCell};
@@ -14,6 +15,7 @@ use crate::messages::{
 use gloo::timers::future::TimeoutFuture;
 use gloo::worker::{HandlerId, Worker, WorkerScope};
 use js_sys::Reflect;
+use pool::Pool;
 use sightline::explain::agreement::{agreement, elsewhere};
 use sightline::explain::erase::{Erased, Spot, erase};
 use sightline::explain::faithfulness::{self, Curves};
@@ -43,6 +45,11 @@ pub struct Engine {
 struct Model {
     reader: Reader,
     adapter: Adapter,
+    /// Where other engines find the package.
+    name: String,
+    folder: String,
+    /// They are started when there is work for them.
+    pool: RefCell<Option<Rc<Pool>>>,
     /// The picture that was read last.
     last: RefCell<Option<Last>>,
 }
@@ -68,12 +75,27 @@ impl Model {
         })
     }
 
+    /// The other engines; started here if they are not yet.
+    fn pool(&self) -> Rc<Pool> {
+        let count = match self.adapter {
+            Adapter::Cpu { workers, .. } => workers - 1,
+            Adapter::WebGpu { .. } => 0,
+        };
+        let start = || Rc::new(Pool::start(count, &self.name, &self.folder));
+        self.pool.borrow_mut().get_or_insert_with(start).clone()
+    }
+
     /// Pictures that are scored at once.
     fn batch(&self) -> usize {
         match self.adapter {
-            Adapter::Cpu { .. } => CPU_BATCH,
+            Adapter::Cpu { .. } => CPU_BATCH * self.pool().workers(),
             Adapter::WebGpu { .. } => GPU_BATCH,
         }
+    }
+
+    /// The probabilities of normalised pictures, a row each.
+    async fn score(&self, values: Vec<f32>) -> Result<Vec<Vec<Option<f64>>>, Stop> {
+        Ok(self.pool().score(&self.reader, values).await?)
     }
 }
 
@@ -217,6 +239,19 @@ impl Worker for Engine {
                     }
                 });
             }
+            Request::Score { ticket, values } => {
+                let model = slot.borrow().clone();
+                wasm_bindgen_futures::spawn_local(async move {
+                    let Some(model) = model else {
+                        let why = "No model is loaded yet.".to_owned();
+                        return line.answer(Answer::Refused { id: None, why });
+                    };
+                    match model.reader.probabilities_of(values).await {
+                        Ok(rows) => line.answer(Answer::Scores { ticket, rows }),
+                        Err(error) => end(&line, None, error.into()),
+                    }
+                });
+            }
             Request::Probe { id, mask, fill } => {
                 let model = slot.borrow().clone();
                 wasm_bindgen_futures::spawn_local(async move {
@@ -283,10 +318,13 @@ async fn load(
     choice: DeviceChoice,
 ) -> Result<(Model, String), Stop> {
     line.progress("Looking for a device", 0, 0).await?;
-    let (device, adapter) = device::open(choice).await?;
+    let (device, mut adapter) = device::open(choice).await?;
     line.progress("Fetching the model", 0, 0).await?;
     let (manifest, text) = weights::manifest(name, folder).await?;
     let total = manifest.weights.bytes;
+    if let Adapter::Cpu { workers, .. } = &mut adapter {
+        *workers = 1 + pool::helpers(&manifest);
+    }
     let network = weights::network(name, folder, &manifest, &device, |done| {
         line.report("Fetching the model", done, total);
     })
@@ -303,11 +341,13 @@ async fn load(
         };
         reader.read(&blank).await?;
     }
-    let last = RefCell::default();
     let model = Model {
         reader,
         adapter,
-        last,
+        name: name.to_owned(),
+        folder: folder.to_owned(),
+        pool: RefCell::default(),
+        last: RefCell::default(),
     };
     Ok((model, text))
 }
@@ -363,14 +403,13 @@ async fn read(
 async fn explain(line: &Line, model: &Model, id: u32, options: lime::Options) -> Result<(), Stop> {
     line.progress("Finding regions", 0, 0).await?;
     let square = model.last(id)?.square;
-    let batch = model.batch();
     let total = options.samples as u64;
     let mut lime = Lime::new(&square, &model.reader.manifest.input, options);
     let mut shown = now();
     while !lime.is_done() {
         line.progress("LIME", lime.scored() as u64, total).await?;
-        let values = lime.next_batch(batch);
-        lime.push(model.reader.probabilities_of(values).await?);
+        let values = lime.next_batch(model.batch());
+        lime.push(model.score(values).await?);
         if !lime.is_done() && now() - shown > SHOWN_EVERY {
             show(line, id, &lime, false)?;
             shown = now();
@@ -410,7 +449,7 @@ async fn measure(
         let (done, total) = (curves.scored() as u64, curves.total() as u64);
         line.progress("Measuring the map", done, total).await?;
         let values = curves.next_batch(model.batch());
-        let rows = model.reader.probabilities_of(values).await?;
+        let rows = model.score(values).await?;
         let scores: Option<Vec<f64>> = rows.into_iter().map(|row| row[finding]).collect();
         curves.push(scores.ok_or("The finding was not trained.".to_owned())?);
     }

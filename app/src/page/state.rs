@@ -483,6 +483,8 @@ impl State {
                     self.show_lime(&lime, done);
                 }
             }
+            // Between engines.
+            Answer::Scores { .. } => {}
             Answer::Probed { id, erased } => {
                 self.probing.set_value(false);
                 if id == self.reading.get_value() {
