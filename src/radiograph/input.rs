@@ -121,8 +121,8 @@ impl Input {
     pub fn normalise(&self, square: &GreyImage) -> Vec<f32> {
         let mut values = Vec::with_capacity(self.channels * square.pixels.len());
         for (mean, std) in self.mean.iter().zip(&self.std) {
-            let level = |v: u8| (f32::from(v) / 255.0 - mean) / std;
-            values.extend(square.pixels.iter().map(|v| level(*v)));
+            let levels: [f32; 256] = std::array::from_fn(|v| (v as f32 / 255.0 - mean) / std);
+            values.extend(square.pixels.iter().map(|v| levels[usize::from(*v)]));
         }
         values
     }

@@ -53,11 +53,8 @@ impl Augmentation {
                 let x = (center_x + u * cos - v * sin) * width - 0.5;
                 let y = (center_y + u * sin + v * cos) * height - 0.5;
                 let level = sample(image, x, y);
-                pixels.push(
-                    ((level - 128.0) * contrast + 128.0 + brightness)
-                        .round()
-                        .clamp(0.0, 255.0) as u8,
-                );
+                // Rounded half up; the conversion saturates.
+                pixels.push(((level - 128.0) * contrast + 128.5 + brightness) as u8);
             }
         }
         GreyImage {
@@ -76,7 +73,26 @@ impl Augmentation {
     }
 }
 
+#[inline]
 fn sample(image: &GreyImage, x: f32, y: f32) -> f32 {
+    // Where all four neighbours are there, which is nearly everywhere. Truncation is the floor: nothing is below 0.
+    if x >= 0.0 && y >= 0.0 {
+        let (left, top) = (x as usize, y as usize);
+        if left + 1 < image.width && top + 1 < image.height {
+            let (across, down) = (x - left as f32, y - top as f32);
+            let at = top * image.width + left;
+            let [above, below] = [at, at + image.width].map(|at| {
+                let pair = &image.pixels[at..at + 2];
+                f32::from(pair[0]) * (1.0 - across) + f32::from(pair[1]) * across
+            });
+            return above * (1.0 - down) + below * down;
+        }
+    }
+    sample_at_border(image, x, y)
+}
+
+/// Beyond the border is black.
+fn sample_at_border(image: &GreyImage, x: f32, y: f32) -> f32 {
     let (x0, y0) = (x.floor(), y.floor());
     let pixel = |x: f32, y: f32| {
         let inside = x >= 0.0 && y >= 0.0 && x < image.width as f32 && y < image.height as f32;
