@@ -11,8 +11,8 @@ use crate::run::Step;
 pub const WANTED: &str = "SIGHTLINE_SHRINK";
 /// Levels beyond take three times as long for two per cent less.
 const LEVEL: &str = "-O1";
-/// What rustc and wasm-bindgen use and every browser with WebGPU has. `--all-features` would let wasm-opt write a format (compact
-/// imports) that none of them reads yet.
+/// What rustc and wasm-bindgen use and every browser with WebGPU has. With `--all-features` wasm-opt writes a format (most likely compact
+/// imports) that Chromium 156 does not start.
 const FEATURES: &[&str] = &[
     "--enable-simd",
     "--enable-bulk-memory",
