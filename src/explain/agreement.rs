@@ -24,6 +24,7 @@ pub struct Agreement {
 /// Compares two maps of the same picture.
 pub fn agreement(a: &HeatMap, b: &HeatMap) -> Agreement {
     let (a, b) = (a.upsample(SIDE, SIDE).values, b.upsample(SIDE, SIDE).values);
+    let wide = |values: &[f32]| values.iter().map(|v| f64::from(*v)).collect::<Vec<f64>>();
     let top = |values: &[f32]| {
         let mut sorted = values.to_vec();
         sorted.sort_by(|a, b| b.total_cmp(a));
@@ -38,13 +39,13 @@ pub fn agreement(a: &HeatMap, b: &HeatMap) -> Agreement {
     let both = top_a.iter().zip(&top_b).filter(|(a, b)| **a && **b).count();
     let larger = [&top_a, &top_b].map(|top| top.iter().filter(|t| **t).count());
     Agreement {
-        rank_correlation: rank_correlation(&a, &b),
+        rank_correlation: rank_correlation(&wide(&a), &wide(&b)),
         top_overlap: both as f64 / larger[0].max(larger[1]) as f64,
     }
 }
 
 /// Spearman's rank correlation; ties have their mean rank. `None` where one side is the same everywhere.
-pub fn rank_correlation(a: &[f32], b: &[f32]) -> Option<f64> {
+pub fn rank_correlation(a: &[f64], b: &[f64]) -> Option<f64> {
     let (a, b) = (mid_ranks(a), mid_ranks(b));
     let middle = (a.len() as f64 + 1.0) / 2.0;
     let product = |a: &[f64], b: &[f64]| -> f64 {
@@ -57,7 +58,7 @@ pub fn rank_correlation(a: &[f32], b: &[f32]) -> Option<f64> {
     (spread > 0.0).then(|| product(&a, &b) / spread)
 }
 
-fn mid_ranks(values: &[f32]) -> Vec<f64> {
+fn mid_ranks(values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
     let mut ranks = vec![0.0; values.len()];

@@ -27,6 +27,23 @@ pub struct Erased {
     pub probabilities: Vec<Option<f64>>,
 }
 
+/// What the pixels of a picture become where they are taken away. [`Fill::Mean`] is the mean of the whole picture.
+pub fn filled(picture: &GreyImage, fill: Fill) -> Vec<u8> {
+    let level = match fill {
+        Fill::Grey(level) => level,
+        Fill::Mean => {
+            let total: u64 = picture.pixels.iter().map(|p| u64::from(*p)).sum();
+            (total / picture.pixels.len().max(1) as u64) as u8
+        }
+        Fill::Blur => {
+            let side = |length: usize| (length / BLUR).max(1);
+            let small = resize(picture, side(picture.width), side(picture.height));
+            return resize(&small, picture.width, picture.height).pixels;
+        }
+    };
+    vec![level; picture.pixels.len()]
+}
+
 /// The network's view of a picture (`square`, which shows `region` of it) with spots filled. `aspect` is the picture's width
 /// over its height. [`Fill::Mean`] is the mean of the whole view.
 pub fn erase(
@@ -37,19 +54,7 @@ pub fn erase(
     fill: Fill,
 ) -> GreyImage {
     let (width, height) = (square.width, square.height);
-    let filled: Box<dyn Fn(usize) -> u8> = match fill {
-        Fill::Grey(level) => Box::new(move |_| level),
-        Fill::Mean => {
-            let total: u64 = square.pixels.iter().map(|p| u64::from(*p)).sum();
-            let mean = (total / square.pixels.len().max(1) as u64) as u8;
-            Box::new(move |_| mean)
-        }
-        Fill::Blur => {
-            let small = resize(square, (width / BLUR).max(1), (height / BLUR).max(1));
-            let blurred = resize(&small, width, height);
-            Box::new(move |index| blurred.pixels[index])
-        }
-    };
+    let filled = filled(square, fill);
     let place = |index: usize, length: usize, from: f64, share: f64| {
         (from + (index as f64 + 0.5) / length as f64 * share) as f32
     };
@@ -61,7 +66,7 @@ pub fn erase(
             across * across + down * down <= spot.radius * spot.radius
         });
         if hit {
-            filled(index)
+            filled[index]
         } else {
             square.pixels[index]
         }

@@ -10,13 +10,13 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use serde::{Deserialize, Serialize};
 
+use crate::explain::erase::filled;
 use crate::explain::heat_map::HeatMap;
-use crate::radiograph::{GreyImage, Input, resize};
+use crate::explain::lime::Fill;
+use crate::radiograph::{GreyImage, Input};
 
 /// Random orders take the picture away in squares, this many to a side: as coarse as maps are.
 const SQUARES: usize = 8;
-/// Without detail: shrunk to this part of the side, and scaled up again.
-const BLUR: usize = 16;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Options {
@@ -75,8 +75,9 @@ pub struct Curves {
     input: Input,
     picture: GreyImage,
     /// What deleted pixels become: the picture's mean.
-    grey: u8,
-    blurred: GreyImage,
+    deleted: Vec<u8>,
+    /// What pixels are before they are inserted.
+    blurred: Vec<u8>,
     /// The rank of each pixel in each order, the map's first.
     ranks: Vec<Vec<u32>>,
     /// Of the pictures in the order of `job`.
@@ -111,13 +112,11 @@ impl Curves {
                 &(0..width * height).map(level).collect::<Vec<_>>(),
             ));
         }
-        let total: u64 = square.pixels.iter().map(|p| u64::from(*p)).sum();
-        let small = resize(square, (width / BLUR).max(1), (height / BLUR).max(1));
         Self {
             options,
             input: input.clone(),
-            grey: (total / square.pixels.len() as u64) as u8,
-            blurred: resize(&small, width, height),
+            deleted: filled(square, Fill::Mean),
+            blurred: filled(square, Fill::Blur),
             picture: square.clone(),
             ranks,
             scores: Vec::new(),
@@ -209,8 +208,8 @@ impl Curves {
         let ranks = &self.ranks[job.order];
         let changed = (ranks.len() * job.step / self.options.steps) as u32;
         let pixel = |index: usize| match (ranks[index] < changed, job.insertion) {
-            (true, false) => self.grey,
-            (false, true) => self.blurred.pixels[index],
+            (true, false) => self.deleted[index],
+            (false, true) => self.blurred[index],
             _ => self.picture.pixels[index],
         };
         GreyImage {

@@ -228,41 +228,20 @@ impl Worker for Engine {
                 });
             }
             Request::Explain { id, options } => {
-                let model = slot.borrow().clone();
-                wasm_bindgen_futures::spawn_local(async move {
-                    let Some(model) = model else {
-                        let why = "No model is loaded yet.".to_owned();
-                        return line.answer(Answer::Refused { id: Some(id), why });
-                    };
-                    if let Err(stop) = explain(&line, &model, id, options).await {
-                        end(&line, Some(id), stop);
-                    }
+                with_model(slot, line, Some(id), async move |line, model| {
+                    explain(line, model, id, options).await
                 });
             }
             Request::Score { ticket, values } => {
-                let model = slot.borrow().clone();
-                wasm_bindgen_futures::spawn_local(async move {
-                    let Some(model) = model else {
-                        let why = "No model is loaded yet.".to_owned();
-                        return line.answer(Answer::Refused { id: None, why });
-                    };
-                    match model.reader.probabilities_of(values).await {
-                        Ok(rows) => line.answer(Answer::Scores { ticket, rows }),
-                        Err(error) => end(&line, None, error.into()),
-                    }
+                with_model(slot, line, None, async move |_, model| {
+                    let rows = model.reader.probabilities_of(values).await?;
+                    Ok(Answer::Scores { ticket, rows })
                 });
             }
             Request::Probe { id, mask, fill } => {
-                let model = slot.borrow().clone();
-                wasm_bindgen_futures::spawn_local(async move {
-                    let Some(model) = model else {
-                        let why = "No model is loaded yet.".to_owned();
-                        return line.answer(Answer::Refused { id: Some(id), why });
-                    };
-                    match probe(&model, id, mask, fill).await {
-                        Ok(erased) => line.answer(Answer::Probed { id, erased }),
-                        Err(stop) => end(&line, Some(id), stop),
-                    }
+                with_model(slot, line, Some(id), async move |_, model| {
+                    let erased = probe(model, id, mask, fill).await?;
+                    Ok(Answer::Probed { id, erased })
                 });
             }
             Request::Measure {
@@ -273,34 +252,40 @@ impl Worker for Engine {
                 other,
                 options,
             } => {
-                let model = slot.borrow().clone();
-                wasm_bindgen_futures::spawn_local(async move {
-                    let Some(model) = model else {
-                        let why = "No model is loaded yet.".to_owned();
-                        return line.answer(Answer::Refused { id: Some(id), why });
-                    };
+                with_model(slot, line, Some(id), async move |line, model| {
                     let maps = (&map, other.as_ref());
-                    match measure(&line, &model, id, finding, method, maps, options).await {
-                        Ok(trust) => line.answer(Answer::Measured { id, trust }),
-                        Err(stop) => end(&line, Some(id), stop),
-                    }
+                    let trust = measure(line, model, id, finding, method, maps, options).await?;
+                    Ok(Answer::Measured { id, trust })
                 });
             }
             Request::Read { id, file, bytes } => {
-                let model = slot.borrow().clone();
-                wasm_bindgen_futures::spawn_local(async move {
-                    let Some(model) = model else {
-                        let why = "No model is loaded yet.".to_owned();
-                        return line.answer(Answer::Refused { id: Some(id), why });
-                    };
-                    match read(&line, &model, id, file, bytes).await {
-                        Ok(reading) => line.answer(Answer::Reading(Box::new(reading))),
-                        Err(stop) => end(&line, Some(id), stop),
-                    }
+                with_model(slot, line, Some(id), async move |line, model| {
+                    let reading = read(line, model, id, file, bytes).await?;
+                    Ok(Answer::Reading(Box::new(reading)))
                 });
             }
         }
     }
+}
+
+/// Does a job with the model that is loaded, and answers with what comes of it.
+fn with_model(
+    slot: Rc<RefCell<Option<Rc<Model>>>>,
+    line: Line,
+    id: Option<u32>,
+    job: impl AsyncFnOnce(&Line, &Model) -> Result<Answer, Stop> + 'static,
+) {
+    let model = slot.borrow().clone();
+    wasm_bindgen_futures::spawn_local(async move {
+        let done = match model {
+            Some(model) => job(&line, &model).await,
+            None => Err(Stop::Refused("No model is loaded yet.".to_owned())),
+        };
+        match done {
+            Ok(answer) => line.answer(answer),
+            Err(stop) => end(&line, id, stop),
+        }
+    });
 }
 
 fn end(line: &Line, id: Option<u32>, stop: Stop) {
@@ -400,7 +385,12 @@ async fn read(
 }
 
 /// LIME, batch by batch. A cancelled one ends within a batch.
-async fn explain(line: &Line, model: &Model, id: u32, options: lime::Options) -> Result<(), Stop> {
+async fn explain(
+    line: &Line,
+    model: &Model,
+    id: u32,
+    options: lime::Options,
+) -> Result<Answer, Stop> {
     line.progress("Finding regions", 0, 0).await?;
     let square = model.last(id)?.square;
     let total = options.samples as u64;
@@ -411,11 +401,11 @@ async fn explain(line: &Line, model: &Model, id: u32, options: lime::Options) ->
         let values = lime.next_batch(model.batch());
         lime.push(model.score(values).await?);
         if !lime.is_done() && now() - shown > SHOWN_EVERY {
-            show(line, id, &lime, false)?;
+            line.answer(explanation(id, &lime, false)?);
             shown = now();
         }
     }
-    show(line, id, &lime, true)
+    explanation(id, &lime, true)
 }
 
 /// The scores of the picture with places painted over.
@@ -479,13 +469,14 @@ async fn measure(
     serde_json::to_string(&trust).map_err(|error| Stop::Refused(error.to_string()))
 }
 
-fn show(line: &Line, id: u32, lime: &Lime, done: bool) -> Result<(), Stop> {
-    if let Some(explanation) = lime.explanation() {
-        let lime = serde_json::to_string(&explanation);
-        let lime = lime.map_err(|error| Stop::Refused(error.to_string()))?;
-        line.answer(Answer::Explanation { id, done, lime });
-    }
-    Ok(())
+/// What LIME knows so far.
+fn explanation(id: u32, lime: &Lime, done: bool) -> Result<Answer, Stop> {
+    let explanation = lime
+        .explanation()
+        .ok_or("Nothing was explained.".to_owned())?;
+    let lime = serde_json::to_string(&explanation);
+    let lime = lime.map_err(|error| Stop::Refused(error.to_string()))?;
+    Ok(Answer::Explanation { id, done, lime })
 }
 
 fn preview(image: GreyImage) -> GreyImage {

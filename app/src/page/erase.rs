@@ -33,8 +33,12 @@ pub fn Easel() -> impl IntoView {
     };
     let view_box = move || format!("0 0 1 {}", 1.0 / aspect());
     let paint = move |event: PointerEvent| {
-        // The primary button, held down.
-        if event.buttons() & 1 == 0 {
+        // A mouse or pen paints with its button held down. A finger that moves scrolls the page, so it paints by tapping.
+        let paints = match event.pointer_type().as_str() {
+            "touch" => event.type_() == "pointerup",
+            _ => event.buttons() & 1 == 1,
+        };
+        if !paints {
             return;
         }
         if let Some(easel) = easel.get() {
@@ -67,6 +71,7 @@ pub fn Easel() -> impl IntoView {
             aria-label="Paint over places of the radiograph to see the scores without them"
             on:pointerdown=paint
             on:pointermove=paint
+            on:pointerup=paint
         >
             {move || {
                 let height = 1.0 / aspect();

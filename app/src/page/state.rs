@@ -342,7 +342,6 @@ impl State {
         }
         let ready = self.status.get_untracked() == Status::Ready;
         if ready && !self.probing.get_value() {
-            self.probing.set_value(true);
             self.send(Request::Probe {
                 id: self.reading.get_value(),
                 mask: spots,
@@ -430,6 +429,9 @@ impl State {
     }
 
     fn send(self, request: Request) {
+        // The engine works for the newest request only: any other ends a probe without an answer.
+        self.probing
+            .set_value(matches!(request, Request::Probe { .. }));
         self.bridge.with_value(|bridge| {
             if let Some(bridge) = bridge {
                 bridge.send(request);
@@ -559,6 +561,7 @@ impl State {
         if done {
             self.progress.set(None);
             self.status.set(Status::Ready);
+            self.catch_up();
         }
     }
 
@@ -597,6 +600,14 @@ impl State {
         }
         self.progress.set(None);
         self.status.set(Status::Ready);
+        self.catch_up();
+    }
+
+    /// Asks for the scores of what was painted meanwhile.
+    fn catch_up(self) {
+        if !self.spots.with_untracked(Vec::is_empty) {
+            self.probe();
+        }
     }
 
     /// A GPU that failed is not tried again: the CPU goes on. A CPU that failed is the end.

@@ -17,6 +17,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use serde::{Deserialize, Serialize};
 
+use crate::explain::agreement;
 use crate::explain::heat_map::HeatMap;
 use crate::radiograph::{GreyImage, Input, resize};
 
@@ -325,32 +326,5 @@ fn normalise_levels(input: &Input, levels: &[f64]) -> Vec<f32> {
 
 /// Spearman's rank correlation; 1 where either is the same everywhere.
 pub fn rank_correlation(a: &[f64], b: &[f64]) -> f64 {
-    let (a, b) = (ranks(a), ranks(b));
-    let mean = (a.len() as f64 - 1.0) / 2.0;
-    let about = |ranks: &[f64]| ranks.iter().map(|r| r - mean).collect::<Vec<_>>();
-    let (a, b) = (about(&a), about(&b));
-    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-    let scale = (dot(&a, &a) * dot(&b, &b)).sqrt();
-    if scale == 0.0 {
-        1.0
-    } else {
-        dot(&a, &b) / scale
-    }
-}
-
-/// Ranks from 0, equal values sharing their mean rank.
-fn ranks(values: &[f64]) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
-    let mut ranks = vec![0.0; values.len()];
-    for group in order.chunk_by(|a, b| values[*a] == values[*b]) {
-        let first = order
-            .iter()
-            .position(|index| *index == group[0])
-            .unwrap_or(0);
-        for index in group {
-            ranks[*index] = first as f64 + (group.len() as f64 - 1.0) / 2.0;
-        }
-    }
-    ranks
+    agreement::rank_correlation(a, b).unwrap_or(1.0)
 }
