@@ -42,8 +42,8 @@ pub enum ArchitectureError {
         known: &'static str,
     },
     #[error(
-        "there is no network called {0:?}; known are densenet121, densenet169, densenet201, efficientnet_lite0, \
-         efficientnet_b0 to efficientnet_b5 (and with _same), mnasnet1_0, vgg19, vgg19_bn, combined, and names \
+        "there is no network called {0:?}; known are densenet121, densenet169, densenet201, efficientnet_lite0 to \
+         efficientnet_lite2, efficientnet_b0 to efficientnet_b5 (and with _same), mnasnet1_0, vgg19, vgg19_bn, combined, and names \
          joined by +"
     )]
     UnknownName(String),

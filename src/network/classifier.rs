@@ -1,10 +1,10 @@
 //! From feature maps to logits, and the way back: which cell adds how much to which logit.
 
-use burn::module::Module;
+use burn::module::{Module, Param};
 use burn::nn::{Dropout, DropoutConfig, Initializer, Linear, LinearConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::module::adaptive_avg_pool2d;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 
 use super::{Backbone, Head};
 
@@ -121,6 +121,35 @@ impl Classifier {
         self
     }
 
+    /// With the weights that make it say the mean of what `parts` say, each of its own branches in turn. `None` if one of
+    /// them is not a single linear layer, or they do not fit.
+    pub(super) fn mean_of(mut self, parts: &[&Classifier]) -> Option<Self> {
+        let linear = |part: &Classifier| part.hidden.is_empty();
+        let pooling = parts.iter().flat_map(|part| part.pooling.clone());
+        let weights: Vec<_> = parts.iter().map(|part| part.output.weight.val()).collect();
+        let inputs: usize = weights.iter().map(|weight| weight.dims()[0]).sum();
+        let outputs = self.output.weight.lazy_shape().dims::<2>();
+        let fits = weights.iter().all(|weight| weight.dims()[1] == outputs[1]);
+        if !(linear(&self) && parts.iter().all(|part| linear(part)))
+            || !pooling.eq(self.pooling.iter().copied())
+            || !fits
+            || outputs[0] != inputs
+        {
+            return None;
+        }
+        let share = 1.0 / parts.len() as f64;
+        let weight = (Tensor::cat(weights, 0) * share).detach();
+        self.output.weight = Param::from_tensor(weight);
+        let biases = parts.iter().map(|part| part.output.bias.as_ref());
+        let biases: Option<Vec<_>> = biases.map(|bias| Some(bias?.val())).collect();
+        let bias = Tensor::stack::<2>(biases?, 0)
+            .mean_dim(0)
+            .squeeze_dim(0)
+            .detach();
+        self.output.bias = Some(Param::from_tensor(bias));
+        Some(self)
+    }
+
     /// The logits: `[batch, features, h, w]` per branch to `[batch, outputs]`.
     ///
     /// # Panics
@@ -189,7 +218,8 @@ impl Classifier {
         assert_eq!(feature_maps.len(), self.pooling.len(), "one map per branch");
         let maps = feature_maps.into_iter().zip(&self.pooling);
         let vectors = maps.map(|(map, pooling)| {
-            let map = pooling.grid(map);
+            // Float32, whatever the backbones computed in.
+            let map = pooling.grid(map.cast(DType::F32));
             let [batch, features, height, width] = map.dims();
             match pooling {
                 Pooling::Average => map

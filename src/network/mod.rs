@@ -191,6 +191,19 @@ impl Network {
         })
     }
 
+    /// With the backbones of trained networks, in this network's order, and a classifier that says the mean of what theirs
+    /// say. `None` if one of their classifiers is not a single linear layer, or does not fit.
+    #[must_use]
+    pub fn with_parts(self, parts: Vec<Network>) -> Option<Self> {
+        let classifiers: Vec<_> = parts.iter().map(|part| &part.classifier).collect();
+        let classifier = self.classifier.mean_of(&classifiers)?;
+        let backbones: Vec<_> = parts.into_iter().flat_map(|part| part.backbones).collect();
+        (backbones.len() == self.backbones.len()).then_some(Self {
+            backbones,
+            classifier,
+        })
+    }
+
     /// The last feature maps, one per branch, after their last activation.
     ///
     /// `x`: `[batch, channels, height, width]`; each result: `[batch, features, h, w]`.

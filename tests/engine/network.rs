@@ -1,6 +1,6 @@
 //! Networks before any training: names, shapes, initial weights.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Distribution, Tensor, TensorData};
 use sightline::network::{
     Architecture, ArchitectureError, Family, Head, Naming, Network, Randomised,
 };
@@ -170,4 +170,26 @@ fn randomising_takes_what_was_learned_from_the_top_down_and_comes_again_from_its
             assert_ne!(ours, old, "{name}: every backbone loses its last stage");
         }
     }
+}
+
+#[test]
+fn a_network_made_of_trained_parts_says_the_mean_of_what_they_say() {
+    let device = Device::flex();
+    let new = |name: &str, outputs| {
+        let architecture = Architecture::named(name, 3).expect("known");
+        Network::new(&architecture, outputs, &device).expect("known")
+    };
+    let parts = || vec![new("efficientnet_lite0", 3), new("densenet121", 3)];
+    let x = Tensor::<4>::random([2, 3, 64, 64], Distribution::Default, &device);
+    let trained = parts();
+    let logits: Vec<_> = trained.iter().map(|part| part.forward(x.clone())).collect();
+    let mean = (logits[0].clone() + logits[1].clone()) / 2.0;
+    let joined = new("efficientnet_lite0+densenet121", 3).with_parts(trained);
+    let joined = joined.expect("linear classifiers").forward(x);
+    let far = (joined - mean).abs().max().into_scalar::<f32>();
+    assert!(far < 1e-5, "{far}");
+    // With another number of outputs or of backbones they are not this network's.
+    let refused = |name: &str, outputs| new(name, outputs).with_parts(parts()).is_none();
+    assert!(refused("efficientnet_lite0+densenet121", 4));
+    assert!(refused("efficientnet_lite0", 3));
 }

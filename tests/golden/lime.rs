@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use sightline::explain::lime::surrogate::{cosine_distance, kernel_weight};
-use sightline::explain::lime::{self, Design, Fill, Quickshift, lab};
+use sightline::explain::lime::{self, Design, Fill, Quickshift, Slic, lab};
 use sightline::radiograph::{GreyImage, Radiograph};
 
 use crate::expected as golden;
@@ -49,6 +49,31 @@ fn golden_quickshift_gives_skimages_segments() {
         let count = image["quickshift_formula_segments"].as_u64();
         assert_eq!(count, Some(segments.count as u64), "{name}");
         let all = expected.pixels.len();
+        assert!(
+            equal as f64 >= 0.999 * all as f64,
+            "{name}: {equal} of {all} pixels"
+        );
+    }
+}
+
+#[test]
+fn golden_slic_gives_skimages_segments() {
+    let golden_json = golden::json("lime/segments.json");
+    let options = &golden_json["slic"];
+    let slic = Slic {
+        segments: options["n_segments"].as_u64().expect("a number") as usize,
+        compactness: options["compactness"].as_f64().expect("a number"),
+    };
+    for image in golden_json["images"].as_array().expect("images") {
+        let name = image["image"].as_str().expect("a name");
+        let segments = slic.segment(&grey(name));
+        let count = image["slic_segments"].as_u64();
+        assert_eq!(count, Some(segments.count as u64), "{name}");
+        let expected = grey(&name.replace("_224.png", "_slic.png"));
+        let pairs = segments.labels.iter().zip(&expected.pixels);
+        let equal = pairs.filter(|(a, b)| **a == u16::from(**b)).count();
+        let all = expected.pixels.len();
+        // All are, where powers and cube roots are rounded as skimage's.
         assert!(
             equal as f64 >= 0.999 * all as f64,
             "{name}: {equal} of {all} pixels"

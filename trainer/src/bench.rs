@@ -10,10 +10,10 @@ use rand::rngs::StdRng;
 use rayon::prelude::*;
 use sightline::finding::Finding;
 use sightline::network::{Architecture, Network};
-use sightline::radiograph::{Input, Radiograph, Resize, resize};
+use sightline::radiograph::{Input, Resize};
 
-use crate::data::Views;
 use crate::data::augment::Augmentation;
+use crate::data::{Views, read_square};
 use crate::options::Images;
 use crate::train::Loss;
 
@@ -125,10 +125,7 @@ fn data(options: &Pictures) -> Result<()> {
     };
     let side = options.size * 8 / 7;
     let start = Instant::now();
-    let read = files.par_iter().map(|file| {
-        let picture = Radiograph::decode(&file.read()?)?.image;
-        anyhow::Ok(resize(&picture, side, side))
-    });
+    let read = files.par_iter().map(|file| read_square(file, side));
     let pictures = read.collect::<Result<Vec<_>>>()?;
     let decode = start.elapsed().as_secs_f64();
     let start = Instant::now();

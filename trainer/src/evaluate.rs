@@ -13,7 +13,7 @@ use crate::metrics::ranking::{auc_difference, auc_variance, average_precision};
 use crate::metrics::threshold::sensitivity_specificity;
 use crate::metrics::{Case, Estimate, Scored, auc, bootstrap, cases_of, mean_auc};
 use crate::options::{Images, Model};
-use crate::score::Package;
+use crate::score::{Augmented, Package};
 use crate::shards::{Part, Shard};
 use crate::storage::Location;
 
@@ -26,6 +26,8 @@ pub struct Options {
     model: Model,
     #[command(flatten)]
     images: Images,
+    #[command(flatten)]
+    augmented: Augmented,
     /// What is one case: an image, or a study with the maximum over its views, as CheXpert's competition has it.
     #[arg(long, default_value = "image")]
     unit: UnitName,
@@ -87,7 +89,8 @@ pub fn run(options: &Options) -> Result<()> {
         Some(split) => format!("{name}, Split={split}"),
         None => name,
     };
-    let scores = score(&package, data, shard, unit, &options.parts, set)?;
+    let (parts, augmented) = (&options.parts, options.augmented);
+    let scores = score(&package, data, shard, unit, parts, set, augmented)?;
     let json = if shard.is_whole() {
         let report = report(&scores);
         print!("{}", report.tables());
@@ -95,7 +98,7 @@ pub fn run(options: &Options) -> Result<()> {
             let package = Package::open(other, options.model.device.device()?)?;
             let (data, _) = options.images.rows(Views::Frontal)?;
             let set = scores.header.set.clone();
-            let others = score(&package, data, shard, unit, &options.parts, set)?;
+            let others = score(&package, data, shard, unit, parts, set, augmented)?;
             print!("{}", comparison(&scores, &others)?);
         }
         serde_json::to_vec_pretty(&report)?
@@ -117,9 +120,11 @@ pub fn score(
     unit: Unit,
     parts: &[String],
     set: String,
+    augmented: Augmented,
 ) -> Result<Scores> {
-    let (data, squares) = load_pictures(data, |image| package.manifest.input.square(&image))?;
-    let scores = package.probabilities(&squares)?;
+    let input = &package.manifest.input;
+    let (data, pictures) = load_pictures(data, |image| augmented.views(&image, input))?;
+    let scores = package.probabilities(&pictures)?;
     let column = |part: &String| {
         part.split_once('=')
             .map_or(part.clone(), |(c, _)| c.to_owned())

@@ -13,13 +13,13 @@ use crate::card;
 use crate::data::load_pictures;
 use crate::evaluate;
 use crate::metrics::cases_of;
-use crate::metrics::probability::platt;
+use crate::metrics::probability::{platt, temperature};
 use crate::metrics::threshold::{at_sensitivity, youden};
 use crate::options::DeviceName;
-use crate::score::{Package, label_cases, label_scores, network_logits};
+use crate::score::{Augmented, Package, label_cases, label_scores, network_logits};
 use crate::shards::Shard;
 use crate::storage::Location;
-use crate::train::{RunFolder, load_network};
+use crate::train::{RunFolder, load};
 
 /// The part of the NIH images that nobody chose by class, reported beside all of them.
 const UNSELECTED: &str = "Repo=jrzech/reproduce-chexnet";
@@ -39,8 +39,21 @@ pub struct Options {
     /// highest threshold with a sensitivity of so much, as "0.9".
     #[arg(long, default_value = "youden")]
     operating_point: OperatingPoint,
+    /// How logits become probabilities, fitted on the validation images.
+    #[arg(long, default_value = "platt")]
+    calibration: CalibrationName,
     #[arg(long, default_value = "flex")]
     device: DeviceName,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum CalibrationName {
+    /// Factor and offset for each finding.
+    Platt,
+    /// A factor for each finding.
+    Temperature,
+    /// The sigmoid alone.
+    None,
 }
 
 #[derive(Clone, Copy)]
@@ -74,7 +87,7 @@ pub fn run(options: &Options) -> Result<()> {
     let best = state.best.context("the run has no best epoch")?;
     let recipe = &plan.recipe;
     let network = Network::new(&recipe.architecture, Finding::ALL.len(), &device)?;
-    let network = load_network(&run.0.join(&best.checkpoint).join("average.bpk"), network)?;
+    let network = load(&run.0.join(&best.checkpoint).join("average.bpk"), network)?;
     let weights = package::save(&network)?;
 
     let mut manifest = Manifest {
@@ -146,10 +159,16 @@ pub fn run(options: &Options) -> Result<()> {
     );
     let logits: Vec<_> = logits.iter().collect();
     for card in manifest.findings.iter_mut().filter(|card| card.trained) {
-        card.calibration = platt(&cases_of(&logits, card.name.index()));
+        let cases = cases_of(&logits, card.name.index());
+        card.calibration = match options.calibration {
+            CalibrationName::Platt => platt(&cases),
+            CalibrationName::Temperature => temperature(&cases),
+            CalibrationName::None => None,
+        };
     }
     package.manifest = manifest.clone();
-    let scored = label_scores(&valid, &package.probabilities(&squares)?);
+    let whole: Vec<_> = squares.into_iter().map(|square| vec![square]).collect();
+    let scored = label_scores(&valid, &package.probabilities(&whole)?);
     let scored: Vec<_> = scored.iter().collect();
     for card in &mut manifest.findings {
         let cases = cases_of(&scored, card.name.index());
@@ -166,6 +185,7 @@ pub fn run(options: &Options) -> Result<()> {
         Unit::Image,
         &[UNSELECTED.to_owned()],
         recipe.data.test_name(),
+        Augmented::NONE,
     )?;
     let report = evaluate::report(&scores);
     for (card, result) in manifest.findings.iter_mut().zip(&report.parts[0].findings) {

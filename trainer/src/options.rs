@@ -1,5 +1,6 @@
 //! What several commands take from the command line.
 
+use std::fmt;
 use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
@@ -81,6 +82,19 @@ impl FromStr for DeviceName {
                 Ok(DeviceName::Cuda(cards))
             }
             _ => bail!("{text:?} is no device; there are flex, cuda, cuda:N, cuda:N,M and wgpu"),
+        }
+    }
+}
+
+impl fmt::Display for DeviceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DeviceName::Flex => f.write_str("CPU"),
+            DeviceName::Cuda(cards) => {
+                let cards: Vec<_> = cards.iter().map(usize::to_string).collect();
+                write!(f, "CUDA {}", cards.join(", "))
+            }
+            DeviceName::Wgpu => f.write_str("GPU"),
         }
     }
 }

@@ -5,7 +5,7 @@ use sightline::finding::Finding;
 
 use crate::data::{Views, load_pictures};
 use crate::options::{Images, Model};
-use crate::score::Package;
+use crate::score::{Augmented, Package};
 use crate::shards::row_column;
 use crate::storage::Location;
 
@@ -15,6 +15,8 @@ pub struct Options {
     model: Model,
     #[command(flatten)]
     images: Images,
+    #[command(flatten)]
+    augmented: Augmented,
     /// The CSV to write: Path and the 14 probabilities; blank where a finding is not trained.
     #[arg(long)]
     out: Location,
@@ -24,8 +26,9 @@ pub struct Options {
 pub fn predict(options: &Options) -> Result<()> {
     let package = Package::open(&options.model.model, options.model.device.device()?)?;
     let (data, shard) = options.images.rows(Views::All)?;
-    let (data, squares) = load_pictures(data, |image| package.manifest.input.square(&image))?;
-    let scores = package.probabilities(&squares)?;
+    let input = &package.manifest.input;
+    let (data, pictures) = load_pictures(data, |image| options.augmented.views(&image, input))?;
+    let scores = package.probabilities(&pictures)?;
     let mut writer = csv::Writer::from_writer(Vec::new());
     let mut header = vec!["Path".to_owned()];
     header.extend(Finding::ALL.map(|finding| finding.name().to_owned()));

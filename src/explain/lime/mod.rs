@@ -7,10 +7,12 @@
 pub mod lab;
 mod quickshift;
 mod segments;
+mod slic;
 pub mod surrogate;
 
 pub use quickshift::Quickshift;
 pub use segments::Segments;
+pub use slic::Slic;
 pub use surrogate::{Design, Surrogate};
 
 use rand_chacha::ChaCha8Rng;

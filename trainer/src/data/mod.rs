@@ -18,5 +18,5 @@ pub use chexpert::patient_and_study;
 pub use dataset::{Dataset, Row, Selection, Splits, Views};
 pub use labels::{Blank, LabelPolicy};
 pub use pack::Pack;
-pub use pictures::{Pictures, load_pictures};
+pub use pictures::{Pictures, load_pictures, load_squares, read_square};
 pub use teacher::{Lessons, Teacher};

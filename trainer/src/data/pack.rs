@@ -13,10 +13,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use memmap2::Mmap;
 use rayon::prelude::*;
 use sightline::package::sha256;
-use sightline::radiograph::{GreyImage, resize};
+use sightline::radiograph::GreyImage;
 
 use super::Dataset;
-use super::pictures::{left_out, read};
+use super::pictures::{left_out, read_square};
 
 /// Pictures that are decoded between two writes.
 const CHUNK: usize = 512;
@@ -40,7 +40,7 @@ impl Pack {
     pub fn open(folder: &Path, dataset: Dataset, side: usize) -> Result<(Dataset, Self)> {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-        let mut what = format!("1 {side} {}", dataset.root);
+        let mut what = format!("2 {side} {}", dataset.root);
         for row in &dataset.rows {
             what += "\n";
             what += &row.path;
@@ -133,7 +133,7 @@ fn build(dataset: &Dataset, side: usize, pack: &Path, sums: &Path) -> Result<()>
     for rows in dataset.rows[done..].chunks(CHUNK) {
         let decoded: Vec<Result<GreyImage>> = rows
             .par_iter()
-            .map(|row| Ok(resize(&read(&dataset.file(row))?, side, side)))
+            .map(|row| read_square(&dataset.file(row), side))
             .collect();
         let mut new = Vec::with_capacity(8 * rows.len());
         for picture in decoded {
@@ -187,10 +187,8 @@ mod tests {
         let cache = root.join("cache");
         let (rows, pack) = Pack::open(&cache, dataset(root), 32).expect("a pack");
         assert_eq!(rows.rows.len(), 2);
-        let expected = |name: &str| {
-            let picture = read(&Location::from(root).join(name)).expect("a picture");
-            resize(&picture, 32, 32)
-        };
+        let expected =
+            |name: &str| read_square(&Location::from(root).join(name), 32).expect("a picture");
         assert_eq!(pack.picture(0), expected("a.png"));
         assert_eq!(pack.picture(1), expected("b.png"));
         drop(pack);

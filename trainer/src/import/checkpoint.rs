@@ -128,15 +128,22 @@ mod tests {
         std::fs::read(file.unwrap_or_else(|| panic!("no {name}"))).expect("a golden file")
     }
 
-    /// All 1000 logits of the ImageNet weights, in torch's format before 1.6, as PyTorch computes them.
     #[test]
     #[ignore = "needs the weights that `cargo xtask weights` fetches"]
-    fn golden_imagenet_weights_of_lite0_give_pytorchs_logits() {
+    fn golden_imagenet_weights_of_the_lite_networks_give_pytorchs_logits() {
+        for variant in ["lite0", "lite1", "lite2"] {
+            check_imagenet_weights(variant);
+        }
+    }
+
+    /// All 1000 logits of the ImageNet weights, in torch's format before 1.6, as PyTorch computes them.
+    fn check_imagenet_weights(variant: &str) {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let weights = root.join("runs/weights/efficientnet-lite0-imagenet.pth");
+        let weights = root.join(format!("runs/weights/efficientnet-{variant}-imagenet.pth"));
         let mut tensors = read(&weights).expect("cargo xtask weights");
         let device = Device::flex();
-        let architecture = Architecture::named("efficientnet_lite0", 3).expect("known");
+        let architecture =
+            Architecture::named(&format!("efficientnet_{variant}"), 3).expect("known");
         let network = Network::new(&architecture, 1000, &device).expect("known");
         let network = network.load_state_dict(Naming::EfficientNetPytorch, false, |wanted| {
             tensors.remove(&wanted.name)
@@ -144,8 +151,9 @@ mod tests {
         let network = network.expect("the weights fit");
 
         let golden_json: Value =
-            serde_json::from_slice(&golden("networks/lite0_imagenet.json")).expect("JSON");
-        let expected = golden("networks/lite0_imagenet_logits.safetensors");
+            serde_json::from_slice(&golden(&format!("networks/{variant}_imagenet.json")))
+                .expect("JSON");
+        let expected = golden(&format!("networks/{variant}_imagenet_logits.safetensors"));
         let expected = SafeTensors::deserialize(&expected).expect("safetensors");
         for case in golden_json["cases"].as_array().expect("cases") {
             let name = case["image"].as_str().expect("a picture");

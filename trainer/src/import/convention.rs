@@ -80,7 +80,8 @@ impl Source {
             mean: three.then(|| IMAGENET_MEAN.to_vec()),
             std: three.then(|| IMAGENET_STD.to_vec()),
         };
-        let lite = architecture.family == Family::EfficientNet && architecture.variant == "lite0";
+        let lite =
+            architecture.family == Family::EfficientNet && architecture.variant.starts_with("lite");
         match self {
             Source::Torchxrayvision => UsualInput {
                 size: 224,

@@ -32,8 +32,8 @@ pub struct Options {
     source: Source,
     /// The weights: .pth, .pt or .safetensors.
     file: PathBuf,
-    /// As torchvision calls it (densenet121, efficientnet_b0, vgg19_bn, mnasnet1_0), efficientnet_lite0, combined
-    /// (the origin's six), or names joined by +. Not needed where the source tells it.
+    /// As torchvision calls it (densenet121, efficientnet_b0, vgg19_bn, mnasnet1_0), efficientnet_lite0 to _lite2,
+    /// combined (the origin's six), or names joined by +. Not needed where the source tells it.
     #[arg(long)]
     architecture: Option<String>,
     /// The package's folder.

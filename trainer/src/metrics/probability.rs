@@ -117,3 +117,35 @@ pub fn platt(cases: &[Case]) -> Option<Calibration> {
         offset: intercept,
     })
 }
+
+/// Temperature scaling of logits (Guo et al., ICML 2017), `p = sigmoid(logit / temperature)`: what makes the labels
+/// likeliest. It moves no score across 0.5. `None` where only one class is there, or no temperature is best.
+pub fn temperature(cases: &[Case]) -> Option<Calibration> {
+    let (positives, negatives) = totals(cases);
+    if positives <= 0.0 || negatives <= 0.0 {
+        return None;
+    }
+    // The loss is convex in the factor on the logits: its derivative changes sign once.
+    let derivative = |scale: f64| -> f64 {
+        let term = |case: &Case| {
+            let p = 1.0 / (1.0 + (-scale * case.score).exp());
+            case.weight * case.score * (p - f64::from(u8::from(case.positive)))
+        };
+        cases.iter().map(term).sum()
+    };
+    let (mut low, mut high) = (1e-3, 1e3);
+    if derivative(low) >= 0.0 || derivative(high) <= 0.0 {
+        return None;
+    }
+    for _ in 0..100 {
+        let middle = f64::sqrt(low * high);
+        match derivative(middle) > 0.0 {
+            true => high = middle,
+            false => low = middle,
+        }
+    }
+    Some(Calibration::Platt {
+        scale: f64::sqrt(low * high),
+        offset: 0.0,
+    })
+}

@@ -213,3 +213,25 @@ fn bootstrap_draws_patients_and_holds_its_estimate() {
     let [low, high] = estimate.ci95;
     assert!(low < estimate.value && estimate.value < high && high - low < 0.2);
 }
+
+#[test]
+fn a_temperature_brings_overconfident_logits_back_and_leaves_one_half_where_it_is() {
+    // True odds of e^1 and e^-1, stated as e^3 and e^-3.
+    let share = 1.0 / (1.0 + (-1f64).exp());
+    let positives = (1000.0 * share).round() as usize;
+    let mut cases = Vec::new();
+    for i in 0..1000 {
+        cases.push(Case::new(3.0, i < positives));
+        cases.push(Case::new(-3.0, i >= positives));
+    }
+    let Some(sightline::package::Calibration::Platt { scale, offset }) =
+        probability::temperature(&cases)
+    else {
+        panic!("both classes are there");
+    };
+    assert!((scale - 1.0 / 3.0).abs() < 1e-3 && offset == 0.0, "{scale}");
+    assert!(probability::temperature(&cases[..1]).is_none());
+    // Scores that tell the classes apart wholly have no best temperature.
+    let clear = [Case::new(-1.0, false), Case::new(1.0, true)];
+    assert!(probability::temperature(&clear).is_none());
+}

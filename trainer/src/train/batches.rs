@@ -15,11 +15,36 @@ use crate::data::{Dataset, Lessons, Pictures};
 const AHEAD: usize = 3;
 
 /// Pictures, targets and masks, picture after picture.
+#[derive(Clone)]
 pub struct Batch {
     pub pictures: usize,
     pub values: Vec<f32>,
     pub targets: Vec<f32>,
     pub mask: Vec<f32>,
+}
+
+impl Batch {
+    /// As many parts, of pictures that follow each other; as equal as they can be.
+    pub fn split(self, parts: usize) -> Vec<Batch> {
+        if parts == 1 {
+            return vec![self];
+        }
+        let part = |index: usize| {
+            let bound = |index: usize| index * self.pictures / parts;
+            let (from, to) = (bound(index), bound(index + 1));
+            let of = |values: &[f32]| {
+                let one = values.len() / self.pictures;
+                values[from * one..to * one].to_vec()
+            };
+            Batch {
+                pictures: to - from,
+                values: of(&self.values),
+                targets: of(&self.targets),
+                mask: of(&self.mask),
+            }
+        };
+        (0..parts).map(part).collect()
+    }
 }
 
 /// What batches are made of.

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use sightline::network::Network;
 
 use super::Recipe;
+use super::student::Student;
 use crate::storage::replace;
 
 /// Where a run stands.
@@ -66,7 +67,7 @@ pub struct Plan {
 
 /// The weights that are trained, their average, and the optimiser's memory.
 pub struct Weights {
-    pub network: Network,
+    pub student: Student,
     pub average: Network,
     pub optimizer: ModuleOptimizer,
 }
@@ -105,8 +106,8 @@ impl RunFolder {
                 }
             }
             std::fs::create_dir_all(&new)?;
-            let network = weights.network.clone().into_record();
-            network.save(new.join("network.bpk"))?;
+            let student = weights.student.clone().into_record();
+            student.save(new.join("student.bpk"))?;
             let average = weights.average.clone().into_record();
             average.save(new.join("average.bpk"))?;
             weights.optimizer.save(new.join("optimizer.bpk"))?;
@@ -149,17 +150,17 @@ impl RunFolder {
     pub fn load(&self, checkpoint: &str, weights: Weights) -> Result<Weights> {
         let folder = self.0.join(checkpoint);
         Ok(Weights {
-            network: load_network(&folder.join("network.bpk"), weights.network)?,
-            average: load_network(&folder.join("average.bpk"), weights.average)?,
+            student: load(&folder.join("student.bpk"), weights.student)?,
+            average: load(&folder.join("average.bpk"), weights.average)?,
             optimizer: weights.optimizer.load(folder.join("optimizer.bpk"))?,
         })
     }
 }
 
-pub fn load_network(path: &Path, network: Network) -> Result<Network> {
+pub fn load<M: Module>(path: &Path, module: M) -> Result<M> {
     let record =
         ModuleRecord::load(path).with_context(|| format!("cannot read {}", path.display()))?;
-    network
+    module
         .try_load_record(record)
         .with_context(|| format!("{} is of another network", path.display()))
 }

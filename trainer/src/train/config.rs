@@ -9,6 +9,7 @@ use sightline::network::Architecture;
 use sightline::radiograph::Input;
 
 use super::loss::Loss;
+use super::student::Distillation;
 use crate::data::augment::Augmentation;
 use crate::data::{Dataset, LabelPolicy, Selection, Splits, Teacher, Views};
 use crate::storage::Location;
@@ -27,6 +28,11 @@ pub struct Recipe {
     pub labels: LabelPolicy,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub teacher: Option<Teacher>,
+    /// A network to imitate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distillation: Option<Distillation>,
+    #[serde(default)]
+    pub trains: Trains,
     #[serde(default)]
     pub loss: Loss,
     /// Positives of a finding count for more where they are rarer than negatives: as much as they are rarer, but at most this.
@@ -55,11 +61,24 @@ pub struct Recipe {
     pub limits: Vec<String>,
 }
 
+/// The weights to begin with; paths are relative to the working directory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Start {
-    /// A file that `import` reads; relative to the working directory. Its classifier is not used.
-    pub file: PathBuf,
+#[serde(rename_all = "snake_case")]
+pub enum Start {
+    /// A file that `import` reads. Its classifier is not used.
+    File(PathBuf),
+    /// Packages with the network's backbones, in its order. The classifier says the mean of what theirs say.
+    Packages(Vec<PathBuf>),
+}
+
+/// What of the network is trained.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trains {
+    #[default]
+    All,
+    /// The backbones stay as they are, batch statistics and all.
+    Classifier,
 }
 
 /// Where images and labels are: one CSV with a `Split` column, one CSV that is split here by patient, or a CSV for each part.

@@ -3,10 +3,14 @@
 mod batches;
 mod checkpoint;
 mod config;
+mod dashboard;
 mod loss;
 mod plan;
+mod progress;
+mod step;
+mod student;
 
-pub use checkpoint::{Epoch, RunFolder, load_network};
+pub use checkpoint::{Epoch, RunFolder, load};
 pub use config::Recipe;
 pub use loss::Loss;
 
@@ -19,20 +23,23 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::{GradientsAccumulator, GradientsParams};
-use burn::tensor::{Device, Tensor, TensorData};
-use indicatif::{ProgressBar, ProgressStyle};
+use burn::tensor::{Device, Tensor};
 use sightline::finding::Finding;
 use sightline::network::Network;
-use sightline::radiograph::{GreyImage, Resize, resize};
+use sightline::radiograph::{GreyImage, Resize};
 
-use crate::data::{Blank, Dataset, Lessons, Pack, Pictures, Splits, load_pictures};
+use crate::data::{Blank, Dataset, Lessons, Pack, Pictures, Splits, load_pictures, load_squares};
 use crate::import::load_body;
 use crate::metrics::{Scored, mean_defined_auc};
 use crate::options::DeviceName;
-use crate::score::{label_scores, network_logits};
+use crate::score::{Package, label_scores, network_logits};
 use crate::storage::Location;
 use batches::{Batch, Source, seed_of};
 use checkpoint::{Best, Plan, State, Weights};
+use config::Start;
+use progress::{Done, Progress};
+use step::{Devices, Precision};
+use student::Student;
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -60,9 +67,12 @@ pub struct Options {
     /// Stop after so many steps, as Ctrl-C does; --resume goes on.
     #[arg(long)]
     steps: Option<usize>,
-    /// flex (the CPU), cuda, cuda:1, or wgpu.
+    /// flex (the CPU), cuda, cuda:1, wgpu, or several cards that share each batch: cuda:0,1.
     #[arg(long, default_value = "flex")]
     device: DeviceName,
+    /// In which numbers convolutions are computed.
+    #[arg(long, default_value = "f32")]
+    precision: Precision,
 }
 
 /// Trains until the recipe's epochs are done or the validation AUC no longer rises.
@@ -99,7 +109,7 @@ pub fn run(options: &Options) -> Result<()> {
             (train, Pictures::Disk(pack))
         }
         None => {
-            let (train, pictures) = load_pictures(train, |image| resize(&image, side, side))?;
+            let (train, pictures) = load_squares(train, side)?;
             (train, Pictures::Memory(pictures))
         }
     };
@@ -142,15 +152,27 @@ pub fn run(options: &Options) -> Result<()> {
         if asked.swap(true, Ordering::SeqCst) {
             std::process::exit(130);
         }
-        eprintln!("saving after this step; once more to stop at once");
+        if !std::io::stderr().is_terminal() {
+            eprintln!("saving after this step; once more to stop at once");
+        }
     })?;
     let mut trainer = Trainer {
-        device: options.device.device()?.autodiff(),
-        positive_weight: positive_weights(&recipe, &train),
+        devices: Devices::open(
+            &options.device,
+            options.precision,
+            &recipe,
+            positive_weights(&recipe, &train),
+        )?,
         save_every: Duration::from_secs_f64(60.0 * options.save_minutes),
         steps_left: options.steps,
         stop,
         run,
+        progress: Progress::open(
+            recipe.title.clone(),
+            options.device.to_string(),
+            recipe.epochs,
+            &state.history,
+        ),
         state,
     };
     let source = Source {
@@ -165,19 +187,46 @@ pub fn run(options: &Options) -> Result<()> {
         let done;
         (weights, done) = trainer.epoch(weights, source)?;
         if !done {
+            drop(trainer.progress);
             println!("saved; --resume goes on");
             return Ok(());
         }
+        trainer.progress.note("validating");
         let average = &weights.average;
         let scored = trainer.validate(average, &recipe, &valid, &valid_pictures)?;
         trainer.finish_epoch(&weights, source.batches(), &scored, start.elapsed())?;
     }
+    drop(trainer.progress);
     let best = trainer.state.best.context("no epoch was run")?;
     println!(
         "done: the best validation AUC is {:.4}, of epoch {}",
         best.valid_auc, best.epoch
     );
     Ok(())
+}
+
+impl Start {
+    /// The weights to begin with.
+    fn load(&self, network: Network, recipe: &Recipe, device: &Device) -> Result<Network> {
+        let architecture = &recipe.architecture;
+        match self {
+            Start::File(file) => load_body(network, architecture, file),
+            Start::Packages(folders) => {
+                let mut parts = Vec::new();
+                let mut names = Vec::new();
+                for folder in folders {
+                    let package = Package::open(&Location::Local(folder.clone()), device.clone())?;
+                    names.extend(package.manifest.architecture.branch_names()?);
+                    parts.push(package.network);
+                }
+                if names != architecture.branch_names()? {
+                    bail!("the packages are of {}", names.join(" + "));
+                }
+                let network = network.with_parts(parts);
+                network.context("only classifiers of one linear layer can be joined")
+            }
+        }
+    }
 }
 
 impl Recipe {
@@ -225,17 +274,17 @@ fn positive_weights(recipe: &Recipe, train: &Dataset) -> Vec<f32> {
     Finding::ALL.iter().map(weight).collect()
 }
 
-struct Trainer {
+struct Trainer<'a> {
     run: RunFolder,
     state: State,
-    device: Device,
-    positive_weight: Vec<f32>,
+    devices: Devices<'a>,
+    progress: Progress,
     save_every: Duration,
     steps_left: Option<usize>,
     stop: Arc<AtomicBool>,
 }
 
-impl Trainer {
+impl Trainer<'_> {
     fn wants_more(&self, recipe: &Recipe) -> bool {
         let best = self.state.best.as_ref();
         let stale = best.map_or(0, |best| self.state.epochs_done - best.epoch);
@@ -244,18 +293,19 @@ impl Trainer {
 
     /// The weights to go on with: of the last checkpoint, of the pretrained start, or fresh.
     fn weights(&self, recipe: &Recipe) -> Result<Weights> {
-        self.device.seed(recipe.seed);
-        let mut network = Network::new(&recipe.architecture, Finding::ALL.len(), &self.device)?;
-        let optimizer = recipe.optimizer.init();
-        if self.state.checkpoint.is_none()
-            && let Some(start) = &recipe.start
-        {
-            network = load_body(network, &recipe.architecture, &start.file)?;
-        }
+        let device = self.devices.first();
+        device.seed(recipe.seed);
+        let network = Network::new(&recipe.architecture, Finding::ALL.len(), device)?;
+        let network = match &recipe.start {
+            Some(start) if self.state.checkpoint.is_none() => {
+                start.load(network, recipe, device)?
+            }
+            _ => network,
+        };
         let weights = Weights {
             average: network.valid(),
-            network,
-            optimizer,
+            student: Student::new(network, &recipe.input, self.devices.teacher(), device)?,
+            optimizer: recipe.optimizer.init(),
         };
         match &self.state.checkpoint {
             None => Ok(weights),
@@ -267,16 +317,13 @@ impl Trainer {
     fn epoch(&mut self, weights: Weights, source: Source) -> Result<(Weights, bool)> {
         let epoch = self.state.epochs_done;
         let batches = source.batches();
-        let bar = ProgressBar::new(batches as u64).with_style(ProgressStyle::with_template(
-            "epoch {prefix} {bar:40} {pos}/{len} {msg} ({eta} left)",
-        )?);
-        bar.set_prefix((epoch + 1).to_string());
-        bar.set_position(self.state.steps_done as u64);
+        self.progress
+            .begin(epoch + 1, self.state.steps_done, batches);
         std::thread::scope(|scope| {
             let queue = source.start(scope, epoch, self.state.steps_done);
             let mut weights = weights;
             let mut gradients = GradientsAccumulator::new();
-            let (mut saved, mut said) = (Instant::now(), Instant::now());
+            let mut saved = Instant::now();
             for batch in queue {
                 let step = self.state.steps_done;
                 let last = step + 1 == batches;
@@ -294,18 +341,15 @@ impl Trainer {
                 )?;
                 self.state.steps_done += 1;
                 self.state.loss_sum += value;
-                let mean = self.state.loss_sum / self.state.steps_done as f64;
-                bar.set_message(format!("loss {mean:.4}"));
-                bar.inc(1);
-                if !std::io::stderr().is_terminal() && said.elapsed() > Duration::from_secs(60) {
-                    let speed = pictures as f64 / start.elapsed().as_secs_f64();
-                    let step = step + 1;
-                    println!(
-                        "epoch {}: {step}/{batches}, loss {mean:.4}, {speed:.1} images/s",
-                        epoch + 1
-                    );
-                    said = Instant::now();
-                }
+                self.progress.batch(&Done {
+                    pictures,
+                    time: start.elapsed(),
+                    batches: self.state.steps_done,
+                    loss: self.state.loss_sum / self.state.steps_done as f64,
+                    learning_rate: source
+                        .recipe
+                        .learning_rate_at(epoch * batches + step, batches),
+                });
                 if let Some(left) = &mut self.steps_left {
                     *left = left.saturating_sub(1);
                     if *left == 0 {
@@ -313,6 +357,10 @@ impl Trainer {
                     }
                 }
                 let stop = self.stop.load(Ordering::SeqCst);
+                if stop {
+                    self.progress
+                        .note("saving after this step; Ctrl-C once more stops at once");
+                }
                 if steps && !last && (stop || saved.elapsed() > self.save_every) {
                     let name = format!("epoch-{}-step-{}", epoch + 1, step + 1);
                     self.run.save(&mut self.state, name, &weights)?;
@@ -322,7 +370,6 @@ impl Trainer {
                     }
                 }
             }
-            bar.finish_and_clear();
             Ok((weights, true))
         })
     }
@@ -331,51 +378,33 @@ impl Trainer {
     fn step(
         &self,
         weights: &mut Weights,
-        gradients: &mut GradientsAccumulator<Network>,
+        gradients: &mut GradientsAccumulator<Student>,
         recipe: &Recipe,
         batch: Batch,
         steps: bool,
         batches: usize,
     ) -> Result<f64> {
         let (epoch, step) = (self.state.epochs_done, self.state.steps_done);
-        // Dropout and stochastic depth: of each step its own, whatever was before.
-        self.device.seed(seed_of(!recipe.seed, epoch, step));
-        let table = |values: Vec<f32>| {
-            let rows = values.len() / Finding::ALL.len();
-            Tensor::from_data(
-                TensorData::new(values, [rows, Finding::ALL.len()]),
-                &self.device,
-            )
-        };
-        let x = recipe.input.tensor_of(batch.values, &self.device);
-        let logits = weights.network.forward(x);
-        let loss = recipe.loss.of(
-            logits,
-            table(batch.targets),
-            table(batch.mask),
-            table(self.positive_weight.clone()),
-        );
-        let value = loss.clone().into_scalar::<f32>();
+        let seed = seed_of(!recipe.seed, epoch, step);
+        let (value, found) = self.devices.gradients(&weights.student, batch, seed)?;
         if !value.is_finite() {
             bail!(
                 "the loss is no number at step {step} of epoch {}",
                 epoch + 1
             );
         }
-        let loss = loss / recipe.accumulate as f32;
-        let found = GradientsParams::from_grads(loss.backward(), &weights.network);
-        gradients.accumulate(&weights.network, found);
+        gradients.accumulate(&weights.student, found);
         if steps {
             let rate = recipe.learning_rate_at(epoch * batches + step, batches);
-            let network = weights.network.clone();
-            weights.network = weights.optimizer.step(rate, network, gradients.grads());
+            let student = weights.student.clone();
+            weights.student = weights.optimizer.step(rate, student, gradients.grads());
             let done = (epoch * batches + step) as f64 / recipe.accumulate as f64;
             // Early on the average would remember the start for too long.
             let decay = recipe.average_decay.min((1.0 + done) / (10.0 + done));
             let average = weights.average.clone();
-            weights.average = moving_average(average, &weights.network.valid(), decay);
+            weights.average = moving_average(average, &weights.student.network.valid(), decay);
         }
-        Ok(f64::from(value))
+        Ok(value)
     }
 
     /// Records an epoch's figures and saves it.
@@ -405,16 +434,14 @@ impl Trainer {
                 checkpoint: name.clone(),
             });
         }
-        let seconds = time.as_secs_f64();
-        println!(
-            "epoch {epoch}: loss {train_loss:.4}, validation AUC {valid_auc:.4}, {seconds:.0} s"
-        );
-        state.history.push(Epoch {
+        let done = Epoch {
             epoch,
             train_loss,
             valid_auc,
-            seconds,
-        });
+            seconds: time.as_secs_f64(),
+        };
+        self.progress.epoch(&done);
+        state.history.push(done);
         self.run.save(state, name, weights)?;
         plan::write_figures(&self.run.0, &self.state.history, scored)
     }
@@ -427,7 +454,7 @@ impl Trainer {
         data: &Dataset,
         squares: &[GreyImage],
     ) -> Result<Vec<Scored>> {
-        let device = self.device.clone().inner();
+        let device = self.devices.first().clone().inner();
         let logits = network_logits(network, &recipe.input, squares, &device)?;
         let probability = |logit: &f32| Some(1.0 / (1.0 + (-f64::from(*logit)).exp()));
         let rows = logits

@@ -388,3 +388,73 @@ fn what_cannot_be_trained_is_refused_with_the_reason() {
         "{said}"
     );
 }
+
+#[test]
+fn a_network_learns_from_another_and_both_are_combined() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path();
+    let train = |recipe: &Path, run: &str, more: &[Argument]| {
+        let out = root.join(run);
+        let mut arguments: Vec<Argument> = vec![&"train", &"--config", &recipe];
+        arguments.extend([&"--data" as Argument, &root, &"--out", &out]);
+        arguments.extend(more);
+        succeed(&arguments);
+        out
+    };
+    let export = |run: &Path| {
+        let package = run.with_extension("package");
+        succeed(&[&"export", &"--checkpoint", &run, &"--out", &package]);
+        package
+    };
+    let recipe = prepare(root, |_| {});
+    let teacher = export(&train(&recipe, "teacher", &[]));
+
+    // At another size than the teacher's, and resumed: the map between both is kept too.
+    let student = |recipe: &mut serde_json::Value| {
+        recipe["architecture"] = serde_json::json!(
+            { "family": "densenet", "variant": "121", "in_channels": 1, "head": "linear" });
+        recipe["input"] = serde_json::json!(
+            { "size": 48, "resize": "stretch", "channels": 1, "mean": [0.5], "std": [0.25] });
+        recipe["distillation"] =
+            serde_json::json!({ "package": teacher, "features": 1.0, "logits": 0.5 });
+        recipe["epochs"] = 1.into();
+    };
+    let recipe = prepare(root, student);
+    let whole = train(&recipe, "whole", &[]);
+    let broken = train(&recipe, "broken", &[&"--steps", &"3"]);
+    assert!(!broken.join("metrics.csv").exists());
+    train(&recipe, "broken", &[&"--resume"]);
+    assert_eq!(figures(&broken), figures(&whole));
+
+    // Of two packages one network, whose classifier alone is trained: the backbones stay as they are.
+    let combined = |variant: &'static str| {
+        let teacher = &teacher;
+        prepare(root, move |recipe| {
+            recipe["architecture"]["family"] = "combined".into();
+            recipe["architecture"]["variant"] = variant.into();
+            recipe["start"] = serde_json::json!({ "packages": [teacher, teacher] });
+            recipe["trains"] = "classifier".into();
+            recipe["epochs"] = 1.into();
+        })
+    };
+    let recipe = combined("efficientnet_lite0+efficientnet_lite0");
+    let package = export(&train(&recipe, "combined", &[]));
+    let weights = |package: &Path| std::fs::read(package.join("weights.bpk")).expect("weights");
+    let (one, both) = (weights(&teacher), weights(&package));
+    // A long run of the backbone's numbers is found again, twice.
+    let part = &one[one.len() / 2..][..4096];
+    let found = both.windows(part.len()).filter(|window| *window == part);
+    assert_eq!(found.count(), 2);
+    let recipe = combined("efficientnet_lite0+densenet121");
+    let out = root.join("other");
+    let arguments: [Argument; 7] = [
+        &"train",
+        &"--config",
+        &recipe,
+        &"--data",
+        &root,
+        &"--out",
+        &out,
+    ];
+    refuse(&arguments, "the packages are of");
+}
