@@ -130,11 +130,9 @@ impl Classifier {
         let inputs: usize = weights.iter().map(|weight| weight.dims()[0]).sum();
         let outputs = self.output.weight.lazy_shape().dims::<2>();
         let fits = weights.iter().all(|weight| weight.dims()[1] == outputs[1]);
-        if !(linear(&self) && parts.iter().all(|part| linear(part)))
-            || !pooling.eq(self.pooling.iter().copied())
-            || !fits
-            || outputs[0] != inputs
-        {
+        let all_linear = linear(&self) && parts.iter().all(|part| linear(part));
+        let same_pooling = pooling.eq(self.pooling.iter().copied());
+        if !all_linear || !same_pooling || !fits || outputs[0] != inputs {
             return None;
         }
         let share = 1.0 / parts.len() as f64;

@@ -54,7 +54,7 @@ pub fn convolve(conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
         return conv2d(x, weight, bias, options);
     }
     #[cfg(not(target_arch = "wasm32"))]
-    if super::cpu::trains_on(&x.device())
+    if super::cpu::tracks(&x.device()).is_some()
         && let Some(window) = super::cpu::Window::of(conv, x.dims())
     {
         let y = super::cpu::convolve(x, conv.weight.val(), window);
@@ -87,7 +87,9 @@ pub fn normalise(norm: &BatchNorm, x: Tensor<4>, activation: Activation) -> Tens
         return normalise(norm, x.cast(DType::F32), activation).cast(dtype);
     }
     #[cfg(not(target_arch = "wasm32"))]
-    if super::cpu::trains_on(&x.device()) && norm.training.is_enabled() {
+    let tracked = super::cpu::tracks(&x.device());
+    #[cfg(not(target_arch = "wasm32"))]
+    if tracked == Some(true) && norm.training.is_enabled() {
         let (gamma, beta) = (norm.gamma.val(), norm.beta.val());
         let (y, mean, variance) = super::cpu::normalise(x, gamma, beta, norm.epsilon, activation);
         // As Burn's own layer keeps them.
@@ -97,6 +99,13 @@ pub fn normalise(norm: &BatchNorm, x: Tensor<4>, activation: Activation) -> Tens
             running.update(new.detach());
         }
         return y;
+    }
+    #[cfg(not(target_arch = "wasm32"))]
+    if tracked == Some(false) {
+        let (mean, variance) = (norm.running_mean.value(), norm.running_var.value());
+        let slope = norm.gamma.val() / (variance + norm.epsilon).sqrt();
+        let offset = norm.beta.val() - slope.clone() * mean;
+        return super::cpu::scale(x, slope, offset, activation);
     }
     activation.apply(norm.forward(x))
 }

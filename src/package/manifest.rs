@@ -129,6 +129,22 @@ fn sigmoid(logit: f64) -> f64 {
     1.0 / (1.0 + (-logit).exp())
 }
 
+impl FindingCard {
+    /// Whether a method's maps were found to point at the finding better than a Gaussian in the middle of every picture does: by
+    /// its hits or, where the middle hits nearly always, by its IoU. `None` where that was not measured.
+    pub fn beats_the_middle(&self, method: &str) -> Option<bool> {
+        let (maps, middle) = (
+            self.localisation.get(method)?,
+            self.localisation.get("center")?,
+        );
+        Some(if middle.pointing_hit > 0.9 {
+            maps.iou > middle.iou
+        } else {
+            maps.pointing_hit > middle.pointing_hit
+        })
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Localisation {
     /// Share of boxes that contain the map's maximum (the pointing game).

@@ -1,9 +1,12 @@
 //! LIME on scores that are known, so that its answer is known too.
 
+use std::cell::Cell;
+
 use sightline::explain::lime::{
-    Explanation, Fill, Lime, Options, Sampling, Segments, rank_correlation,
+    Explanation, Fill, Lime, Options, Sampling, Segmentation, Segments, rank_correlation,
 };
 use sightline::radiograph::{GreyImage, Input, Resize};
+use sightline::reading::{ReadError, in_batches};
 
 const SIDE: usize = 96;
 
@@ -88,6 +91,53 @@ fn the_same_seed_gives_the_same_however_it_is_batched() {
     );
     assert_ne!(other.findings, one.findings);
     assert_eq!(other.segments.count, one.segments.count);
+}
+
+#[test]
+fn a_device_that_runs_out_of_memory_gets_smaller_batches_and_the_answer_is_the_same() {
+    // Holds three pictures, and forgets its last batch with the fourth.
+    let batch = Cell::new(16);
+    let small_device = async |values: Vec<f32>| {
+        let pictures = values.chunks_exact(SIDE * SIDE);
+        if pictures.len() > 3 {
+            return Err(ReadError::Device("out of memory".to_owned()));
+        }
+        Ok(pictures.map(scores).collect())
+    };
+    let mut lime = Lime::new(&picture(), &input(), options());
+    while !lime.is_done() {
+        let values = lime.next_batch(batch.get());
+        let scored = in_batches(&values, SIDE * SIDE, &batch, small_device);
+        lime.push(pollster::block_on(scored).expect("small batches fit"));
+    }
+    assert_eq!(batch.get(), 2);
+    assert_eq!(lime.explanation(), Some(explain(options(), 64)));
+    // Nothing can be done for a device that does not hold one.
+    let broken = async |_| Err::<Vec<()>, _>(ReadError::Device("lost".to_owned()));
+    let refused = pollster::block_on(in_batches(&[0.0; 8], 4, &batch, broken));
+    assert!(refused.is_err() && batch.get() == 1);
+    // What is no number is none in smaller batches either.
+    let batch = Cell::new(16);
+    let wrong = async |_| Err::<Vec<()>, _>(ReadError::NotANumber);
+    let refused = pollster::block_on(in_batches(&[0.0; 8], 4, &batch, wrong));
+    assert!(refused.is_err() && batch.get() == 16);
+}
+
+#[test]
+fn regions_may_be_slics_and_old_reports_have_quickshifts() {
+    let slic = Options {
+        segmentation: Segmentation::Slic,
+        ..options()
+    };
+    let explanation = explain(slic.clone(), 16);
+    assert_ne!(explanation.segments, explain(options(), 16).segments);
+    assert!(explanation.findings[0].as_ref().expect("trained").r_squared > 0.9);
+    let mut json = serde_json::to_value(&slic).expect("JSON");
+    json.as_object_mut()
+        .expect("an object")
+        .remove("segmentation");
+    let old: Options = serde_json::from_value(json).expect("an old report's options");
+    assert_eq!(old, options());
 }
 
 #[test]

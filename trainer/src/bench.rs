@@ -2,19 +2,24 @@
 
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::{Device, Distribution, Tensor};
+use indicatif::ProgressBar;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rayon::prelude::*;
+use sightline::explain::lime::{self, Lime, Sampling, rank_correlation};
 use sightline::finding::Finding;
 use sightline::network::{Architecture, Network};
-use sightline::radiograph::{Input, Resize};
+use sightline::radiograph::{Input, Radiograph, Resize};
+use sightline::reading::Reader;
 
 use crate::data::augment::Augmentation;
 use crate::data::{Views, read_square};
-use crate::options::Images;
+use crate::explain::explain_by_lime;
+use crate::options::{Images, Model};
+use crate::score::Package;
 use crate::train::Loss;
 
 #[derive(clap::Subcommand)]
@@ -23,6 +28,8 @@ pub enum What {
     Train(Steps),
     /// Pictures read, decoded, resized, changed at random and normalised.
     Data(Pictures),
+    /// How many samples LIME needs until its map is the one of very many.
+    Lime(Box<Samples>),
 }
 
 #[derive(clap::Args)]
@@ -52,11 +59,34 @@ pub struct Pictures {
     count: usize,
 }
 
+#[derive(clap::Args)]
+pub struct Samples {
+    #[command(flatten)]
+    model: Model,
+    #[command(flatten)]
+    images: Images,
+    /// Images that are explained: the first with a finding above its operating point.
+    #[arg(long, default_value_t = 20)]
+    count: usize,
+    /// Samples, drawn independently, of the map that is aimed at.
+    #[arg(long, default_value_t = 10_000)]
+    reference: usize,
+    /// Samples of the maps that are compared with it, at most.
+    #[arg(long, default_value_t = 3000)]
+    most: usize,
+}
+
+/// Samples between two comparisons.
+const COMPARED_EVERY: usize = 50;
+/// Rank correlation with the map that is aimed at.
+const AIM: f64 = 0.95;
+
 /// Prints what was timed as JSON.
 pub fn run(what: &What, device: Device) -> Result<()> {
     match what {
         What::Train(options) => train(options, device),
         What::Data(options) => data(options),
+        What::Lime(options) => lime(options, device),
     }
 }
 
@@ -144,6 +174,79 @@ fn data(options: &Pictures) -> Result<()> {
         serde_json::json!({
             "pictures": pictures.len(), "decode_seconds": decode, "change_seconds": change,
             "threads": rayon::current_num_threads(), "checksum": sum,
+        })
+    );
+    Ok(())
+}
+
+/// LIME's maps by samples drawn independently and by samples in pairs, compared with a map of very many independent samples.
+fn lime(options: &Samples, device: Device) -> Result<()> {
+    let package = Package::open(&options.model.model, device)?;
+    let reader = Reader::new(package.manifest, package.network, package.device);
+    let (data, _) = options.images.rows(Views::Frontal)?;
+    let samplings = [Sampling::Bernoulli, Sampling::Antithetic];
+    // By sampling and comparison: the correlations of all maps.
+    let mut found = samplings.map(|_| vec![Vec::new(); options.most / COMPARED_EVERY]);
+    let mut images = 0;
+    for row in &data.rows {
+        if images == options.count {
+            break;
+        }
+        let image = Radiograph::decode(&data.file(row).read()?)?.image;
+        let reading = pollster::block_on(reader.read(&image))?;
+        let cards = reader.manifest.findings.iter().zip(&reading.probabilities);
+        let called = cards.map(|(card, p)| Some((*p)? >= card.operating_point?));
+        let called: Vec<usize> = called
+            .enumerate()
+            .filter_map(|(index, called)| (called == Some(true)).then_some(index))
+            .collect();
+        if called.is_empty() {
+            continue;
+        }
+        images += 1;
+        let settings = |samples, sampling, seed| lime::Options {
+            samples,
+            until_stable: false,
+            sampling,
+            seed,
+            ..lime::Options::default()
+        };
+        let seed = images as u64;
+        let reference = settings(options.reference, Sampling::Bernoulli, seed);
+        let reference = explain_by_lime(&reader, &image, reference, &ProgressBar::hidden())?;
+        for (sampling, found) in samplings.into_iter().zip(&mut found) {
+            let settings = settings(options.most, sampling, !seed);
+            let input = &reader.manifest.input;
+            let mut lime = Lime::new(&input.square(&image), input, settings);
+            for found in found {
+                let values = lime.next_batch(COMPARED_EVERY);
+                lime.push(pollster::block_on(reader.probabilities_of(values))?);
+                let map = lime.explanation().context("no sample was scored")?;
+                let pairs = map.findings.iter().zip(&reference.findings);
+                let pairs: Vec<_> = pairs.collect();
+                found.extend(called.iter().filter_map(|index| {
+                    let (ours, aim) = pairs[*index];
+                    let (ours, aim) = (ours.as_ref()?, aim.as_ref()?);
+                    Some(rank_correlation(&ours.coefficients, &aim.coefficients))
+                }));
+            }
+        }
+        eprintln!("{images} of {} images", options.count);
+    }
+    let means = found.map(|by_samples| {
+        let mean = |all: &Vec<f64>| all.iter().sum::<f64>() / all.len() as f64;
+        by_samples.iter().map(mean).collect::<Vec<_>>()
+    });
+    let needed = [0, 1].map(|sampling| {
+        let reached = means[sampling].iter().position(|mean| *mean >= AIM);
+        reached.map(|index| (index + 1) * COMPARED_EVERY)
+    });
+    println!(
+        "{}",
+        serde_json::json!({
+            "images": images, "reference": options.reference, "aim": AIM, "every": COMPARED_EVERY,
+            "independent": means[0], "paired": means[1],
+            "needed": { "independent": needed[0], "paired": needed[1] },
         })
     );
     Ok(())

@@ -78,8 +78,13 @@ pub fn with_localisation(card: &str, manifest: &Manifest) -> String {
     let mut rows = String::new();
     for card in &manifest.findings {
         for (method, measured) in &card.localisation {
+            let verdict = match (method.as_str(), card.beats_the_middle(method)) {
+                ("center" | "random", _) | (_, None) => "",
+                (_, Some(true)) => "better than the middle",
+                (_, Some(false)) => "unreliable",
+            };
             rows += &format!(
-                "| {} | {method} | {} | {:.2} | {:.2} |\n",
+                "| {} | {method} | {} | {:.2} | {:.2} | {verdict} |\n",
                 card.name, measured.n, measured.pointing_hit, measured.iou
             );
         }
@@ -90,7 +95,8 @@ pub fn with_localisation(card: &str, manifest: &Manifest) -> String {
     format!(
         "{before}{LOCALISATION}\nAgainst radiologists' boxes. Hit: the map's maximum lies in a box. IoU: of the boxes and the map \
          above Otsu's threshold. `center` is a Gaussian in the middle of every picture and `random` a map drawn at random: \
-         what a map must beat to say anything of where.\n\n\
-         | finding | map | images | hit | IoU |\n|---|---|---:|---:|---:|\n{rows}"
+         what a map must beat to say anything of where. Maps that hit no oftener than the middle (or, where the middle hits nearly \
+         always, have no higher IoU) are unreliable.\n\n\
+         | finding | map | images | hit | IoU | |\n|---|---|---:|---:|---:|---|\n{rows}"
     )
 }

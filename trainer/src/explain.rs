@@ -16,7 +16,7 @@ use sightline::reading::Reader;
 use sightline::report::{Report, Timings};
 
 use crate::data::Views;
-use crate::options::{Images, Model};
+use crate::options::{Images, LimeOptions, Model};
 use crate::score::Package;
 use crate::storage::Location;
 
@@ -32,12 +32,8 @@ pub struct Options {
     model: Model,
     #[arg(long, default_value = "grad-cam")]
     method: Method,
-    /// Of LIME: pictures to score, at most; it stops when the maps no longer change.
-    #[arg(long, default_value_t = 1000)]
-    samples: usize,
-    /// Of LIME's samples.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    #[command(flatten)]
+    lime: LimeOptions,
     /// One of the 14, for example "Pleural Effusion"; the one with the highest score if not given.
     #[arg(long, value_parser = finding)]
     finding: Option<Finding>,
@@ -172,12 +168,8 @@ fn explain(
         Method::Lime => {
             let style = "LIME {bar:40} {pos}/{len} samples ({eta} left)";
             let style = ProgressStyle::with_template(style)?;
-            let bar = ProgressBar::new(options.samples as u64).with_style(style);
-            let settings = lime::Options {
-                samples: options.samples,
-                seed: options.seed,
-                ..lime::Options::default()
-            };
+            let settings = options.lime.options();
+            let bar = ProgressBar::new(settings.samples as u64).with_style(style);
             let explanation = explain_by_lime(reader, &radiograph.image, settings, &bar)?;
             bar.finish_and_clear();
             say(&explanation);

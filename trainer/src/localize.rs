@@ -18,7 +18,7 @@ use crate::card;
 use crate::data::{Dataset, Views, load_pictures};
 use crate::explain::explain_by_lime;
 use crate::metrics::{Case, Estimate, Scored, bootstrap, cases_of};
-use crate::options::{Images, Model};
+use crate::options::{Images, LimeOptions, Model};
 use crate::score::Package;
 use crate::shards::Part;
 use crate::storage::Location;
@@ -68,12 +68,8 @@ pub struct Options {
     masks: Option<Location>,
     #[arg(long, default_value = "grad-cam")]
     method: MethodName,
-    /// Of LIME: pictures to score for each image, at most.
-    #[arg(long, default_value_t = 1000)]
-    samples: usize,
-    /// Of LIME's samples.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    #[command(flatten)]
+    lime: LimeOptions,
     /// Write the figures here too; of a shard, what `merge` needs.
     #[arg(long)]
     json: Option<Location>,
@@ -120,11 +116,7 @@ pub struct Judged {
 pub fn run(options: &Options) -> Result<()> {
     let method = match options.method {
         MethodName::GradCam => Method::GradCam,
-        MethodName::Lime => Method::Lime(lime::Options {
-            samples: options.samples,
-            seed: options.seed,
-            ..lime::Options::default()
-        }),
+        MethodName::Lime => Method::Lime(options.lime.options()),
         MethodName::Center => Method::Centre,
         MethodName::Random => Method::Random,
     };

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
+use sightline::explain::lime::{self, Fill, Segmentation};
 
 use crate::data::{Dataset, Selection, Views};
 use crate::shards::Shard;
@@ -54,6 +55,52 @@ pub struct Model {
     /// flex (the CPU), cuda, cuda:1, or wgpu.
     #[arg(long, default_value = "flex")]
     pub device: DeviceName,
+}
+
+/// How LIME is made.
+#[derive(clap::Args)]
+pub struct LimeOptions {
+    /// Of LIME: pictures to score for each image, at most; it stops when the maps no longer change.
+    #[arg(long, default_value_t = 1000)]
+    samples: usize,
+    /// Of LIME's samples.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Of LIME: how the picture is cut into regions, "quickshift" or "slic".
+    #[arg(long, default_value = "quickshift", value_parser = segmentation)]
+    segmentation: Segmentation,
+    /// Of LIME: what hidden regions become, "mean" (each region's own), "blur", or a grey level of 0..=255.
+    #[arg(long, default_value = "mean", value_parser = fill)]
+    fill: Fill,
+}
+
+impl LimeOptions {
+    pub fn options(&self) -> lime::Options {
+        lime::Options {
+            samples: self.samples,
+            seed: self.seed,
+            segmentation: self.segmentation,
+            fill: self.fill,
+            ..lime::Options::default()
+        }
+    }
+}
+
+fn segmentation(name: &str) -> Result<Segmentation, String> {
+    match name {
+        "quickshift" => Ok(Segmentation::Quickshift),
+        "slic" => Ok(Segmentation::Slic),
+        _ => Err("must be \"quickshift\" or \"slic\"".to_owned()),
+    }
+}
+
+fn fill(name: &str) -> Result<Fill, String> {
+    match (name, name.parse()) {
+        ("mean", _) => Ok(Fill::Mean),
+        ("blur", _) => Ok(Fill::Blur),
+        (_, Ok(level)) => Ok(Fill::Grey(level)),
+        _ => Err("must be \"mean\", \"blur\" or a grey level of 0..=255".to_owned()),
+    }
 }
 
 /// A device, or several of one kind.

@@ -18,12 +18,13 @@ pub fn run(root: &Path, what: Option<&str>) -> Result<()> {
     match what {
         Some("train") => train(&Peer::new(root)?),
         Some("data") => data(&Peer::new(root)?),
+        Some("lime") => lime(root),
         None => {
             let peer = Peer::new(root)?;
             data(&peer)?;
             train(&peer)
         }
-        Some(other) => bail!("there is no bench {other:?}; there are train and data"),
+        Some(other) => bail!("there is no bench {other:?}; there are train, data and lime"),
     }
 }
 
@@ -127,6 +128,43 @@ fn train(peer: &Peer) -> Result<()> {
     }
     println!(
         "\nTraining steps, 224 pixels, batch 16; medians of {ROUNDS} x {STEPS} steps\n\n{table}"
+    );
+    Ok(())
+}
+
+/// Samples that LIME needs until its map is the one of 10,000 samples: drawn independently, as LIME's own code does, and ours.
+fn lime(root: &Path) -> Result<()> {
+    Step::new("cargo", &["build", "--release"]).run("build the trainer")?;
+    let (csv, folder) = images(root)?;
+    let model = std::env::var("SIGHTLINE_MODEL");
+    let model = model.unwrap_or_else(|_| "www/models/efficientnet-lite0-nih".to_owned());
+    let count = std::env::var("SIGHTLINE_COUNT").unwrap_or_else(|_| "20".to_owned());
+    let trainer = root.join("target/release/sightline-trainer");
+    let (csv, folder) = (csv.to_string_lossy(), folder.to_string_lossy());
+    let mut arguments = vec![
+        "bench", "lime", "--model", &model, "--csv", &csv, "--root", &folder, "--count", &count,
+    ];
+    if std::env::var_os("SIGHTLINE_DATA").is_some() {
+        arguments.extend(["--split", "test"]);
+    }
+    let step = Step::new(&trainer.to_string_lossy(), &arguments);
+    let run = json(step, "count the samples that LIME needs")?;
+    let every = run["every"].as_u64().context("a number")?;
+    let mut table = String::from("| samples | independent | in pairs (ours) |\n|---:|---:|---:|\n");
+    let means = |key: &str| run[key].as_array().cloned().context("correlations");
+    let (independent, paired) = (means("independent")?, means("paired")?);
+    for (index, (independent, paired)) in independent.iter().zip(&paired).enumerate() {
+        let samples = every * (index as u64 + 1);
+        let number = |mean: &Value| mean.as_f64().context("a correlation");
+        table += &format!(
+            "| {samples} | {:.3} | {:.3} |\n",
+            number(independent)?,
+            number(paired)?
+        );
+    }
+    println!(
+        "\n{model}, {} images: mean rank correlation with LIME of {} samples\n\n{table}\nneeded for {}: {}",
+        run["images"], run["reference"], run["aim"], run["needed"]
     );
     Ok(())
 }

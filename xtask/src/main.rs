@@ -17,8 +17,8 @@ const HELP: &str = "\
 cargo xtask serve    install what is missing, then serve the page at http://127.0.0.1:8080
 cargo xtask test     install what is missing, then run every test: native, wasm in Chromium, end to end
 cargo xtask build    install what is missing, then build dist/ for a web server
-cargo xtask bench    train|data: install what is missing, then time training beside PyTorch
-cargo xtask weights  fetch the ImageNet weights that the EfficientNet-Lite0 recipe starts from
+cargo xtask bench    train|data|lime: install what is missing, then compare with PyTorch, and LIME with itself
+cargo xtask weights  fetch the ImageNet weights that the EfficientNet-Lite recipes start from
 ";
 
 fn main() -> Result<()> {

@@ -6,6 +6,14 @@ use js_sys::{Function, Object, Promise, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
+/// A device, and what is known of it.
+pub struct Opened {
+    pub device: Device,
+    pub adapter: Adapter,
+    /// In bytes: no tensor on the device can be larger. Of no meaning on the CPU.
+    pub largest_buffer: f64,
+}
+
 /// Opens the best device that the choice allows.
 ///
 /// A software adapter (SwiftShader, llvmpipe, WARP) computes on the CPU and slower than the CPU backend does, so
@@ -13,15 +21,14 @@ use wasm_bindgen_futures::JsFuture;
 ///
 /// # Errors
 /// When WebGPU was asked for and there is none.
-pub async fn open(choice: DeviceChoice) -> Result<(Device, Adapter), String> {
-    let cpu = |because: &str| {
-        (
-            Device::flex(),
-            Adapter::Cpu {
-                workers: 1,
-                because: because.to_owned(),
-            },
-        )
+pub async fn open(choice: DeviceChoice) -> Result<Opened, String> {
+    let cpu = |because: &str| Opened {
+        device: Device::flex(),
+        adapter: Adapter::Cpu {
+            workers: 1,
+            because: because.to_owned(),
+        },
+        largest_buffer: f64::INFINITY,
     };
     if choice == DeviceChoice::Cpu {
         return Ok(cpu(""));
@@ -32,9 +39,18 @@ pub async fn open(choice: DeviceChoice) -> Result<(Device, Adapter), String> {
             "the browser's only adapter is software ({})",
             adapter.name
         ))),
-        (Some(WebGpuAdapter { name, software }), _) => {
+        (Some(found), _) => {
+            let WebGpuAdapter {
+                name,
+                software,
+                largest_buffer,
+            } = found;
             match Device::wgpu_options().init_async().await {
-                Ok(device) => Ok((device, Adapter::WebGpu { name, software })),
+                Ok(device) => Ok(Opened {
+                    device,
+                    adapter: Adapter::WebGpu { name, software },
+                    largest_buffer,
+                }),
                 Err(error) if choice == DeviceChoice::Best => {
                     Ok(cpu(&format!("WebGPU did not start: {error}")))
                 }
@@ -53,7 +69,11 @@ pub async fn open(choice: DeviceChoice) -> Result<(Device, Adapter), String> {
 struct WebGpuAdapter {
     name: String,
     software: bool,
+    largest_buffer: f64,
 }
+
+/// What every WebGPU adapter can bind as one storage buffer, at least.
+const LEAST_BINDING: f64 = (128 << 20) as f64;
 
 /// What `navigator.gpu.requestAdapter()` gives; the WebGPU part of web-sys is not stable, so by reflection.
 async fn request_adapter() -> Option<WebGpuAdapter> {
@@ -80,6 +100,13 @@ async fn request_adapter() -> Option<WebGpuAdapter> {
             .unwrap_or_default()
     };
     let truth = |object: &JsValue| get(object, "isFallbackAdapter").is_some_and(|v| v.is_truthy());
+
+    let limits = get(&adapter, "limits").unwrap_or(JsValue::UNDEFINED);
+    let limit = |key: &str| {
+        let limit = get(&limits, key).and_then(|limit| limit.as_f64());
+        limit.unwrap_or(LEAST_BINDING)
+    };
+    let largest_buffer = limit("maxStorageBufferBindingSize").min(limit("maxBufferSize"));
 
     let parts = [
         text("vendor"),
@@ -113,5 +140,9 @@ async fn request_adapter() -> Option<WebGpuAdapter> {
     } else {
         name
     };
-    Some(WebGpuAdapter { name, software })
+    Some(WebGpuAdapter {
+        name,
+        software,
+        largest_buffer,
+    })
 }

@@ -12,6 +12,7 @@ use std::rc::Rc;
 use crate::messages::{
     Adapter, Answer, DeviceChoice, PREVIEW_SIDE, Progress, ReadingAnswer, Request,
 };
+use device::Opened;
 use gloo::timers::future::TimeoutFuture;
 use gloo::worker::{HandlerId, Worker, WorkerScope};
 use js_sys::Reflect;
@@ -24,7 +25,7 @@ use sightline::explain::lime::{self, Lime};
 use sightline::network::Randomised;
 use sightline::package::sha256;
 use sightline::radiograph::{GreyImage, Radiograph, Region, resize};
-use sightline::reading::{ReadError, Reader};
+use sightline::reading::{ReadError, Reader, in_batches};
 use sightline::report::{Report, Sanity, Timings, Trust};
 use wasm_bindgen::JsCast;
 use web_sys::DedicatedWorkerGlobalScope;
@@ -32,7 +33,10 @@ use web_sys::DedicatedWorkerGlobalScope;
 /// Pictures that are scored at once for LIME. The CPU backend is fastest with one at a time; a second lets less of it
 /// be lost between them.
 const CPU_BATCH: usize = 2;
-const GPU_BATCH: usize = 8;
+const GPU_BATCH: usize = 16;
+/// The largest tensor that a network makes of a picture, in bytes for each of its pixels: 64 channels of float32, as VGG's first
+/// layers have them at full size; the other families' are smaller.
+const BYTES_PER_PIXEL: f64 = 64.0 * 4.0;
 /// Between two partial explanations, in milliseconds: each costs a fit.
 const SHOWN_EVERY: f64 = 700.0;
 
@@ -45,6 +49,8 @@ pub struct Engine {
 struct Model {
     reader: Reader,
     adapter: Adapter,
+    /// Pictures that the GPU scores at once; fewer after it ran out of memory.
+    gpu_batch: Cell<usize>,
     /// Where other engines find the package.
     name: String,
     folder: String,
@@ -89,13 +95,20 @@ impl Model {
     fn batch(&self) -> usize {
         match self.adapter {
             Adapter::Cpu { .. } => CPU_BATCH * self.pool().workers(),
-            Adapter::WebGpu { .. } => GPU_BATCH,
+            Adapter::WebGpu { .. } => self.gpu_batch.get(),
         }
     }
 
     /// The probabilities of normalised pictures, a row each.
     async fn score(&self, values: Vec<f32>) -> Result<Vec<Vec<Option<f64>>>, Stop> {
-        Ok(self.pool().score(&self.reader, values).await?)
+        let pool = self.pool();
+        if let Adapter::Cpu { .. } = self.adapter {
+            return Ok(pool.score(&self.reader, values).await?);
+        }
+        let input = &self.reader.manifest.input;
+        let picture = input.channels * input.size * input.size;
+        let score = async |values| self.reader.probabilities_of(values).await;
+        Ok(in_batches(&values, picture, &self.gpu_batch, score).await?)
     }
 }
 
@@ -303,7 +316,11 @@ async fn load(
     choice: DeviceChoice,
 ) -> Result<(Model, String), Stop> {
     line.progress("Looking for a device", 0, 0).await?;
-    let (device, mut adapter) = device::open(choice).await?;
+    let Opened {
+        device,
+        mut adapter,
+        largest_buffer,
+    } = device::open(choice).await?;
     line.progress("Fetching the model", 0, 0).await?;
     let (manifest, text) = weights::manifest(name, folder).await?;
     let total = manifest.weights.bytes;
@@ -326,9 +343,12 @@ async fn load(
         };
         reader.read(&blank).await?;
     }
+    let picture = BYTES_PER_PIXEL * (size * size) as f64;
+    let fitting = (largest_buffer / picture) as usize;
     let model = Model {
         reader,
         adapter,
+        gpu_batch: Cell::new(fitting.clamp(1, GPU_BATCH)),
         name: name.to_owned(),
         folder: folder.to_owned(),
         pool: RefCell::default(),

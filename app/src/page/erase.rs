@@ -11,9 +11,10 @@ use super::state::State;
 /// The brush's radius, as a share of the picture's width.
 const RADIUS: f32 = 0.04;
 /// What can be filled in, and its name.
-const FILLS: [(Fill, &str); 3] = [
+pub const FILLS: [(Fill, &str); 4] = [
     (Fill::Mean, "mean"),
     (Fill::Blur, "blur"),
+    (Fill::Grey(128), "grey"),
     (Fill::Grey(0), "black"),
 ];
 

@@ -102,8 +102,8 @@ pub struct State {
     /// Of a combined network, the branch whose part of the map is shown; `None`: all of them together.
     pub branch: RwSignal<Option<usize>>,
     pub method: RwSignal<Method>,
-    /// LIME's samples, at most.
-    pub samples: RwSignal<usize>,
+    /// How LIME is made.
+    pub lime: RwSignal<lime::Options>,
     /// What is painted over, and how it is filled.
     pub spots: RwSignal<Vec<Spot>>,
     pub fill: RwSignal<lime::Fill>,
@@ -136,7 +136,7 @@ impl State {
             selected: RwSignal::new(0),
             branch: RwSignal::new(None),
             method: RwSignal::new(Method::default()),
-            samples: RwSignal::new(lime::Options::default().samples),
+            lime: RwSignal::new(lime::Options::default()),
             spots: RwSignal::new(Vec::new()),
             fill: RwSignal::new(lime::Fill::default()),
             colormap: RwSignal::new(Colormap::default()),
@@ -262,12 +262,9 @@ impl State {
         self.explain();
     }
 
-    /// Asks for LIME if it is chosen and not there with as many samples.
+    /// Asks for LIME if it is chosen and not there as it is wanted.
     pub fn explain(self) {
-        let options = lime::Options {
-            samples: self.samples.get_untracked(),
-            ..lime::Options::default()
-        };
+        let options = self.lime.get_untracked();
         let there = self.picture.with_untracked(|picture| {
             picture.as_ref().map(|picture| {
                 let lime = picture.report.lime.as_ref();

@@ -53,7 +53,7 @@ pub fn TrustPanel() -> impl IntoView {
         };
         let maps = match card.localisation.get(state.method.get().name()) {
             Some(measured) => format!(
-                "This model's {} hit the radiologist's box in {:.0}% of {} cases{}.",
+                "This model's {} hit the radiologist's box in {:.0}% of {} cases{}.{}",
                 state.method.get().title(),
                 measured.pointing_hit * 100.0,
                 measured.n,
@@ -63,6 +63,13 @@ pub fn TrustPanel() -> impl IntoView {
                         centre.pointing_hit * 100.0
                     ),
                     None => String::new(),
+                },
+                match card.beats_the_middle(state.method.get().name()) {
+                    Some(false) => format!(
+                        " That is no better than not looking: its maps of {} are unreliable.",
+                        finding.name.name()
+                    ),
+                    _ => String::new(),
                 }
             ),
             None => "Whether this model's maps point at the finding was not measured: a map shows what the model \

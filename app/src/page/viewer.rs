@@ -3,14 +3,20 @@
 use leptos::html::Canvas;
 use leptos::prelude::*;
 use sightline::explain::colormap::Colormap;
+use sightline::explain::lime::Segmentation;
 
 use super::canvas::{Look, is_cropped, paint};
-use super::erase::{Easel, EraseTools};
+use super::erase::{Easel, EraseTools, FILLS};
 use super::export::ExportButtons;
 use super::state::{Method, State};
 
 /// Of LIME: fewer explain nothing, more take minutes and change little.
 const SAMPLES: std::ops::RangeInclusive<usize> = 50..=10_000;
+/// LIME's regions, and what they are called.
+const REGIONS: [(Segmentation, &str); 2] = [
+    (Segmentation::Quickshift, "quickshift"),
+    (Segmentation::Slic, "SLIC"),
+];
 /// How many findings are explained at once.
 const AT_ONCE: usize = 3;
 
@@ -74,6 +80,14 @@ fn lime_line(state: State) -> String {
             finding.r_squared
         )
     })
+}
+
+/// What a choice is called.
+fn named<T: PartialEq>(choices: &[(T, &'static str)], chosen: T) -> &'static str {
+    let mut choices = choices.iter();
+    choices
+        .find(|(choice, _)| *choice == chosen)
+        .map_or("", |(_, name)| name)
 }
 
 fn file_line(state: State) -> Option<String> {
@@ -190,9 +204,22 @@ fn Controls() -> impl IntoView {
     };
     let choose_samples = move |event| {
         if let Ok(samples) = event_target_value(&event).parse::<usize>() {
-            state
-                .samples
-                .set(samples.clamp(*SAMPLES.start(), *SAMPLES.end()));
+            let samples = samples.clamp(*SAMPLES.start(), *SAMPLES.end());
+            state.lime.update(|lime| lime.samples = samples);
+            state.explain();
+        }
+    };
+    let choose_regions = move |event| {
+        let name = event_target_value(&event);
+        if let Some((segmentation, _)) = REGIONS.into_iter().find(|(_, n)| *n == name) {
+            state.lime.update(|lime| lime.segmentation = segmentation);
+            state.explain();
+        }
+    };
+    let choose_fill = move |event| {
+        let name = event_target_value(&event);
+        if let Some((fill, _)) = FILLS.into_iter().find(|(_, n)| *n == name) {
+            state.lime.update(|lime| lime.fill = fill);
             state.explain();
         }
     };
@@ -220,10 +247,32 @@ fn Controls() -> impl IntoView {
                 <input
                     type="number" min=*SAMPLES.start() max=*SAMPLES.end() step="50"
                     data-testid="lime-samples"
-                    prop:value=move || state.samples.get().to_string()
+                    prop:value=move || state.lime.get().samples.to_string()
                     on:change=choose_samples
                 />
             </label>
+            <Show when=move || state.method.get() == Method::Lime>
+                <label>
+                    <span>"Regions"</span>
+                    <select
+                        data-testid="lime-regions"
+                        prop:value=move || named(&REGIONS, state.lime.get().segmentation)
+                        on:change=choose_regions
+                    >
+                        {REGIONS.map(|(_, name)| view! { <option value=name>{name}</option> }).collect_view()}
+                    </select>
+                </label>
+                <label>
+                    <span>"Hidden by"</span>
+                    <select
+                        data-testid="lime-fill"
+                        prop:value=move || named(&FILLS, state.lime.get().fill)
+                        on:change=choose_fill
+                    >
+                        {FILLS.map(|(_, name)| view! { <option value=name>{name}</option> }).collect_view()}
+                    </select>
+                </label>
+            </Show>
             <Show when=move || state.method.get() == Method::GradCam && !state.branches().is_empty()>
                 <label>
                     <span>"Network"</span>

@@ -47,6 +47,17 @@ pub enum Fill {
     Blur,
 }
 
+/// How the picture is cut into regions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Segmentation {
+    /// Regions follow edges and have any size, as in LIME's own code.
+    #[default]
+    Quickshift,
+    /// About fifty regions of about one size.
+    Slic,
+}
+
 /// How samples are drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -65,6 +76,8 @@ pub struct Options {
     /// Whether to stop before that when the maps no longer change.
     pub until_stable: bool,
     pub seed: u64,
+    #[serde(default)]
+    pub segmentation: Segmentation,
     pub fill: Fill,
     pub sampling: Sampling,
 }
@@ -75,6 +88,7 @@ impl Default for Options {
             samples: 1000,
             until_stable: true,
             seed: 1,
+            segmentation: Segmentation::default(),
             fill: Fill::default(),
             sampling: Sampling::default(),
         }
@@ -138,10 +152,15 @@ impl Lime {
     /// Cuts a picture into regions. `square` is what [`Input::square`] made.
     pub fn new(square: &GreyImage, input: &Input, options: Options) -> Self {
         let small = resize(square, SEGMENTED_SIDE, SEGMENTED_SIDE);
-        // Always the same: another seed draws other samples of the same regions.
-        let mut ties = ChaCha8Rng::seed_from_u64(0);
-        let noise = || DENSITY_NOISE * (ties.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
-        let segments = Quickshift::default().segment(&small, noise);
+        let segments = match options.segmentation {
+            Segmentation::Quickshift => {
+                // Always the same: another seed draws other samples of the same regions.
+                let mut ties = ChaCha8Rng::seed_from_u64(0);
+                let noise = || DENSITY_NOISE * (ties.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
+                Quickshift::default().segment(&small, noise)
+            }
+            Segmentation::Slic => Slic::default().segment(&small),
+        };
         let labels = segments.scaled(square.width, square.height).labels;
         let filled = hidden(square, &labels, segments.count, options.fill);
         Self {

@@ -1,4 +1,4 @@
-//! Training on the CPU: convolution, and batch normalisation with its activation, as an extension of Burn's flex backend.
+//! Networks on the CPU: convolution, and batch normalisation with its activation, as an extension of Burn's flex backend.
 //!
 //! Burn's own gradients are written for any backend: a convolution's is another convolution of permuted copies, and a
 //! normalisation is many passes over memory. These work on the tensors as they lie.
@@ -23,11 +23,12 @@ use burn_flex::FlexTensor;
 use super::layers::Activation;
 use normalisation::Shape;
 
-/// Whether tensors of this device are trained by the kernels here.
-pub fn trains_on(device: &Device) -> bool {
+/// Whether tensors of this device are for the kernels here, and if so whether they are tracked for gradients.
+pub fn tracks(device: &Device) -> Option<bool> {
     match device.as_dispatch() {
-        DispatchDevice::Autodiff(inner) => matches!(**inner, DispatchDevice::Flex(_)),
-        _ => false,
+        DispatchDevice::Flex(_) => Some(false),
+        DispatchDevice::Autodiff(inner) if matches!(**inner, DispatchDevice::Flex(_)) => Some(true),
+        _ => None,
     }
 }
 
@@ -57,6 +58,51 @@ pub fn normalise(
         Tensor::from_dispatch(mean),
         Tensor::from_dispatch(variance),
     )
+}
+
+/// `activation(slope x + offset)`, channel by channel: a normalisation whose statistics are known. Not for tracked tensors.
+pub fn scale(
+    x: Tensor<4>,
+    slope: Tensor<1>,
+    offset: Tensor<1>,
+    activation: Activation,
+) -> Tensor<4> {
+    let (x, slope) = (x.into_dispatch(), slope.into_dispatch());
+    Tensor::from_dispatch(Dispatch::scale(
+        x,
+        slope,
+        offset.into_dispatch(),
+        activation,
+    ))
+}
+
+#[backend_extension(Flex)]
+trait Inference: Backend {
+    fn scale(
+        x: FloatTensor<Self>,
+        slope: FloatTensor<Self>,
+        offset: FloatTensor<Self>,
+        activation: Activation,
+    ) -> FloatTensor<Self>;
+}
+
+impl Inference for Flex {
+    fn scale(
+        x: FlexTensor,
+        slope: FlexTensor,
+        offset: FlexTensor,
+        activation: Activation,
+    ) -> FlexTensor {
+        let (x, slope, offset) = (
+            x.to_contiguous(),
+            slope.to_contiguous(),
+            offset.to_contiguous(),
+        );
+        let (slope, offset) = (values(&slope), values(&offset));
+        let y = normalisation::scale(shape_of(&x), values(&x), slope, offset, activation);
+        let [n, c, h, w] = x.shape().dims();
+        tensor(y, [n, c, h, w])
+    }
 }
 
 #[backend_extension(Flex, Autodiff)]
@@ -375,5 +421,26 @@ mod tests {
             };
             agree(&ours, &run(&burns, y));
         }
+    }
+
+    #[test]
+    fn reading_is_as_burn_does_it() {
+        let device = Device::flex();
+        device.seed(5);
+        let conv = Conv2dConfig::new([4, 6], [3, 3])
+            .with_stride([2, 2])
+            .with_padding(PaddingConfig2d::Same)
+            .init(&device);
+        let norm = BatchNormConfig::new(6).with_epsilon(1e-3).init(&device);
+        norm.running_mean.update(random([6], &device));
+        norm.running_var.update(random([6], &device).abs() + 0.1);
+        let x = random([3, 4, 9, 8], &device);
+        let ours = layers::normalise(
+            &norm,
+            layers::convolve(&conv, x.clone()),
+            layers::Activation::Relu6,
+        );
+        let burns = norm.forward(conv.forward(x)).clamp(0.0, 6.0);
+        agree(&[ours], &[burns]);
     }
 }

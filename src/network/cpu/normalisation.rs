@@ -65,6 +65,28 @@ pub fn forward(
     }
 }
 
+/// `activation(slope x + offset)` with a line for each channel.
+pub fn scale(
+    shape: Shape,
+    x: &[f32],
+    slope: &[f32],
+    offset: &[f32],
+    activation: Activation,
+) -> Vec<f32> {
+    let mut output = vec![0.0; x.len()];
+    let planes = output.par_chunks_mut(shape.pixels.max(1)).enumerate();
+    planes.for_each(|(plane, target)| {
+        let channel = plane % shape.channels;
+        let line = Line {
+            slope: slope[channel],
+            offset: offset[channel],
+        };
+        let picture = plane_of(x, shape, plane / shape.channels, channel);
+        activate(activation, line, picture, target);
+    });
+    output
+}
+
 /// The gradients of what [`forward`] computed; `dy` is the gradient with respect to its output.
 #[allow(clippy::too_many_arguments)]
 pub fn backward(

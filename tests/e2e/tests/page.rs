@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use burn::tensor::Device;
 use sightline::explain::erase::erase;
 use sightline::explain::faithfulness::Curves;
-use sightline::explain::lime::Lime;
+use sightline::explain::lime::{Fill, Lime, Segmentation};
 use sightline::package::Manifest;
 use sightline::radiograph::Radiograph;
 use sightline::reading::{Reader, Reading};
@@ -568,6 +568,56 @@ async fn lime_explains_as_natively_streams_and_can_be_cancelled() -> Result<()> 
             "{ours:?} is not {native:?}"
         );
     }
+
+    // Grad-CAM's map, measured: what the network would show without what it has learned is beside it, and in the report.
+    page.script(set, vec![method.to_json()?, serde_json::json!("grad-cam")])
+        .await?;
+    page.element("measure").await?.click().await?;
+    page.wait_for(&["explaining"], READ).await?;
+    page.wait_for(&["ready"], SLOW).await?;
+    page.element("sanity").await?.scroll_into_view().await?;
+    page.screenshot("wide-sanity").await?;
+    let (_, json) = page.saved_by("export-json").await?;
+    let report: Report = serde_json::from_slice(&json)?;
+    let trust = report.trust.iter().find(|trust| trust.method == "grad-cam");
+    let trust = trust.context("Grad-CAM's map was not measured")?;
+    ensure!(trust.sanity.len() == 2, "{:?}", trust.sanity);
+    for sanity in &trust.sanity {
+        let seed = trust.faithfulness.options.seed;
+        let random = reader.randomised(sanity.randomised, seed);
+        let expected = random.read(&square).await?.evidence.swap_remove(index);
+        let pairs = sanity.map.values.iter().zip(&expected.values);
+        let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        let largest = expected
+            .values
+            .iter()
+            .fold(1e-3f32, |most, v| most.max(v.abs()));
+        ensure!(worst < 1e-2 * largest, "{:?}: {worst}", sanity.randomised);
+    }
+
+    // Other regions and another fill are another explanation.
+    page.script(set, vec![method.to_json()?, serde_json::json!("lime")])
+        .await?;
+    page.wait_for(&["ready"], READ).await?;
+    for (control, choice) in [("lime-regions", "SLIC"), ("lime-fill", "grey")] {
+        let control = page.element(control).await?;
+        page.script(set, vec![control.to_json()?, serde_json::json!(choice)])
+            .await?;
+        page.wait_for(&["explaining"], READ).await?;
+        page.wait_for(&["ready"], SLOW).await?;
+    }
+    let (_, json) = page.saved_by("export-json").await?;
+    let report: Report = serde_json::from_slice(&json)?;
+    let lime = report.lime.context("no LIME in the report")?;
+    ensure!(
+        lime.options.segmentation == Segmentation::Slic && lime.options.fill == Fill::Grey(128),
+        "{:?}",
+        lime.options
+    );
+    ensure!(
+        lime.segments != native.segments,
+        "SLIC's regions are quickshift's"
+    );
 
     // A long one shows what it knows, and what it knows stays when it is cancelled.
     let samples = page.element("lime-samples").await?;

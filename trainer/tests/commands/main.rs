@@ -156,6 +156,17 @@ fn localize_judges_maps_by_boxes_and_records_what_it_finds() {
     let recorded = &manifest.findings[Finding::Cardiomegaly.index()].localisation;
     assert_eq!(recorded["center"].pointing_hit, 0.5);
     assert_eq!(recorded["grad-cam"].n, 2);
+    // The middle hits every effusion, so its IoU is what to beat; cardiomegaly is judged by hits.
+    let effusion = &manifest.findings[Finding::PleuralEffusion.index()];
+    let (maps, middle) = (
+        &effusion.localisation["grad-cam"],
+        &effusion.localisation["center"],
+    );
+    assert_eq!(
+        effusion.beats_the_middle("grad-cam"),
+        Some(maps.iou > middle.iou)
+    );
+    assert_eq!(effusion.beats_the_middle("lime"), None);
     let card = std::fs::read_to_string(model.join("card.md")).expect("a card");
     assert_eq!(card.matches("Where its maps point").count(), 1);
     assert!(
