@@ -1,7 +1,5 @@
 //! One radiograph read by one model: a score and a map of evidence for each finding.
 
-use std::cell::Cell;
-
 use burn::tensor::{Device, Tensor};
 
 use crate::explain::grad_cam;
@@ -147,30 +145,6 @@ async fn heat_maps(cells: Tensor<4>) -> Result<Vec<HeatMap>, ReadError> {
     Ok(maps
         .map(|values| HeatMap::new(width, height, values.to_vec()))
         .collect())
-}
-
-/// Scores pictures, `picture` values each, in batches of at most `batch`. Where the device fails, which is mostly for want of
-/// memory, the batch is halved for good and its pictures are scored again.
-///
-/// # Errors
-/// When the device fails on a single picture, or the scorer's answer is no number.
-pub async fn in_batches<T>(
-    values: &[f32],
-    picture: usize,
-    batch: &Cell<usize>,
-    mut score: impl AsyncFnMut(Vec<f32>) -> Result<Vec<T>, ReadError>,
-) -> Result<Vec<T>, ReadError> {
-    let mut rows = Vec::with_capacity(values.len() / picture);
-    while rows.len() * picture < values.len() {
-        let rest = &values[rows.len() * picture..];
-        let part = &rest[..rest.len().min(batch.get().max(1) * picture)];
-        match score(part.to_vec()).await {
-            Ok(found) => rows.extend(found),
-            Err(ReadError::Device(_)) if batch.get() > 1 => batch.set(batch.get() / 2),
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(rows)
 }
 
 /// The values of a tensor, read back without blocking (a blocking read panics in a browser).

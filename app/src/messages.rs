@@ -15,6 +15,8 @@ pub enum Request {
         /// The package's folder: an address relative to the page.
         folder: String,
         device: DeviceChoice,
+        /// Pictures that a GPU may score at once, at most.
+        gpu_batch: usize,
     },
     /// Read a radiograph: scores, and Grad-CAM for every finding.
     Read {
@@ -115,6 +117,8 @@ pub enum Answer {
     /// The engine is at its end (lost device, out of memory, a bug) and answers no more.
     Died {
         why: String,
+        /// Pictures that were being scored at once; 0 if none were.
+        scoring: usize,
     },
 }
 

@@ -130,13 +130,19 @@ fn sigmoid(logit: f64) -> f64 {
 }
 
 impl FindingCard {
+    /// Fewer images than this tell nothing of a method's maps.
+    const FEW: usize = 5;
+
     /// Whether a method's maps were found to point at the finding better than a Gaussian in the middle of every picture does: by
-    /// its hits or, where the middle hits nearly always, by its IoU. `None` where that was not measured.
+    /// its hits or, where the middle hits nearly always, by its IoU. `None` where that was not measured, or on few images.
     pub fn beats_the_middle(&self, method: &str) -> Option<bool> {
         let (maps, middle) = (
             self.localisation.get(method)?,
             self.localisation.get("center")?,
         );
+        if maps.n < Self::FEW {
+            return None;
+        }
         Some(if middle.pointing_hit > 0.9 {
             maps.iou > middle.iou
         } else {

@@ -1,12 +1,9 @@
 //! LIME on scores that are known, so that its answer is known too.
 
-use std::cell::Cell;
-
 use sightline::explain::lime::{
     Explanation, Fill, Lime, Options, Sampling, Segmentation, Segments, rank_correlation,
 };
 use sightline::radiograph::{GreyImage, Input, Resize};
-use sightline::reading::{ReadError, in_batches};
 
 const SIDE: usize = 96;
 
@@ -94,36 +91,6 @@ fn the_same_seed_gives_the_same_however_it_is_batched() {
 }
 
 #[test]
-fn a_device_that_runs_out_of_memory_gets_smaller_batches_and_the_answer_is_the_same() {
-    // Holds three pictures, and forgets its last batch with the fourth.
-    let batch = Cell::new(16);
-    let small_device = async |values: Vec<f32>| {
-        let pictures = values.chunks_exact(SIDE * SIDE);
-        if pictures.len() > 3 {
-            return Err(ReadError::Device("out of memory".to_owned()));
-        }
-        Ok(pictures.map(scores).collect())
-    };
-    let mut lime = Lime::new(&picture(), &input(), options());
-    while !lime.is_done() {
-        let values = lime.next_batch(batch.get());
-        let scored = in_batches(&values, SIDE * SIDE, &batch, small_device);
-        lime.push(pollster::block_on(scored).expect("small batches fit"));
-    }
-    assert_eq!(batch.get(), 2);
-    assert_eq!(lime.explanation(), Some(explain(options(), 64)));
-    // Nothing can be done for a device that does not hold one.
-    let broken = async |_| Err::<Vec<()>, _>(ReadError::Device("lost".to_owned()));
-    let refused = pollster::block_on(in_batches(&[0.0; 8], 4, &batch, broken));
-    assert!(refused.is_err() && batch.get() == 1);
-    // What is no number is none in smaller batches either.
-    let batch = Cell::new(16);
-    let wrong = async |_| Err::<Vec<()>, _>(ReadError::NotANumber);
-    let refused = pollster::block_on(in_batches(&[0.0; 8], 4, &batch, wrong));
-    assert!(refused.is_err() && batch.get() == 16);
-}
-
-#[test]
 fn regions_may_be_slics_and_old_reports_have_quickshifts() {
     let slic = Options {
         segmentation: Segmentation::Slic,
@@ -150,7 +117,11 @@ fn intervals_hold_the_answer_of_many_samples() {
         64,
     );
     let truth = &many.findings[0].as_ref().expect("trained").coefficients;
-    for sampling in [Sampling::Bernoulli, Sampling::Antithetic] {
+    for sampling in [
+        Sampling::Bernoulli,
+        Sampling::Antithetic,
+        Sampling::Orthogonal,
+    ] {
         let few = explain(
             Options {
                 samples: 200,
@@ -238,4 +209,43 @@ fn rank_correlation_is_spearmans() {
         &[1.0, 3.0, 2.0, 4.0],
         0.948_683_298_050_513_9,
     );
+}
+
+#[test]
+fn a_block_of_orthogonal_samples_shows_every_two_regions_in_all_ways_equally_often() {
+    // White where shown, black where hidden: the samples can be read from the pictures.
+    let white = GreyImage {
+        pixels: vec![255; SIDE * SIDE],
+        ..picture()
+    };
+    let mut options = Options {
+        segmentation: Segmentation::Slic,
+        sampling: Sampling::Orthogonal,
+        ..options()
+    };
+    options.samples = 10_000;
+    let mut lime = Lime::new(&white, &input(), options);
+    let values = lime.next_batch(1);
+    lime.push(values.chunks_exact(SIDE * SIDE).map(scores).collect());
+    let segments = lime.explanation().expect("the whole picture").segments;
+    let labels = segments.scaled(SIDE, SIDE).labels;
+    let place = |region: usize| labels.iter().position(|l| usize::from(*l) == region);
+    let places: Vec<usize> = (0..segments.count).filter_map(place).collect();
+    assert!(places.len() > 20);
+    // A block and its fold-over.
+    let rows = 2 * (segments.count + 1).next_power_of_two();
+    let values = lime.next_batch(rows);
+    let samples: Vec<Vec<bool>> = values
+        .chunks_exact(SIDE * SIDE)
+        .map(|picture| places.iter().map(|place| picture[*place] > 0.5).collect())
+        .collect();
+    for (a, b) in [(0, 1), (3, 17), (places.len() - 1, 5)] {
+        for ways in [(false, false), (false, true), (true, false), (true, true)] {
+            let found = samples.iter().filter(|s| (s[a], s[b]) == ways).count();
+            assert_eq!(found * 4, rows, "{a} {b} {ways:?}");
+        }
+    }
+    for pair in samples.chunks_exact(2) {
+        assert!(pair[0].iter().zip(&pair[1]).all(|(a, b)| a != b));
+    }
 }

@@ -4,8 +4,8 @@ use burn::tensor::{Bytes, DType, Device, Tensor};
 use sightline::finding::Finding;
 use sightline::network::{Architecture, Family, Head, Naming, Network};
 use sightline::package::{
-    self, Calibration, FindingCard, Manifest, ModelEntry, PackageError, SCHEMA_VERSION, Training,
-    Weights,
+    self, Calibration, FindingCard, Localisation, Manifest, ModelEntry, PackageError,
+    SCHEMA_VERSION, Training, Weights,
 };
 use sightline::radiograph::{Input, Resize};
 
@@ -304,4 +304,24 @@ fn untrained_findings_have_no_probability_and_calibration_moves_it() {
     for (p, expected) in [(0.2, 0.5), (0.1, 0.25), (0.6, 0.75)] {
         assert!((scaled(p) - expected).abs() < 1e-6, "{p}: {}", scaled(p));
     }
+}
+
+#[test]
+fn maps_are_judged_by_hits_or_where_the_middle_always_hits_by_overlap() {
+    let mut card = manifest(&[Finding::Edema], b"").findings.remove(0);
+    let mut measured = |method: &str, pointing_hit, iou, n| {
+        let measured = Localisation {
+            pointing_hit,
+            iou,
+            n,
+        };
+        card.localisation.insert(method.to_owned(), measured);
+        card.beats_the_middle("grad-cam")
+    };
+    assert_eq!(measured("grad-cam", 0.3, 0.1, 20), None, "no middle");
+    assert_eq!(measured("center", 0.2, 0.4, 20), Some(true));
+    assert_eq!(measured("center", 0.3, 0.0, 20), Some(false));
+    assert_eq!(measured("center", 1.0, 0.4, 20), Some(false));
+    assert_eq!(measured("grad-cam", 0.3, 0.5, 20), Some(true));
+    assert_eq!(measured("grad-cam", 0.3, 0.5, 2), None, "too few");
 }

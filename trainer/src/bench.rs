@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::{Device, Distribution, Tensor};
 use indicatif::ProgressBar;
@@ -179,12 +179,16 @@ fn data(options: &Pictures) -> Result<()> {
     Ok(())
 }
 
-/// LIME's maps by samples drawn independently and by samples in pairs, compared with a map of very many independent samples.
+/// LIME's maps by samples drawn independently, in pairs, and in orthogonal blocks of pairs, compared with a map of very many independent samples.
 fn lime(options: &Samples, device: Device) -> Result<()> {
     let package = Package::open(&options.model.model, device)?;
     let reader = Reader::new(package.manifest, package.network, package.device);
     let (data, _) = options.images.rows(Views::Frontal)?;
-    let samplings = [Sampling::Bernoulli, Sampling::Antithetic];
+    let samplings = [
+        Sampling::Bernoulli,
+        Sampling::Antithetic,
+        Sampling::Orthogonal,
+    ];
     // By sampling and comparison: the correlations of all maps.
     let mut found = samplings.map(|_| vec![Vec::new(); options.most / COMPARED_EVERY]);
     let mut images = 0;
@@ -233,11 +237,14 @@ fn lime(options: &Samples, device: Device) -> Result<()> {
         }
         eprintln!("{images} of {} images", options.count);
     }
+    if images == 0 {
+        bail!("no image has a score above its operating point");
+    }
     let means = found.map(|by_samples| {
         let mean = |all: &Vec<f64>| all.iter().sum::<f64>() / all.len() as f64;
         by_samples.iter().map(mean).collect::<Vec<_>>()
     });
-    let needed = [0, 1].map(|sampling| {
+    let needed = [0, 1, 2].map(|sampling| {
         let reached = means[sampling].iter().position(|mean| *mean >= AIM);
         reached.map(|index| (index + 1) * COMPARED_EVERY)
     });
@@ -245,8 +252,8 @@ fn lime(options: &Samples, device: Device) -> Result<()> {
         "{}",
         serde_json::json!({
             "images": images, "reference": options.reference, "aim": AIM, "every": COMPARED_EVERY,
-            "independent": means[0], "paired": means[1],
-            "needed": { "independent": needed[0], "paired": needed[1] },
+            "independent": means[0], "paired": means[1], "orthogonal": means[2],
+            "needed": { "independent": needed[0], "paired": needed[1], "orthogonal": needed[2] },
         })
     );
     Ok(())

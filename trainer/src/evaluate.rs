@@ -59,11 +59,18 @@ pub struct Header {
     /// Which images.
     pub set: String,
     pub unit: Unit,
+    /// Views of each image whose logits were averaged.
+    #[serde(default = "one")]
+    pub crops: u8,
     /// By finding: whether the package knows it, and from which score on it calls it.
     pub trained: [bool; 14],
     pub operating_points: [Option<f64>; 14],
     /// `COLUMN=VALUE` or `COLUMN`.
     pub parts: Vec<String>,
+}
+
+fn one() -> u8 {
+    1
 }
 
 /// One image's labels and scores.
@@ -153,6 +160,7 @@ pub fn score(
             weights_sha256: package.manifest.weights.sha256.clone(),
             set,
             unit,
+            crops: augmented.crops,
             trained: Finding::ALL.map(|finding| card(finding).is_some()),
             operating_points: Finding::ALL.map(|finding| card(finding)?.operating_point),
             parts: parts.to_vec(),
@@ -163,11 +171,7 @@ pub fn score(
 
 /// Two packages' AUCs on the same cases, beside each other, with the difference and its 95% interval.
 fn comparison(ours: &Scores, theirs: &Scores) -> Result<String> {
-    let cases = |scores: &Scores| -> Vec<Scored> {
-        let rows: Vec<&ScoredRow> = scores.rows.iter().map(|(_, row)| row).collect();
-        cases(&rows, scores.header.unit)
-    };
-    let (a, b) = (cases(ours), cases(theirs));
+    let (a, b) = (all_cases(ours), all_cases(theirs));
     let mut text = format!("{} against {}\n", ours.header.model, theirs.header.model);
     for finding in Finding::ALL {
         let index = finding.index();
@@ -200,6 +204,8 @@ pub struct Report {
     pub weights_sha256: String,
     pub set: String,
     pub unit: Unit,
+    /// Views of each image whose logits were averaged.
+    pub crops: u8,
     /// All selected rows first, then the parts asked for.
     pub parts: Vec<Figures>,
 }
@@ -265,8 +271,15 @@ pub fn report(scores: &Scores) -> Report {
         weights_sha256: header.weights_sha256.clone(),
         set: header.set.clone(),
         unit: header.unit,
+        crops: header.crops,
         parts: figures.collect(),
     }
+}
+
+/// All cases of scored images.
+pub fn all_cases(scores: &Scores) -> Vec<Scored> {
+    let rows: Vec<&ScoredRow> = scores.rows.iter().map(|(_, row)| row).collect();
+    cases(&rows, scores.header.unit)
 }
 
 /// The cases of rows: images, or studies.
@@ -429,6 +442,7 @@ mod tests {
                 weights_sha256: String::new(),
                 set: String::new(),
                 unit: Unit::Study,
+                crops: 1,
                 trained: [true; 14],
                 operating_points: [None; 14],
                 parts: Vec::new(),

@@ -21,9 +21,6 @@ use crate::shards::Shard;
 use crate::storage::Location;
 use crate::train::{RunFolder, load};
 
-/// The part of the NIH images that nobody chose by class, reported beside all of them.
-const UNSELECTED: &str = "Repo=jrzech/reproduce-chexnet";
-
 #[derive(clap::Args)]
 pub struct Options {
     /// The run's folder.
@@ -42,6 +39,9 @@ pub struct Options {
     /// How logits become probabilities, fitted on the validation images.
     #[arg(long, default_value = "platt")]
     calibration: CalibrationName,
+    /// Also show pictures of the gravest errors. They become part of the package: only of images that may be published.
+    #[arg(long)]
+    pictures: bool,
     #[arg(long, default_value = "flex")]
     device: DeviceName,
 }
@@ -178,31 +178,22 @@ pub fn run(options: &Options) -> Result<()> {
         };
     }
     package.manifest = manifest.clone();
+    let test = splits.test.unwrap_or(valid);
     let scores = evaluate::score(
         &package,
-        splits.test.unwrap_or(valid),
+        test.clone(),
         Shard::WHOLE,
         Unit::Image,
-        &[UNSELECTED.to_owned()],
+        &card::SUBGROUPS.map(str::to_owned),
         recipe.data.test_name(),
         Augmented::NONE,
     )?;
     let report = evaluate::report(&scores);
-    for (card, result) in manifest.findings.iter_mut().zip(&report.parts[0].findings) {
-        card.positives = result.positives;
-        card.negatives = result.negatives;
-        card.auc = result.auc.as_ref().map(|auc| auc.value);
-        card.auc_ci95 = result.auc.as_ref().map(|auc| auc.ci95);
-    }
-
+    card::record(&mut package.manifest, &report);
     out.create()?;
     out.join("weights.bpk").write(&weights)?;
-    out.join("evaluation.json")
-        .write(&serde_json::to_vec_pretty(&report)?)?;
-    let card = card::markdown(&manifest, &report, &state.history);
-    out.join("card.md").write(card.as_bytes())?;
-    out.join("manifest.json")
-        .write(&serde_json::to_vec_pretty(&manifest)?)?;
+    let pictures = options.pictures.then_some(&test);
+    card::write(out, package, &scores, &report, &state.history, pictures)?;
     print!("{}", report.tables());
     println!("written to {out}");
     Ok(())

@@ -49,6 +49,8 @@ enum Command {
     Import(import::Options),
     /// Make a package of a run's best weights, measured on its data.
     Export(export::Options),
+    /// Measure a package anew, and write its figures and card.
+    Card(card::Options),
     /// Time parts of a training, for `cargo xtask bench`.
     #[command(hide = true, subcommand)]
     Bench(bench::What),
@@ -79,6 +81,7 @@ fn main() -> Result<()> {
         Command::Merge(options) => shards::merge(&options),
         Command::Import(options) => import::import(options, &Device::flex()),
         Command::Export(options) => export::run(&options),
+        Command::Card(options) => card::run(&options),
         Command::Bench(what) => bench::run(&what, Device::flex()),
     }
 }

@@ -167,7 +167,7 @@ impl DeviceName {
         let mut devices = self.devices()?;
         match devices.len() {
             1 => Ok(devices.remove(0)),
-            _ => bail!("this command computes on one device"),
+            _ => bail!("this command computes on one device; name one, as cuda:0"),
         }
     }
 }

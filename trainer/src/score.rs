@@ -1,5 +1,7 @@
 //! Scores of many images.
 
+use std::borrow::Borrow;
+
 use anyhow::{Context, Result};
 use burn::tensor::{Device, Tensor};
 use sightline::finding::Finding;
@@ -17,7 +19,7 @@ pub struct Augmented {
     /// Test-time augmentation: the logits of the whole picture are averaged with those of crops from its corners (1 is the
     /// whole picture alone, as the page and the card have it).
     #[arg(long = "crops", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=5))]
-    crops: u8,
+    pub crops: u8,
 }
 
 impl Augmented {
@@ -54,14 +56,14 @@ const BATCH: usize = 16;
 pub fn network_logits(
     network: &Network,
     input: &Input,
-    squares: &[GreyImage],
+    squares: &[impl Borrow<GreyImage>],
     device: &Device,
 ) -> Result<Vec<Vec<f32>>> {
     let mut rows = Vec::with_capacity(squares.len());
     for batch in squares.chunks(BATCH) {
         let values = batch
             .iter()
-            .flat_map(|square| input.normalise(square))
+            .flat_map(|square| input.normalise(square.borrow()))
             .collect();
         let logits: Tensor<2> = network.forward(input.tensor_of(values, device));
         let outputs = logits.dims()[1];
@@ -135,7 +137,7 @@ impl Package {
     /// [`Finding::ALL`]; `None` where the package has no such finding or it was not trained.
     pub fn probabilities(&self, pictures: &[Vec<GreyImage>]) -> Result<Vec<Vec<Option<f64>>>> {
         let views = pictures.first().map_or(1, Vec::len);
-        let squares = pictures.concat();
+        let squares: Vec<&GreyImage> = pictures.iter().flatten().collect();
         let logits = network_logits(&self.network, &self.manifest.input, &squares, &self.device)?;
         let logits: Vec<Vec<f32>> = logits.chunks(views).map(mean).collect();
         let output_of = |finding: Finding| {
@@ -152,5 +154,38 @@ impl Package {
             outputs.iter().map(score).collect()
         };
         Ok(logits.iter().map(row).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sightline::radiograph::Resize;
+
+    #[test]
+    fn crops_come_from_the_four_corners_and_the_whole_picture_first() {
+        let input = Input {
+            size: 20,
+            resize: Resize::Stretch,
+            channels: 1,
+            mean: vec![0.0],
+            std: vec![1.0],
+        };
+        // Brighter to the right and, twice as much, downwards.
+        let image = GreyImage {
+            width: 40,
+            height: 40,
+            pixels: (0..1600).map(|i| (i % 40 + 2 * (i / 40)) as u8).collect(),
+        };
+        let views = Augmented { crops: 5 }.views(&image, &input);
+        assert_eq!(views.len(), 5);
+        assert_eq!(views[0], input.square(&image));
+        assert_eq!(Augmented::NONE.views(&image, &input), views[..1]);
+        let mean = |view: &GreyImage| {
+            view.pixels.iter().map(|p| u32::from(*p)).sum::<u32>() / view.pixels.len() as u32
+        };
+        let [left_top, right_top, left_bottom, right_bottom] =
+            [1, 2, 3, 4].map(|i| mean(&views[i]));
+        assert!(left_top < right_top && right_top < left_bottom && left_bottom < right_bottom);
     }
 }

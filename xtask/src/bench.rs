@@ -150,17 +150,19 @@ fn lime(root: &Path) -> Result<()> {
     let step = Step::new(&trainer.to_string_lossy(), &arguments);
     let run = json(step, "count the samples that LIME needs")?;
     let every = run["every"].as_u64().context("a number")?;
-    let mut table = String::from("| samples | independent | in pairs (ours) |\n|---:|---:|---:|\n");
+    let mut table = String::from(
+        "| samples | independent | in pairs | orthogonal (ours) |\n|---:|---:|---:|---:|\n",
+    );
     let means = |key: &str| run[key].as_array().cloned().context("correlations");
-    let (independent, paired) = (means("independent")?, means("paired")?);
-    for (index, (independent, paired)) in independent.iter().zip(&paired).enumerate() {
-        let samples = every * (index as u64 + 1);
-        let number = |mean: &Value| mean.as_f64().context("a correlation");
-        table += &format!(
-            "| {samples} | {:.3} | {:.3} |\n",
-            number(independent)?,
-            number(paired)?
-        );
+    let columns = ["independent", "paired", "orthogonal"].map(means);
+    let columns = columns.into_iter().collect::<Result<Vec<_>>>()?;
+    for index in 0..columns[0].len() {
+        table += &format!("| {} |", every * (index as u64 + 1));
+        for column in &columns {
+            let mean = column[index].as_f64().context("a correlation")?;
+            table += &format!(" {mean:.3} |");
+        }
+        table += "\n";
     }
     println!(
         "\n{model}, {} images: mean rank correlation with LIME of {} samples\n\n{table}\nneeded for {}: {}",

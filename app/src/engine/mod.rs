@@ -25,7 +25,7 @@ use sightline::explain::lime::{self, Lime};
 use sightline::network::Randomised;
 use sightline::package::sha256;
 use sightline::radiograph::{GreyImage, Radiograph, Region, resize};
-use sightline::reading::{ReadError, Reader, in_batches};
+use sightline::reading::{ReadError, Reader};
 use sightline::report::{Report, Sanity, Timings, Trust};
 use wasm_bindgen::JsCast;
 use web_sys::DedicatedWorkerGlobalScope;
@@ -49,8 +49,8 @@ pub struct Engine {
 struct Model {
     reader: Reader,
     adapter: Adapter,
-    /// Pictures that the GPU scores at once; fewer after it ran out of memory.
-    gpu_batch: Cell<usize>,
+    /// Pictures that the GPU scores at once.
+    gpu_batch: usize,
     /// Where other engines find the package.
     name: String,
     folder: String,
@@ -95,20 +95,18 @@ impl Model {
     fn batch(&self) -> usize {
         match self.adapter {
             Adapter::Cpu { .. } => CPU_BATCH * self.pool().workers(),
-            Adapter::WebGpu { .. } => self.gpu_batch.get(),
+            Adapter::WebGpu { .. } => self.gpu_batch,
         }
     }
 
     /// The probabilities of normalised pictures, a row each.
     async fn score(&self, values: Vec<f32>) -> Result<Vec<Vec<Option<f64>>>, Stop> {
-        let pool = self.pool();
-        if let Adapter::Cpu { .. } = self.adapter {
-            return Ok(pool.score(&self.reader, values).await?);
-        }
         let input = &self.reader.manifest.input;
-        let picture = input.channels * input.size * input.size;
-        let score = async |values| self.reader.probabilities_of(values).await;
-        Ok(in_batches(&values, picture, &self.gpu_batch, score).await?)
+        let pictures = values.len() / (input.channels * input.size * input.size);
+        SCORING.set(pictures);
+        let rows = self.pool().score(&self.reader, values).await?;
+        SCORING.set(0);
+        Ok(rows)
     }
 }
 
@@ -174,6 +172,8 @@ impl From<String> for Stop {
 thread_local! {
     /// The page, for the panic hook, which can hold nothing that belongs to one thread.
     static PAGE: RefCell<Option<(WorkerScope<Engine>, HandlerId)>> = const { RefCell::new(None) };
+    /// Pictures that are being scored at once.
+    static SCORING: Cell<usize> = const { Cell::new(0) };
 }
 
 impl Worker for Engine {
@@ -201,6 +201,7 @@ impl Worker for Engine {
                         *id,
                         Answer::Died {
                             why: info.to_string(),
+                            scoring: SCORING.get(),
                         },
                     );
                 }
@@ -227,10 +228,11 @@ impl Worker for Engine {
                 name,
                 folder,
                 device,
+                gpu_batch,
             } => {
                 *slot.borrow_mut() = None;
                 wasm_bindgen_futures::spawn_local(async move {
-                    match load(&line, &name, &folder, device).await {
+                    match load(&line, &name, &folder, device, gpu_batch).await {
                         Ok((model, manifest)) => {
                             let adapter = model.adapter.clone();
                             *slot.borrow_mut() = Some(Rc::new(model));
@@ -305,7 +307,10 @@ fn end(line: &Line, id: Option<u32>, stop: Stop) {
     match stop {
         Stop::Cancelled => {}
         Stop::Refused(why) => line.answer(Answer::Refused { id, why }),
-        Stop::Device(why) => line.answer(Answer::Died { why }),
+        Stop::Device(why) => line.answer(Answer::Died {
+            why,
+            scoring: SCORING.get(),
+        }),
     }
 }
 
@@ -314,6 +319,7 @@ async fn load(
     name: &str,
     folder: &str,
     choice: DeviceChoice,
+    most: usize,
 ) -> Result<(Model, String), Stop> {
     line.progress("Looking for a device", 0, 0).await?;
     let Opened {
@@ -348,7 +354,7 @@ async fn load(
     let model = Model {
         reader,
         adapter,
-        gpu_batch: Cell::new(fitting.clamp(1, GPU_BATCH)),
+        gpu_batch: fitting.min(most).clamp(1, GPU_BATCH),
         name: name.to_owned(),
         folder: folder.to_owned(),
         pool: RefCell::default(),

@@ -119,6 +119,7 @@ impl Helper {
             name: name.to_owned(),
             folder: folder.to_owned(),
             device: DeviceChoice::Cpu,
+            gpu_batch: 1,
         });
         Self { bridge, state }
     }

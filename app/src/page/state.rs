@@ -111,6 +111,8 @@ pub struct State {
     /// 0..1.
     pub opacity: RwSignal<f32>,
     bridge: StoredValue<Option<Bridge>, LocalStorage>,
+    /// Pictures that the GPU may score at once: fewer after it failed with more.
+    gpu_batch: StoredValue<usize>,
     device: StoredValue<DeviceChoice>,
     /// The last file given: read once a model is there, and again when the model changes.
     file: StoredValue<Option<Arc<GivenFile>>>,
@@ -143,6 +145,7 @@ impl State {
             opacity: RwSignal::new(0.6),
             bridge: StoredValue::new_local(None),
             device: StoredValue::new(device_of_address()),
+            gpu_batch: StoredValue::new(usize::MAX),
             file: StoredValue::new(None),
             reading: StoredValue::new(0),
             probing: StoredValue::new(false),
@@ -188,6 +191,7 @@ impl State {
             name,
             folder,
             device: self.device.get_value(),
+            gpu_batch: self.gpu_batch.get_value(),
         });
     }
 
@@ -219,8 +223,15 @@ impl State {
     pub fn cancel(self) {
         self.send(Request::Cancel);
         if self.status.get_untracked() == Status::Explaining {
-            // What is known so far stays.
+            // What is known so far stays, and the controls say how it was made.
             self.progress.set(None);
+            let made = self.picture.with_untracked(|picture| {
+                let lime = picture.as_ref()?.report.lime.as_ref()?;
+                Some(lime.options.clone())
+            });
+            if let Some(options) = made {
+                self.lime.set(options);
+            }
             return self.status.set(Status::Ready);
         }
         self.file.set_value(None);
@@ -506,7 +517,7 @@ impl State {
                     self.fail(why);
                 }
             }
-            Answer::Died { why } => self.engine_died(&why),
+            Answer::Died { why, scoring } => self.engine_died(&why, scoring),
         }
     }
 
@@ -546,7 +557,15 @@ impl State {
         match serde_json::from_str::<lime::Explanation>(lime) {
             Ok(lime) => self.picture.update(|picture| {
                 if let Some(picture) = picture {
-                    Arc::make_mut(picture).report.lime = Some(lime);
+                    let report = &mut Arc::make_mut(picture).report;
+                    // What was measured of another map of LIME's is not of this one.
+                    report
+                        .trust
+                        .retain(|trust| trust.method != Method::Lime.name());
+                    for trust in &mut report.trust {
+                        trust.agreement = None;
+                    }
+                    report.lime = Some(lime);
                 }
             }),
             Err(error) => {
@@ -608,7 +627,7 @@ impl State {
     }
 
     /// A GPU that failed is not tried again: the CPU goes on. A CPU that failed is the end.
-    fn engine_died(self, why: &str) {
+    fn engine_died(self, why: &str, scoring: usize) {
         leptos::logging::error!("the engine ended: {why}");
         let on_cpu = matches!(self.adapter.get_untracked(), Some(Adapter::Cpu { .. }))
             || self.device.get_value() == DeviceChoice::Cpu;
@@ -620,6 +639,14 @@ impl State {
                  or choose a smaller model."
                     .to_owned(),
             );
+        } else if scoring > 1 {
+            // Most likely for want of memory, of which half as many pictures need half as much.
+            self.gpu_batch.set_value(scoring / 2);
+            self.load_model(self.model.get_untracked());
+            self.note.set(Some(format!(
+                "The GPU could not score {scoring} pictures at once. It begins again with {} at a time.",
+                scoring / 2
+            )));
         } else {
             self.device.set_value(DeviceChoice::Cpu);
             self.load_model(self.model.get_untracked());

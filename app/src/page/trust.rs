@@ -66,7 +66,8 @@ pub fn TrustPanel() -> impl IntoView {
                 },
                 match card.beats_the_middle(state.method.get().name()) {
                     Some(false) => format!(
-                        " That is no better than not looking: its maps of {} are unreliable.",
+                        " By that, or by how much of the box they cover, they do no better than a blot in the middle: its maps of {} \
+                         are unreliable.",
                         finding.name.name()
                     ),
                     _ => String::new(),

@@ -82,14 +82,6 @@ fn lime_line(state: State) -> String {
     })
 }
 
-/// What a choice is called.
-fn named<T: PartialEq>(choices: &[(T, &'static str)], chosen: T) -> &'static str {
-    let mut choices = choices.iter();
-    choices
-        .find(|(choice, _)| *choice == chosen)
-        .map_or("", |(_, name)| name)
-}
-
 fn file_line(state: State) -> Option<String> {
     state.picture.with(|picture| {
         let image = &picture.as_ref()?.report.image;
@@ -234,11 +226,10 @@ fn Controls() -> impl IntoView {
                 <span>"Explanation"</span>
                 <select
                     data-testid="explain-method"
-                    prop:value=move || state.method.get().name()
                     on:change=choose_method
                 >
                     {Method::ALL
-                        .map(|method| view! { <option value=method.name()>{method.title()}</option> })
+                        .map(|method| view! { <option value=method.name() prop:selected=move || state.method.get() == method>{method.title()}</option> })
                         .collect_view()}
                 </select>
             </label>
@@ -256,20 +247,22 @@ fn Controls() -> impl IntoView {
                     <span>"Regions"</span>
                     <select
                         data-testid="lime-regions"
-                        prop:value=move || named(&REGIONS, state.lime.get().segmentation)
                         on:change=choose_regions
                     >
-                        {REGIONS.map(|(_, name)| view! { <option value=name>{name}</option> }).collect_view()}
+                        {REGIONS.map(|(segmentation, name)| view! {
+                            <option value=name prop:selected=move || state.lime.get().segmentation == segmentation>{name}</option>
+                        }).collect_view()}
                     </select>
                 </label>
                 <label>
                     <span>"Hidden by"</span>
                     <select
                         data-testid="lime-fill"
-                        prop:value=move || named(&FILLS, state.lime.get().fill)
                         on:change=choose_fill
                     >
-                        {FILLS.map(|(_, name)| view! { <option value=name>{name}</option> }).collect_view()}
+                        {FILLS.map(|(fill, name)| view! {
+                            <option value=name prop:selected=move || state.lime.get().fill == fill>{name}</option>
+                        }).collect_view()}
                     </select>
                 </label>
             </Show>
@@ -305,11 +298,10 @@ fn Controls() -> impl IntoView {
                 <span>"Colours"</span>
                 <select
                     data-testid="colormap"
-                    prop:value=move || state.colormap.get().name()
                     on:change=choose_colormap
                 >
                     {Colormap::ALL
-                        .map(|map| view! { <option value=map.name()>{map.name()}</option> })
+                        .map(|map| view! { <option value=map.name() prop:selected=move || state.colormap.get() == map>{map.name()}</option> })
                         .collect_view()}
                 </select>
             </label>

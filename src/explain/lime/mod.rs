@@ -31,6 +31,8 @@ const DENSITY_NOISE: f64 = 1e-5;
 const CHECK_EVERY: usize = 100;
 /// Stable: the rank correlation of the maps of the highest scores with those of `CHECK_EVERY` samples before.
 const STABLE: f64 = 0.98;
+/// Differences below this share of the largest coefficient are none: nobody sees them, and what is exactly 0 has no order.
+const STEP: f64 = 1e-3;
 /// Of these many highest scores.
 const JUDGED: usize = 3;
 
@@ -64,9 +66,21 @@ pub enum Segmentation {
 pub enum Sampling {
     /// Each region is shown with probability 1/2.
     Bernoulli,
-    /// The same in pairs: what one sample shows the next hides.
-    #[default]
+    /// The same in pairs: what one sample shows the next hides. What two regions do only together then adds nothing to
+    /// the coefficient of either.
     Antithetic,
+    /// Such pairs from the rows of a Hadamard matrix with random columns and signs, block after block: within a block every two
+    /// regions are shown and hidden in all combinations equally often (the fold-over of Plackett and Burman's designs, 1946), so
+    /// that few samples tell regions apart. A single sample is as random as before.
+    #[default]
+    Orthogonal,
+}
+
+impl Sampling {
+    /// Whether samples after the first come in pairs.
+    pub fn is_paired(self) -> bool {
+        self != Sampling::Bernoulli
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -141,6 +155,9 @@ pub struct Lime {
     shown: Vec<f32>,
     hidden: Vec<f32>,
     random: ChaCha8Rng,
+    /// Of the block that is under way: rows still to come, and each region's column and sign.
+    rows: Vec<usize>,
+    columns: Vec<(usize, bool)>,
     samples: Vec<Vec<bool>>,
     /// Sample by sample, finding by finding.
     scores: Vec<Vec<Option<f64>>>,
@@ -170,6 +187,8 @@ impl Lime {
             labels,
             segments,
             random: ChaCha8Rng::seed_from_u64(options.seed),
+            rows: Vec::new(),
+            columns: Vec::new(),
             options,
             samples: Vec::new(),
             scores: Vec::new(),
@@ -190,11 +209,14 @@ impl Lime {
 
     /// The next pictures to score, at most `most` of them, as values for [`Input::tensor_of`].
     pub fn next_batch(&mut self, most: usize) -> Vec<f32> {
-        let wanted = self.options.samples.saturating_sub(self.scores.len());
-        self.samples.truncate(self.scores.len());
-        let mut values = Vec::new();
-        for _ in 0..most.min(wanted) {
+        let scored = self.scores.len();
+        let wanted = scored + most.min(self.options.samples.saturating_sub(scored));
+        while self.samples.len() < wanted {
             let sample = self.draw();
+            self.samples.push(sample);
+        }
+        let mut values = Vec::new();
+        for sample in &self.samples[scored..wanted] {
             let pixels = self.labels.len();
             for channel in 0..self.input.channels {
                 let channel = channel * pixels..(channel + 1) * pixels;
@@ -209,7 +231,6 @@ impl Lime {
                     }
                 }));
             }
-            self.samples.push(sample);
         }
         values
     }
@@ -260,7 +281,7 @@ impl Lime {
 
     fn design(&self) -> Option<Design> {
         let samples = &self.samples[..self.scores.len()];
-        let paired = self.options.sampling == Sampling::Antithetic;
+        let paired = self.options.sampling.is_paired();
         (!samples.is_empty()).then(|| Design::new(samples, paired))
     }
 
@@ -269,7 +290,7 @@ impl Lime {
         self.scores.iter().map(|scores| scores[finding]).collect()
     }
 
-    /// The coefficients of the findings with the highest scores.
+    /// The coefficients of the findings with the highest scores, in steps that matter.
     fn judged_maps(&self) -> Vec<Vec<f64>> {
         let (Some(design), Some(whole)) = (self.design(), self.scores.first()) else {
             return Vec::new();
@@ -285,8 +306,13 @@ impl Lime {
         let maps = order.into_iter().filter_map(|finding| {
             let fitted = design.fit(&self.scores_of(finding)?, usize::MAX);
             let mut coefficients = vec![0.0; self.segments.count];
+            let largest = fitted
+                .coefficients
+                .iter()
+                .fold(0.0, |most: f64, c| most.max(c.abs()));
+            let step = (STEP * largest).max(f64::MIN_POSITIVE);
             for (feature, coefficient) in fitted.features.iter().zip(&fitted.coefficients) {
-                coefficients[*feature] = *coefficient;
+                coefficients[*feature] = (coefficient / step).round();
             }
             Some(coefficients)
         });
@@ -299,12 +325,44 @@ impl Lime {
         if index == 0 {
             return vec![true; self.segments.count];
         }
-        if self.options.sampling == Sampling::Antithetic && index.is_multiple_of(2) {
+        if self.options.sampling.is_paired() && index.is_multiple_of(2) {
             return self.samples[index - 1].iter().map(|shown| !shown).collect();
+        }
+        if self.options.sampling == Sampling::Orthogonal {
+            return self.draw_row();
         }
         (0..self.segments.count)
             .map(|_| self.random.next_u32() & 1 == 1)
             .collect()
+    }
+
+    /// A row of a Hadamard matrix (Sylvester's: the parity of the bits that row and column share), of a new block after the last.
+    fn draw_row(&mut self) -> Vec<bool> {
+        if self.rows.is_empty() {
+            // Column 0 is the same in every row: no region's.
+            let order = (self.segments.count + 1).next_power_of_two();
+            self.rows = self.shuffled(0..order);
+            let columns = self.shuffled(1..order);
+            let columns = columns.into_iter().take(self.segments.count);
+            self.columns = columns
+                .map(|column| (column, self.random.next_u32() & 1 == 1))
+                .collect();
+        }
+        let row = self.rows.pop().unwrap_or_default();
+        let columns = self.columns.iter();
+        columns
+            .map(|(column, sign)| ((row & column).count_ones() % 2 == 1) != *sign)
+            .collect()
+    }
+
+    fn shuffled(&mut self, numbers: std::ops::Range<usize>) -> Vec<usize> {
+        let mut numbers: Vec<usize> = numbers.collect();
+        for last in (1..numbers.len()).rev() {
+            // Of 2^64 draws, hardly one more for one number than for another.
+            let other = self.random.next_u64() % (last as u64 + 1);
+            numbers.swap(last, other as usize);
+        }
+        numbers
     }
 }
 

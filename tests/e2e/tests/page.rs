@@ -618,6 +618,27 @@ async fn lime_explains_as_natively_streams_and_can_be_cancelled() -> Result<()> 
         lime.segments != native.segments,
         "SLIC's regions are quickshift's"
     );
+    ensure!(
+        report
+            .trust
+            .iter()
+            .all(|t| t.method != "lime" && t.agreement.is_none()),
+        "what was measured of another map is still there"
+    );
+    for (control, choice) in [
+        ("lime-regions", "SLIC"),
+        ("lime-fill", "grey"),
+        ("explain-method", "lime"),
+    ] {
+        let control = page.element(control).await?;
+        let chosen = page
+            .script("return arguments[0].value", vec![control.to_json()?])
+            .await?;
+        ensure!(
+            chosen.as_str() == Some(choice),
+            "{chosen} is shown, not {choice}"
+        );
+    }
 
     // A long one shows what it knows, and what it knows stays when it is cancelled.
     let samples = page.element("lime-samples").await?;
@@ -728,7 +749,87 @@ async fn the_origins_six_networks_read_a_radiograph_and_each_shows_its_map() -> 
             finding.name
         );
     }
+
+    // LIME too, sample by sample: what it knows after the first ones is there, in bounded memory.
+    choose(&page, "explain-method", "lime").await?;
+    page.wait_for(&["explaining"], READ).await?;
+    let start = std::time::Instant::now();
+    let mut patience = Duration::from_secs(10);
+    let scored = loop {
+        tokio::time::sleep(patience).await;
+        patience *= 2;
+        page.element("cancel").await?.click().await?;
+        page.wait_for(&["ready"], READ).await?;
+        let (_, json) = page.saved_by("export-json").await?;
+        let report: Report = serde_json::from_slice(&json)?;
+        if let Some(lime) = report.lime {
+            break lime.samples;
+        }
+        ensure!(start.elapsed() < SLOW, "LIME has nothing to show");
+        choose(&page, "explain-method", "grad-cam").await?;
+        choose(&page, "explain-method", "lime").await?;
+        page.wait_for(&["explaining"], READ).await?;
+    };
+    let (time, peak) = (start.elapsed().as_secs_f64(), page.peak_memory()?);
+    println!(
+        "six networks: {scored} samples of LIME in {time:.0} s, {} MB at most",
+        peak / 1_000_000
+    );
+    ensure!(peak < 1_500_000_000, "{peak} bytes");
     page.close().await
+}
+
+/// Sets a control and tells the page.
+async fn choose(page: &Page, control: &str, value: &str) -> Result<()> {
+    let set = "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('change'))";
+    let control = page.element(control).await?;
+    page.script(set, vec![control.to_json()?, serde_json::json!(value)])
+        .await?;
+    Ok(())
+}
+
+/// Each in a browser of its own. More samples than a test needs are taken to measure: `SIGHTLINE_LIME_SAMPLES=1000`.
+#[tokio::test]
+async fn every_model_that_is_offered_reads_and_explains() -> Result<()> {
+    let samples = std::env::var("SIGHTLINE_LIME_SAMPLES").unwrap_or_else(|_| "50".to_owned());
+    let index: sightline::package::ModelIndex =
+        serde_json::from_slice(&std::fs::read(www().join("models/index.json"))?)?;
+    for model in &index.models {
+        let server = Server::start()?;
+        let page = open(&server, "?device=cpu").await?;
+        choose(&page, "model-select", &model.name).await?;
+        page.wait_for(&["idle"], LOAD).await?;
+        page.element("sample-1").await?.click().await?;
+        page.wait_for(&["ready"], READ).await?;
+        let folder = www().join("models").join(&model.name);
+        let (manifest, expected) = native_with(&folder, &sample("effusion.jpg")).await?;
+        assert_scores_are(&page, &expected).await?;
+        let (_, grad_cam, coloured) = page.canvas_pixels("overlay-canvas").await?;
+        ensure!(coloured > 100, "{}: no Grad-CAM", model.name);
+        page.screenshot(&format!("model-{}", model.name)).await?;
+
+        choose(&page, "lime-samples", &samples).await?;
+        let start = std::time::Instant::now();
+        choose(&page, "explain-method", "lime").await?;
+        page.wait_for(&["explaining"], READ).await?;
+        page.wait_for(&["ready"], Duration::from_secs(1800)).await?;
+        let time = start.elapsed().as_secs_f64();
+        let (_, lime, _) = page.canvas_pixels("overlay-canvas").await?;
+        ensure!(lime != grad_cam, "{}: LIME's map is Grad-CAM's", model.name);
+        let (_, json) = page.saved_by("export-json").await?;
+        let report: Report = serde_json::from_slice(&json)?;
+        ensure!(report.model.weights_sha256 == manifest.weights.sha256);
+        let lime = report.lime.context("no LIME in the report")?;
+        let peak = page.peak_memory()? / 1_000_000;
+        println!(
+            "{}: LIME of {} samples{} in {time:.1} s, {peak} MB at most",
+            model.name,
+            lime.samples,
+            if lime.stable { " (stable)" } else { "" },
+        );
+        page.close().await?;
+    }
+    Ok(())
 }
 
 #[tokio::test]

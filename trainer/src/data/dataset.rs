@@ -86,6 +86,18 @@ pub struct Dataset {
     pub rows: Vec<Row>,
 }
 
+/// Of a row that tells the patient's age, in CheXpert's or ChestX-ray14's column.
+fn age_group(columns: &BTreeMap<String, String>) -> Option<&'static str> {
+    let age = columns.get("Age").or_else(|| columns.get("Patient Age"))?;
+    // ChestX-ray14 wrote "058Y" once.
+    let age: f64 = age.trim_end_matches('Y').parse().ok()?;
+    Some(match age {
+        age if age < 40.0 => "under 40",
+        age if age < 60.0 => "40 to 59",
+        _ => "60 and over",
+    })
+}
+
 impl Dataset {
     /// Reads a CSV in CheXpert's format or ChestX-ray14's `Data_Entry`; image paths are under `root`, or beside the
     /// CSV if there is none.
@@ -114,6 +126,9 @@ impl Dataset {
             row.number = number;
             let names = header.iter().map(str::to_owned);
             row.columns = names.zip(record.iter().map(str::to_owned)).collect();
+            if let Some(group) = age_group(&row.columns) {
+                row.columns.insert("Age group".to_owned(), group.to_owned());
+            }
             rows.push(row);
         }
         let Some(first) = rows.first() else {

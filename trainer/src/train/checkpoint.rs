@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use burn::module::Module;
 use burn::optim::ModuleOptimizer;
 use burn::store::ModuleRecord;
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use sightline::network::Network;
 
 use super::Recipe;
+use super::step::Precision;
 use super::student::Student;
 use crate::storage::replace;
 
@@ -60,9 +61,39 @@ pub struct Plan {
     pub train_patients: usize,
     /// By finding, in the order of the network's outputs: whether the training images teach it.
     pub trained: Vec<bool>,
+    #[serde(default)]
+    pub precision: Precision,
+    /// That share each batch.
+    #[serde(default = "one")]
+    pub devices: usize,
+    /// The weights of the network that is imitated.
+    #[serde(default)]
+    pub teacher_sha256: Option<String>,
     pub commit: String,
     /// `YYYY-MM-DD`.
     pub started: String,
+}
+
+impl Plan {
+    /// # Errors
+    /// When going on by another plan would be another training.
+    pub fn check_same(&self, now: &Plan) -> Result<()> {
+        let images = |plan: &Plan| format!("{} images", plan.train_images);
+        let how = |plan: &Plan| format!("{:?} on {} devices", plan.precision, plan.devices);
+        for (before, now) in [(images(self), images(now)), (how(self), how(now))] {
+            if before != now {
+                bail!("the run was started with {before}, and would go on with {now}");
+            }
+        }
+        if self.teacher_sha256.is_some() && self.teacher_sha256 != now.teacher_sha256 {
+            bail!("the run was started with another teacher: the package has other weights now");
+        }
+        Ok(())
+    }
+}
+
+fn one() -> usize {
+    1
 }
 
 /// The weights that are trained, their average, and the optimiser's memory.

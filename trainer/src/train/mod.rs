@@ -14,7 +14,6 @@ pub use checkpoint::{Epoch, RunFolder, load};
 pub use config::Recipe;
 pub use loss::Loss;
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -64,7 +63,7 @@ pub struct Options {
     /// Save also within an epoch, after so many minutes.
     #[arg(long, default_value_t = 15.0)]
     save_minutes: f64,
-    /// Stop after so many steps, as Ctrl-C does; --resume goes on.
+    /// Stop after so many batches, as Ctrl-C does; --resume goes on.
     #[arg(long)]
     steps: Option<usize>,
     /// flex (the CPU), cuda, cuda:1, wgpu, or several cards that share each batch: cuda:0,1.
@@ -114,20 +113,29 @@ pub fn run(options: &Options) -> Result<()> {
         }
     };
     let (valid, valid_pictures) = load_pictures(valid, |image| recipe.input.square(&image))?;
+    let plan = Plan {
+        trained: Finding::ALL
+            .iter()
+            .map(|f| teaches(&recipe, &train, *f))
+            .collect(),
+        train_images: train.rows.len(),
+        train_patients: train.patients().len(),
+        data: data.to_string(),
+        commit: commit(),
+        started: humantime::format_rfc3339(std::time::SystemTime::now()).to_string()[..10]
+            .to_owned(),
+        precision: options.precision,
+        devices: options.device.devices()?.len(),
+        teacher_sha256: match &recipe.distillation {
+            Some(distillation) => Some(distillation.teacher_sha256()?),
+            None => None,
+        },
+        recipe: recipe.clone(),
+    };
     if state.checkpoint.is_none() {
-        run.write_plan(&Plan {
-            trained: Finding::ALL
-                .iter()
-                .map(|f| teaches(&recipe, &train, *f))
-                .collect(),
-            train_images: train.rows.len(),
-            train_patients: train.patients().len(),
-            data: data.to_string(),
-            commit: commit(),
-            started: humantime::format_rfc3339(std::time::SystemTime::now()).to_string()[..10]
-                .to_owned(),
-            recipe: recipe.clone(),
-        })?;
+        run.write_plan(&plan)?;
+    } else {
+        run.plan()?.check_same(&plan)?;
     }
     println!(
         "training {} on {} images of {} patients; validating on {} of {}",
@@ -145,6 +153,13 @@ pub fn run(options: &Options) -> Result<()> {
         println!("a teacher knows {} of the training images", lessons.len());
     }
 
+    let progress = Progress::open(
+        recipe.title.clone(),
+        options.device.to_string(),
+        recipe.epochs,
+        &state.history,
+    );
+    let on_dashboard = progress.is_dashboard();
     let stop = Arc::new(AtomicBool::new(false));
     let asked = stop.clone();
     ctrlc::set_handler(move || {
@@ -152,7 +167,7 @@ pub fn run(options: &Options) -> Result<()> {
         if asked.swap(true, Ordering::SeqCst) {
             std::process::exit(130);
         }
-        if !std::io::stderr().is_terminal() {
+        if !on_dashboard {
             eprintln!("saving after this step; once more to stop at once");
         }
     })?;
@@ -167,12 +182,7 @@ pub fn run(options: &Options) -> Result<()> {
         steps_left: options.steps,
         stop,
         run,
-        progress: Progress::open(
-            recipe.title.clone(),
-            options.device.to_string(),
-            recipe.epochs,
-            &state.history,
-        ),
+        progress,
         state,
     };
     let source = Source {
@@ -195,6 +205,11 @@ pub fn run(options: &Options) -> Result<()> {
         let average = &weights.average;
         let scored = trainer.validate(average, &recipe, &valid, &valid_pictures)?;
         trainer.finish_epoch(&weights, source.batches(), &scored, start.elapsed())?;
+        if trainer.stop.load(Ordering::SeqCst) && trainer.wants_more(&recipe) {
+            drop(trainer.progress);
+            println!("saved; --resume goes on");
+            return Ok(());
+        }
     }
     drop(trainer.progress);
     let best = trainer.state.best.context("no epoch was run")?;
@@ -215,15 +230,42 @@ impl Start {
                 let mut parts = Vec::new();
                 let mut names = Vec::new();
                 for folder in folders {
-                    let package = Package::open(&Location::Local(folder.clone()), device.clone())?;
-                    names.extend(package.manifest.architecture.branch_names()?);
+                    let place = Location::Local(folder.clone());
+                    let package = Package::open(&place, device.clone())?;
+                    let manifest = &package.manifest;
+                    let (theirs, ours) = (&manifest.input, &recipe.input);
+                    if (&theirs.mean, &theirs.std) != (&ours.mean, &ours.std) {
+                        bail!(
+                            "{place} takes pixels with mean {:?} and std {:?}, the recipe with {:?} and {:?}",
+                            theirs.mean,
+                            theirs.std,
+                            ours.mean,
+                            ours.std
+                        );
+                    }
+                    if !manifest
+                        .findings
+                        .iter()
+                        .map(|card| card.name)
+                        .eq(Finding::ALL)
+                    {
+                        bail!("{place} has other outputs than the 14 findings in their order");
+                    }
+                    names.extend(manifest.architecture.branch_names()?);
                     parts.push(package.network);
                 }
-                if names != architecture.branch_names()? {
-                    bail!("the packages are of {}", names.join(" + "));
+                let wanted = architecture.branch_names()?;
+                if names != wanted {
+                    bail!(
+                        "the packages are of {}; the recipe's network is of {}",
+                        names.join(" + "),
+                        wanted.join(" + ")
+                    );
                 }
                 let network = network.with_parts(parts);
-                network.context("only classifiers of one linear layer can be joined")
+                network.context(
+                    "the packages' classifiers cannot be joined: each must be a single linear layer",
+                )
             }
         }
     }

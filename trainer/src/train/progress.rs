@@ -48,6 +48,10 @@ impl Progress {
         }
     }
 
+    pub fn is_dashboard(&self) -> bool {
+        self.dashboard.is_some()
+    }
+
     /// An epoch (from 1) begins, or goes on after so many of its batches.
     pub fn begin(&mut self, epoch: usize, batch: usize, batches: usize) {
         (self.view.epoch, self.view.batch, self.view.batches) = (epoch, batch, batches);

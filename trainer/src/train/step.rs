@@ -13,7 +13,18 @@ use super::student::{Student, Teacher};
 use crate::options::DeviceName;
 
 /// In which numbers convolutions are computed. Weights, their gradients, normalisation and the classifier are float32.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    clap::ValueEnum,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
 pub enum Precision {
     #[default]
     F32,
@@ -92,7 +103,8 @@ impl<'a> Devices<'a> {
 
     /// The loss of a batch and its gradients, on the first device. Several devices take a part of the batch each; their
     /// gradients are averaged by the pictures. Each normalises by its own part, and the first one's running statistics are kept
-    /// (as in PyTorch's DistributedDataParallel).
+    /// (as in PyTorch's DistributedDataParallel). Dropout's masks then depend on which device comes first to the process's one
+    /// generator: a run on several devices does not repeat exactly.
     pub fn gradients(
         &self,
         student: &Student,
@@ -245,7 +257,7 @@ mod tests {
 
     #[test]
     fn two_devices_find_the_gradients_of_two_accumulated_halves() {
-        // Without dropout and stochastic depth: chance is each device's own.
+        // Without dropout and stochastic depth: devices draw from one generator, in whatever order they come to it.
         let [whole, halves] = [1, 2].map(|accumulate| recipe("densenet121", accumulate));
         let student = student(&whole);
         let batch = batch(&whole);
@@ -270,21 +282,24 @@ mod tests {
     }
 
     #[test]
-    fn bfloat16_finds_other_gradients_of_the_same_parameters() {
-        let recipe = recipe("efficientnet_lite0", 1);
-        let student = student(&recipe);
-        let batch = batch(&recipe);
-        let gradients = |precision| {
+    fn bfloat16_finds_gradients_of_the_same_parameters() {
+        let gradients = |trains, precision| {
+            let mut recipe = recipe("efficientnet_lite0", 1);
+            recipe.trains = trains;
+            Device::flex().seed(5);
+            let (student, batch) = (student(&recipe), batch(&recipe));
             let devices = vec![Device::flex()];
             let devices = Devices::of(devices, precision, &recipe, vec![1.0; 14]).expect("devices");
-            let (loss, found) = devices
-                .gradients(&student, batch.clone(), 1)
-                .expect("gradients");
-            assert!(loss.is_finite());
-            numbers(&student, found)
+            let found = devices.gradients(&student, batch, 1).expect("gradients");
+            numbers(&student, found.1)
         };
-        let (exact, short) = (gradients(Precision::F32), gradients(Precision::Bf16));
-        assert!(short.iter().all(|gradient| gradient.is_finite()));
-        assert!(difference(&exact, &short) > 1e-3);
+        // With random weights, four pictures and their own statistics, all layers make much of little.
+        let all = gradients(Trains::All, Precision::Bf16);
+        assert!(all.iter().all(|gradient| gradient.is_finite()));
+        assert_eq!(all.len(), gradients(Trains::All, Precision::F32).len());
+        let [exact, short] = [Precision::F32, Precision::Bf16]
+            .map(|precision| gradients(Trains::Classifier, precision));
+        let apart = difference(&exact, &short);
+        assert!(apart > 0.0 && apart < 0.1, "{apart}");
     }
 }

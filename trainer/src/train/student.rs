@@ -8,10 +8,11 @@ use burn::nn::{Linear, LinearConfig};
 use burn::tensor::activation::sigmoid;
 use burn::tensor::module::{adaptive_avg_pool2d, interpolate};
 use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use sightline::finding::Finding;
 use sightline::network::Network;
+use sightline::package::Manifest;
 use sightline::radiograph::Input;
 
 use super::Loss;
@@ -29,6 +30,14 @@ pub struct Distillation {
     pub features: f32,
     /// Weight of the cross-entropy with the teacher's probabilities (Hinton et al., 2015).
     pub logits: f32,
+}
+
+impl Distillation {
+    /// Which weights teach.
+    pub fn teacher_sha256(&self) -> Result<String> {
+        let place = Location::Local(self.package.join("manifest.json"));
+        Ok(Manifest::parse(&place.read()?)?.weights.sha256)
+    }
 }
 
 /// What the optimiser changes.
@@ -121,6 +130,8 @@ impl Teacher {
                     [_, _, height, width] if [height, width] == [first[2], first[3]] => map,
                     _ => adaptive_avg_pool2d(map, [first[2], first[3]]),
                 });
+                // Float32, whatever the backbones computed in.
+                let maps = maps.map(|map| map.cast(DType::F32));
                 let map = Tensor::cat(maps.collect(), 1);
                 let [batch, features, height, width] = map.dims();
                 let cells = map.permute([0, 2, 3, 1]);

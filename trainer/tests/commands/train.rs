@@ -136,7 +136,7 @@ fn a_killed_run_leaves_no_torn_checkpoint() {
         let state = std::fs::read(out.join("state.json")).expect("a state");
         let state: serde_json::Value = serde_json::from_slice(&state).expect("a whole state");
         let checkpoint = state["checkpoint"].as_str().expect("a checkpoint");
-        for file in ["network.bpk", "average.bpk", "optimizer.bpk"] {
+        for file in ["student.bpk", "average.bpk", "optimizer.bpk"] {
             assert!(
                 out.join(checkpoint).join(file).exists(),
                 "attempt {attempt}: {file}"

@@ -1,0 +1,283 @@
+//! The model card, from the figures of a run and nothing else; and `card`, which measures a package anew.
+
+mod failures;
+
+use anyhow::{Context, Result, bail};
+use sightline::package::{Evaluation, Manifest, Unit};
+use sightline::reading::Reader;
+
+use crate::data::{Dataset, Views};
+use crate::evaluate::{self, Figures, Report, Scores};
+use crate::options::{Images, Model};
+use crate::plots;
+use crate::score::{Augmented, Package};
+use crate::storage::Location;
+use crate::train::Epoch;
+
+/// The part of the NIH images that nobody chose by class, reported beside all of them.
+const UNSELECTED: &str = "Repo=jrzech/reproduce-chexnet";
+/// Columns by whose values the images are told apart, where the CSV has them.
+pub const SUBGROUPS: [&str; 4] = ["Repo", "Sex", "Age group", "AP/PA"];
+/// Smaller subgroups are left out of the card.
+const LEAST: usize = 20;
+/// The epochs' figures, in a package's folder.
+const HISTORY: &str = "training.json";
+
+#[derive(clap::Args)]
+pub struct Options {
+    #[command(flatten)]
+    model: Model,
+    #[command(flatten)]
+    images: Images,
+    /// Also show pictures of the gravest errors. They become part of the package: only of images that may be published.
+    #[arg(long)]
+    pictures: bool,
+}
+
+/// Measures a package on images and writes its figures: manifest, `evaluation.json` and card. Thresholds and calibration stay.
+pub fn run(options: &Options) -> Result<()> {
+    let folder = &options.model.model;
+    let device = options.model.device.device()?;
+    let mut package = Package::open(folder, device)?;
+    let (data, shard) = options.images.rows(Views::Frontal)?;
+    if !shard.is_whole() {
+        bail!("a part of the images is nothing to write a card of");
+    }
+    let name = options.images.csv.name();
+    let set = match &options.images.split {
+        Some(split) => format!("{name}, Split={split}"),
+        None => name,
+    };
+    let parts = SUBGROUPS.map(str::to_owned);
+    let scores = evaluate::score(
+        &package,
+        data.clone(),
+        shard,
+        Unit::Image,
+        &parts,
+        set.clone(),
+        Augmented::NONE,
+    )?;
+    let report = evaluate::report(&scores);
+    package.manifest.evaluation = Some(Evaluation {
+        set,
+        unit: Unit::Image,
+    });
+    let history = folder.join(HISTORY).read();
+    let history = history.context("the package has no training.json: `export` writes it")?;
+    let history: Vec<Epoch> =
+        serde_json::from_slice(&history).context("training.json is damaged")?;
+    record(&mut package.manifest, &report);
+    let pictures = options.pictures.then_some(&data);
+    write(folder, package, &scores, &report, &history, pictures)?;
+    print!("{}", report.tables());
+    Ok(())
+}
+
+/// Brings the figures of the whole set into a manifest.
+pub fn record(manifest: &mut Manifest, report: &Report) {
+    for card in &mut manifest.findings {
+        let mut results = report.parts[0].findings.iter();
+        if let Some(result) = results.find(|result| result.name == card.name) {
+            card.positives = result.positives;
+            card.negatives = result.negatives;
+            card.auc = result.auc.as_ref().map(|auc| auc.value);
+            card.auc_ci95 = result.auc.as_ref().map(|auc| auc.ci95);
+        }
+    }
+}
+
+/// Writes a package's manifest, figures and card; with the errors' pictures if the images they are of are given.
+pub fn write(
+    folder: &Location,
+    package: Package,
+    scores: &Scores,
+    report: &Report,
+    history: &[Epoch],
+    pictures: Option<&Dataset>,
+) -> Result<()> {
+    let manifest = package.manifest.clone();
+    let mut text = markdown(&manifest, report, history);
+    // All is made before anything is written.
+    let mut files = vec![
+        ("evaluation.json", serde_json::to_vec_pretty(report)?),
+        (HISTORY, serde_json::to_vec_pretty(history)?),
+    ];
+    for (name, svg) in plots::scores(&evaluate::all_cases(scores))? {
+        files.push((name, svg.into_bytes()));
+    }
+    let failures = pictures.map(|data| (data, failures::gravest(data, scores)));
+    if let Some((data, failures)) = failures.filter(|(_, failures)| !failures.is_empty()) {
+        let reader = Reader::new(package.manifest, package.network, package.device);
+        files.push(("failures.jpg", failures::sheet(&reader, data, &failures)?));
+        text += "\n## Gravest errors\n\nOf the competition's five findings: the image without it that has the highest score \
+                 (above), and the image with it that has the lowest (below), with the model's map. Labels are text-mined: some of \
+                 these may be the label's errors.\n\n![Radiographs with maps](failures.jpg)\n\n\
+                 | finding | label | score | image |\n|---|---|---:|---|\n";
+        for failure in &failures {
+            let label = if failure.positive {
+                "present"
+            } else {
+                "absent"
+            };
+            text += &format!(
+                "| {} | {label} | {:.2} | {} |\n",
+                failure.finding, failure.score, failure.path
+            );
+        }
+    }
+    let text = with_localisation(&text, &manifest);
+    files.push(("card.md", text.into_bytes()));
+    files.push(("manifest.json", serde_json::to_vec_pretty(&manifest)?));
+    for (name, bytes) in files {
+        folder.join(name).write(&bytes)?;
+    }
+    Ok(())
+}
+
+/// The card of a trained model as Markdown.
+fn markdown(manifest: &Manifest, report: &Report, history: &[Epoch]) -> String {
+    let mut text = about(manifest);
+    text += "\n## Area under the ROC curve\n\nMeasured on the shipped weights; intervals by bootstrap over patients \
+             (1,000 draws). The score is the image's; uncertain and blank labels are left out.\n";
+    let shown = report.parts.iter().enumerate();
+    for (_, part) in shown.filter(|(index, part)| *index == 0 || part.part == UNSELECTED) {
+        text += &auc_table(part);
+    }
+    let groups: Vec<&Figures> = report.parts[1..]
+        .iter()
+        .filter(|part| part.count >= LEAST)
+        .collect();
+    if !groups.is_empty() {
+        text += "\n### Subgroups\n\n| images with | images | ";
+        let five = sightline::finding::Finding::COMPETITION;
+        text += &five.map(|finding| finding.name()).join(" | ");
+        text += &format!(" |\n|---|---:|{}\n", "---|".repeat(five.len()));
+        for group in groups {
+            let auc = five.map(|finding| {
+                let mut results = group.findings.iter();
+                let result = results.find(|result| result.name == finding);
+                let auc = result.and_then(|result| result.auc.as_ref());
+                auc.map_or("undefined".to_owned(), |auc| auc.to_string())
+            });
+            text += &format!(
+                "| {} | {} | {} |\n",
+                group.part,
+                group.count,
+                auc.join(" | ")
+            );
+        }
+    }
+    text += "\n## Calibration and operating points\n\nMeasured on the same images; `export` fits both on the validation images. \
+             ECE: expected calibration error in 15 bins.\n\n\
+             | finding | operating point | sensitivity | specificity | Brier | ECE |\n|---|---:|---:|---:|---:|---:|\n";
+    for (card, result) in manifest.findings.iter().zip(&report.parts[0].findings) {
+        if card.trained {
+            let number =
+                |value: Option<f64>| value.map_or("undefined".to_owned(), |v| format!("{v:.2}"));
+            text += &format!(
+                "| {} | {} | {} | {} | {} | {} |\n",
+                card.name,
+                number(card.operating_point),
+                number(result.sensitivity),
+                number(result.specificity),
+                number(result.brier),
+                number(result.calibration_error)
+            );
+        }
+    }
+    text += "\n![Mean probability and share of positives, bin by bin](reliability.svg)\n";
+    if !history.is_empty() {
+        text += "\n## Training\n\n| epoch | training loss | validation AUC | seconds |\n|---:|---:|---:|---:|\n";
+    }
+    for epoch in history {
+        text += &format!(
+            "| {} | {:.4} | {:.4} | {:.0} |\n",
+            epoch.epoch, epoch.train_loss, epoch.valid_auc, epoch.seconds
+        );
+    }
+    text
+}
+
+/// The AUC of every finding on a set of images.
+fn auc_table(part: &Figures) -> String {
+    let mut text = format!(
+        "\n### {}: {} images of {} patients\n\n| finding | positive | negative | AUC (95%) |\n|---|---:|---:|---|\n",
+        part.part, part.count, part.patients
+    );
+    for finding in &part.findings {
+        let auc = match (&finding.auc, finding.trained) {
+            (_, false) => "not trained".to_owned(),
+            (Some(auc), true) => auc.to_string(),
+            (None, true) => "undefined".to_owned(),
+        };
+        text += &format!(
+            "| {} | {} | {} | {auc} |\n",
+            finding.name, finding.positives, finding.negatives
+        );
+    }
+    let mean = part
+        .mean_of_five
+        .map_or("undefined".to_owned(), |mean| mean.to_string());
+    text + &format!("| **Mean of the competition five** | | | **{mean}** |\n")
+}
+
+/// What every card begins with, and all that there is to say of imported weights.
+pub fn about(manifest: &Manifest) -> String {
+    let training = &manifest.training;
+    let mut text = format!("# {}\n\n{}\n\n", manifest.title, manifest.intended_use);
+    text += &format!("- **Data**: {}.", training.data);
+    if let (Some(images), Some(patients)) = (training.images, training.patients) {
+        text += &format!(" Trained on {images} images of {patients} patients.");
+    }
+    text += &format!("\n- **Recipe**: {}", training.recipe);
+    if let Some(seed) = training.seed {
+        text += &format!(
+            "; seed {seed}; started {} at commit {}",
+            training.date, training.commit
+        );
+    }
+    text += &format!(
+        ".\n- **Weights**: {} bytes, {}, SHA-256 `{}`.\n- **Licence**: {}\n- **Attribution**: {}\n\n## Limits\n\n",
+        manifest.weights.bytes,
+        manifest.weights.dtype,
+        manifest.weights.sha256,
+        manifest.licence,
+        manifest.attribution
+    );
+    for limit in &manifest.limits {
+        text += &format!("- {limit}\n");
+    }
+    text
+}
+
+const LOCALISATION: &str = "\n## Where its maps point\n";
+
+/// The card with what `localize` recorded in the manifest, in place of what it said of that before.
+pub fn with_localisation(card: &str, manifest: &Manifest) -> String {
+    let before = card.split(LOCALISATION).next().unwrap_or(card);
+    let mut rows = String::new();
+    for card in &manifest.findings {
+        for (method, measured) in &card.localisation {
+            let verdict = match (method.as_str(), card.beats_the_middle(method)) {
+                ("center" | "random", _) | (_, None) => "",
+                (_, Some(true)) => "better than the middle",
+                (_, Some(false)) => "unreliable",
+            };
+            rows += &format!(
+                "| {} | {method} | {} | {:.2} | {:.2} | {verdict} |\n",
+                card.name, measured.n, measured.pointing_hit, measured.iou
+            );
+        }
+    }
+    if rows.is_empty() {
+        return before.to_owned();
+    }
+    format!(
+        "{before}{LOCALISATION}\nAgainst radiologists' boxes. Hit: the map's maximum lies in a box. IoU: of the boxes and the map \
+         above Otsu's threshold. `center` is a Gaussian in the middle of every picture and `random` a map drawn at random: \
+         what a map must beat to say anything of where. Maps that hit no oftener than the middle (or, where the middle hits nearly \
+         always, have no higher IoU) are unreliable.\n\n\
+         | finding | map | images | hit | IoU | |\n|---|---|---:|---:|---:|---|\n{rows}"
+    )
+}
