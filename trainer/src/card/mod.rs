@@ -20,6 +20,8 @@ const UNSELECTED: &str = "Repo=jrzech/reproduce-chexnet";
 pub const SUBGROUPS: [&str; 4] = ["Repo", "Sex", "Age group", "AP/PA"];
 /// Smaller subgroups are left out of the card.
 const LEAST: usize = 20;
+/// The figure that the card shows.
+const RELIABILITY: &str = "reliability.svg";
 /// The epochs' figures, in a package's folder.
 const HISTORY: &str = "training.json";
 
@@ -103,7 +105,8 @@ pub fn write(
         ("evaluation.json", serde_json::to_vec_pretty(report)?),
         (HISTORY, serde_json::to_vec_pretty(history)?),
     ];
-    for (name, svg) in plots::scores(&evaluate::all_cases(scores))? {
+    let figures = plots::scores(&evaluate::all_cases(scores))?;
+    for (name, svg) in figures.into_iter().filter(|(name, _)| *name == RELIABILITY) {
         files.push((name, svg.into_bytes()));
     }
     let failures = pictures.map(|data| (data, failures::gravest(data, scores)));
@@ -186,7 +189,7 @@ fn markdown(manifest: &Manifest, report: &Report, history: &[Epoch]) -> String {
             );
         }
     }
-    text += "\n![Mean probability and share of positives, bin by bin](reliability.svg)\n";
+    text += &format!("\n![Mean probability and share of positives, bin by bin]({RELIABILITY})\n");
     if !history.is_empty() {
         text += "\n## Training\n\n| epoch | training loss | validation AUC | seconds |\n|---:|---:|---:|---:|\n";
     }
