@@ -67,7 +67,7 @@ pub fn convolve(conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
 }
 
 /// Zeros before and after, vertically and horizontally.
-fn padding(conv: &Conv2d, input: [usize; 2]) -> [(usize, usize); 2] {
+pub fn padding(conv: &Conv2d, input: [usize; 2]) -> [(usize, usize); 2] {
     match conv.padding {
         PaddingConfig2d::Valid => [(0, 0); 2],
         PaddingConfig2d::Explicit(top, left, bottom, right) => [(top, bottom), (left, right)],

@@ -91,11 +91,7 @@ pub fn run(options: &Options) -> Result<()> {
         UnitName::Image => Unit::Image,
         UnitName::Study => Unit::Study,
     };
-    let name = options.images.csv.name();
-    let set = match &options.images.split {
-        Some(split) => format!("{name}, Split={split}"),
-        None => name,
-    };
+    let set = options.images.set_name();
     let (parts, augmented) = (&options.parts, options.augmented);
     let scores = score(&package, data, shard, unit, parts, set, augmented)?;
     let json = if shard.is_whole() {

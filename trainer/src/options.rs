@@ -46,6 +46,17 @@ impl Images {
     }
 }
 
+impl Images {
+    /// What the selection is called in figures.
+    pub fn set_name(&self) -> String {
+        let name = self.csv.name();
+        match &self.split {
+            Some(split) => format!("{name}, Split={split}"),
+            None => name,
+        }
+    }
+}
+
 /// Which package, and where it computes.
 #[derive(clap::Args)]
 pub struct Model {

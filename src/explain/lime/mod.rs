@@ -257,15 +257,10 @@ impl Lime {
         let findings = 0..self.scores[0].len();
         let findings = findings.map(|finding| {
             let fitted = design.fit(&self.scores_of(finding)?, usize::MAX);
-            let mut coefficients = vec![0.0; self.segments.count];
-            let mut margins = vec![0.0; self.segments.count];
-            for (place, feature) in fitted.features.iter().enumerate() {
-                coefficients[*feature] = fitted.coefficients[place];
-                margins[*feature] = 1.96 * fitted.standard_errors[place];
-            }
+            let margins: Vec<f64> = fitted.standard_errors.iter().map(|e| 1.96 * e).collect();
             Some(FindingLime {
-                coefficients,
-                margins,
+                coefficients: self.by_region(&fitted.features, &fitted.coefficients),
+                margins: self.by_region(&fitted.features, &margins),
                 intercept: fitted.intercept,
                 r_squared: fitted.r_squared,
             })
@@ -290,6 +285,15 @@ impl Lime {
         self.scores.iter().map(|scores| scores[finding]).collect()
     }
 
+    /// Values of the regions that were chosen, region by region; 0 for the others.
+    fn by_region(&self, chosen: &[usize], values: &[f64]) -> Vec<f64> {
+        let mut all = vec![0.0; self.segments.count];
+        for (region, value) in chosen.iter().zip(values) {
+            all[*region] = *value;
+        }
+        all
+    }
+
     /// The coefficients of the findings with the highest scores, in steps that matter.
     fn judged_maps(&self) -> Vec<Vec<f64>> {
         let (Some(design), Some(whole)) = (self.design(), self.scores.first()) else {
@@ -305,16 +309,17 @@ impl Lime {
         order.truncate(JUDGED);
         let maps = order.into_iter().filter_map(|finding| {
             let fitted = design.fit(&self.scores_of(finding)?, usize::MAX);
-            let mut coefficients = vec![0.0; self.segments.count];
             let largest = fitted
                 .coefficients
                 .iter()
                 .fold(0.0, |most: f64, c| most.max(c.abs()));
             let step = (STEP * largest).max(f64::MIN_POSITIVE);
-            for (feature, coefficient) in fitted.features.iter().zip(&fitted.coefficients) {
-                coefficients[*feature] = (coefficient / step).round();
-            }
-            Some(coefficients)
+            let steps: Vec<f64> = fitted
+                .coefficients
+                .iter()
+                .map(|c| (c / step).round())
+                .collect();
+            Some(self.by_region(&fitted.features, &steps))
         });
         maps.collect()
     }

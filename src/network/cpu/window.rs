@@ -6,8 +6,9 @@
 //! stride is a sum over taps of shifted vectors, as long as a whole channel. The `pitch - out_width` columns at the end of
 //! each output row are of no meaning.
 
-use burn::nn::PaddingConfig2d;
 use burn::nn::conv::Conv2d;
+
+use crate::network::layers::padding;
 
 /// A convolution's shape: a square stride, no dilation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,18 +42,8 @@ impl Window {
             let room = (pixels + before + after).checked_sub(kernel[axis])?;
             Some((before, room / stride + 1))
         };
-        let same = |axis: usize, pixels: usize| {
-            let out = pixels.div_ceil(stride);
-            let total = ((out - 1) * stride + kernel[axis]).saturating_sub(pixels);
-            side(axis, pixels, total / 2, total - total / 2)
-        };
-        let (vertical, horizontal) = match conv.padding {
-            PaddingConfig2d::Same => (same(0, height)?, same(1, width)?),
-            PaddingConfig2d::Valid => (side(0, height, 0, 0)?, side(1, width, 0, 0)?),
-            PaddingConfig2d::Explicit(top, left, bottom, right) => {
-                (side(0, height, top, bottom)?, side(1, width, left, right)?)
-            }
-        };
+        let [(top, bottom), (left, right)] = padding(conv, [height, width]);
+        let (vertical, horizontal) = (side(0, height, top, bottom)?, side(1, width, left, right)?);
         Some(Self {
             in_channels,
             out_channels,

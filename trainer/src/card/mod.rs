@@ -45,11 +45,7 @@ pub fn run(options: &Options) -> Result<()> {
     if !shard.is_whole() {
         bail!("a part of the images is nothing to write a card of");
     }
-    let name = options.images.csv.name();
-    let set = match &options.images.split {
-        Some(split) => format!("{name}, Split={split}"),
-        None => name,
-    };
+    let set = options.images.set_name();
     let parts = SUBGROUPS.map(str::to_owned);
     let scores = evaluate::score(
         &package,
