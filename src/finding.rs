@@ -100,6 +100,33 @@ impl Finding {
     }
 }
 
+/// A score, and the operating point from which on its finding is called; each where there is one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Score {
+    pub finding: Finding,
+    pub probability: Option<f64>,
+    pub operating_point: Option<f64>,
+}
+
+impl Score {
+    /// Whether the score reaches its operating point.
+    pub fn reaches(&self) -> bool {
+        let both = self.probability.zip(self.operating_point);
+        both.is_some_and(|(probability, point)| probability >= point)
+    }
+}
+
+/// Which of one image's findings are called, score by score: those that reach their operating point; but No Finding only where
+/// nothing else does. Support Devices may stand beside it, as in CheXpert's labels (Irvin et al., 2019).
+pub fn called(scores: &[Score]) -> Vec<bool> {
+    let aside = [Finding::NoFinding, Finding::SupportDevices];
+    let abnormal = |score: &Score| !aside.contains(&score.finding) && score.reaches();
+    let normal = !scores.iter().any(abnormal);
+    let is_called =
+        |score: &Score| score.reaches() && (score.finding != Finding::NoFinding || normal);
+    scores.iter().map(is_called).collect()
+}
+
 impl std::fmt::Display for Finding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name())
@@ -123,5 +150,31 @@ mod tests {
             Some(Finding::PleuralEffusion)
         );
         assert_eq!(Finding::from_name("Hernia"), None);
+    }
+
+    #[test]
+    fn no_finding_is_called_only_alone_or_beside_support_devices() {
+        let scores = |values: [f64; 14]| {
+            let score = |finding: Finding| Score {
+                finding,
+                probability: Some(values[finding.index()]),
+                operating_point: Some(0.5),
+            };
+            Finding::ALL.map(score)
+        };
+        let mut values = [0.1; 14];
+        values[Finding::NoFinding.index()] = 0.9;
+        values[Finding::SupportDevices.index()] = 0.5;
+        let calls = called(&scores(values));
+        assert!(calls[Finding::NoFinding.index()] && calls[Finding::SupportDevices.index()]);
+        assert_eq!(calls.iter().filter(|called| **called).count(), 2);
+        values[Finding::Edema.index()] = 0.6;
+        let mut both = scores(values);
+        let calls = called(&both);
+        assert!(!calls[Finding::NoFinding.index()] && calls[Finding::Edema.index()]);
+        // What was not trained, or has no operating point, calls nothing and speaks against nothing.
+        both[Finding::Edema.index()].operating_point = None;
+        let calls = called(&both);
+        assert!(calls[Finding::NoFinding.index()] && !calls[Finding::Edema.index()]);
     }
 }

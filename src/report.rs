@@ -7,7 +7,7 @@ use crate::explain::erase::Erased;
 use crate::explain::faithfulness::Faithfulness;
 use crate::explain::heat_map::HeatMap;
 use crate::explain::lime;
-use crate::finding::Finding;
+use crate::finding::{Finding, Score, called};
 use crate::network::Randomised;
 use crate::package::Manifest;
 use crate::radiograph::{Input, Radiograph, Region};
@@ -91,6 +91,9 @@ pub struct FindingReport {
     pub logit: f32,
     pub probability: Option<f64>,
     pub operating_point: Option<f64>,
+    /// Whether it counts as found: see [`called`].
+    #[serde(default)]
+    pub called: bool,
     pub grad_cam: GradCam,
 }
 
@@ -135,6 +138,13 @@ impl Report {
     ) -> Self {
         // A manifest that names unknown networks is refused before anything is read with it.
         let networks = manifest.architecture.branch_names().unwrap_or_default();
+        let scores = manifest.findings.iter().zip(&reading.probabilities);
+        let scores = scores.map(|(card, probability)| Score {
+            finding: card.name,
+            probability: *probability,
+            operating_point: card.operating_point,
+        });
+        let called = called(&scores.collect::<Vec<_>>());
         let findings = manifest
             .findings
             .iter()
@@ -145,6 +155,7 @@ impl Report {
                 logit: reading.logits[index],
                 probability: reading.probabilities[index],
                 operating_point: card.operating_point,
+                called: called[index],
                 grad_cam: GradCam {
                     cells: reading.evidence[index].clone(),
                     branches: networks

@@ -86,7 +86,7 @@ pub struct FindingCard {
     /// Evaluation images with and without the finding.
     pub positives: usize,
     pub negatives: usize,
-    /// By explanation method, measured against radiologists' boxes.
+    /// By explanation method, measured against radiologists' boxes; against masks where [`ON_MASKS`] follows the method's name.
     #[serde(default)]
     pub localisation: BTreeMap<String, Localisation>,
 }
@@ -129,6 +129,9 @@ fn sigmoid(logit: f64) -> f64 {
     1.0 / (1.0 + (-logit).exp())
 }
 
+/// In the key of a [`Localisation`].
+pub const ON_MASKS: &str = " on masks";
+
 impl FindingCard {
     /// Fewer images than this tell nothing of a method's maps.
     const FEW: usize = 5;
@@ -136,10 +139,13 @@ impl FindingCard {
     /// Whether a method's maps were found to point at the finding better than a Gaussian in the middle of every picture does: by
     /// its hits or, where the middle hits nearly always, by its IoU. `None` where that was not measured, or on few images.
     pub fn beats_the_middle(&self, method: &str) -> Option<bool> {
-        let (maps, middle) = (
-            self.localisation.get(method)?,
-            self.localisation.get("center")?,
-        );
+        let marks = if method.ends_with(ON_MASKS) {
+            ON_MASKS
+        } else {
+            ""
+        };
+        let maps = self.localisation.get(method)?;
+        let middle = self.localisation.get(&format!("center{marks}"))?;
         if maps.n < Self::FEW {
             return None;
         }

@@ -8,7 +8,7 @@ mod manifest;
 mod weights;
 
 pub use manifest::{
-    Calibration, Evaluation, FindingCard, Localisation, Manifest, ModelEntry, ModelIndex,
+    Calibration, Evaluation, FindingCard, Localisation, Manifest, ModelEntry, ModelIndex, ON_MASKS,
     SCHEMA_VERSION, Training, Unit, Weights,
 };
 pub use weights::{Loader, load, save, sha256};

@@ -4,7 +4,7 @@ use burn::tensor::{Bytes, DType, Device, Tensor};
 use sightline::finding::Finding;
 use sightline::network::{Architecture, Family, Head, Naming, Network};
 use sightline::package::{
-    self, Calibration, FindingCard, Localisation, Manifest, ModelEntry, PackageError,
+    self, Calibration, FindingCard, Localisation, Manifest, ModelEntry, ON_MASKS, PackageError,
     SCHEMA_VERSION, Training, Weights,
 };
 use sightline::radiograph::{Input, Resize};
@@ -324,4 +324,11 @@ fn maps_are_judged_by_hits_or_where_the_middle_always_hits_by_overlap() {
     assert_eq!(measured("center", 1.0, 0.4, 20), Some(false));
     assert_eq!(measured("grad-cam", 0.3, 0.5, 20), Some(true));
     assert_eq!(measured("grad-cam", 0.3, 0.5, 2), None, "too few");
+    // Masks are another matter.
+    measured("grad-cam on masks", 0.9, 0.5, 20);
+    assert_eq!(card.beats_the_middle("grad-cam on masks"), None);
+    let middle = card.localisation["center"].clone();
+    card.localisation
+        .insert(format!("center{ON_MASKS}"), middle);
+    assert_eq!(card.beats_the_middle("grad-cam on masks"), Some(true));
 }

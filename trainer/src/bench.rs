@@ -164,7 +164,7 @@ fn data(options: &Pictures) -> Result<()> {
         .enumerate()
         .map(|(index, picture)| {
             let mut rng = StdRng::seed_from_u64(index as u64);
-            let changed = augmentation.apply(picture, options.size, &mut rng);
+            let changed = augmentation.draw(&mut rng).apply(picture, options.size);
             input.normalise(&changed)[0]
         })
         .sum();

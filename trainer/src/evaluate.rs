@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
-use sightline::finding::Finding;
+use sightline::finding::{Finding, Score, called};
 use sightline::package::Unit;
 
 use crate::data::{Dataset, Views, load_pictures};
@@ -232,7 +232,7 @@ pub struct FindingResult {
     pub log_loss: Option<f64>,
     /// Expected calibration error in 15 bins.
     pub calibration_error: Option<f64>,
-    /// At the package's operating point.
+    /// At the package's operating point; No Finding counts as called only where nothing else is.
     pub sensitivity: Option<f64>,
     pub specificity: Option<f64>,
 }
@@ -261,7 +261,7 @@ pub fn report(scores: &Scores) -> Report {
     }
     let figures = selections
         .into_iter()
-        .map(|(name, rows)| measure(name, header, cases(&rows, header.unit)));
+        .map(|(name, rows)| measure(name, header, &cases(&rows, header.unit)));
     Report {
         model: header.model.clone(),
         weights_sha256: header.weights_sha256.clone(),
@@ -275,30 +275,36 @@ pub fn report(scores: &Scores) -> Report {
 /// All cases of scored images.
 pub fn all_cases(scores: &Scores) -> Vec<Scored> {
     let rows: Vec<&ScoredRow> = scores.rows.iter().map(|(_, row)| row).collect();
-    cases(&rows, scores.header.unit)
+    let cases = cases(&rows, scores.header.unit);
+    cases.iter().map(|views| scored(views)).collect()
 }
 
-/// The cases of rows: images, or studies.
-fn cases(rows: &[&ScoredRow], unit: Unit) -> Vec<Scored> {
+/// The views of each case: an image, or a study's images.
+fn cases<'a>(rows: &[&'a ScoredRow], unit: Unit) -> Vec<Vec<&'a ScoredRow>> {
     match unit {
-        Unit::Image => rows.iter().map(|row| scored(&[row])).collect(),
+        Unit::Image => rows.iter().map(|row| vec![*row]).collect(),
         Unit::Study => {
             let mut studies: BTreeMap<&str, Vec<&ScoredRow>> = BTreeMap::new();
             for row in rows {
                 studies.entry(&row.study).or_default().push(row);
             }
-            studies.values().map(|views| scored(views)).collect()
+            studies.into_values().collect()
         }
     }
 }
 
-/// The views of one case: the maximum of their scores, and of their labels where they are certain.
+/// A case's score of a finding: the maximum over its views.
+fn score_of(views: &[&ScoredRow], finding: usize) -> Option<f64> {
+    let scores = views.iter().filter_map(|view| view.scores[finding]);
+    scores.reduce(f64::max)
+}
+
+/// A case's scores and labels: the maximum over its views, of labels where they are certain.
 fn scored(views: &[&ScoredRow]) -> Scored {
     let case = |finding: usize| {
-        let scores = views.iter().filter_map(|view| view.scores[finding]);
         let labels = views.iter().filter_map(|view| view.labels[finding]);
         let label = labels.filter(|label| *label >= 0.0).reduce(f32::max)?;
-        Some(Case::new(scores.reduce(f64::max)?, label == 1.0))
+        Some(Case::new(score_of(views, finding)?, label == 1.0))
     };
     Scored {
         patient: views[0].patient.clone(),
@@ -306,15 +312,31 @@ fn scored(views: &[&ScoredRow]) -> Scored {
     }
 }
 
-fn measure(part: String, header: &Header, scored: Vec<Scored>) -> Figures {
+/// Which findings a case is called with.
+fn calls(views: &[&ScoredRow], header: &Header) -> Vec<bool> {
+    let score = |finding: Finding| Score {
+        finding,
+        probability: score_of(views, finding.index()),
+        operating_point: header.operating_points[finding.index()],
+    };
+    called(&Finding::ALL.map(score))
+}
+
+fn measure(part: String, header: &Header, groups: &[Vec<&ScoredRow>]) -> Figures {
+    let scored: Vec<Scored> = groups.iter().map(|views| scored(views)).collect();
+    let calls: Vec<Vec<bool>> = groups.iter().map(|views| calls(views, header)).collect();
     let everyone: Vec<&Scored> = scored.iter().collect();
     let findings = Finding::ALL.into_iter().map(|finding| {
         let index = finding.index();
         let cases = cases_of(&everyone, index);
         let labels = everyone.iter().filter(|s| s.cases[index].is_some());
         let positives = cases.iter().filter(|case| case.positive).count();
-        let called = header.operating_points[index]
-            .and_then(|threshold| sensitivity_specificity(&cases, threshold));
+        let right = header.operating_points[index].and_then(|_| {
+            let pairs = calls.iter().zip(&scored);
+            let pairs =
+                pairs.filter_map(|(calls, s)| Some((calls[index], s.cases[index]?.positive)));
+            sensitivity_specificity(&pairs.collect::<Vec<_>>())
+        });
         let estimate = |of: fn(&[Case]) -> Option<f64>| {
             bootstrap(&scored, SEED, |drawn| of(&cases_of(drawn, index)))
         };
@@ -328,8 +350,8 @@ fn measure(part: String, header: &Header, scored: Vec<Scored>) -> Figures {
             brier: brier(&cases),
             log_loss: log_loss(&cases),
             calibration_error: calibration_error(&cases),
-            sensitivity: called.map(|called| called.0),
-            specificity: called.map(|called| called.1),
+            sensitivity: right.map(|right| right.0),
+            specificity: right.map(|right| right.1),
         }
     });
     let five: Vec<usize> = Finding::COMPETITION.iter().map(|f| f.index()).collect();

@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 use sightline::explain::heat_map::HeatMap;
 use sightline::explain::lime;
 use sightline::finding::Finding;
-use sightline::package::Localisation;
+use sightline::package::{Localisation, ON_MASKS};
 use sightline::radiograph::{GreyImage, Region};
 use sightline::reading::Reader;
 
 use crate::card;
-use crate::data::{Dataset, Views, load_pictures};
+use crate::data::{Boxes, Dataset, Rectangle, Views, columns, load_pictures};
 use crate::explain::explain_by_lime;
 use crate::metrics::{Case, Estimate, Scored, bootstrap, cases_of};
 use crate::options::{Images, LimeOptions, Model};
@@ -166,9 +166,15 @@ pub fn run(options: &Options) -> Result<()> {
         place.write(&json)?;
     }
     if options.record {
+        let marks = if options.masks.is_some() {
+            ON_MASKS
+        } else {
+            ""
+        };
         for card in &mut manifest.findings {
             if let Some(measured) = report.localisation(card.name) {
-                card.localisation.insert(method.name().to_owned(), measured);
+                let key = format!("{}{marks}", method.name());
+                card.localisation.insert(key, measured);
             }
         }
         let model = &options.model.model;
@@ -327,25 +333,6 @@ impl Report {
     }
 }
 
-/// The rows of a CSV file, and some of its columns in each.
-fn columns<const N: usize>(path: &Location, names: [&str; N]) -> Result<Vec<[String; N]>> {
-    let bytes = path.read()?;
-    let mut reader = csv::ReaderBuilder::new()
-        .trim(csv::Trim::All)
-        .from_reader(bytes.as_slice());
-    let header = reader.headers()?.clone();
-    let mut places = [0; N];
-    for (place, name) in places.iter_mut().zip(names) {
-        let found = header.iter().position(|h| h.eq_ignore_ascii_case(name));
-        *place = found.with_context(|| format!("{path} has no column {name}"))?;
-    }
-    let rows = reader.records().map(|record| {
-        let record = record.with_context(|| path.to_string())?;
-        Ok(places.map(|place| record[place].to_owned()))
-    });
-    rows.collect()
-}
-
 /// Masks of the findings; and of hearts, which show Cardiomegaly where it is.
 fn read_masks(path: &Location, data: &Dataset) -> Result<Marks> {
     let mut marks = Marks::new();
@@ -379,32 +366,23 @@ fn read_masks(path: &Location, data: &Dataset) -> Result<Marks> {
     Ok(marks)
 }
 
-/// Boxes of the findings; other classes are left out.
+/// Boxes of the findings.
 fn read_boxes(path: &Location) -> Result<Marks> {
-    let mut marks = Marks::new();
-    let rows = columns(path, ["Path", "Class", "X", "Y", "W", "H"])?;
-    for (number, [file, class, sides @ ..]) in rows.into_iter().enumerate() {
-        let Some(finding) = Finding::from_name(&class) else {
-            continue;
-        };
-        let mut sides = sides.map(|side| side.parse::<f64>().unwrap_or(f64::NAN));
-        if !sides.iter().all(|side| (0.0..=1.0).contains(side)) {
-            bail!("{path} row {}: X, Y, W, H must be in 0..1", number + 2);
-        }
-        sides[2] += sides[0];
-        sides[3] += sides[1];
-        let [left, top, right, bottom] = sides;
-        let marks = marks.entry(file).or_default();
-        let grid = marks
-            .entry(finding.index())
-            .or_insert_with(|| vec![false; SIDE * SIDE]);
-        let middle = |index: usize| (index as f64 + 0.5) / SIDE as f64;
-        for (place, marked) in grid.iter_mut().enumerate() {
+    let boxes = Boxes::read(path)?;
+    let middle = |index: usize| (index as f64 + 0.5) / SIDE as f64;
+    let grid = |rectangles: &Vec<Rectangle>| {
+        let places = 0..SIDE * SIDE;
+        let marked = places.map(|place| {
             let (x, y) = (middle(place % SIDE), middle(place / SIDE));
-            *marked |= (left..right).contains(&x) && (top..bottom).contains(&y);
-        }
-    }
-    Ok(marks)
+            rectangles.iter().any(|rectangle| rectangle.contains(x, y))
+        });
+        marked.collect()
+    };
+    let marks = boxes.iter().map(|(file, findings)| {
+        let grids = findings.iter().map(|(finding, all)| (*finding, grid(all)));
+        (file.clone(), grids.collect())
+    });
+    Ok(marks.collect())
 }
 
 type MapOf = Box<dyn Fn(usize) -> Option<Vec<f32>>>;

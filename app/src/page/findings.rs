@@ -37,7 +37,8 @@ pub fn Findings() -> impl IntoView {
                 </For>
             </ol>
             <p class="hint">
-                "The mark on a bar is the model's operating point. Scores are not calibrated probabilities of disease. "
+                "The mark on a bar is the model's operating point; a finding that reaches it is bold, and No Finding only where nothing else "
+                "is. Scores are not calibrated probabilities of disease. "
                 "Point at a finding, or use the arrow keys, to see its map."
             </p>
         </Show>
@@ -56,14 +57,7 @@ fn FindingRow(index: usize) -> impl IntoView {
     let name = move || finding.get().map(|f| f.name.name());
     let trained = move || finding.get().is_some_and(|f| f.trained);
     let score = move || finding.get().and_then(|f| f.probability);
-    let called = move || {
-        finding
-            .get()
-            .is_some_and(|f| match (f.probability, f.operating_point) {
-                (Some(probability), Some(point)) => probability >= point,
-                _ => false,
-            })
-    };
+    let called = move || finding.get().is_some_and(|f| f.called);
     let select = move || {
         if trained() {
             state.selected.set(index);

@@ -43,6 +43,9 @@ pub fn TrustPanel() -> impl IntoView {
                 .to_owned()
         });
         let called = match (finding.probability, finding.operating_point) {
+            (Some(p), Some(point)) if p >= point && !finding.called => format!(
+                "The score {p:.2} is at or above the operating point {point:.2}, but so is another finding's: it does not count."
+            ),
             (Some(p), Some(point)) if p >= point => {
                 format!("The score {p:.2} is at or above the operating point {point:.2}.")
             }

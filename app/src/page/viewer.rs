@@ -201,6 +201,11 @@ fn Controls() -> impl IntoView {
             state.explain();
         }
     };
+    let choose_stop = move |event| {
+        let until_stable = event_target_checked(&event);
+        state.lime.update(|lime| lime.until_stable = until_stable);
+        state.explain();
+    };
     let choose_regions = move |event| {
         let name = event_target_value(&event);
         if let Some((segmentation, _)) = REGIONS.into_iter().find(|(_, n)| *n == name) {
@@ -243,6 +248,15 @@ fn Controls() -> impl IntoView {
                 />
             </label>
             <Show when=move || state.method.get() == Method::Lime>
+                <label class="tick" title="As soon as more samples no longer change the order of the regions">
+                    <input
+                        type="checkbox"
+                        data-testid="lime-until-stable"
+                        prop:checked=move || state.lime.get().until_stable
+                        on:change=choose_stop
+                    />
+                    <span>"Stop when stable"</span>
+                </label>
                 <label>
                     <span>"Regions"</span>
                     <select

@@ -809,9 +809,11 @@ async fn every_model_that_is_offered_reads_and_explains() -> Result<()> {
         page.screenshot(&format!("model-{}", model.name)).await?;
 
         choose(&page, "lime-samples", &samples).await?;
-        let start = std::time::Instant::now();
         choose(&page, "explain-method", "lime").await?;
         page.wait_for(&["explaining"], READ).await?;
+        // Begins anew, and takes all samples, stable or not.
+        let start = std::time::Instant::now();
+        page.element("lime-until-stable").await?.click().await?;
         page.wait_for(&["ready"], Duration::from_secs(1800)).await?;
         let time = start.elapsed().as_secs_f64();
         let (_, lime, _) = page.canvas_pixels("overlay-canvas").await?;
@@ -820,6 +822,7 @@ async fn every_model_that_is_offered_reads_and_explains() -> Result<()> {
         let report: Report = serde_json::from_slice(&json)?;
         ensure!(report.model.weights_sha256 == manifest.weights.sha256);
         let lime = report.lime.context("no LIME in the report")?;
+        ensure!(lime.samples.to_string() == samples && !lime.options.until_stable);
         let peak = page.peak_memory()? / 1_000_000;
         println!(
             "{}: LIME of {} samples{} in {time:.1} s, {peak} MB at most",

@@ -3,7 +3,7 @@
 mod failures;
 
 use anyhow::{Context, Result, bail};
-use sightline::package::{Evaluation, Manifest, Unit};
+use sightline::package::{Evaluation, Manifest, ON_MASKS, Unit};
 use sightline::reading::Reader;
 
 use crate::data::{Dataset, Views};
@@ -168,7 +168,7 @@ fn markdown(manifest: &Manifest, report: &Report, history: &[Epoch]) -> String {
         }
     }
     text += "\n## Calibration and operating points\n\nMeasured on the same images; `export` fits both on the validation images. \
-             ECE: expected calibration error in 15 bins.\n\n\
+             ECE: expected calibration error in 15 bins. No Finding counts as called only where nothing else is.\n\n\
              | finding | operating point | sensitivity | specificity | Brier | ECE |\n|---|---:|---:|---:|---:|---:|\n";
     for (card, result) in manifest.findings.iter().zip(&report.parts[0].findings) {
         if card.trained {
@@ -258,7 +258,8 @@ pub fn with_localisation(card: &str, manifest: &Manifest) -> String {
     let mut rows = String::new();
     for card in &manifest.findings {
         for (method, measured) in &card.localisation {
-            let verdict = match (method.as_str(), card.beats_the_middle(method)) {
+            let name = method.trim_end_matches(ON_MASKS);
+            let verdict = match (name, card.beats_the_middle(method)) {
                 ("center" | "random", _) | (_, None) => "",
                 (_, Some(true)) => "better than the middle",
                 (_, Some(false)) => "unreliable",
@@ -276,7 +277,8 @@ pub fn with_localisation(card: &str, manifest: &Manifest) -> String {
         "{before}{LOCALISATION}\nAgainst radiologists' boxes. Hit: the map's maximum lies in a box. IoU: of the boxes and the map \
          above Otsu's threshold. `center` is a Gaussian in the middle of every picture and `random` a map drawn at random: \
          what a map must beat to say anything of where. Maps that hit no oftener than the middle (or, where the middle hits nearly \
-         always, have no higher IoU) are unreliable.\n\n\
+         always, have no higher IoU) are unreliable. *On masks*: the same against masks, such as of hearts where Cardiomegaly is \
+         labelled, on another set of images.\n\n\
          | finding | map | images | hit | IoU | |\n|---|---|---:|---:|---:|---|\n{rows}"
     )
 }

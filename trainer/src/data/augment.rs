@@ -23,9 +23,54 @@ pub struct Augmentation {
     pub flip: f32,
 }
 
+/// One change, as it was drawn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Change {
+    /// Of the crop, as shares of the picture's sides; a negative width mirrors.
+    size: (f32, f32),
+    center: (f32, f32),
+    /// In radians.
+    angle: f32,
+    contrast: f32,
+    /// In grey levels.
+    brightness: f32,
+}
+
+impl Change {
+    /// Where in the picture a place of the changed picture comes from; both as shares of the sides. Beyond 0..1 lies nothing.
+    pub fn source(&self, x: f32, y: f32) -> (f32, f32) {
+        let (sin, cos) = self.angle.sin_cos();
+        let (u, v) = ((x - 0.5) * self.size.0, (y - 0.5) * self.size.1);
+        (
+            self.center.0 + u * cos - v * sin,
+            self.center.1 + u * sin + v * cos,
+        )
+    }
+
+    /// The changed picture, `size` x `size`, sampled bilinearly; outside the picture is black.
+    pub fn apply(&self, image: &GreyImage, size: usize) -> GreyImage {
+        let (width, height) = (image.width as f32, image.height as f32);
+        let mut pixels = Vec::with_capacity(size * size);
+        for row in 0..size {
+            for column in 0..size {
+                let share = |index: usize| (index as f32 + 0.5) / size as f32;
+                let (x, y) = self.source(share(column), share(row));
+                let level = sample(image, x * width - 0.5, y * height - 0.5);
+                // Rounded half up; the conversion saturates.
+                pixels.push(((level - 128.0) * self.contrast + 128.5 + self.brightness) as u8);
+            }
+        }
+        GreyImage {
+            width: size,
+            height: size,
+            pixels,
+        }
+    }
+}
+
 impl Augmentation {
-    /// A randomly changed `size` x `size` picture, sampled bilinearly; outside the picture is black.
-    pub fn apply(&self, image: &GreyImage, size: usize, rng: &mut impl Rng) -> GreyImage {
+    /// Draws a change.
+    pub fn draw(&self, rng: &mut impl Rng) -> Change {
         let angle = self.symmetric(self.rotation, rng).to_radians();
         let crop = rng.random_range(self.crop.0..=self.crop.1);
         let stretch = self.factor(self.stretch, rng).sqrt();
@@ -34,33 +79,17 @@ impl Augmentation {
             let room = (1.0 - crop).abs() / 2.0;
             rng.random_range(-room..=room)
         };
-        let center_x = 0.5 + shift(crop_x, rng);
-        let center_y = 0.5 + shift(crop_y, rng);
+        let center = (0.5 + shift(crop_x, rng), 0.5 + shift(crop_y, rng));
         let contrast = self.factor(self.contrast, rng);
         let brightness = self.symmetric(self.brightness, rng) * 255.0;
-
         // Drawn only where it is wanted, so that other recipes' pictures stay as they were.
         let mirror = self.flip > 0.0 && rng.random_bool(f64::from(self.flip));
-        let across = if mirror { -crop_x } else { crop_x };
-
-        let (sin, cos) = angle.sin_cos();
-        let (width, height) = (image.width as f32, image.height as f32);
-        let mut pixels = Vec::with_capacity(size * size);
-        for row in 0..size {
-            let v = ((row as f32 + 0.5) / size as f32 - 0.5) * crop_y;
-            for column in 0..size {
-                let u = ((column as f32 + 0.5) / size as f32 - 0.5) * across;
-                let x = (center_x + u * cos - v * sin) * width - 0.5;
-                let y = (center_y + u * sin + v * cos) * height - 0.5;
-                let level = sample(image, x, y);
-                // Rounded half up; the conversion saturates.
-                pixels.push(((level - 128.0) * contrast + 128.5 + brightness) as u8);
-            }
-        }
-        GreyImage {
-            width: size,
-            height: size,
-            pixels,
+        Change {
+            size: (if mirror { -crop_x } else { crop_x }, crop_y),
+            center,
+            angle,
+            contrast,
+            brightness,
         }
     }
 
@@ -135,7 +164,10 @@ mod tests {
     #[test]
     fn no_change_gives_the_picture_back() {
         let image = gradient();
-        assert_eq!(NONE.apply(&image, 64, &mut StdRng::seed_from_u64(1)), image);
+        assert_eq!(
+            NONE.draw(&mut StdRng::seed_from_u64(1)).apply(&image, 64),
+            image
+        );
     }
 
     #[test]
@@ -149,7 +181,11 @@ mod tests {
             flip: 0.0,
         };
         let image = gradient();
-        let draw = |seed| strong.apply(&image, 32, &mut StdRng::seed_from_u64(seed));
+        let draw = |seed| {
+            strong
+                .draw(&mut StdRng::seed_from_u64(seed))
+                .apply(&image, 32)
+        };
         assert_eq!(draw(3), draw(3));
         assert_ne!(draw(3), draw(4));
         for seed in 0..50 {

@@ -1,10 +1,11 @@
 //! Images and their labels: CSV files of radiographs, and the pictures they name.
 //!
 //! `dataset` holds rows and splits them by patient, `chexpert` and `nih` read the two formats of CSV, `labels` and
-//! `teacher` turn them into targets, `pictures` decodes and `pack` keeps what was decoded,
+//! `teacher` turn them into targets, `boxes` reads what radiologists marked, `pictures` decodes and `pack` keeps what was decoded,
 //! `augment` changes.
 
 pub mod augment;
+mod boxes;
 mod chexpert;
 mod dataset;
 mod labels;
@@ -13,6 +14,7 @@ mod pack;
 mod pictures;
 mod teacher;
 
+pub use boxes::{Boxes, Rectangle, columns};
 #[cfg(test)]
 pub use chexpert::patient_and_study;
 pub use dataset::{Dataset, Row, Selection, Splits, Views};

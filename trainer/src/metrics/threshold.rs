@@ -22,9 +22,16 @@ pub fn at_sensitivity(cases: &[Case], sensitivity: f64) -> Option<f64> {
         .map(|point| point.0)
 }
 
-/// The share of positives called and of negatives not called; `None` where only one class is there.
-pub fn sensitivity_specificity(cases: &[Case], threshold: f64) -> Option<(f64, f64)> {
-    let points = roc_curve(cases)?.into_iter();
-    let last = points.take_while(|point| point.0 >= threshold).last()?;
-    Some((last.2, 1.0 - last.1))
+/// The share of positives called and of negatives not called; `None` where only one class is there. `calls`: whether each case is
+/// called, and whether it is positive.
+pub fn sensitivity_specificity(calls: &[(bool, bool)]) -> Option<(f64, f64)> {
+    let share = |of: bool| {
+        let class = calls.iter().filter(|(_, positive)| *positive == of);
+        let count = class.clone().count();
+        let right = class
+            .filter(|(called, positive)| called == positive)
+            .count();
+        (count > 0).then(|| right as f64 / count as f64)
+    };
+    Some((share(true)?, share(false)?))
 }

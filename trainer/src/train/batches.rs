@@ -9,7 +9,8 @@ use rand::{Rng, SeedableRng};
 use rayon::prelude::*;
 
 use super::Recipe;
-use crate::data::{Dataset, Lessons, Pictures};
+use super::pointing::Mark;
+use crate::data::{Boxes, Dataset, Lessons, Pictures};
 
 /// Batches that wait, at most.
 const AHEAD: usize = 3;
@@ -21,6 +22,7 @@ pub struct Batch {
     pub values: Vec<f32>,
     pub targets: Vec<f32>,
     pub mask: Vec<f32>,
+    pub marks: Vec<Mark>,
 }
 
 impl Batch {
@@ -36,8 +38,14 @@ impl Batch {
                 let one = values.len() / self.pictures;
                 values[from * one..to * one].to_vec()
             };
+            let marks = self
+                .marks
+                .iter()
+                .filter(|mark| (from..to).contains(&mark.picture));
+            let marks = marks.map(|mark| mark.counted_from(from));
             Batch {
                 pictures: to - from,
+                marks: marks.collect(),
                 values: of(&self.values),
                 targets: of(&self.targets),
                 mask: of(&self.mask),
@@ -54,6 +62,7 @@ pub struct Source<'a> {
     pub data: &'a Dataset,
     pub pictures: &'a Pictures,
     pub lessons: &'a Lessons,
+    pub boxes: &'a Boxes,
 }
 
 impl Source<'_> {
@@ -91,17 +100,18 @@ impl Source<'_> {
 
     fn batch(&self, indices: &[usize], epoch: usize) -> Batch {
         let input = &self.recipe.input;
-        let examples = indices.par_iter().map(|&index| {
+        let examples = indices.par_iter().enumerate().map(|(place, &index)| {
             let mut rng = StdRng::seed_from_u64(seed_of(self.recipe.seed, epoch, index + 1));
             let picture = self.pictures.get(index);
-            let changed = self
-                .recipe
-                .augmentation
-                .apply(&picture, input.size, &mut rng);
+            let change = self.recipe.augmentation.draw(&mut rng);
+            let changed = change.apply(&picture, input.size);
             let row = &self.data.rows[index];
             let (mut targets, mut mask) = self.recipe.labels.targets(row, &mut rng);
             self.lessons.teach(&row.path, &mut targets, &mut mask);
-            (input.normalise(&changed), targets, mask)
+            let marks = self.boxes.of(&row.path);
+            let marks = marks.map(|(finding, boxes)| Mark::new(place, finding, boxes, &change));
+            let marks: Vec<Mark> = marks.collect();
+            (input.normalise(&changed), targets, mask, marks)
         });
         let examples: Vec<_> = examples.collect();
         Batch {
@@ -113,6 +123,7 @@ impl Source<'_> {
                 .collect(),
             targets: examples.iter().flat_map(|example| example.1).collect(),
             mask: examples.iter().flat_map(|example| example.2).collect(),
+            marks: examples.into_iter().flat_map(|example| example.3).collect(),
         }
     }
 }

@@ -9,6 +9,7 @@ use sightline::network::Architecture;
 use sightline::radiograph::Input;
 
 use super::loss::Loss;
+use super::pointing::Pointing;
 use super::student::Distillation;
 use crate::data::augment::Augmentation;
 use crate::data::{Dataset, LabelPolicy, Selection, Splits, Teacher, Views};
@@ -31,6 +32,9 @@ pub struct Recipe {
     /// A network to imitate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distillation: Option<Distillation>,
+    /// Boxes that the maps shall point at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pointing: Option<Pointing>,
     #[serde(default)]
     pub trains: Trains,
     #[serde(default)]
@@ -267,8 +271,8 @@ mod tests {
     use super::*;
 
     fn recipe(schedule: &str) -> Recipe {
-        let path =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/efficientnet-lite0-nih.json");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("configs/efficientnet-lite0-nih-labels.json");
         let mut recipe = Recipe::read(&path).expect("a recipe");
         recipe.schedule = serde_json::from_str(schedule).expect("a schedule");
         (recipe.epochs, recipe.learning_rate) = (5, 1.0);

@@ -6,6 +6,7 @@ mod config;
 mod dashboard;
 mod loss;
 mod plan;
+mod pointing;
 mod progress;
 mod step;
 mod student;
@@ -27,7 +28,9 @@ use sightline::finding::Finding;
 use sightline::network::Network;
 use sightline::radiograph::{GreyImage, Resize};
 
-use crate::data::{Blank, Dataset, Lessons, Pack, Pictures, Splits, load_pictures, load_squares};
+use crate::data::{
+    Blank, Boxes, Dataset, Lessons, Pack, Pictures, Splits, load_pictures, load_squares,
+};
 use crate::import::load_body;
 use crate::metrics::{Scored, mean_defined_auc};
 use crate::options::DeviceName;
@@ -84,7 +87,7 @@ pub fn run(options: &Options) -> Result<()> {
     recipe.check()?;
     let splits = recipe.data.splits(data)?;
     if options.dry_run {
-        return plan::say(&recipe, &splits);
+        return plan::say(&recipe, &splits, recipe.boxes(data, &splits.train)?.1);
     }
     let out = options.out.as_ref().context("--out is needed")?;
     let run = RunFolder(out.clone());
@@ -152,6 +155,10 @@ pub fn run(options: &Options) -> Result<()> {
     if lessons.len() > 0 {
         println!("a teacher knows {} of the training images", lessons.len());
     }
+    let (boxes, marked) = recipe.boxes(data, &train)?;
+    if marked > 0 {
+        println!("radiologists' boxes are on {marked} of the training images");
+    }
 
     let progress = Progress::open(
         recipe.title.clone(),
@@ -190,6 +197,7 @@ pub fn run(options: &Options) -> Result<()> {
         data: &train,
         pictures: &train_pictures,
         lessons: &lessons,
+        boxes: &boxes,
     };
     let mut weights = trainer.weights(&recipe)?;
     while trainer.wants_more(&recipe) {
@@ -285,6 +293,23 @@ impl Recipe {
             bail!("batch must be 2 or more, accumulate and epochs 1 or more");
         }
         Ok(())
+    }
+}
+
+impl Recipe {
+    /// The boxes to point at, and on how many of the training images there are some.
+    fn boxes(&self, data: &Location, train: &Dataset) -> Result<(Boxes, usize)> {
+        let Some(pointing) = &self.pointing else {
+            return Ok((Boxes::default(), 0));
+        };
+        let csv = data.join(&pointing.csv.to_string_lossy());
+        let boxes = Boxes::read(&csv)?;
+        let rows = train.rows.iter();
+        let marked = rows.filter(|row| boxes.of(&row.path).next().is_some());
+        match marked.count() {
+            0 => bail!("{csv} has no box on a training image"),
+            marked => Ok((boxes, marked)),
+        }
     }
 }
 

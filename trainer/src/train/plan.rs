@@ -14,8 +14,8 @@ use crate::metrics::Scored;
 use crate::plots;
 use crate::storage::replace;
 
-/// Prints the plan of a training: images, labels, parameters, memory, steps.
-pub fn say(recipe: &Recipe, splits: &Splits) -> Result<()> {
+/// Prints the plan of a training: images, labels, parameters, memory, steps. `marked`: training images with boxes.
+pub fn say(recipe: &Recipe, splits: &Splits, marked: usize) -> Result<()> {
     println!("{}: {}", recipe.name, recipe.title);
     let parts = [
         ("train", Some(&splits.train)),
@@ -50,6 +50,9 @@ pub fn say(recipe: &Recipe, splits: &Splits) -> Result<()> {
             count(Some(-1.0)),
             count(None)
         );
+    }
+    if marked > 0 {
+        println!("\nradiologists' boxes are on {marked} of the training images");
     }
     let network = Network::new(&recipe.architecture, Finding::ALL.len(), &Device::flex())?;
     let parameters = network.num_params();

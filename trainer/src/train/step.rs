@@ -9,6 +9,7 @@ use sightline::finding::Finding;
 use super::Recipe;
 use super::batches::Batch;
 use super::config::Trains;
+use super::pointing;
 use super::student::{Student, Teacher};
 use crate::options::DeviceName;
 
@@ -182,7 +183,12 @@ impl<'a> Devices<'a> {
             table(self.positive_weight.clone()),
         );
         if let Some(teacher) = &member.teacher {
-            loss = loss + teacher.loss(student, &recipe.input, x, maps, logits)?;
+            loss = loss + teacher.loss(student, &recipe.input, x, maps.clone(), logits)?;
+        }
+        if let Some(marks) = &recipe.pointing
+            && let Some(missed) = pointing::loss(network, maps, &batch.marks)
+        {
+            loss = loss + missed * marks.weight;
         }
         let loss = loss * share;
         let value = loss.clone().into_scalar::<f32>();
@@ -200,8 +206,8 @@ mod tests {
     use std::path::Path;
 
     fn recipe(network: &str, accumulate: usize) -> Recipe {
-        let path =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/efficientnet-lite0-nih.json");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("configs/efficientnet-lite0-nih-labels.json");
         let mut recipe = Recipe::read(&path).expect("a recipe");
         recipe.input.size = 64;
         recipe.accumulate = accumulate;
@@ -223,6 +229,7 @@ mod tests {
                 .map(|i| f32::from(u8::from(i % 3 == 0)))
                 .collect(),
             mask: vec![1.0; 4 * 14],
+            marks: Vec::new(),
         }
     }
 

@@ -20,6 +20,25 @@ pub fn command(arguments: &[Argument]) -> Command {
     command
 }
 
+/// The arguments of a training.
+pub fn training<'a>(
+    recipe: Argument<'a>,
+    data: Argument<'a>,
+    out: Argument<'a>,
+    more: &[Argument<'a>],
+) -> Vec<Argument<'a>> {
+    let known: [Argument; 7] = [
+        &"train",
+        &"--config",
+        recipe,
+        &"--data",
+        data,
+        &"--out",
+        out,
+    ];
+    [&known, more].concat()
+}
+
 pub fn run(arguments: &[Argument]) -> Output {
     run_with(arguments, &[])
 }

@@ -15,7 +15,7 @@ use sightline::radiograph::Radiograph;
 use sightline::reading::Reader;
 use sightline::report::Report;
 
-use command::{Argument, refuse, run, succeed, workspace};
+use command::{Argument, refuse, run, succeed, training, workspace};
 
 const HEADER: &str = "Path,Sex,Age,Frontal/Lateral,AP/PA,No Finding,Enlarged Cardiomediastinum,Cardiomegaly,Lung Opacity,\
                       Lung Lesion,Edema,Consolidation,Pneumonia,Atelectasis,Pneumothorax,Pleural Effusion,Pleural Other,\
@@ -86,6 +86,57 @@ fn predict_gives_the_scores_that_a_reading_gives() {
             }
         }
     }
+}
+
+#[test]
+fn what_localize_finds_against_masks_is_recorded_beside_the_boxes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path();
+    std::fs::copy(samples().join("cardiomegaly.jpg"), root.join("heart.jpg")).expect("a copy");
+    let csv = csv(root, &[("heart.jpg", "1", "patient", "test")]);
+    let model = root.join("model");
+    std::fs::create_dir(&model).expect("a folder");
+    for file in ["manifest.json", "weights.bpk", "card.md"] {
+        std::fs::copy(shipped().join(file), model.join(file)).expect("copied");
+    }
+    // A heart over the whole left half: the middle of the picture is on its edge, just outside.
+    let mask = image::GrayImage::from_fn(40, 40, |x, _| image::Luma([255 * u8::from(x < 20)]));
+    mask.save(root.join("heart.png")).expect("a mask");
+    let masks = root.join("masks.csv");
+    let text =
+        "Path,Mask,Class,SourceClass\nheart.jpg,heart.png,,heart\nheart.jpg,heart.png,,left_lung\n";
+    std::fs::write(&masks, text).expect("written");
+    let figures = || {
+        let manifest = std::fs::read(model.join("manifest.json")).expect("a manifest");
+        let manifest = Manifest::parse(&manifest).expect("a sound manifest");
+        manifest.findings[Finding::Cardiomegaly.index()]
+            .localisation
+            .clone()
+    };
+    let before = figures();
+    let options: [Argument; 9] = [
+        &"localize",
+        &"--model",
+        &model,
+        &"--csv",
+        &csv,
+        &"--masks",
+        &masks,
+        &"--record",
+        &"--method",
+    ];
+    for method in ["grad-cam", "center"] {
+        succeed(&[&options[..], &[&method]].concat());
+    }
+    let mut after = figures();
+    assert_eq!(after.remove("center on masks").expect("recorded").n, 1);
+    assert_eq!(after.remove("grad-cam on masks").expect("recorded").n, 1);
+    assert_eq!(after, before);
+    let card = std::fs::read_to_string(model.join("card.md")).expect("a card");
+    assert!(
+        card.contains("| Cardiomegaly | grad-cam on masks | 1 |"),
+        "{card}"
+    );
 }
 
 #[test]
@@ -321,7 +372,7 @@ fn a_model_is_trained_resumed_exported_and_evaluated() {
     let recipe = |epochs: usize| {
         let path = root.join("recipe.json");
         let text = std::fs::read_to_string(
-            workspace().join("trainer/configs/efficientnet-lite0-nih.json"),
+            workspace().join("trainer/configs/efficientnet-lite0-nih-labels.json"),
         );
         let mut recipe: serde_json::Value =
             serde_json::from_str(&text.expect("a recipe")).expect("JSON");
@@ -336,15 +387,7 @@ fn a_model_is_trained_resumed_exported_and_evaluated() {
     };
     let config = recipe(2);
     let run_folder = root.join("run");
-    let train: [&dyn AsRef<std::ffi::OsStr>; 7] = [
-        &"train",
-        &"--config",
-        &config,
-        &"--data",
-        &root,
-        &"--out",
-        &run_folder,
-    ];
+    let train = training(&config, &root, &run_folder, &[]);
     let said = run(&train);
     let errors = String::from_utf8_lossy(&said.stderr).into_owned();
     assert!(said.status.success(), "{errors}");
@@ -420,8 +463,9 @@ fn splits_that_share_a_patient_are_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let shared = ["train", "valid", "test"].map(|split| (SAMPLES[0], "1", "the same", split));
     csv(folder.path(), &shared);
-    let text =
-        std::fs::read_to_string(workspace().join("trainer/configs/efficientnet-lite0-nih.json"));
+    let text = std::fs::read_to_string(
+        workspace().join("trainer/configs/efficientnet-lite0-nih-labels.json"),
+    );
     let config = folder.path().join("recipe.json");
     std::fs::write(
         &config,
@@ -430,15 +474,7 @@ fn splits_that_share_a_patient_are_refused() {
     .expect("written");
     let out = folder.path().join("run");
     refuse(
-        &[
-            &"train",
-            &"--config",
-            &config,
-            &"--data",
-            &folder.path(),
-            &"--out",
-            &out,
-        ],
+        &training(&config, &folder.path(), &out, &[]),
         "in two splits",
     );
 }

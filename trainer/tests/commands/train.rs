@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::command::{Argument, command, refuse, run, succeed, workspace};
+use crate::command::{Argument, command, refuse, run, succeed, training, workspace};
 use crate::{SAMPLES, csv, samples};
 
 /// A data folder of the samples, and a recipe of a small network for them.
@@ -23,8 +23,9 @@ fn prepare(root: &Path, change: impl Fn(&mut serde_json::Value)) -> PathBuf {
         ));
     }
     csv(root, &rows);
-    let text =
-        std::fs::read_to_string(workspace().join("trainer/configs/efficientnet-lite0-nih.json"));
+    let text = std::fs::read_to_string(
+        workspace().join("trainer/configs/efficientnet-lite0-nih-labels.json"),
+    );
     let mut recipe: serde_json::Value =
         serde_json::from_str(&text.expect("a recipe")).expect("JSON");
     recipe["start"] = serde_json::Value::Null;
@@ -60,19 +61,8 @@ fn a_run_that_is_stopped_within_an_epoch_goes_on_as_if_it_had_not_been() {
             root.join(format!("whole-{accumulate}")),
             root.join(format!("broken-{accumulate}")),
         );
-        let train = |out: &PathBuf, more: &[Argument]| {
-            let mut arguments: Vec<Argument> = vec![
-                &"train",
-                &"--config",
-                &recipe,
-                &"--data",
-                &root,
-                &"--out",
-                out,
-            ];
-            arguments.extend(more);
-            succeed(&arguments)
-        };
+        let train =
+            |out: &PathBuf, more: &[Argument]| succeed(&training(&recipe, &root, out, more));
         train(&whole, &[]);
         // Eight batches an epoch: stopped in the first epoch, and again in the second.
         assert!(train(&broken, &[&"--steps", &"3"]).contains("--resume goes on"));
@@ -109,17 +99,7 @@ fn a_killed_run_leaves_no_torn_checkpoint() {
     let out = root.join("run");
     let mut kills = 0;
     for (attempt, wait) in [300u64, 411, 523, 640, 777].into_iter().enumerate() {
-        let mut arguments: Vec<Argument> = vec![
-            &"train",
-            &"--config",
-            &recipe,
-            &"--data",
-            &root,
-            &"--out",
-            &out,
-            &"--save-minutes",
-            &"0",
-        ];
+        let mut arguments = training(&recipe, &root, &out, &[&"--save-minutes", &"0"]);
         if out.join("state.json").exists() {
             arguments.push(&"--resume");
         }
@@ -144,18 +124,7 @@ fn a_killed_run_leaves_no_torn_checkpoint() {
         }
     }
     assert!(kills > 0, "the run was over before it could be killed");
-    let arguments: [Argument; 10] = [
-        &"train",
-        &"--config",
-        &recipe,
-        &"--data",
-        &root,
-        &"--out",
-        &out,
-        &"--resume",
-        &"--steps",
-        &"2",
-    ];
+    let arguments = training(&recipe, &root, &out, &[&"--resume", &"--steps", &"2"]);
     succeed(&arguments);
 }
 
@@ -166,15 +135,7 @@ fn an_interrupted_run_saves_first() {
     let root = folder.path();
     let recipe = prepare(root, |recipe| recipe["epochs"] = 400.into());
     let out = root.join("run");
-    let arguments: [Argument; 7] = [
-        &"train",
-        &"--config",
-        &recipe,
-        &"--data",
-        &root,
-        &"--out",
-        &out,
-    ];
+    let arguments = training(&recipe, &root, &out, &[]);
     let child = command(&arguments)
         .stderr(std::process::Stdio::piped())
         .spawn()
@@ -199,17 +160,7 @@ fn a_full_disk_leaves_the_checkpoint_before_it() {
     let root = folder.path();
     let recipe = prepare(root, |_| {});
     let out = root.join("run");
-    let train: [Argument; 9] = [
-        &"train",
-        &"--config",
-        &recipe,
-        &"--data",
-        &root,
-        &"--out",
-        &out,
-        &"--steps",
-        &"3",
-    ];
+    let train = training(&recipe, &root, &out, &[&"--steps", &"3"]);
     succeed(&train);
     let before = std::fs::read(out.join("state.json")).expect("a state");
     // A file larger than this cannot be written: as where the disk is full.
@@ -313,17 +264,7 @@ fn the_first_steps_of_every_chexpert_recipe_work_in_its_folders() {
         let config = root.join("recipe.json");
         std::fs::write(&config, recipe.to_string()).expect("written");
         let out = root.join(format!("run-{recipes}"));
-        let said = succeed(&[
-            &"train",
-            &"--config",
-            &config,
-            &"--data",
-            &root,
-            &"--out",
-            &out,
-            &"--steps",
-            &"1",
-        ]);
+        let said = succeed(&training(&config, &root, &out, &[&"--steps", &"1"]));
         assert!(
             said.contains("on 4 images of 4 patients") && said.contains("--resume goes on"),
             "{said}"
@@ -341,18 +282,7 @@ fn what_cannot_be_trained_is_refused_with_the_reason() {
     let out = root.join("run");
     let refused = |change: fn(&mut serde_json::Value), why: &str| {
         let recipe = prepare(root, change);
-        refuse(
-            &[
-                &"train",
-                &"--config",
-                &recipe,
-                &"--data",
-                &root,
-                &"--out",
-                &out,
-            ],
-            why,
-        );
+        refuse(&training(&recipe, &root, &out, &[]), why);
     };
     refused(
         |recipe| recipe["batch"] = 1.into(),
@@ -371,21 +301,38 @@ fn what_cannot_be_trained_is_refused_with_the_reason() {
         "stretch",
     );
     let recipe = prepare(root, |_| {});
-    let output = run(&[
-        &"train",
-        &"--config",
-        &recipe,
-        &"--data",
-        &root,
-        &"--out",
-        &out,
-        &"--device",
-        &"cuda:1",
-    ]);
+    let output = run(&training(&recipe, &root, &out, &[&"--device", &"cuda:1"]));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(
         cfg!(feature = "cuda") || said.contains("--features cuda"),
         "{said}"
+    );
+}
+
+#[test]
+fn maps_learn_from_boxes_on_training_images() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path();
+    let recipe = prepare(root, |recipe| {
+        recipe["input"]["size"] = 64.into();
+        recipe["epochs"] = 1.into();
+        recipe["pointing"] = serde_json::json!({ "csv": "boxes.csv", "weight": 1.0 });
+    });
+    let boxes = |class: &str| {
+        let text = format!(
+            "Path,Class,X,Y,W,H\n{},{class},0.1,0.1,0.2,0.2\n",
+            SAMPLES[0]
+        );
+        std::fs::write(root.join("boxes.csv"), text).expect("written");
+    };
+    let (with, without) = (root.join("with"), root.join("without"));
+    boxes("Cardiomegaly");
+    assert!(succeed(&training(&recipe, &root, &with, &[])).contains("boxes are on"));
+    // A class that is no finding marks nothing.
+    boxes("Hernia");
+    refuse(
+        &training(&recipe, &root, &without, &[]),
+        "no box on a training image",
     );
 }
 
@@ -395,10 +342,7 @@ fn a_network_learns_from_another_and_both_are_combined() {
     let root = folder.path();
     let train = |recipe: &Path, run: &str, more: &[Argument]| {
         let out = root.join(run);
-        let mut arguments: Vec<Argument> = vec![&"train", &"--config", &recipe];
-        arguments.extend([&"--data" as Argument, &root, &"--out", &out]);
-        arguments.extend(more);
-        succeed(&arguments);
+        succeed(&training(&recipe, &root, &out, more));
         out
     };
     let export = |run: &Path| {
@@ -447,14 +391,6 @@ fn a_network_learns_from_another_and_both_are_combined() {
     assert_eq!(found.count(), 2);
     let recipe = combined("efficientnet_lite0+densenet121");
     let out = root.join("other");
-    let arguments: [Argument; 7] = [
-        &"train",
-        &"--config",
-        &recipe,
-        &"--data",
-        &root,
-        &"--out",
-        &out,
-    ];
+    let arguments = training(&recipe, &root, &out, &[]);
     refuse(&arguments, "the packages are of");
 }
