@@ -7,7 +7,7 @@ use crate::explain::erase::Erased;
 use crate::explain::faithfulness::Faithfulness;
 use crate::explain::heat_map::HeatMap;
 use crate::explain::lime;
-use crate::finding::{Finding, Score, called};
+use crate::finding::{Finding, called};
 use crate::network::Randomised;
 use crate::package::Manifest;
 use crate::radiograph::{Input, Radiograph, Region};
@@ -138,13 +138,7 @@ impl Report {
     ) -> Self {
         // A manifest that names unknown networks is refused before anything is read with it.
         let networks = manifest.architecture.branch_names().unwrap_or_default();
-        let scores = manifest.findings.iter().zip(&reading.probabilities);
-        let scores = scores.map(|(card, probability)| Score {
-            finding: card.name,
-            probability: *probability,
-            operating_point: card.operating_point,
-        });
-        let called = called(&scores.collect::<Vec<_>>());
+        let called = called(&manifest.scores(&reading.probabilities));
         let findings = manifest
             .findings
             .iter()

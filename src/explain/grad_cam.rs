@@ -6,7 +6,7 @@
 //! exactly. Where the map is flattened instead, as VGG does, every cell has weights of its own; gradient times
 //! feature, cell by cell (HiResCAM, Draelos and Carin 2020), is then what adds up to the logit.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use crate::network::{Gradient, Network, Pooling};
 
@@ -33,7 +33,8 @@ pub fn evidence(network: &Network, feature_maps: Vec<Tensor<4>>) -> Evidence {
     let mut start = 0;
     let mut branches = Vec::with_capacity(feature_maps.len());
     for (map, pooling) in feature_maps.into_iter().zip(classifier.pooling()) {
-        let map = pooling.grid(map);
+        // Float32, whatever the backbones computed in.
+        let map = pooling.grid(map.cast(DType::F32));
         let [_, features, height, width] = map.dims();
         let cells = height * width;
         let map = map.reshape([batch, features, cells]);

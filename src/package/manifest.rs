@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::PackageError;
-use crate::finding::Finding;
+use crate::finding::{Finding, Score};
 use crate::network::{Architecture, Network};
 use crate::radiograph::Input;
 
@@ -266,6 +266,17 @@ impl Manifest {
     pub(super) fn network(&self, device: &burn::tensor::Device) -> Result<Network, PackageError> {
         Network::new(&self.architecture, self.findings.len(), device)
             .map_err(|error| PackageError::Inconsistent(error.to_string()))
+    }
+
+    /// Scores beside their findings and operating points. `probabilities`: one for each finding, in their order.
+    pub fn scores(&self, probabilities: &[Option<f64>]) -> Vec<Score> {
+        let cards = self.findings.iter().zip(probabilities);
+        let scores = cards.map(|(card, probability)| Score {
+            finding: card.name,
+            probability: *probability,
+            operating_point: card.operating_point,
+        });
+        scores.collect()
     }
 
     /// The probability for output `index`; `None` where the finding was not trained.

@@ -10,7 +10,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rayon::prelude::*;
 use sightline::explain::lime::{self, Lime, Sampling, rank_correlation};
-use sightline::finding::Finding;
+use sightline::finding::{Finding, called};
 use sightline::network::{Architecture, Network};
 use sightline::radiograph::{Input, Radiograph, Resize};
 use sightline::reading::Reader;
@@ -198,12 +198,8 @@ fn lime(options: &Samples, device: Device) -> Result<()> {
         }
         let image = Radiograph::decode(&data.file(row).read()?)?.image;
         let reading = pollster::block_on(reader.read(&image))?;
-        let cards = reader.manifest.findings.iter().zip(&reading.probabilities);
-        let called = cards.map(|(card, p)| Some((*p)? >= card.operating_point?));
-        let called: Vec<usize> = called
-            .enumerate()
-            .filter_map(|(index, called)| (called == Some(true)).then_some(index))
-            .collect();
+        let calls = called(&reader.manifest.scores(&reading.probabilities));
+        let called: Vec<usize> = (0..calls.len()).filter(|index| calls[*index]).collect();
         if called.is_empty() {
             continue;
         }

@@ -232,7 +232,8 @@ pub struct FindingResult {
     pub log_loss: Option<f64>,
     /// Expected calibration error in 15 bins.
     pub calibration_error: Option<f64>,
-    /// At the package's operating point; No Finding counts as called only where nothing else is.
+    /// At the package's operating point; No Finding counts as called only where nothing else but Support Devices
+    /// is.
     pub sensitivity: Option<f64>,
     pub specificity: Option<f64>,
 }

@@ -280,7 +280,8 @@ impl State {
             picture.as_ref().map(|picture| {
                 let lime = picture.report.lime.as_ref();
                 lime.is_some_and(|lime| {
-                    lime.options == options && (lime.stable || lime.samples == options.samples)
+                    let enough = options.until_stable && lime.stable;
+                    lime.options == options && (enough || lime.samples == options.samples)
                 })
             })
         });

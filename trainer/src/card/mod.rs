@@ -168,7 +168,7 @@ fn markdown(manifest: &Manifest, report: &Report, history: &[Epoch]) -> String {
         }
     }
     text += "\n## Calibration and operating points\n\nMeasured on the same images; `export` fits both on the validation images. \
-             ECE: expected calibration error in 15 bins. No Finding counts as called only where nothing else is.\n\n\
+             ECE: expected calibration error in 15 bins. No Finding counts as called only where nothing else but Support Devices is.\n\n\
              | finding | operating point | sensitivity | specificity | Brier | ECE |\n|---|---:|---:|---:|---:|---:|\n";
     for (card, result) in manifest.findings.iter().zip(&report.parts[0].findings) {
         if card.trained {

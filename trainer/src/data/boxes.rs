@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
 use sightline::finding::Finding;
+use sightline::package::sha256;
 
 use crate::storage::Location;
 
@@ -22,9 +23,14 @@ impl Rectangle {
     }
 }
 
-/// By image path and finding (its place in `Finding::ALL`).
+/// The boxes of a file.
 #[derive(Clone, Debug, Default)]
-pub struct Boxes(BTreeMap<String, BTreeMap<usize, Vec<Rectangle>>>);
+pub struct Boxes {
+    /// By image path and finding (its place in `Finding::ALL`).
+    by_path: BTreeMap<String, BTreeMap<usize, Vec<Rectangle>>>,
+    /// Of all of them, in their order.
+    pub sha256: String,
+}
 
 impl Boxes {
     /// Reads a CSV with Path, Class, X, Y, W, H, the last four as shares of the image. Classes that are no finding are left
@@ -44,7 +50,7 @@ impl Boxes {
                 bail!("{path} row {}: X, Y, W, H must be in 0..1", number + 2);
             }
             let [x, y, width, height] = sides;
-            let findings = boxes.0.entry(file).or_default();
+            let findings = boxes.by_path.entry(file).or_default();
             findings
                 .entry(finding.index())
                 .or_default()
@@ -55,17 +61,18 @@ impl Boxes {
                     bottom: y + height,
                 });
         }
+        boxes.sha256 = sha256(format!("{:?}", boxes.by_path).as_bytes());
         Ok(boxes)
     }
 
     /// An image's boxes, finding by finding.
     pub fn of(&self, path: &str) -> impl Iterator<Item = (usize, &[Rectangle])> {
-        let findings = self.0.get(path).into_iter().flatten();
+        let findings = self.by_path.get(path).into_iter().flatten();
         findings.map(|(finding, rectangles)| (*finding, rectangles.as_slice()))
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&String, &BTreeMap<usize, Vec<Rectangle>>)> {
-        self.0.iter()
+        self.by_path.iter()
     }
 }
 

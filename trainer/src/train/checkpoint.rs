@@ -69,6 +69,9 @@ pub struct Plan {
     /// The weights of the network that is imitated.
     #[serde(default)]
     pub teacher_sha256: Option<String>,
+    /// Of the boxes that maps learn from.
+    #[serde(default)]
+    pub boxes_sha256: Option<String>,
     pub commit: String,
     /// `YYYY-MM-DD`.
     pub started: String,
@@ -87,6 +90,9 @@ impl Plan {
         }
         if self.teacher_sha256.is_some() && self.teacher_sha256 != now.teacher_sha256 {
             bail!("the run was started with another teacher: the package has other weights now");
+        }
+        if self.boxes_sha256.is_some() && self.boxes_sha256 != now.boxes_sha256 {
+            bail!("the run was started with other boxes");
         }
         Ok(())
     }

@@ -86,8 +86,10 @@ pub fn run(options: &Options) -> Result<()> {
     let recipe = Recipe::read(&options.config)?;
     recipe.check()?;
     let splits = recipe.data.splits(data)?;
+    let boxes = recipe.boxes(data, &splits.train)?;
     if options.dry_run {
-        return plan::say(&recipe, &splits, recipe.boxes(data, &splits.train)?.1);
+        let marked = boxes.map_or(0, |(_, marked)| marked);
+        return plan::say(&recipe, &splits, marked);
     }
     let out = options.out.as_ref().context("--out is needed")?;
     let run = RunFolder(out.clone());
@@ -133,6 +135,7 @@ pub fn run(options: &Options) -> Result<()> {
             Some(distillation) => Some(distillation.teacher_sha256()?),
             None => None,
         },
+        boxes_sha256: boxes.as_ref().map(|(boxes, _)| boxes.sha256.clone()),
         recipe: recipe.clone(),
     };
     if state.checkpoint.is_none() {
@@ -155,8 +158,7 @@ pub fn run(options: &Options) -> Result<()> {
     if lessons.len() > 0 {
         println!("a teacher knows {} of the training images", lessons.len());
     }
-    let (boxes, marked) = recipe.boxes(data, &train)?;
-    if marked > 0 {
+    if let Some((_, marked)) = &boxes {
         println!("radiologists' boxes are on {marked} of the training images");
     }
 
@@ -197,7 +199,7 @@ pub fn run(options: &Options) -> Result<()> {
         data: &train,
         pictures: &train_pictures,
         lessons: &lessons,
-        boxes: &boxes,
+        boxes: boxes.as_ref().map(|(boxes, _)| boxes),
     };
     let mut weights = trainer.weights(&recipe)?;
     while trainer.wants_more(&recipe) {
@@ -297,10 +299,10 @@ impl Recipe {
 }
 
 impl Recipe {
-    /// The boxes to point at, and on how many of the training images there are some.
-    fn boxes(&self, data: &Location, train: &Dataset) -> Result<(Boxes, usize)> {
+    /// The boxes to point at, and on how many of the training images there are some; `None` if the recipe has none.
+    fn boxes(&self, data: &Location, train: &Dataset) -> Result<Option<(Boxes, usize)>> {
         let Some(pointing) = &self.pointing else {
-            return Ok((Boxes::default(), 0));
+            return Ok(None);
         };
         let csv = data.join(&pointing.csv.to_string_lossy());
         let boxes = Boxes::read(&csv)?;
@@ -308,7 +310,7 @@ impl Recipe {
         let marked = rows.filter(|row| boxes.of(&row.path).next().is_some());
         match marked.count() {
             0 => bail!("{csv} has no box on a training image"),
-            marked => Ok((boxes, marked)),
+            marked => Ok(Some((boxes, marked))),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Maps that point where radiologists did: beside the labels, a network learns from boxes on training images.
 //!
 //! What is trained is the map that the page shows, Grad-CAM's evidence. Its cells, as shares by a softmax, shall be the
-//! shares of the boxes that lie in them (cross-entropy). Only how cells compare counts, so nothing pulls at the logit: that is
-//! the labels' business. Boxes for a few hundred images of ChestX-ray14 helped its classification too in Li et al. (CVPR 2018).
+//! shares of the boxes that lie in them (cross-entropy). Only how cells compare counts:
+//! whether the logit is high or low is the labels' business. So Li et al. (CVPR 2018) learned from the boxes of ChestX-ray14, with a loss
+//! of another kind.
 
 use std::path::PathBuf;
 
@@ -56,6 +57,19 @@ impl Mark {
         Self {
             picture: self.picture - first,
             ..self.clone()
+        }
+    }
+
+    /// Boxed is the upper left quarter.
+    #[cfg(test)]
+    pub fn quarter(picture: usize, finding: usize) -> Self {
+        let upper_left = |cell: usize| cell % SIDE < SIDE / 2 && cell / SIDE < SIDE / 2;
+        Self {
+            picture,
+            finding,
+            inside: (0..SIDE * SIDE)
+                .map(|cell| f32::from(upper_left(cell)))
+                .collect(),
         }
     }
 

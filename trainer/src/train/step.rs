@@ -201,6 +201,7 @@ impl<'a> Devices<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::pointing::{Mark, Pointing};
     use burn::tensor::Distribution;
     use sightline::network::{Architecture, Network};
     use std::path::Path;
@@ -265,9 +266,26 @@ mod tests {
     #[test]
     fn two_devices_find_the_gradients_of_two_accumulated_halves() {
         // Without dropout and stochastic depth: devices draw from one generator, in whatever order they come to it.
-        let [whole, halves] = [1, 2].map(|accumulate| recipe("densenet121", accumulate));
+        let [mut whole, mut halves] = [1, 2].map(|accumulate| recipe("densenet121", accumulate));
         let student = student(&whole);
-        let batch = batch(&whole);
+        let mut batch = batch(&whole);
+        let unmarked = {
+            let devices = vec![Device::flex()];
+            let one = Devices::of(devices, Precision::F32, &whole, vec![1.0; 14]).expect("devices");
+            one.gradients(&student, batch.clone(), 1)
+                .expect("gradients")
+                .0
+        };
+        // On pictures of both halves, which are not equally many.
+        batch.marks = [(0, 2), (1, 4), (3, 4)]
+            .map(|(p, f)| Mark::quarter(p, f))
+            .to_vec();
+        for recipe in [&mut whole, &mut halves] {
+            recipe.pointing = Some(Pointing {
+                csv: "boxes.csv".into(),
+                weight: 2.0,
+            });
+        }
         let devices = |recipe, count| {
             let devices = vec![Device::flex(); count];
             Devices::of(devices, Precision::F32, recipe, vec![1.0; 14]).expect("devices")
@@ -283,7 +301,13 @@ mod tests {
             sum.accumulate(&student, found);
             mean += loss / 2.0;
         }
-        assert!((loss - mean).abs() < 1e-6, "{loss} {mean}");
+        assert!((loss - mean).abs() < 1e-5, "{loss} {mean}");
+        // Three maps of four cells in four pictures, all of their shares still about equal.
+        let missed = 2.0 * 3.0 * 4f64.ln() / 4.0;
+        assert!(
+            (loss - unmarked - missed).abs() < 0.5 * missed,
+            "{loss} {unmarked}"
+        );
         let apart = difference(&numbers(&student, sum.grads()), &numbers(&student, found));
         assert!(apart < 1e-5, "{apart}");
     }
@@ -294,7 +318,12 @@ mod tests {
             let mut recipe = recipe("efficientnet_lite0", 1);
             recipe.trains = trains;
             Device::flex().seed(5);
-            let (student, batch) = (student(&recipe), batch(&recipe));
+            let (student, mut batch) = (student(&recipe), batch(&recipe));
+            batch.marks = vec![Mark::quarter(2, 5)];
+            recipe.pointing = Some(Pointing {
+                csv: "boxes.csv".into(),
+                weight: 0.1,
+            });
             let devices = vec![Device::flex()];
             let devices = Devices::of(devices, precision, &recipe, vec![1.0; 14]).expect("devices");
             let found = devices.gradients(&student, batch, 1).expect("gradients");
