@@ -31,7 +31,7 @@ pub struct State {
     pub history: Vec<Epoch>,
 }
 
-/// The best epoch so far.
+/// The epoch that is kept: the best so far, or the last.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Best {
     /// From 1.

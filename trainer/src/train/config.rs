@@ -55,7 +55,9 @@ pub struct Recipe {
     /// none.
     #[serde(default)]
     pub average_decay: f64,
-    /// Epochs without a better validation AUC until training stops.
+    #[serde(default)]
+    pub keeps: Keeps,
+    /// Epochs without a better validation AUC until training stops; of no effect where the last epoch is kept.
     pub patience: usize,
     pub seed: u64,
     pub augmentation: Augmentation,
@@ -73,6 +75,17 @@ pub enum Start {
     File(PathBuf),
     /// Packages with the network's backbones, in its order. The classifier says the mean of what theirs say.
     Packages(Vec<PathBuf>),
+}
+
+/// Which epoch's weights are shipped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Keeps {
+    /// With the best validation AUC.
+    #[default]
+    Best,
+    /// The AUC says nothing of maps, and averaged weights at the end of a cosine need no choosing.
+    Last,
 }
 
 /// What of the network is trained.

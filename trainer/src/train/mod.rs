@@ -38,7 +38,7 @@ use crate::score::{Package, label_scores, network_logits};
 use crate::storage::Location;
 use batches::{Batch, Source, seed_of};
 use checkpoint::{Best, Plan, State, Weights};
-use config::Start;
+use config::{Keeps, Start};
 use progress::{Done, Progress};
 use step::{Devices, Precision};
 use student::Student;
@@ -214,7 +214,13 @@ pub fn run(options: &Options) -> Result<()> {
         trainer.progress.note("validating");
         let average = &weights.average;
         let scored = trainer.validate(average, &recipe, &valid, &valid_pictures)?;
-        trainer.finish_epoch(&weights, source.batches(), &scored, start.elapsed())?;
+        trainer.finish_epoch(
+            &weights,
+            recipe.keeps,
+            source.batches(),
+            &scored,
+            start.elapsed(),
+        )?;
         if trainer.stop.load(Ordering::SeqCst) && trainer.wants_more(&recipe) {
             drop(trainer.progress);
             println!("saved; --resume goes on");
@@ -224,8 +230,8 @@ pub fn run(options: &Options) -> Result<()> {
     drop(trainer.progress);
     let best = trainer.state.best.context("no epoch was run")?;
     println!(
-        "done: the best validation AUC is {:.4}, of epoch {}",
-        best.valid_auc, best.epoch
+        "done: epoch {} is kept, with a validation AUC of {:.4}",
+        best.epoch, best.valid_auc
     );
     Ok(())
 }
@@ -480,6 +486,7 @@ impl Trainer<'_> {
     fn finish_epoch(
         &mut self,
         weights: &Weights,
+        keeps: Keeps,
         batches: usize,
         scored: &[Scored],
         time: Duration,
@@ -492,11 +499,8 @@ impl Trainer<'_> {
         let train_loss = state.loss_sum / batches as f64;
         let name = format!("epoch-{epoch}");
         (state.epochs_done, state.steps_done, state.loss_sum) = (epoch, 0, 0.0);
-        if state
-            .best
-            .as_ref()
-            .is_none_or(|best| valid_auc > best.valid_auc)
-        {
+        let better = |best: &Best| keeps == Keeps::Last || valid_auc > best.valid_auc;
+        if state.best.as_ref().is_none_or(better) {
             state.best = Some(Best {
                 epoch,
                 valid_auc,
