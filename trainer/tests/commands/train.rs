@@ -315,7 +315,8 @@ fn maps_learn_from_boxes_on_training_images() {
     let root = folder.path();
     let recipe = prepare(root, |recipe| {
         recipe["input"]["size"] = 64.into();
-        recipe["epochs"] = 1.into();
+        recipe["epochs"] = 3.into();
+        recipe["keeps"] = "last".into();
         recipe["pointing"] = serde_json::json!({ "csv": "boxes.csv", "weight": 1.0 });
     });
     let boxes = |class: &str| {
@@ -327,7 +328,19 @@ fn maps_learn_from_boxes_on_training_images() {
     };
     let (with, without) = (root.join("with"), root.join("without"));
     boxes("Cardiomegaly");
-    assert!(succeed(&training(&recipe, &root, &with, &[])).contains("boxes are on"));
+    let said = succeed(&training(&recipe, &root, &with, &[]));
+    assert!(
+        said.contains("boxes are on") && said.contains("epoch 3 is kept"),
+        "{said}"
+    );
+    // Boxes that changed since are another training.
+    let halted = root.join("halted");
+    succeed(&training(&recipe, &root, &halted, &[&"--steps", &"3"]));
+    boxes("Edema");
+    refuse(
+        &training(&recipe, &root, &halted, &[&"--resume"]),
+        "other boxes",
+    );
     // A class that is no finding marks nothing.
     boxes("Hernia");
     refuse(
