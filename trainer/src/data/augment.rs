@@ -69,6 +69,17 @@ impl Change {
 }
 
 impl Augmentation {
+    /// Changes nothing.
+    #[cfg(test)]
+    pub const NONE: Self = Self {
+        rotation: 0.0,
+        crop: (1.0, 1.0),
+        stretch: 1.0,
+        contrast: 1.0,
+        brightness: 0.0,
+        flip: 0.0,
+    };
+
     /// Draws a change.
     pub fn draw(&self, rng: &mut impl Rng) -> Change {
         let angle = self.symmetric(self.rotation, rng).to_radians();
@@ -143,15 +154,6 @@ mod tests {
     use rand::SeedableRng;
     use rand::rngs::StdRng;
 
-    const NONE: Augmentation = Augmentation {
-        rotation: 0.0,
-        crop: (1.0, 1.0),
-        stretch: 1.0,
-        contrast: 1.0,
-        brightness: 0.0,
-        flip: 0.0,
-    };
-
     fn gradient() -> GreyImage {
         let pixels = (0..64 * 64).map(|i| (i % 64 * 4) as u8).collect();
         GreyImage {
@@ -165,7 +167,9 @@ mod tests {
     fn no_change_gives_the_picture_back() {
         let image = gradient();
         assert_eq!(
-            NONE.draw(&mut StdRng::seed_from_u64(1)).apply(&image, 64),
+            Augmentation::NONE
+                .draw(&mut StdRng::seed_from_u64(1))
+                .apply(&image, 64),
             image
         );
     }

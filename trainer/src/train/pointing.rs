@@ -118,14 +118,6 @@ mod tests {
     use rand::rngs::StdRng;
     use sightline::radiograph::GreyImage;
 
-    const WHOLE: Augmentation = Augmentation {
-        rotation: 0.0,
-        crop: (1.0, 1.0),
-        stretch: 1.0,
-        contrast: 1.0,
-        brightness: 0.0,
-        flip: 0.0,
-    };
     /// The upper left quarter.
     const QUARTER: Rectangle = Rectangle {
         left: 0.0,
@@ -135,7 +127,7 @@ mod tests {
     };
 
     fn mark(finding: usize, rectangle: Rectangle) -> Mark {
-        let change = WHOLE.draw(&mut StdRng::seed_from_u64(1));
+        let change = Augmentation::NONE.draw(&mut StdRng::seed_from_u64(1));
         Mark::new(0, finding, &[rectangle], &change)
     }
 
@@ -188,7 +180,7 @@ mod tests {
             crop: (0.6, 1.0),
             stretch: 1.2,
             flip: 0.5,
-            ..WHOLE
+            ..Augmentation::NONE
         };
         let rectangle = Rectangle {
             left: 0.25,

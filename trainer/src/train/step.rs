@@ -301,7 +301,7 @@ mod tests {
             sum.accumulate(&student, found);
             mean += loss / 2.0;
         }
-        assert!((loss - mean).abs() < 1e-5, "{loss} {mean}");
+        assert!((loss - mean).abs() < 1e-6, "{loss} {mean}");
         // Three maps of four cells in four pictures, all of their shares still about equal.
         let missed = 2.0 * 3.0 * 4f64.ln() / 4.0;
         assert!(
