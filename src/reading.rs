@@ -4,6 +4,8 @@ use burn::tensor::{Device, Tensor};
 
 use crate::explain::grad_cam;
 use crate::explain::heat_map::HeatMap;
+use crate::explain::lime::Scored;
+use crate::explain::lime::emulator::{CELLS, GRID};
 use crate::network::{Network, Randomised};
 use crate::package::{self, Manifest, PackageError};
 use crate::radiograph::{GreyImage, Region};
@@ -114,18 +116,46 @@ impl Reader {
         Ok(logits.chunks_exact(outputs).map(<[f32]>::to_vec).collect())
     }
 
-    /// The probabilities of pictures that are normalised already: what [`crate::explain::lime::Lime`] asks for.
+    /// What there is to say of pictures that are normalised already: what [`crate::explain::lime::Lime`] asks for.
     ///
     /// # Errors
     /// As [`Reader::read`].
-    pub async fn probabilities_of(
-        &self,
-        values: Vec<f32>,
-    ) -> Result<Vec<Vec<Option<f64>>>, ReadError> {
+    pub async fn score(&self, values: Vec<f32>) -> Result<Vec<Scored>, ReadError> {
         let input = self.manifest.input.tensor_of(values, &self.device);
-        let logits = numbers(self.network.forward(input)).await?;
-        let rows = logits.chunks_exact(self.manifest.findings.len());
-        Ok(rows.map(|row| self.probabilities(row)).collect())
+        let feature_maps = self.network.feature_maps(input);
+        let logits = self.network.classify(feature_maps.clone());
+        let evidence = grad_cam::evidence(&self.network, feature_maps).cells;
+        let cells = grad_cam::regrid(&evidence, GRID, GRID);
+        let (logits, cells) = (numbers(logits).await?, numbers(cells).await?);
+        let findings = self.manifest.findings.len();
+        let rows = logits.chunks_exact(findings);
+        let rows = rows.zip(cells.chunks_exact(findings * CELLS));
+        Ok(rows
+            .map(|(logits, cells)| {
+                let probabilities = self.probabilities(logits);
+                let mut evidence = cells.to_vec();
+                let cells = evidence.chunks_exact_mut(CELLS).enumerate();
+                for (finding, cells) in cells {
+                    let Some(probability) = probabilities[finding] else {
+                        cells.fill(0.0);
+                        continue;
+                    };
+                    let scale = self.manifest.scale(finding);
+                    let probability = probability.clamp(f64::EPSILON, 1.0 - f64::EPSILON);
+                    let log_odds = (probability / (1.0 - probability)).ln();
+                    // What no cell adds, and what calibration does, is every cell's in equal parts.
+                    let sum: f64 = cells.iter().map(|cell| scale * f64::from(*cell)).sum();
+                    let rest = (log_odds - sum) / CELLS as f64;
+                    for cell in cells {
+                        *cell = (scale * f64::from(*cell) + rest) as f32;
+                    }
+                }
+                Scored {
+                    probabilities,
+                    evidence,
+                }
+            })
+            .collect())
     }
 
     /// The probabilities of one picture's logits.

@@ -94,8 +94,8 @@ pub enum Answer {
     },
     Scores {
         ticket: u32,
-        /// The probabilities of each picture.
-        rows: Vec<Vec<Option<f64>>>,
+        /// Of each picture.
+        scored: Vec<lime::Scored>,
     },
     Probed {
         /// Of the reading.

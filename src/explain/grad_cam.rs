@@ -76,7 +76,7 @@ fn sum(maps: &[Tensor<4>]) -> Tensor<4> {
 }
 
 /// Spreads each cell's value evenly over its area and gathers it on another grid; the total stays.
-fn regrid(map: &Tensor<4>, height: usize, width: usize) -> Tensor<4> {
+pub fn regrid(map: &Tensor<4>, height: usize, width: usize) -> Tensor<4> {
     let [batch, outputs, h, w] = map.dims();
     if [h, w] == [height, width] {
         return map.clone();

@@ -279,6 +279,14 @@ impl Manifest {
         scores.collect()
     }
 
+    /// By how much the calibration of output `index` stretches logits.
+    pub fn scale(&self, index: usize) -> f64 {
+        match self.findings[index].calibration {
+            Some(Calibration::Platt { scale, .. }) => scale,
+            _ => 1.0,
+        }
+    }
+
     /// The probability for output `index`; `None` where the finding was not trained.
     ///
     /// The one place where logits become probabilities.

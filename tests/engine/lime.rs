@@ -1,7 +1,9 @@
 //! LIME on scores that are known, so that its answer is known too.
 
+use sightline::explain::lime::emulator::{CELLS, Coverage, Emulator, GRID, priors};
 use sightline::explain::lime::{
-    Explanation, Fill, Lime, Options, Sampling, Segmentation, Segments, rank_correlation,
+    Estimator, Explanation, Fill, Lime, Options, Sampler, Sampling, Scored, Segmentation, Segments,
+    TAUGHT, rank_correlation,
 };
 use sightline::radiograph::{GreyImage, Input, Resize};
 
@@ -31,18 +33,48 @@ fn picture() -> GreyImage {
 }
 
 /// The upper left quarter's mean; a second finding that was not trained; one that never changes.
-fn scores(picture: &[f32]) -> Vec<Option<f64>> {
+fn scores(picture: &[f32]) -> Scored {
     let corner = (0..SIDE / 2).flat_map(|y| (0..SIDE / 2).map(move |x| y * SIDE + x));
     let mean =
         corner.map(|place| f64::from(picture[place])).sum::<f64>() / (SIDE * SIDE / 4) as f64;
-    vec![Some(mean), None, Some(0.25)]
+    Scored {
+        probabilities: vec![Some(mean), None, Some(0.25)],
+        evidence: Vec::new(),
+    }
+}
+
+/// A network whose cells see a little more than themselves, each two of them together: what a linear model of the score takes for noise.
+fn network(picture: &[f32]) -> Scored {
+    let light = |cell: usize| {
+        let (x, y) = (cell % GRID * SIDE / GRID, cell / GRID * SIDE / GRID);
+        let step = SIDE / GRID;
+        let pixels = (y..y + step).flat_map(|y| (x..x + step).map(move |x| picture[y * SIDE + x]));
+        f64::from(pixels.sum::<f32>()) / (step * step) as f64
+    };
+    let lights: Vec<f64> = (0..CELLS).map(light).collect();
+    let evidence = |cell: usize| {
+        let beside = lights[(cell + 1) % CELLS];
+        let strength = ((cell * 7) % 11) as f64 - 5.0;
+        0.6 * strength * (lights[cell] * beside + 0.5 * (6.0 * lights[cell]).sin())
+    };
+    let evidence: Vec<f64> = (0..CELLS).map(evidence).collect();
+    let log_odds: f64 = evidence.iter().sum();
+    let trained = evidence.iter().map(|value| *value as f32);
+    Scored {
+        probabilities: vec![Some(1.0 / (1.0 + (-log_odds).exp())), None],
+        evidence: trained.chain([0.0; CELLS]).collect(),
+    }
 }
 
 fn explain(options: Options, batch: usize) -> Explanation {
+    explain_all(scores, options, batch)
+}
+
+fn explain_all(network: fn(&[f32]) -> Scored, options: Options, batch: usize) -> Explanation {
     let mut lime = Lime::new(&picture(), &input(), options);
     while !lime.is_done() {
         let values = lime.next_batch(batch);
-        lime.push(values.chunks_exact(SIDE * SIDE).map(scores).collect());
+        lime.push(values.chunks_exact(SIDE * SIDE).map(network).collect());
     }
     lime.explanation().expect("samples were scored")
 }
@@ -105,6 +137,101 @@ fn regions_may_be_slics_and_old_reports_have_quickshifts() {
         .remove("segmentation");
     let old: Options = serde_json::from_value(json).expect("an old report's options");
     assert_eq!(old, options());
+}
+
+#[test]
+fn old_reports_are_of_regressions() {
+    let mut json = serde_json::to_value(options()).expect("JSON");
+    json.as_object_mut().expect("an object").remove("estimator");
+    let old: Options = serde_json::from_value(json).expect("an old report's options");
+    assert_eq!(old.estimator, Estimator::Regression);
+    assert_eq!(options().estimator, Estimator::Emulation);
+}
+
+/// The root of the mean square of the differences of the first finding's coefficients.
+fn distance(a: &Explanation, b: &Explanation) -> f64 {
+    let of = |e: &Explanation| e.findings[0].clone().expect("trained").coefficients;
+    let (a, b) = (of(a), of(b));
+    let squares: f64 = a.iter().zip(&b).map(|(a, b)| (a - b).powi(2)).sum();
+    (squares / a.len() as f64).sqrt()
+}
+
+fn by(estimator: Estimator, samples: usize, seed: u64) -> Options {
+    Options {
+        samples,
+        estimator,
+        seed,
+        segmentation: Segmentation::Slic,
+        ..options()
+    }
+}
+
+#[test]
+fn emulation_comes_nearer_to_very_many_samples_than_regression_and_its_intervals_hold_them() {
+    let many = explain_all(network, by(Estimator::Regression, 8000, 7), 64);
+    let truth = &many.findings[0].as_ref().expect("trained").coefficients;
+    for samples in [150, 400] {
+        let regressed = explain_all(network, by(Estimator::Regression, samples, 1), 50);
+        let emulated = explain_all(network, by(Estimator::Emulation, samples, 1), 50);
+        let (theirs, ours) = (distance(&regressed, &many), distance(&emulated, &many));
+        assert!(ours < 0.8 * theirs, "{samples}: {ours}, {theirs}");
+        assert!(emulated.findings[1].is_none());
+        let finding = emulated.findings[0].as_ref().expect("trained");
+        let held = truth
+            .iter()
+            .zip(&finding.coefficients)
+            .zip(&finding.margins);
+        let held = held.filter(|((truth, ours), margin)| (*truth - *ours).abs() <= **margin);
+        assert!(
+            held.count() * 10 >= truth.len() * 8,
+            "{samples}: {finding:?}"
+        );
+        assert!((0.0..=1.0).contains(&finding.r_squared), "{finding:?}");
+    }
+}
+
+#[test]
+fn emulation_does_not_depend_on_batches_either() {
+    for samples in [60, 130, TAUGHT + 50] {
+        let one = explain_all(network, by(Estimator::Emulation, samples, 1), 1);
+        let other = explain_all(network, by(Estimator::Emulation, samples, 1), 37);
+        assert_eq!(one, other, "{samples}");
+    }
+}
+
+#[test]
+fn an_emulator_foretells_samples_that_it_never_saw() {
+    let options = by(Estimator::Emulation, 1000, 3);
+    let mut lime = Lime::new(&picture(), &input(), options.clone());
+    let values = lime.next_batch(400);
+    let scored: Vec<Scored> = values.chunks_exact(SIDE * SIDE).map(network).collect();
+    lime.push(scored.clone());
+    let segments = lime.explanation().expect("samples").segments;
+    let samples = Sampler::new(options.sampling, segments.count, options.seed);
+    let samples: Vec<Vec<bool>> = samples.take(400).collect();
+    let evidence: Vec<Vec<f32>> = scored.iter().map(|s| s.evidence.clone()).collect();
+    let log_odds = |evidence: &Vec<f32>| -> f64 {
+        evidence[..CELLS].iter().map(|cell| f64::from(*cell)).sum()
+    };
+    let priors = priors(&samples[..100], &evidence[..100], &Coverage::of(&segments));
+    let emulator = Emulator::new(&priors, &samples[..200], &evidence[..200]);
+    // Mean squares: of what is foretold wrongly, and of what there is to foretell.
+    let mean = evidence.iter().map(log_odds).sum::<f64>() / 400.0;
+    let spread = evidence.iter().map(|e| (log_odds(e) - mean).powi(2));
+    let spread = spread.sum::<f64>() / 400.0;
+    let unseen = samples[200..].iter().zip(&evidence[200..]);
+    let missed = unseen.map(|(shown, e)| (emulator.log_odds(shown)[0] - log_odds(e)).powi(2));
+    let missed = missed.sum::<f64>() / 200.0;
+    assert!(missed < 0.3 * spread, "{missed} of {spread}");
+    // What is left out is foretold as badly as what was never there, not as well as what is known.
+    let left_out = emulator.left_out().iter().zip(&evidence);
+    let left_out = left_out.map(|(ours, e)| (ours[0] - log_odds(e)).powi(2));
+    let left_out = left_out.sum::<f64>() / 200.0;
+    assert!(
+        (0.5..2.0).contains(&(left_out / missed)),
+        "{left_out} {missed}"
+    );
+    assert_eq!(emulator.log_odds(&samples[0])[1], 0.0);
 }
 
 #[test]

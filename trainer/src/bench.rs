@@ -9,7 +9,7 @@ use indicatif::ProgressBar;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rayon::prelude::*;
-use sightline::explain::lime::{self, Lime, Sampling, rank_correlation};
+use sightline::explain::lime::{self, Estimator, Lime, Sampling, rank_correlation};
 use sightline::finding::{Finding, called};
 use sightline::network::{Architecture, Network};
 use sightline::radiograph::{Input, Radiograph, Resize};
@@ -71,13 +71,16 @@ pub struct Samples {
     /// Samples, drawn independently, of the map that is aimed at.
     #[arg(long, default_value_t = 10_000)]
     reference: usize,
-    /// Samples of the maps that are compared with it, at most.
-    #[arg(long, default_value_t = 3000)]
+    /// Samples of plain LIME's maps that are compared with it, at most.
+    #[arg(long, default_value_t = 2000)]
     most: usize,
+    /// Samples of the other maps, at most.
+    #[arg(long, default_value_t = 600)]
+    most_of_ours: usize,
 }
 
 /// Samples between two comparisons.
-const COMPARED_EVERY: usize = 50;
+const COMPARED_EVERY: usize = 10;
 /// Rank correlation with the map that is aimed at.
 const AIM: f64 = 0.95;
 
@@ -179,19 +182,21 @@ fn data(options: &Pictures) -> Result<()> {
     Ok(())
 }
 
-/// LIME's maps by samples drawn independently, in pairs, and in orthogonal blocks of pairs, compared with a map of very many independent samples.
+/// LIME's maps as its own code makes them, from samples in orthogonal blocks of pairs, and from an emulator that has learned from
+/// those, compared with a map of very many samples.
 fn lime(options: &Samples, device: Device) -> Result<()> {
     let package = Package::open(&options.model.model, device)?;
     let reader = Reader::new(package.manifest, package.network, package.device);
     let (data, _) = options.images.rows(Views::Frontal)?;
-    let samplings = [
-        Sampling::Bernoulli,
-        Sampling::Antithetic,
-        Sampling::Orthogonal,
+    let plain = (Sampling::Bernoulli, Estimator::Regression);
+    let ways = [
+        plain,
+        (Sampling::Orthogonal, Estimator::Regression),
+        (Sampling::Orthogonal, Estimator::Emulation),
     ];
-    // By sampling and comparison: the correlations of all maps.
-    let mut found = samplings.map(|_| vec![Vec::new(); options.most / COMPARED_EVERY]);
-    let mut images = 0;
+    // By way and comparison: the correlations of all maps.
+    let mut found = ways.map(|_| vec![Vec::new(); options.most / COMPARED_EVERY]);
+    let (mut images, mut maps) = (0, 0);
     for row in &data.rows {
         if images == options.count {
             break;
@@ -204,23 +209,40 @@ fn lime(options: &Samples, device: Device) -> Result<()> {
             continue;
         }
         images += 1;
-        let settings = |samples, sampling, seed| lime::Options {
+        maps += called.len();
+        let settings = |samples, (sampling, estimator), seed| lime::Options {
             samples,
             until_stable: false,
             sampling,
+            estimator,
             seed,
             ..lime::Options::default()
         };
         let seed = images as u64;
-        let reference = settings(options.reference, Sampling::Bernoulli, seed);
+        let reference = settings(options.reference, plain, seed);
         let reference = explain_by_lime(&reader, &image, reference, &ProgressBar::hidden())?;
-        for (sampling, found) in samplings.into_iter().zip(&mut found) {
-            let settings = settings(options.most, sampling, !seed);
+        // Those that draw the same samples have the same pictures: scored once.
+        let mut known = Vec::new();
+        for (way, found) in ways.into_iter().zip(&mut found) {
+            let most = if way == plain {
+                options.most
+            } else {
+                options.most_of_ours
+            };
             let input = &reader.manifest.input;
-            let mut lime = Lime::new(&input.square(&image), input, settings);
-            for found in found {
+            let mut lime = Lime::new(&input.square(&image), input, settings(most, way, !seed));
+            for (step, found) in found.iter_mut().take(most / COMPARED_EVERY).enumerate() {
                 let values = lime.next_batch(COMPARED_EVERY);
-                lime.push(pollster::block_on(reader.probabilities_of(values))?);
+                let scored = if way.1 == Estimator::Emulation {
+                    std::mem::take(&mut known[step])
+                } else {
+                    let scored = pollster::block_on(reader.score(values))?;
+                    if way.0 == Sampling::Orthogonal {
+                        known.push(scored.clone());
+                    }
+                    scored
+                };
+                lime.push(scored);
                 let map = lime.explanation().context("no sample was scored")?;
                 let pairs = map.findings.iter().zip(&reference.findings);
                 let pairs: Vec<_> = pairs.collect();
@@ -238,18 +260,19 @@ fn lime(options: &Samples, device: Device) -> Result<()> {
     }
     let means = found.map(|by_samples| {
         let mean = |all: &Vec<f64>| all.iter().sum::<f64>() / all.len() as f64;
-        by_samples.iter().map(mean).collect::<Vec<_>>()
+        let measured = by_samples.iter().filter(|all| !all.is_empty());
+        measured.map(mean).collect::<Vec<_>>()
     });
-    let needed = [0, 1, 2].map(|sampling| {
-        let reached = means[sampling].iter().position(|mean| *mean >= AIM);
+    let needed = [0, 1, 2].map(|way| {
+        let reached = means[way].iter().position(|mean| *mean >= AIM);
         reached.map(|index| (index + 1) * COMPARED_EVERY)
     });
     println!(
         "{}",
         serde_json::json!({
-            "images": images, "reference": options.reference, "aim": AIM, "every": COMPARED_EVERY,
-            "independent": means[0], "paired": means[1], "orthogonal": means[2],
-            "needed": { "independent": needed[0], "paired": needed[1], "orthogonal": needed[2] },
+            "images": images, "maps": maps, "reference": options.reference, "aim": AIM, "every": COMPARED_EVERY,
+            "plain": means[0], "orthogonal": means[1], "emulated": means[2],
+            "needed": { "plain": needed[0], "orthogonal": needed[1], "emulated": needed[2] },
         })
     );
     Ok(())

@@ -302,8 +302,9 @@ fn replay(reader: &Reader, place: &Location, image: &Location) -> Result<()> {
         let map = map.context("the report has no such map")?;
         let mut curves = Curves::new(&square, &manifest.input, &map, trust.faithfulness.options);
         while !curves.is_done() {
-            let rows = pollster::block_on(reader.probabilities_of(curves.next_batch(BATCH)))?;
-            curves.push(rows.into_iter().map(|row| row[index].unwrap_or(f64::NAN)));
+            let scored = pollster::block_on(reader.score(curves.next_batch(BATCH)))?;
+            let scores = scored.into_iter().map(|s| s.probabilities[index]);
+            curves.push(scores.map(|score| score.unwrap_or(f64::NAN)));
         }
         let ours = curves.result().context("nothing was measured")?;
         let theirs = &trust.faithfulness;
@@ -326,8 +327,8 @@ fn replay(reader: &Reader, place: &Location, image: &Location) -> Result<()> {
             theirs.fill,
         );
         let values = manifest.input.normalise(&picture);
-        let ours = pollster::block_on(reader.probabilities_of(values))?.swap_remove(0);
-        for (theirs, ours) in theirs.probabilities.iter().zip(ours) {
+        let ours = pollster::block_on(reader.score(values))?.swap_remove(0);
+        for (theirs, ours) in theirs.probabilities.iter().zip(ours.probabilities) {
             if let (Some(theirs), Some(ours)) = (theirs, ours) {
                 note(4, (theirs - ours).abs());
             }
@@ -365,7 +366,7 @@ pub fn explain_by_lime(
     let mut lime = Lime::new(&input.square(image), input, options);
     while !lime.is_done() {
         let values = lime.next_batch(BATCH);
-        lime.push(pollster::block_on(reader.probabilities_of(values))?);
+        lime.push(pollster::block_on(reader.score(values))?);
         bar.set_position(lime.scored() as u64);
     }
     lime.explanation().context("no sample was scored")

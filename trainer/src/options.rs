@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
-use sightline::explain::lime::{self, Fill, Segmentation};
+use sightline::explain::lime::{self, Estimator, Fill, Segmentation};
 
 use crate::data::{Dataset, Selection, Views};
 use crate::shards::Shard;
@@ -83,6 +83,9 @@ pub struct LimeOptions {
     /// Of LIME: what hidden regions become, "mean" (each region's own), "blur", or a grey level of 0..=255.
     #[arg(long, default_value = "mean", value_parser = fill)]
     fill: Fill,
+    /// Of LIME: how its coefficients are made of the scores, "emulation" (needs few samples) or "regression" (LIME's own).
+    #[arg(long, default_value = "emulation", value_parser = estimator)]
+    estimator: Estimator,
 }
 
 impl LimeOptions {
@@ -92,6 +95,7 @@ impl LimeOptions {
             seed: self.seed,
             segmentation: self.segmentation,
             fill: self.fill,
+            estimator: self.estimator,
             ..lime::Options::default()
         }
     }
@@ -102,6 +106,14 @@ fn segmentation(name: &str) -> Result<Segmentation, String> {
         "quickshift" => Ok(Segmentation::Quickshift),
         "slic" => Ok(Segmentation::Slic),
         _ => Err("must be \"quickshift\" or \"slic\"".to_owned()),
+    }
+}
+
+fn estimator(name: &str) -> Result<Estimator, String> {
+    match name {
+        "emulation" => Ok(Estimator::Emulation),
+        "regression" => Ok(Estimator::Regression),
+        _ => Err("must be \"emulation\" or \"regression\"".to_owned()),
     }
 }
 

@@ -11,6 +11,8 @@ use crate::run::Step;
 const NETWORKS: [&str; 2] = ["efficientnet_lite0", "densenet121"];
 const STEPS: &str = "5";
 const ROUNDS: usize = 2;
+/// Samples between two rows of LIME's table.
+const SHOWN_EVERY: u64 = 50;
 /// Pictures that are read.
 const PICTURES: usize = 2000;
 
@@ -132,7 +134,7 @@ fn train(peer: &Peer) -> Result<()> {
     Ok(())
 }
 
-/// Samples that LIME needs until its map is the one of 10,000 samples: drawn independently, as LIME's own code does, and ours.
+/// Samples that LIME needs until its map is the one of 10,000 samples: as LIME's own code draws and fits them, and as ours does.
 fn lime(root: &Path) -> Result<()> {
     Step::new("cargo", &["build", "--release"]).run("build the trainer")?;
     let (csv, folder) = images(root)?;
@@ -151,22 +153,28 @@ fn lime(root: &Path) -> Result<()> {
     let run = json(step, "count the samples that LIME needs")?;
     let every = run["every"].as_u64().context("a number")?;
     let mut table = String::from(
-        "| samples | independent | in pairs | orthogonal (ours) |\n|---:|---:|---:|---:|\n",
+        "| samples | plain LIME | orthogonal samples | and emulation (ours) |\n|---:|---:|---:|---:|\n",
     );
     let means = |key: &str| run[key].as_array().cloned().context("correlations");
-    let columns = ["independent", "paired", "orthogonal"].map(means);
+    let columns = ["plain", "orthogonal", "emulated"].map(means);
     let columns = columns.into_iter().collect::<Result<Vec<_>>>()?;
-    for index in 0..columns[0].len() {
-        table += &format!("| {} |", every * (index as u64 + 1));
+    for samples in (SHOWN_EVERY..).step_by(SHOWN_EVERY as usize) {
+        let index = (samples / every) as usize - 1;
+        if index >= columns[0].len() {
+            break;
+        }
+        table += &format!("| {samples} |");
         for column in &columns {
-            let mean = column[index].as_f64().context("a correlation")?;
-            table += &format!(" {mean:.3} |");
+            table += &match column.get(index).and_then(Value::as_f64) {
+                Some(mean) => format!(" {mean:.3} |"),
+                None => " |".to_owned(),
+            };
         }
         table += "\n";
     }
     println!(
-        "\n{model}, {} images: mean rank correlation with LIME of {} samples\n\n{table}\nneeded for {}: {}",
-        run["images"], run["reference"], run["aim"], run["needed"]
+        "\n{model}, {} maps of {} images: mean rank correlation with LIME of {} samples\n\n{table}\nneeded for {}: {}",
+        run["maps"], run["images"], run["reference"], run["aim"], run["needed"]
     );
     Ok(())
 }

@@ -37,8 +37,10 @@ const GPU_BATCH: usize = 16;
 /// The largest tensor that a network makes of a picture, in bytes for each of its pixels: 64 channels of float32, as VGG's first
 /// layers have them at full size; the other families' are smaller.
 const BYTES_PER_PIXEL: f64 = 64.0 * 4.0;
-/// Between two partial explanations, in milliseconds: each costs a fit.
+/// Between two partial explanations, in milliseconds, at least: each costs a fit.
 const SHOWN_EVERY: f64 = 700.0;
+/// How often the time that a partial explanation took is spent on samples before the next.
+const SCORED_PER_SHOWN: f64 = 5.0;
 
 pub struct Engine {
     model: Rc<RefCell<Option<Rc<Model>>>>,
@@ -99,14 +101,14 @@ impl Model {
         }
     }
 
-    /// The probabilities of normalised pictures, a row each.
-    async fn score(&self, values: Vec<f32>) -> Result<Vec<Vec<Option<f64>>>, Stop> {
+    /// What there is to say of normalised pictures.
+    async fn score(&self, values: Vec<f32>) -> Result<Vec<lime::Scored>, Stop> {
         let input = &self.reader.manifest.input;
         let pictures = values.len() / (input.channels * input.size * input.size);
         SCORING.set(pictures);
-        let rows = self.pool().score(&self.reader, values).await?;
+        let scored = self.pool().score(&self.reader, values).await?;
         SCORING.set(0);
-        Ok(rows)
+        Ok(scored)
     }
 }
 
@@ -249,8 +251,8 @@ impl Worker for Engine {
             }
             Request::Score { ticket, values } => {
                 with_model(slot, line, None, async move |_, model| {
-                    let rows = model.reader.probabilities_of(values).await?;
-                    Ok(Answer::Scores { ticket, rows })
+                    let scored = model.reader.score(values).await?;
+                    Ok(Answer::Scores { ticket, scored })
                 });
             }
             Request::Probe { id, mask, fill } => {
@@ -421,14 +423,16 @@ async fn explain(
     let square = model.last(id)?.square;
     let total = options.samples as u64;
     let mut lime = Lime::new(&square, &model.reader.manifest.input, options);
-    let mut shown = now();
+    let (mut shown, mut every) = (now(), SHOWN_EVERY);
     while !lime.is_done() {
         line.progress("LIME", lime.scored() as u64, total).await?;
         let values = lime.next_batch(model.batch());
         lime.push(model.score(values).await?);
-        if !lime.is_done() && now() - shown > SHOWN_EVERY {
+        if !lime.is_done() && now() - shown > every {
+            let start = now();
             line.answer(explanation(id, &lime, false)?);
             shown = now();
+            every = SHOWN_EVERY.max(SCORED_PER_SHOWN * (shown - start));
         }
     }
     explanation(id, &lime, true)
@@ -439,11 +443,11 @@ async fn probe(model: &Model, id: u32, spots: Vec<Spot>, fill: lime::Fill) -> Re
     let last = model.last(id)?;
     let picture = erase(&last.square, last.region, last.aspect, &spots, fill);
     let values = model.reader.manifest.input.normalise(&picture);
-    let probabilities = model.reader.probabilities_of(values).await?.swap_remove(0);
+    let scored = model.reader.score(values).await?.swap_remove(0);
     let erased = Erased {
         fill,
         spots,
-        probabilities,
+        probabilities: scored.probabilities,
     };
     serde_json::to_string(&erased).map_err(|error| Stop::Refused(error.to_string()))
 }
@@ -465,8 +469,8 @@ async fn measure(
         let (done, total) = (curves.scored() as u64, curves.total() as u64);
         line.progress("Measuring the map", done, total).await?;
         let values = curves.next_batch(model.batch());
-        let rows = model.score(values).await?;
-        let scores: Option<Vec<f64>> = rows.into_iter().map(|row| row[finding]).collect();
+        let scored = model.score(values).await?.into_iter();
+        let scores: Option<Vec<f64>> = scored.map(|s| s.probabilities[finding]).collect();
         curves.push(scores.ok_or("The finding was not trained.".to_owned())?);
     }
     let faithfulness = curves.result().ok_or("Nothing was measured.".to_owned())?;

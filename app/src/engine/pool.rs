@@ -11,6 +11,7 @@ use futures::future::{Either, select};
 use gloo::timers::future::TimeoutFuture;
 use gloo::worker::{Spawnable, WorkerBridge};
 use js_sys::Reflect;
+use sightline::explain::lime::Scored;
 use sightline::package::Manifest;
 use sightline::reading::{ReadError, Reader};
 
@@ -24,8 +25,6 @@ const MEMORY: u64 = 500 << 20;
 const BESIDE_WEIGHTS: u64 = 120 << 20;
 /// In milliseconds: a helper that has not answered by then is taken for dead.
 const PATIENCE: u32 = 60_000;
-
-type Rows = Vec<Vec<Option<f64>>>;
 
 /// How many helpers a package may have on this machine.
 pub fn helpers(manifest: &Manifest) -> usize {
@@ -54,7 +53,7 @@ struct State {
     ready: Cell<bool>,
     tickets: Cell<u32>,
     /// The answer that is waited for.
-    waiting: RefCell<Option<(u32, oneshot::Sender<Rows>)>>,
+    waiting: RefCell<Option<(u32, oneshot::Sender<Vec<Scored>>)>>,
 }
 
 impl Pool {
@@ -75,8 +74,8 @@ impl Pool {
             .count()
     }
 
-    /// The probabilities of normalised pictures, a row each, in their order.
-    pub async fn score(&self, reader: &Reader, values: Vec<f32>) -> Result<Rows, ReadError> {
+    /// What there is to say of normalised pictures, in their order.
+    pub async fn score(&self, reader: &Reader, values: Vec<f32>) -> Result<Vec<Scored>, ReadError> {
         let input = &reader.manifest.input;
         let picture = input.channels * input.size * input.size;
         let share = (values.len() / picture).div_ceil(self.workers()).max(1);
@@ -91,18 +90,18 @@ impl Pool {
             .zip(ready)
             .map(|(part, helper)| (part, helper.ask(part)))
             .collect();
-        let mut rows = reader.probabilities_of(own.to_vec()).await?;
+        let mut scored = reader.score(own.to_vec()).await?;
         for (part, (state, answer)) in asked {
             let found = match select(answer, TimeoutFuture::new(PATIENCE)).await {
                 Either::Left((Ok(found), _)) => found,
                 _ => {
                     state.ready.set(false);
-                    reader.probabilities_of(part.to_vec()).await?
+                    reader.score(part.to_vec()).await?
                 }
             };
-            rows.extend(found);
+            scored.extend(found);
         }
-        Ok(rows)
+        Ok(scored)
     }
 }
 
@@ -124,7 +123,7 @@ impl Helper {
         Self { bridge, state }
     }
 
-    fn ask(&self, values: &[f32]) -> (Rc<State>, oneshot::Receiver<Rows>) {
+    fn ask(&self, values: &[f32]) -> (Rc<State>, oneshot::Receiver<Vec<Scored>>) {
         let (sender, receiver) = oneshot::channel();
         let ticket = self.state.tickets.get() + 1;
         self.state.tickets.set(ticket);
@@ -139,7 +138,7 @@ impl State {
     fn hear(&self, answer: Answer) {
         match answer {
             Answer::Ready { .. } => self.ready.set(true),
-            Answer::Scores { ticket, rows } => {
+            Answer::Scores { ticket, scored } => {
                 // An answer to a question that was given up is not the one waited for.
                 let waited = self
                     .waiting
@@ -148,7 +147,7 @@ impl State {
                     .is_some_and(|(t, _)| *t == ticket);
                 if waited && let Some((_, sender)) = self.waiting.take() {
                     // Nobody may be there any more.
-                    let _ = sender.send(rows);
+                    let _ = sender.send(scored);
                 }
             }
             Answer::Refused { .. } | Answer::Died { .. } => {

@@ -2,6 +2,8 @@
 //!
 //! Weighted ridge regression with an unpenalised intercept, in float64, as `lime_base` does it with scikit-learn.
 
+use super::cholesky::Cholesky;
+
 /// Of the kernel that weights samples by their closeness to the whole picture.
 pub const KERNEL_WIDTH: f64 = 0.25;
 /// Of the ridge regression whose coefficients are reported.
@@ -105,22 +107,32 @@ impl Design {
         }
     }
 
+    /// The coefficients of all features in the model of `scores`, one per sample.
+    pub fn coefficients(&self, scores: &[f64]) -> Vec<f64> {
+        let (_, moments, _) = self.moments(scores);
+        let all: Vec<usize> = (0..self.features).collect();
+        self.ridge(&moments, &all, ALPHA)
+    }
+
+    /// The intercept that goes best with coefficients of all features, and the weighted share of the scores' variance that they explain.
+    pub fn explained_by(&self, scores: &[f64], coefficients: &[f64]) -> (f64, f64) {
+        let (mean, moments, spread) = self.moments(scores);
+        let at_mean = self.mean.iter().zip(coefficients).map(|(m, c)| m * c);
+        let intercept = mean - at_mean.sum::<f64>();
+        let all: Vec<usize> = (0..self.features).collect();
+        (
+            intercept,
+            self.explained(&moments, spread, &all, coefficients),
+        )
+    }
+
     /// The model of `scores`, one per sample, with at most `most` features.
     pub fn fit(&self, scores: &[f64], most: usize) -> Surrogate {
-        let mean = self.weighted_mean(scores);
-        let scores: Vec<f64> = scores.iter().map(|score| score - mean).collect();
-        let mut moments = vec![0.0; self.features];
-        for ((row, weight), score) in self.rows().zip(&scores) {
-            for (moment, value) in moments.iter_mut().zip(row) {
-                *moment += weight * value * score;
-            }
-        }
-        let squares = self.weights.iter().zip(&scores);
-        let spread: f64 = squares.map(|(weight, score)| weight * score * score).sum();
-
+        let (mean, moments, spread) = self.moments(scores);
         let features = self.choose(&moments, spread, most);
         let solution = self.ridge(&moments, &features, ALPHA);
         let r_squared = self.explained(&moments, spread, &features, &solution);
+        let scores: Vec<f64> = scores.iter().map(|score| score - mean).collect();
         let standard_errors = self.standard_errors(&scores, &features, &solution);
         let at_mean: f64 = features
             .iter()
@@ -141,6 +153,21 @@ impl Design {
     fn rows(&self) -> impl Iterator<Item = (&[f64], f64)> {
         let rows = self.centred.chunks_exact(self.features);
         rows.zip(self.weights.iter().copied())
+    }
+
+    /// Of scores: their weighted mean, and about it the weighted products with each feature and the weighted sum of squares.
+    fn moments(&self, scores: &[f64]) -> (f64, Vec<f64>, f64) {
+        let mean = self.weighted_mean(scores);
+        let mut moments = vec![0.0; self.features];
+        let mut spread = 0.0;
+        for ((row, weight), score) in self.rows().zip(scores) {
+            let weighted = weight * (score - mean);
+            for (moment, value) in moments.iter_mut().zip(row) {
+                *moment += weighted * value;
+            }
+            spread += weighted * (score - mean);
+        }
+        (mean, moments, spread)
     }
 
     fn weighted_mean(&self, scores: &[f64]) -> f64 {
@@ -225,52 +252,5 @@ impl Design {
         let samples = self.weights.len();
         let freedom = samples as f64 / samples.saturating_sub(count + 1).max(1) as f64;
         variances.iter().map(|v| (v * freedom).sqrt()).collect()
-    }
-}
-
-/// The lower triangular factor of a symmetric matrix that is nowhere negative.
-struct Cholesky {
-    lower: Vec<f64>,
-    size: usize,
-}
-
-impl Cholesky {
-    fn new(mut matrix: Vec<f64>, size: usize) -> Self {
-        let largest = (0..size).map(|i| matrix[i * size + i]).fold(0.0, f64::max);
-        for i in 0..size {
-            for j in 0..=i {
-                let products = (0..j).map(|k| matrix[i * size + k] * matrix[j * size + k]);
-                let rest = matrix[i * size + j] - products.sum::<f64>();
-                let pivot = matrix[j * size + j];
-                matrix[i * size + j] = if i == j {
-                    // A feature that others determine gets no weight of its own.
-                    if rest > 1e-12 * largest {
-                        rest.sqrt()
-                    } else {
-                        f64::INFINITY
-                    }
-                } else {
-                    rest / pivot
-                };
-            }
-        }
-        Self {
-            lower: matrix,
-            size,
-        }
-    }
-
-    fn solve(&self, right: &[f64]) -> Vec<f64> {
-        let (lower, size) = (&self.lower, self.size);
-        let mut x = right.to_vec();
-        for i in 0..size {
-            let known: f64 = (0..i).map(|k| lower[i * size + k] * x[k]).sum();
-            x[i] = (x[i] - known) / lower[i * size + i];
-        }
-        for i in (0..size).rev() {
-            let known: f64 = (i + 1..size).map(|k| lower[k * size + i] * x[k]).sum();
-            x[i] = (x[i] - known) / lower[i * size + i];
-        }
-        x
     }
 }

@@ -420,11 +420,8 @@ async fn places_are_painted_over_the_scores_follow_and_it_can_be_undone() -> Res
         &erased.spots,
         erased.fill,
     );
-    let native = reader
-        .probabilities_of(input.normalise(&picture))
-        .await?
-        .remove(0);
-    for (ours, native) in erased.probabilities.iter().zip(native) {
+    let native = reader.score(input.normalise(&picture)).await?.remove(0);
+    for (ours, native) in erased.probabilities.iter().zip(native.probabilities) {
         match (ours, native) {
             (Some(ours), Some(native)) => ensure!((ours - native).abs() < 1e-3, "{ours} {native}"),
             (ours, native) => ensure!(*ours == native, "trained only in one place"),
@@ -514,7 +511,7 @@ async fn lime_explains_as_natively_streams_and_can_be_cancelled() -> Result<()> 
     let mut lime = Lime::new(&square, input, ours.options.clone());
     while !lime.is_done() {
         let values = lime.next_batch(16);
-        lime.push(reader.probabilities_of(values).await?);
+        lime.push(reader.score(values).await?);
     }
     let native = lime.explanation().context("no sample")?;
     ensure!(native.segments == ours.segments, "other regions");
@@ -554,8 +551,8 @@ async fn lime_explains_as_natively_streams_and_can_be_cancelled() -> Result<()> 
     let map = native.map(index).context("no map")?;
     let mut curves = Curves::new(&square, input, &map, trust.faithfulness.options);
     while !curves.is_done() {
-        let rows = reader.probabilities_of(curves.next_batch(16)).await?;
-        curves.push(rows.into_iter().map(|row| row[index].unwrap_or(f64::NAN)));
+        let scored = reader.score(curves.next_batch(16)).await?.into_iter();
+        curves.push(scored.map(|s| s.probabilities[index].unwrap_or(f64::NAN)));
     }
     let curves = curves.result().context("no curves")?;
     for (ours, native) in [
