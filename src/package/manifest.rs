@@ -125,7 +125,8 @@ impl Calibration {
     }
 }
 
-fn sigmoid(logit: f64) -> f64 {
+/// The probability of log-odds.
+pub fn sigmoid(logit: f64) -> f64 {
     1.0 / (1.0 + (-logit).exp())
 }
 

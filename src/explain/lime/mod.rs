@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::explain::agreement;
 use crate::explain::heat_map::HeatMap;
+use crate::package::sigmoid;
 use crate::radiograph::{GreyImage, Input, resize};
 
 /// Regions are found on a picture of this side, whatever the network's: their size is the reader's, not the network's.
@@ -182,7 +183,7 @@ pub struct Lime {
     coverage: Coverage,
     /// From [`emulator::LEARNT`] samples on.
     priors: Option<Vec<Prior>>,
-    /// From [`TAUGHT`] samples on.
+    /// Of the last check of stability, or of the first [`TAUGHT`] samples.
     emulation: Option<Emulation>,
     last_maps: Vec<Vec<f64>>,
     stable: bool,
@@ -196,6 +197,13 @@ struct Emulation {
     /// Sample by sample, of each finding: the probability it expects, without having seen that sample.
     expected: Vec<Vec<f64>>,
     emulator: Emulator,
+}
+
+impl Emulation {
+    /// From how many samples.
+    fn learned(&self) -> usize {
+        self.emulator.left_out().len()
+    }
 }
 
 impl Lime {
@@ -277,15 +285,18 @@ impl Lime {
                 self.evidence.push(answer.evidence);
             }
         }
+        let checked = before / CHECK_EVERY < self.scores.len() / CHECK_EVERY;
         if self.emulates() {
             // Of as many samples as there are now, however they were batched.
             if self.priors.is_none() && self.scores.len() >= emulator::LEARNT {
                 self.priors = Some(self.priors_of(emulator::LEARNT));
             }
-            if self.emulation.is_none() && self.scores.len() >= TAUGHT {
+            let learned = self.emulation.as_ref().map_or(0, Emulation::learned);
+            if learned < TAUGHT && (checked || self.evidence.len() == TAUGHT) {
                 self.emulation = self.emulate();
             }
-            if let Some(emulation) = &mut self.emulation {
+            let learned = self.emulation.as_mut();
+            if let Some(emulation) = learned.filter(|e| e.learned() == TAUGHT) {
                 let unseen = &self.samples[emulation.expected.len()..self.scores.len()];
                 let expected = unseen
                     .iter()
@@ -293,7 +304,7 @@ impl Lime {
                 emulation.expected.extend(expected.map(probabilities));
             }
         }
-        if before / CHECK_EVERY < self.scores.len() / CHECK_EVERY {
+        if checked {
             let maps = self.judged_maps();
             self.stable = !self.last_maps.is_empty()
                 && maps
@@ -321,11 +332,12 @@ impl Lime {
         let design = Design::new(samples, self.options.sampling.is_paired());
         let made;
         let emulation = match &self.emulation {
-            None if self.emulates() => {
+            Some(there) if there.expected.len() == samples.len() => Some(there),
+            _ if self.emulates() => {
                 made = self.emulate();
                 made.as_ref()
             }
-            there => there.as_ref(),
+            _ => None,
         };
         let finding = |finding: usize| {
             let scores = self.scores_of(finding)?;
@@ -466,8 +478,7 @@ impl Lime {
 }
 
 fn probabilities(log_odds: Vec<f64>) -> Vec<f64> {
-    let probability = |x: f64| 1.0 / (1.0 + (-x).exp());
-    log_odds.into_iter().map(probability).collect()
+    log_odds.into_iter().map(sigmoid).collect()
 }
 
 /// The picture with every region hidden: grey levels of 0..=255, `height * width` of them. `labels` has a region
