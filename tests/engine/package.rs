@@ -1,6 +1,7 @@
 //! Packages: what is written is read, and nothing else is.
 
 use burn::tensor::{Bytes, DType, Device, Tensor};
+use sightline::explain::lime::emulator::CELLS;
 use sightline::finding::Finding;
 use sightline::network::{Architecture, Family, Head, Naming, Network};
 use sightline::package::{
@@ -8,6 +9,7 @@ use sightline::package::{
     SCHEMA_VERSION, Training, Weights,
 };
 use sightline::radiograph::{Input, Resize};
+use sightline::reading::Reader;
 
 fn manifest(findings: &[Finding], weights: &[u8]) -> Manifest {
     Manifest {
@@ -304,6 +306,51 @@ fn untrained_findings_have_no_probability_and_calibration_moves_it() {
     for (p, expected) in [(0.2, 0.5), (0.1, 0.25), (0.6, 0.75)] {
         assert!((scaled(p) - expected).abs() < 1e-6, "{p}: {}", scaled(p));
     }
+}
+
+/// What LIME's emulator learns from: however a probability is calibrated, the cells add up to its log-odds.
+#[test]
+fn a_scored_pictures_cells_add_up_to_the_log_odds_of_its_probabilities() {
+    let architecture = Architecture::named("densenet121", 1).expect("known");
+    let score = |manifest: &Manifest| {
+        let device = Device::flex();
+        device.seed(3);
+        let network = Network::new(&architecture, 3, &device).expect("known");
+        let reader = Reader::new(manifest.clone(), network, device);
+        let values = (0..2 * 64 * 64).map(|place| (place * place % 97) as f32 / 48.0 - 1.0);
+        pollster::block_on(reader.score(values.collect())).expect("scored")
+    };
+    let findings = [Finding::Edema, Finding::Fracture, Finding::Atelectasis];
+    let mut manifest = manifest(&findings, b"");
+    manifest.findings[1].trained = false;
+    let plain = score(&manifest);
+    manifest.findings[0].calibration = Some(Calibration::Platt {
+        scale: 3.0,
+        offset: -1.0,
+    });
+    manifest.findings[2].calibration = Some(Calibration::OperatingPoint { threshold: 0.3 });
+    let calibrated = score(&manifest);
+    for picture in plain.iter().chain(&calibrated) {
+        assert_eq!(picture.evidence.len(), 3 * CELLS);
+        let cells: Vec<&[f32]> = picture.evidence.chunks_exact(CELLS).collect();
+        for finding in [0, 2] {
+            let sum: f64 = cells[finding].iter().map(|cell| f64::from(*cell)).sum();
+            let probability = picture.probabilities[finding].expect("trained");
+            let log_odds = (probability / (1.0 - probability)).ln();
+            assert!((sum - log_odds).abs() < 1e-4, "{sum} {log_odds}");
+        }
+        assert_eq!(picture.probabilities[1], None);
+        assert!(cells[1].iter().all(|cell| *cell == 0.0));
+    }
+    // Platt's scale stretches what lies between cells, too.
+    let spread = |evidence: &[f32]| {
+        let cells = &evidence[..CELLS];
+        let most = cells.iter().copied().fold(f32::MIN, f32::max);
+        most - cells.iter().copied().fold(f32::MAX, f32::min)
+    };
+    let (ours, theirs) = (spread(&calibrated[0].evidence), spread(&plain[0].evidence));
+    assert!(theirs > 1e-4, "{theirs}");
+    assert!((ours / theirs - 3.0).abs() < 1e-2, "{ours} {theirs}");
 }
 
 #[test]
