@@ -7,4 +7,4 @@ mod browser;
 mod server;
 
 pub use browser::{Options, Page, Webgpu};
-pub use server::Server;
+pub use server::{Server, dist};

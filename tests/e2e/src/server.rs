@@ -24,6 +24,14 @@ struct Record {
 /// Chromium asks its maker for the time, updates and accounts, whatever page is open; these are not the page's.
 const CHROMIUMS_OWN: [&str; 3] = [".google.com", ".googleapis.com", ".gvt1.com"];
 
+/// The built page: the folder named by `SIGHTLINE_DIST`, or the workspace's `dist`.
+pub fn dist() -> PathBuf {
+    match std::env::var_os("SIGHTLINE_DIST") {
+        Some(folder) => PathBuf::from(folder),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dist"),
+    }
+}
+
 /// A running server; it ends with the test.
 pub struct Server {
     pub address: String,
@@ -32,12 +40,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves the folder named by `SIGHTLINE_DIST`, or the workspace's `dist`.
+    /// Serves the built page.
     pub fn start() -> Result<Self> {
-        let dist = match std::env::var_os("SIGHTLINE_DIST") {
-            Some(folder) => PathBuf::from(folder),
-            None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dist"),
-        };
+        let dist = dist();
         if !dist.join("index.html").is_file() {
             return Err(anyhow!(
                 "{} holds no page; run `cargo xtask test`, or `trunk build` first",

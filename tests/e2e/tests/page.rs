@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use burn::tensor::Device;
 use sightline::explain::erase::erase;
 use sightline::explain::faithfulness::Curves;
-use sightline::explain::lime::{Fill, Lime, Segmentation};
+use sightline::explain::lime::{self, Fill, Lime, Segmentation};
 use sightline::package::Manifest;
 use sightline::radiograph::Radiograph;
 use sightline::reading::{Reader, Reading};
@@ -19,6 +19,10 @@ const LOAD: Duration = Duration::from_secs(120);
 const READ: Duration = Duration::from_secs(120);
 /// SwiftShader computes shaders on the CPU.
 const SLOW: Duration = Duration::from_secs(420);
+
+/// Names how many samples LIME takes of each model, where that is to be measured: more than a test needs.
+const LIME_SAMPLES: &str = "SIGHTLINE_LIME_SAMPLES";
+const PATIENT: Duration = Duration::from_secs(1800);
 
 /// A PNG of 76 bytes whose header promises 100 megapixels.
 const HUGE_PNG: &[u8] =
@@ -77,6 +81,60 @@ async fn assert_scores_are(page: &Page, expected: &Reading) -> Result<()> {
             (None, None) => {}
             other => bail!("finding {index}: {other:?}"),
         }
+    }
+    Ok(())
+}
+
+/// The same explanation, of as many samples, by the native engine.
+async fn explained(
+    reader: &Reader,
+    radiograph: &Radiograph,
+    ours: &lime::Explanation,
+) -> Result<lime::Explanation> {
+    let input = &reader.manifest.input;
+    let square = input.square(&radiograph.image);
+    let mut lime = Lime::new(&square, input, ours.options.clone());
+    while lime.scored() < ours.samples {
+        let values = lime.next_batch(16.min(ours.samples - lime.scored()));
+        lime.push(reader.score(values).await?);
+    }
+    lime.explanation().context("no sample")
+}
+
+/// What LIME, which is under way, knows after its first samples, for which it is given more and more time.
+async fn stopped_early(page: &Page) -> Result<lime::Explanation> {
+    let start = std::time::Instant::now();
+    let mut patience = Duration::from_secs(10);
+    loop {
+        page.wait_for(&["explaining"], READ).await?;
+        tokio::time::sleep(patience).await;
+        patience *= 2;
+        page.element("cancel").await?.click().await?;
+        page.wait_for(&["ready"], READ).await?;
+        let (_, json) = page.saved_by("export-json").await?;
+        let report: Report = serde_json::from_slice(&json)?;
+        if let Some(lime) = report.lime {
+            return Ok(lime);
+        }
+        ensure!(start.elapsed() < SLOW, "LIME has nothing to show");
+        choose(page, "explain-method", "grad-cam").await?;
+        choose(page, "explain-method", "lime").await?;
+    }
+}
+
+fn assert_coefficients_are(ours: &lime::Explanation, native: &lime::Explanation) -> Result<()> {
+    ensure!(native.segments == ours.segments, "other regions");
+    for (ours, native) in ours.findings.iter().zip(&native.findings) {
+        let (Some(ours), Some(native)) = (ours, native) else {
+            ensure!(
+                ours.is_none() && native.is_none(),
+                "trained only in one place"
+            );
+            continue;
+        };
+        let pairs = ours.coefficients.iter().zip(&native.coefficients);
+        let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        ensure!(worst < 1e-3, "coefficients differ by {worst}");
     }
     Ok(())
 }
@@ -356,6 +414,57 @@ async fn a_software_adapter_is_used_only_when_asked_for_and_said_to_be_one() -> 
     page.close().await
 }
 
+/// A GPU without room for sixteen pictures, nor for eight: a third engine scores four at a time, and explains as the CPU does.
+#[tokio::test]
+async fn a_gpu_that_runs_out_of_memory_scores_fewer_pictures_at_once() -> Result<()> {
+    let server = Server::start()?;
+    let loader = std::fs::read_to_string(sightline_e2e::dist().join("engine_loader.js"))?;
+    // As Chromium has it: creating a buffer never fails, but the device hears of it soon after. The largest buffer that the
+    // default model needs for a picture has 4.8 MB.
+    let small_gpu = "
+        const createBuffer = GPUDevice.prototype.createBuffer;
+        GPUDevice.prototype.createBuffer = function (descriptor) {
+            if (descriptor.size > 24e6) {
+                const error = new GPUOutOfMemoryError('no room for a buffer of ' + descriptor.size + ' bytes');
+                setTimeout(() => this.dispatchEvent(new GPUUncapturedErrorEvent('uncapturederror', { error })));
+            }
+            return createBuffer.call(this, descriptor);
+        };
+    ";
+    let loader = format!("{small_gpu}{loader}").into_bytes();
+    server.answer_instead("engine_loader.js", loader);
+    let options = Options {
+        webgpu: Webgpu::Software,
+        ..Options::default()
+    };
+    let page = Page::open(&server, "?device=webgpu", options).await?;
+    page.wait_for(&["idle"], SLOW).await?;
+    page.element("sample-1").await?.click().await?;
+    page.wait_for(&["ready"], SLOW).await?;
+    choose(&page, "explain-method", "lime").await?;
+    let start = std::time::Instant::now();
+    loop {
+        let said = page.text("status").await?;
+        if said.contains("LIME") && said.contains("could not score 8") {
+            ensure!(said.contains("4 at a time"), "{said}");
+            break;
+        }
+        ensure!(start.elapsed() < SLOW, "{said}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let ours = stopped_early(&page).await?;
+    let adapter = page.text("adapter").await?;
+    ensure!(adapter.starts_with("WebGPU: "), "{adapter}");
+    let starts = server.count("engine_loader.js");
+    ensure!(starts == 3, "{starts} engines");
+
+    let reader = reader(&model()?.1)?;
+    let radiograph = Radiograph::decode(&std::fs::read(sample("effusion.jpg"))?)?;
+    let native = explained(&reader, &radiograph, &ours).await?;
+    assert_coefficients_are(&ours, &native)?;
+    page.close().await
+}
+
 #[tokio::test]
 async fn weights_that_are_damaged_and_packages_of_another_version_are_refused() -> Result<()> {
     let (name, folder) = model()?;
@@ -508,25 +617,8 @@ async fn lime_explains_as_natively_streams_and_can_be_cancelled() -> Result<()> 
     let radiograph = Radiograph::decode(&std::fs::read(sample("effusion.jpg"))?)?;
     let input = &reader.manifest.input;
     let square = input.square(&radiograph.image);
-    let mut lime = Lime::new(&square, input, ours.options.clone());
-    while !lime.is_done() {
-        let values = lime.next_batch(16);
-        lime.push(reader.score(values).await?);
-    }
-    let native = lime.explanation().context("no sample")?;
-    ensure!(native.segments == ours.segments, "other regions");
-    for (ours, native) in ours.findings.iter().zip(&native.findings) {
-        let (Some(ours), Some(native)) = (ours, native) else {
-            ensure!(
-                ours.is_none() && native.is_none(),
-                "trained only in one place"
-            );
-            continue;
-        };
-        let pairs = ours.coefficients.iter().zip(&native.coefficients);
-        let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-        ensure!(worst < 1e-3, "coefficients differ by {worst}");
-    }
+    let native = explained(&reader, &radiograph, &ours).await?;
+    assert_coefficients_are(&ours, &native)?;
 
     // The map in view, measured: the same curves as natively, and in the report.
     page.element("measure").await?.click().await?;
@@ -747,25 +839,22 @@ async fn the_origins_six_networks_read_a_radiograph_and_each_shows_its_map() -> 
         );
     }
 
-    // LIME too, sample by sample: what it knows after the first ones is there, in bounded memory.
+    // LIME too, in bounded memory: what it knows after its first samples is there, or after all of them to measure.
+    let samples = std::env::var(LIME_SAMPLES);
+    if let Ok(samples) = &samples {
+        choose(&page, "lime-samples", samples).await?;
+    }
     choose(&page, "explain-method", "lime").await?;
-    page.wait_for(&["explaining"], READ).await?;
     let start = std::time::Instant::now();
-    let mut patience = Duration::from_secs(10);
-    let scored = loop {
-        tokio::time::sleep(patience).await;
-        patience *= 2;
-        page.element("cancel").await?.click().await?;
-        page.wait_for(&["ready"], READ).await?;
+    let scored = if samples.is_ok() {
+        page.wait_for(&["explaining"], READ).await?;
+        page.element("lime-until-stable").await?.click().await?;
+        page.wait_for(&["ready"], PATIENT).await?;
         let (_, json) = page.saved_by("export-json").await?;
         let report: Report = serde_json::from_slice(&json)?;
-        if let Some(lime) = report.lime {
-            break lime.samples;
-        }
-        ensure!(start.elapsed() < SLOW, "LIME has nothing to show");
-        choose(&page, "explain-method", "grad-cam").await?;
-        choose(&page, "explain-method", "lime").await?;
-        page.wait_for(&["explaining"], READ).await?;
+        report.lime.context("no LIME in the report")?.samples
+    } else {
+        stopped_early(&page).await?.samples
     };
     let (time, peak) = (start.elapsed().as_secs_f64(), page.peak_memory()?);
     println!(
@@ -785,10 +874,10 @@ async fn choose(page: &Page, control: &str, value: &str) -> Result<()> {
     Ok(())
 }
 
-/// Each in a browser of its own. More samples than a test needs are taken to measure: `SIGHTLINE_LIME_SAMPLES=1000`.
+/// Each in a browser of its own.
 #[tokio::test]
 async fn every_model_that_is_offered_reads_and_explains() -> Result<()> {
-    let samples = std::env::var("SIGHTLINE_LIME_SAMPLES").unwrap_or_else(|_| "50".to_owned());
+    let samples = std::env::var(LIME_SAMPLES).unwrap_or_else(|_| "50".to_owned());
     let index: sightline::package::ModelIndex =
         serde_json::from_slice(&std::fs::read(www().join("models/index.json"))?)?;
     for model in &index.models {
@@ -811,7 +900,7 @@ async fn every_model_that_is_offered_reads_and_explains() -> Result<()> {
         // Begins anew, and takes all samples, stable or not.
         let start = std::time::Instant::now();
         page.element("lime-until-stable").await?.click().await?;
-        page.wait_for(&["ready"], Duration::from_secs(1800)).await?;
+        page.wait_for(&["ready"], PATIENT).await?;
         let time = start.elapsed().as_secs_f64();
         let (_, lime, _) = page.canvas_pixels("overlay-canvas").await?;
         ensure!(lime != grad_cam, "{}: LIME's map is Grad-CAM's", model.name);
