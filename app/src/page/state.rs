@@ -556,6 +556,8 @@ impl State {
 
     fn show_lime(self, lime: &str, done: bool) {
         match serde_json::from_str::<lime::Explanation>(lime) {
+            // Sent before the engine heard of other options: the answer to them is yet to come.
+            Ok(lime) if lime.options != self.lime.get_untracked() => return,
             Ok(lime) => self.picture.update(|picture| {
                 if let Some(picture) = picture {
                     let report = &mut Arc::make_mut(picture).report;
