@@ -15,8 +15,8 @@ pub enum Request {
         /// The package's folder: an address relative to the page.
         folder: String,
         device: DeviceChoice,
-        /// Pictures that a GPU may score at once, at most.
-        gpu_batch: usize,
+        /// Pictures that may be scored at once, at most.
+        at_once: usize,
     },
     /// Read a radiograph: scores, and Grad-CAM for every finding.
     Read {
@@ -77,6 +77,10 @@ pub enum DeviceChoice {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Answer {
     Progress(Progress),
+    /// Where it will compute; the model is yet to come.
+    Opened {
+        adapter: Adapter,
+    },
     /// A model is loaded.
     Ready {
         adapter: Adapter,

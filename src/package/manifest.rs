@@ -139,7 +139,7 @@ impl FindingCard {
 
     /// Whether a method's maps were found to point at the finding better than a Gaussian in the middle of every picture does: by
     /// its hits or, where the middle hits nearly always, by its IoU. `None` where that was not measured, or on few images.
-    pub fn beats_the_middle(&self, method: &str) -> Option<bool> {
+    pub fn pointing(&self, method: &str) -> Option<Pointing> {
         let marks = if method.ends_with(ON_MASKS) {
             ON_MASKS
         } else {
@@ -150,21 +150,52 @@ impl FindingCard {
         if maps.n < Self::FEW {
             return None;
         }
-        Some(if middle.pointing_hit > 0.9 {
-            maps.iou > middle.iou
+        let (value, interval, aim) = if middle.pointing_hit > 0.9 {
+            (maps.iou, maps.iou_ci95, middle.iou)
         } else {
-            maps.pointing_hit > middle.pointing_hit
+            let interval = maps.pointing_hit_ci95;
+            (maps.pointing_hit, interval, middle.pointing_hit)
+        };
+        Some(match interval {
+            _ if value <= aim => Pointing::Unreliable,
+            Some([low, _]) if low > aim => Pointing::Better,
+            _ => Pointing::Unsettled,
         })
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// How a method's maps compare with a Gaussian in the middle of every picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pointing {
+    /// No better.
+    Unreliable,
+    /// Better on the images measured, but the 95% interval reaches down to the middle.
+    Unsettled,
+    /// Better, and the whole interval is.
+    Better,
+}
+
+/// Of a method's maps of a finding, with 95% intervals by patient.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Localisation {
     /// Share of boxes that contain the map's maximum (the pointing game).
     pub pointing_hit: f64,
-    /// Mean intersection over union.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pointing_hit_ci95: Option<[f64; 2]>,
+    /// Mean intersection over union of the boxes and the map above Otsu's threshold.
     pub iou: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iou_ci95: Option<[f64; 2]>,
+    /// The same of the boxes and as much of the map as they cover.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iou_same_area: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iou_same_area_ci95: Option<[f64; 2]>,
+    /// Images.
     pub n: usize,
+    /// Of LIME, at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub samples: Option<usize>,
 }
 
 /// What is known of a model's training; of imported weights that is next to nothing.

@@ -9,7 +9,7 @@ mod weights;
 
 pub use manifest::{
     Calibration, Evaluation, FindingCard, Localisation, Manifest, ModelEntry, ModelIndex, ON_MASKS,
-    SCHEMA_VERSION, Training, Unit, Weights, sigmoid,
+    Pointing, SCHEMA_VERSION, Training, Unit, Weights, sigmoid,
 };
 pub use weights::{Loader, load, save, sha256};
 

@@ -170,7 +170,7 @@ fn by(estimator: Estimator, samples: usize, seed: u64) -> Options {
 fn emulation_comes_nearer_to_very_many_samples_than_regression_and_its_intervals_hold_them() {
     let many = explain_all(network, by(Estimator::Regression, 8000, 7), 64);
     let truth = &many.findings[0].as_ref().expect("trained").coefficients;
-    for samples in [150, 400] {
+    for samples in [75, 150, 400] {
         let regressed = explain_all(network, by(Estimator::Regression, samples, 1), 50);
         let emulated = explain_all(network, by(Estimator::Emulation, samples, 1), 50);
         let (theirs, ours) = (distance(&regressed, &many), distance(&emulated, &many));
@@ -272,15 +272,14 @@ fn intervals_hold_the_answer_of_many_samples() {
 }
 
 #[test]
-fn it_stops_when_the_maps_no_longer_change() {
-    let explanation = explain(
-        Options {
-            samples: 5000,
-            until_stable: true,
-            ..options()
-        },
-        8,
-    );
+fn it_stops_when_the_maps_no_longer_change_however_samples_are_batched() {
+    let until_stable = Options {
+        samples: 5000,
+        until_stable: true,
+        ..options()
+    };
+    let explanation = explain(until_stable.clone(), 8);
+    assert_eq!(explanation, explain(until_stable, 37));
     assert!(
         explanation.stable && explanation.samples < 2000,
         "{} samples",

@@ -6,7 +6,7 @@ use sightline::finding::Finding;
 use sightline::network::{Architecture, Family, Head, Naming, Network};
 use sightline::package::{
     self, Calibration, FindingCard, Localisation, Manifest, ModelEntry, ON_MASKS, PackageError,
-    SCHEMA_VERSION, Training, Weights,
+    Pointing, SCHEMA_VERSION, Training, Weights,
 };
 use sightline::radiograph::{Input, Resize};
 use sightline::reading::Reader;
@@ -359,23 +359,38 @@ fn maps_are_judged_by_hits_or_where_the_middle_always_hits_by_overlap() {
     let mut measured = |method: &str, pointing_hit, iou, n| {
         let measured = Localisation {
             pointing_hit,
+            pointing_hit_ci95: Some([pointing_hit - 0.08, pointing_hit + 0.1]),
             iou,
+            iou_ci95: Some([iou - 0.08, iou + 0.1]),
             n,
+            ..Localisation::default()
         };
         card.localisation.insert(method.to_owned(), measured);
-        card.beats_the_middle("grad-cam")
+        card.pointing("grad-cam")
     };
     assert_eq!(measured("grad-cam", 0.3, 0.1, 20), None, "no middle");
-    assert_eq!(measured("center", 0.2, 0.4, 20), Some(true));
-    assert_eq!(measured("center", 0.3, 0.0, 20), Some(false));
-    assert_eq!(measured("center", 1.0, 0.4, 20), Some(false));
-    assert_eq!(measured("grad-cam", 0.3, 0.5, 20), Some(true));
+    assert_eq!(measured("center", 0.2, 0.4, 20), Some(Pointing::Better));
+    assert_eq!(measured("center", 0.25, 0.4, 20), Some(Pointing::Unsettled));
+    assert_eq!(measured("center", 0.3, 0.0, 20), Some(Pointing::Unreliable));
+    assert_eq!(measured("center", 1.0, 0.4, 20), Some(Pointing::Unreliable));
+    assert_eq!(
+        measured("grad-cam", 0.3, 0.45, 20),
+        Some(Pointing::Unsettled)
+    );
+    assert_eq!(measured("grad-cam", 0.3, 0.5, 20), Some(Pointing::Better));
     assert_eq!(measured("grad-cam", 0.3, 0.5, 2), None, "too few");
     // Masks are another matter.
     measured("grad-cam on masks", 0.9, 0.5, 20);
-    assert_eq!(card.beats_the_middle("grad-cam on masks"), None);
+    assert_eq!(card.pointing("grad-cam on masks"), None);
     let middle = card.localisation["center"].clone();
     card.localisation
         .insert(format!("center{ON_MASKS}"), middle);
-    assert_eq!(card.beats_the_middle("grad-cam on masks"), Some(true));
+    assert_eq!(card.pointing("grad-cam on masks"), Some(Pointing::Better));
+    // What was recorded without intervals settles nothing.
+    let maps = card.localisation.get_mut("grad-cam on masks");
+    maps.expect("recorded").iou_ci95 = None;
+    assert_eq!(
+        card.pointing("grad-cam on masks"),
+        Some(Pointing::Unsettled)
+    );
 }

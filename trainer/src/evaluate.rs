@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sightline::finding::{Finding, Score, called};
 use sightline::package::Unit;
 
+use crate::card::Beside;
 use crate::data::{Dataset, Views, load_pictures};
 use crate::metrics::probability::{brier, calibration_error, log_loss};
 use crate::metrics::ranking::{auc_difference, auc_variance, average_precision};
@@ -204,6 +205,9 @@ pub struct Report {
     pub crops: u8,
     /// All selected rows first, then the parts asked for.
     pub parts: Vec<Figures>,
+    /// Of the card: another model on the same images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beside: Option<Beside>,
 }
 
 /// Figures of a selection of images (or studies).
@@ -270,6 +274,7 @@ pub fn report(scores: &Scores) -> Report {
         unit: header.unit,
         crops: header.crops,
         parts: figures.collect(),
+        beside: None,
     }
 }
 

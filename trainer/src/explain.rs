@@ -4,9 +4,11 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
+use sightline::explain::agreement::{agreement, elsewhere};
 use sightline::explain::colormap::Colormap;
 use sightline::explain::erase::erase;
 use sightline::explain::faithfulness::Curves;
+use sightline::explain::heat_map::HeatMap;
 use sightline::explain::lime::{self, Lime};
 use sightline::explain::overlay::overlay;
 use sightline::finding::Finding;
@@ -245,6 +247,9 @@ fn replay(reader: &Reader, place: &Location, image: &Location) -> Result<()> {
         ("LIME", 0.0),
         ("deletion and insertion", 0.0),
         ("scores with places painted over", 0.0),
+        ("LIME's R\u{b2}", 0.0),
+        ("sanity checks", 0.0),
+        ("agreement and evidence elsewhere", 0.0),
     ];
     let mut note = |what: usize, difference: f64| worst[what].1 = worst[what].1.max(difference);
     for (index, finding) in report.findings.iter().enumerate() {
@@ -285,6 +290,7 @@ fn replay(reader: &Reader, place: &Location, image: &Location) -> Result<()> {
                         .map(|(a, b)| (a - b).abs() / largest)
                         .fold(0.0, f64::max),
                 );
+                note(5, (theirs.r_squared - ours.r_squared).abs());
             }
         }
     }
@@ -314,6 +320,28 @@ fn replay(reader: &Reader, place: &Location, image: &Location) -> Result<()> {
         ] {
             let pairs = theirs.scores.iter().zip(&ours.scores);
             note(3, pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max));
+        }
+        for theirs in &trust.sanity {
+            let random = reader.randomised(theirs.randomised, trust.faithfulness.options.seed);
+            let ours = pollster::block_on(random.read(&square))?
+                .evidence
+                .swap_remove(index);
+            let values = |map: &HeatMap| map.values.clone().into_iter().map(f64::from);
+            note(6, difference(values(&theirs.map), values(&ours)));
+        }
+        if let Some(theirs) = &trust.elsewhere {
+            let ours = elsewhere(&square, &map).context("the map has no evidence any more")?;
+            note(7, (theirs.background - ours.background).abs());
+            note(7, (theirs.markers - ours.markers).abs());
+        }
+        if let (Some(theirs), Some(lime)) = (&trust.agreement, &report.lime) {
+            let grad_cam = &report.findings[index].grad_cam.cells;
+            let lime = lime.map(index).context("the report has no such map")?;
+            let ours = agreement(grad_cam, &lime);
+            note(7, (theirs.top_overlap - ours.top_overlap).abs());
+            if let (Some(theirs), Some(ours)) = (theirs.rank_correlation, ours.rank_correlation) {
+                note(7, (theirs - ours).abs());
+            }
         }
     }
     if let Some(theirs) = &report.erased {

@@ -146,6 +146,11 @@ pub fn run(options: &Options) -> Result<()> {
         None => plan.data.parse()?,
     };
     let splits = recipe.data.splits(&root)?;
+    let mut sets = vec![
+        ("train".to_owned(), splits.train.clone()),
+        ("valid".to_owned(), splits.valid.clone()),
+    ];
+    sets.extend(splits.test.clone().map(|test| ("test".to_owned(), test)));
     let mut package = Package {
         manifest: manifest.clone(),
         network,
@@ -192,8 +197,14 @@ pub fn run(options: &Options) -> Result<()> {
     card::record(&mut package.manifest, &report);
     out.create()?;
     out.join("weights.bpk").write(&weights)?;
-    let pictures = options.pictures.then_some(&test);
-    card::write(out, package, &scores, &report, &state.history, pictures)?;
+    let measured = card::Measured {
+        scores: &scores,
+        report: &report,
+        history: &state.history,
+        sets: &sets,
+        pictures: options.pictures.then_some(&test),
+    };
+    card::write(out, package, &measured)?;
     print!("{}", report.tables());
     println!("written to {out}");
     Ok(())

@@ -327,8 +327,13 @@ impl Report {
         let result = self.findings.iter().find(|result| result.name == finding)?;
         Some(Localisation {
             pointing_hit: result.pointing_hit.value,
+            pointing_hit_ci95: Some(result.pointing_hit.ci95),
             iou: result.iou_otsu.value,
+            iou_ci95: Some(result.iou_otsu.ci95),
+            iou_same_area: Some(result.iou_area.value),
+            iou_same_area_ci95: Some(result.iou_area.ci95),
             n: result.n,
+            samples: self.header.options.as_ref().map(|lime| lime.samples),
         })
     }
 }

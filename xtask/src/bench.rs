@@ -1,4 +1,4 @@
-//! Speed, as a ratio to PyTorch in the same run, on the same machine.
+//! Speed, as a ratio to PyTorch in the same run, on the same machine; and what LIME takes.
 
 use std::path::{Path, PathBuf};
 
@@ -6,11 +6,15 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::run::Step;
+use crate::tools::{self, Tools};
 
 /// Networks whose training is timed, at 224 pixels in batches of 16.
 const NETWORKS: [&str; 2] = ["efficientnet_lite0", "densenet121"];
 const STEPS: &str = "5";
 const ROUNDS: usize = 2;
+/// Of LIME in the browser: of the models offered, and of the six networks, where each takes seconds.
+const SAMPLES: &str = "1000";
+const SAMPLES_OF_SIX: &str = "100";
 /// Samples between two rows of LIME's table.
 const SHOWN_EVERY: u64 = 50;
 /// Pictures that are read.
@@ -21,13 +25,42 @@ pub fn run(root: &Path, what: Option<&str>) -> Result<()> {
         Some("train") => train(&Peer::new(root)?),
         Some("data") => data(&Peer::new(root)?),
         Some("lime") => lime(root),
+        Some("page") => page(root),
         None => {
             let peer = Peer::new(root)?;
             data(&peer)?;
             train(&peer)
         }
-        Some(other) => bail!("there is no bench {other:?}; there are train, data and lime"),
+        Some(other) => bail!("there is no bench {other:?}; there are train, data, lime and page"),
     }
+}
+
+/// LIME in headless Chromium on the CPU: seconds and memory of every model, and of two workers beside one.
+fn page(root: &Path) -> Result<()> {
+    let tools = Tools::for_page(root)?;
+    let browser = tools::browser(&tools.path)?;
+    Step::new("cargo", &["build", "--release"])
+        .run("build the trainer, which imports the six networks")?;
+    tools.trunk("build").run("build the page")?;
+    for (test, samples) in [
+        ("every_model_that_is_offered", SAMPLES),
+        ("the_origins_six_networks", SAMPLES_OF_SIX),
+        ("two_workers_beside_one", ""),
+    ] {
+        let mut arguments = "test --release --features sightline-e2e/browser --test page -- --include-ignored --nocapture"
+            .split(' ')
+            .collect::<Vec<_>>();
+        arguments.push(test);
+        let mut step = Step::new("cargo", &arguments)
+            .path(&tools.path)
+            .env("CHROMEDRIVER", &browser.driver)
+            .env("SIGHTLINE_DIST", root.join("dist"));
+        if !samples.is_empty() {
+            step = step.env("SIGHTLINE_LIME_SAMPLES", samples);
+        }
+        step.run("measure the page in headless Chromium")?;
+    }
+    Ok(())
 }
 
 /// The trainer, and a Python with PyTorch.

@@ -17,7 +17,7 @@ const HELP: &str = "\
 cargo xtask serve    install what is missing, then serve the page at http://127.0.0.1:8080
 cargo xtask test     install what is missing, then run every test: native, wasm in Chromium, end to end
 cargo xtask build    install what is missing, then build dist/ for a web server
-cargo xtask bench    train|data|lime: install what is missing, then compare with PyTorch, and LIME with itself
+cargo xtask bench    train|data|lime|page: install what is missing, then compare with PyTorch, LIME with itself, or time it in Chromium
 cargo xtask weights  fetch the ImageNet weights that the EfficientNet-Lite recipes start from
 ";
 

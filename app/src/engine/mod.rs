@@ -51,8 +51,8 @@ pub struct Engine {
 struct Model {
     reader: Reader,
     adapter: Adapter,
-    /// Pictures that the GPU scores at once.
-    gpu_batch: usize,
+    /// Pictures that are scored at once, at most.
+    at_once: usize,
     /// Where other engines find the package.
     name: String,
     folder: String,
@@ -96,8 +96,8 @@ impl Model {
     /// Pictures that are scored at once.
     fn batch(&self) -> usize {
         match self.adapter {
-            Adapter::Cpu { .. } => CPU_BATCH * self.pool().workers(),
-            Adapter::WebGpu { .. } => self.gpu_batch,
+            Adapter::Cpu { .. } => (CPU_BATCH * self.pool().workers()).min(self.at_once),
+            Adapter::WebGpu { .. } => self.at_once,
         }
     }
 
@@ -230,11 +230,11 @@ impl Worker for Engine {
                 name,
                 folder,
                 device,
-                gpu_batch,
+                at_once,
             } => {
                 *slot.borrow_mut() = None;
                 wasm_bindgen_futures::spawn_local(async move {
-                    match load(&line, &name, &folder, device, gpu_batch).await {
+                    match load(&line, &name, &folder, device, at_once).await {
                         Ok((model, manifest)) => {
                             let adapter = model.adapter.clone();
                             *slot.borrow_mut() = Some(Rc::new(model));
@@ -329,11 +329,14 @@ async fn load(
         mut adapter,
         largest_buffer,
     } = device::open(choice).await?;
+    line.answer(Answer::Opened {
+        adapter: adapter.clone(),
+    });
     line.progress("Fetching the model", 0, 0).await?;
     let (manifest, text) = weights::manifest(name, folder).await?;
     let total = manifest.weights.bytes;
     if let Adapter::Cpu { workers, .. } = &mut adapter {
-        *workers = 1 + pool::helpers(&manifest);
+        *workers = (1 + pool::helpers(&manifest)).min((most / CPU_BATCH).max(1));
     }
     let network = weights::network(name, folder, &manifest, &device, |done| {
         line.report("Fetching the model", done, total);
@@ -352,11 +355,14 @@ async fn load(
         reader.read(&blank).await?;
     }
     let picture = BYTES_PER_PIXEL * (size * size) as f64;
-    let fitting = (largest_buffer / picture) as usize;
+    let fitting = match adapter {
+        Adapter::Cpu { .. } => usize::MAX,
+        Adapter::WebGpu { .. } => ((largest_buffer / picture) as usize).min(GPU_BATCH),
+    };
     let model = Model {
         reader,
         adapter,
-        gpu_batch: fitting.min(most).clamp(1, GPU_BATCH),
+        at_once: fitting.min(most).max(1),
         name: name.to_owned(),
         folder: folder.to_owned(),
         pool: RefCell::default(),

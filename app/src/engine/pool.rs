@@ -94,7 +94,9 @@ impl Pool {
         for (part, (state, answer)) in asked {
             let found = match select(answer, TimeoutFuture::new(PATIENCE)).await {
                 Either::Left((Ok(found), _)) => found,
-                _ => {
+                // Asked something newer meanwhile, or dead: then it is not ready any more.
+                Either::Left((Err(_), _)) => reader.score(part.to_vec()).await?,
+                Either::Right(_) => {
                     state.ready.set(false);
                     reader.score(part.to_vec()).await?
                 }
@@ -118,7 +120,7 @@ impl Helper {
             name: name.to_owned(),
             folder: folder.to_owned(),
             device: DeviceChoice::Cpu,
-            gpu_batch: 1,
+            at_once: 1,
         });
         Self { bridge, state }
     }

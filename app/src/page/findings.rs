@@ -38,7 +38,7 @@ pub fn Findings() -> impl IntoView {
             </ol>
             <p class="hint">
                 "The mark on a bar is the model's operating point; a finding that reaches it is bold, and No Finding only where nothing else "
-                "but Support Devices does. Scores are not calibrated probabilities of disease. "
+                "but Support Devices does. A score is no probability of disease: at best it was calibrated on images like those it was trained on. "
                 "Point at a finding, or use the arrow keys, to see its map."
             </p>
         </Show>

@@ -51,7 +51,7 @@ pub fn listen_for_paste_and_drop(state: State) {
 fn open_file(state: State, file: web_sys::File) {
     let name = file.name();
     if file.size() > MAX_BYTES as f64 {
-        return state.fail(format!(
+        return state.refuse_file(format!(
             "{name} is {:.0} MiB long; files up to {} MiB can be read.",
             file.size() / f64::from(1 << 20),
             MAX_BYTES >> 20
@@ -60,7 +60,7 @@ fn open_file(state: State, file: web_sys::File) {
     spawn_local(async move {
         match read_as_bytes(&gloo::file::Blob::from(file)).await {
             Ok(bytes) => state.open(GivenFile { name, bytes }),
-            Err(error) => state.fail(format!("{name} cannot be read: {error}.")),
+            Err(error) => state.refuse_file(format!("{name} cannot be read: {error}.")),
         }
     });
 }
@@ -70,7 +70,7 @@ async fn open_sample(state: State, file: &'static str) {
     let bytes = match response {
         Ok(response) if response.ok() => response.binary().await,
         Ok(response) => {
-            return state.fail(format!("The sample is not there ({}).", response.status()));
+            return state.refuse_file(format!("The sample is not there ({}).", response.status()));
         }
         Err(error) => Err(error),
     };
@@ -79,7 +79,7 @@ async fn open_sample(state: State, file: &'static str) {
             name: file.to_owned(),
             bytes,
         }),
-        Err(error) => state.fail(format!("The sample cannot be fetched: {error}.")),
+        Err(error) => state.refuse_file(format!("The sample cannot be fetched: {error}.")),
     }
 }
 

@@ -9,6 +9,7 @@ use sightline::explain::erase::{Erased, Spot};
 use sightline::explain::faithfulness;
 use sightline::explain::heat_map::HeatMap;
 use sightline::explain::lime;
+use sightline::finding::Finding;
 use sightline::package::{Manifest, ModelEntry, ModelIndex, PackageError};
 use sightline::radiograph::GreyImage;
 use sightline::report::{FindingReport, Report, Trust};
@@ -111,15 +112,25 @@ pub struct State {
     /// 0..1.
     pub opacity: RwSignal<f32>,
     bridge: StoredValue<Option<Bridge>, LocalStorage>,
-    /// Pictures that the GPU may score at once: fewer after it failed with more.
-    gpu_batch: StoredValue<usize>,
+    /// Pictures that may be scored at once: fewer after an engine failed with more.
+    at_once: StoredValue<usize>,
     device: StoredValue<DeviceChoice>,
     /// The last file given: read once a model is there, and again when the model changes.
     file: StoredValue<Option<Arc<GivenFile>>>,
     /// The number of the reading that is waited for.
     reading: StoredValue<u32>,
+    /// What the engine is at, while the status is [`Status::Explaining`]: answers to anything else come too late.
+    job: StoredValue<Option<Job>>,
     /// Whether the engine is at a picture with places painted over.
     probing: StoredValue<bool>,
+}
+
+/// Work whose result is waited for beside a reading.
+#[derive(Clone, PartialEq)]
+enum Job {
+    Lime(lime::Options),
+    /// Of a finding, by a method.
+    Measure(Finding, &'static str),
 }
 
 impl State {
@@ -145,9 +156,10 @@ impl State {
             opacity: RwSignal::new(0.6),
             bridge: StoredValue::new_local(None),
             device: StoredValue::new(device_of_address()),
-            gpu_batch: StoredValue::new(usize::MAX),
+            at_once: StoredValue::new(usize::MAX),
             file: StoredValue::new(None),
             reading: StoredValue::new(0),
+            job: StoredValue::new(None),
             probing: StoredValue::new(false),
         };
         state.load_index();
@@ -185,13 +197,14 @@ impl State {
         self.picture.set(None);
         self.branch.set(None);
         self.error.set(None);
+        self.progress.set(None);
         self.status.set(Status::Loading);
         self.start_engine();
         self.send(Request::LoadModel {
             name,
             folder,
             device: self.device.get_value(),
-            gpu_batch: self.gpu_batch.get_value(),
+            at_once: self.at_once.get_value(),
         });
     }
 
@@ -229,10 +242,12 @@ impl State {
                 let lime = picture.as_ref()?.report.lime.as_ref()?;
                 Some(lime.options.clone())
             });
-            if let Some(options) = made {
-                self.lime.set(options);
+            match made {
+                Some(options) => self.lime.set(options),
+                None => self.method.set(Method::GradCam),
             }
-            return self.status.set(Status::Ready);
+            self.status.set(Status::Ready);
+            return self.catch_up();
         }
         self.file.set_value(None);
         let was_loading = self.status.get_untracked() == Status::Loading;
@@ -289,17 +304,21 @@ impl State {
             self.status.get_untracked(),
             Status::Ready | Status::Explaining
         );
-        if self.method.get_untracked() == Method::Lime && there == Some(false) && idle {
+        // Perhaps it is being made already.
+        let job = Job::Lime(options.clone());
+        let wanted = there == Some(false) && self.job.get_value() != Some(job.clone());
+        if self.method.get_untracked() == Method::Lime && wanted && idle {
             self.progress.set(None);
             self.status.set(Status::Explaining);
             self.send(Request::Explain {
                 id: self.reading.get_value(),
                 options,
             });
+            self.job.set_value(Some(job));
         }
     }
 
-    /// What was measured of the map in view, if it was.
+    /// What was measured of the method's map of all networks together, if it was.
     pub fn trust(self) -> Option<Trust> {
         let (finding, method) = (self.selected_finding()?.name, self.method.get().name());
         self.picture.with(|picture| {
@@ -317,13 +336,14 @@ impl State {
             let report = &picture.as_ref()?.report;
             let grad_cam = report.findings.get(finding)?.grad_cam.cells.clone();
             let lime = report.lime.as_ref().and_then(|lime| lime.map(finding));
+            let name = report.findings.get(finding)?.name;
             match method {
-                Method::GradCam => Some((grad_cam, lime)),
-                Method::Lime => Some((lime?, Some(grad_cam))),
+                Method::GradCam => Some((name, grad_cam, lime)),
+                Method::Lime => Some((name, lime?, Some(grad_cam))),
             }
         });
         let ready = self.status.get_untracked() == Status::Ready;
-        if let (Some((map, other)), true) = (maps, ready) {
+        if let (Some((name, map, other)), true) = (maps, ready) {
             self.progress.set(None);
             self.status.set(Status::Explaining);
             self.send(Request::Measure {
@@ -334,6 +354,7 @@ impl State {
                 other,
                 options: faithfulness::Options::default(),
             });
+            self.job.set_value(Some(Job::Measure(name, method.name())));
         }
     }
 
@@ -420,6 +441,17 @@ impl State {
         }
     }
 
+    /// Says why a file cannot be opened. As with one that the engine cannot read, nothing else is open any more.
+    pub fn refuse_file(self, why: String) {
+        if self.manifest.with_untracked(Option::is_some) {
+            self.send(Request::Cancel);
+        }
+        self.reading.update_value(|number| *number += 1);
+        self.file.set_value(None);
+        self.picture.set(None);
+        self.fail(why);
+    }
+
     /// Says that something did not work, and what to do.
     pub fn fail(self, why: String) {
         self.progress.set(None);
@@ -441,6 +473,7 @@ impl State {
         // The engine works for the newest request only: any other ends a probe without an answer.
         self.probing
             .set_value(matches!(request, Request::Probe { .. }));
+        self.job.set_value(None);
         self.bridge.with_value(|bridge| {
             if let Some(bridge) = bridge {
                 bridge.send(request);
@@ -453,6 +486,7 @@ impl State {
             return;
         };
         self.reading.update_value(|number| *number += 1);
+        self.progress.set(None);
         self.status.set(Status::Reading);
         self.send(Request::Read {
             id: self.reading.get_value(),
@@ -471,6 +505,7 @@ impl State {
                     self.progress.set(Some(progress));
                 }
             }
+            Answer::Opened { adapter } => self.adapter.set(Some(adapter)),
             Answer::Ready { adapter, manifest } => {
                 self.progress.set(None);
                 match Manifest::parse(manifest.as_bytes()) {
@@ -488,9 +523,7 @@ impl State {
                 }
             }
             Answer::Explanation { id, done, lime } => {
-                if id == self.reading.get_value()
-                    && self.status.get_untracked() == Status::Explaining
-                {
+                if id == self.reading.get_value() {
                     self.show_lime(&lime, done);
                 }
             }
@@ -503,9 +536,7 @@ impl State {
                 }
             }
             Answer::Measured { id, trust } => {
-                if id == self.reading.get_value()
-                    && self.status.get_untracked() == Status::Explaining
-                {
+                if id == self.reading.get_value() {
                     self.show_trust(&trust);
                 }
             }
@@ -556,8 +587,8 @@ impl State {
 
     fn show_lime(self, lime: &str, done: bool) {
         match serde_json::from_str::<lime::Explanation>(lime) {
-            // Sent before the engine heard of other options: the answer to them is yet to come.
-            Ok(lime) if lime.options != self.lime.get_untracked() => return,
+            // Sent before the engine heard of something else: the answer to that is yet to come.
+            Ok(lime) if self.job.get_value() != Some(Job::Lime(lime.options.clone())) => return,
             Ok(lime) => self.picture.update(|picture| {
                 if let Some(picture) = picture {
                     let report = &mut Arc::make_mut(picture).report;
@@ -578,9 +609,7 @@ impl State {
             }
         }
         if done {
-            self.progress.set(None);
-            self.status.set(Status::Ready);
-            self.catch_up();
+            self.end_job();
         }
     }
 
@@ -604,6 +633,7 @@ impl State {
 
     fn show_trust(self, trust: &str) {
         match serde_json::from_str::<Trust>(trust) {
+            Ok(trust) if !self.is_measuring(&trust) => return,
             Ok(trust) => self.picture.update(|picture| {
                 if let Some(picture) = picture {
                     let all = &mut Arc::make_mut(picture).report.trust;
@@ -617,6 +647,20 @@ impl State {
                 ));
             }
         }
+        self.end_job();
+    }
+
+    fn is_measuring(self, trust: &Trust) -> bool {
+        self.job.with_value(|job| match job {
+            Some(Job::Measure(finding, method)) => {
+                (*finding, *method) == (trust.finding, trust.method.as_str())
+            }
+            _ => false,
+        })
+    }
+
+    fn end_job(self) {
+        self.job.set_value(None);
         self.progress.set(None);
         self.status.set(Status::Ready);
         self.catch_up();
@@ -629,12 +673,21 @@ impl State {
         }
     }
 
-    /// A GPU that failed is not tried again: the CPU goes on. A CPU that failed is the end.
+    /// Most likely for want of memory, of which half as many pictures need half as much. A GPU that fails with one picture is not tried
+    /// again: the CPU goes on. A CPU that does is the end.
     fn engine_died(self, why: &str, scoring: usize) {
         leptos::logging::error!("the engine ended: {why}");
         let on_cpu = matches!(self.adapter.get_untracked(), Some(Adapter::Cpu { .. }))
             || self.device.get_value() == DeviceChoice::Cpu;
-        if on_cpu {
+        if scoring > 1 {
+            self.at_once.set_value(scoring / 2);
+            self.load_model(self.model.get_untracked());
+            self.note.set(Some(format!(
+                "The {} could not score {scoring} pictures at once. It begins again with {} at a time.",
+                if on_cpu { "engine" } else { "GPU" },
+                scoring / 2
+            )));
+        } else if on_cpu {
             self.manifest.set(None);
             self.file.set_value(None);
             self.fail(
@@ -642,14 +695,6 @@ impl State {
                  or choose a smaller model."
                     .to_owned(),
             );
-        } else if scoring > 1 {
-            // Most likely for want of memory, of which half as many pictures need half as much.
-            self.gpu_batch.set_value(scoring / 2);
-            self.load_model(self.model.get_untracked());
-            self.note.set(Some(format!(
-                "The GPU could not score {scoring} pictures at once. It begins again with {} at a time.",
-                scoring / 2
-            )));
         } else {
             self.device.set_value(DeviceChoice::Cpu);
             self.load_model(self.model.get_untracked());

@@ -5,11 +5,11 @@ use leptos::prelude::*;
 use sightline::explain::faithfulness::Curve;
 use sightline::explain::heat_map::HeatMap;
 use sightline::network::Randomised;
-use sightline::package::FindingCard;
+use sightline::package::{FindingCard, Pointing};
 use sightline::report::{Sanity, Trust};
 
 use super::canvas::{Look, paint};
-use super::state::{State, Status};
+use super::state::{Method, State, Status};
 
 /// The finding's card in the manifest.
 fn card(state: State, index: usize) -> Option<FindingCard> {
@@ -56,10 +56,18 @@ pub fn TrustPanel() -> impl IntoView {
         };
         let maps = match card.localisation.get(state.method.get().name()) {
             Some(measured) => format!(
-                "This model's {} hit the radiologist's box in {:.0}% of {} cases{}.{}",
+                "This model's {} hit the radiologist's box in {:.0}% of {} cases{}{}.{}",
                 state.method.get().title(),
                 measured.pointing_hit * 100.0,
                 measured.n,
+                match measured.pointing_hit_ci95 {
+                    Some([low, high]) => format!(
+                        " (95% interval {:.0}% to {:.0}%)",
+                        100.0 * low,
+                        100.0 * high
+                    ),
+                    None => String::new(),
+                },
                 match card.localisation.get("center") {
                     Some(centre) => format!(
                         "; pointing at the middle of every picture would hit {:.0}%",
@@ -67,13 +75,15 @@ pub fn TrustPanel() -> impl IntoView {
                     ),
                     None => String::new(),
                 },
-                match card.beats_the_middle(state.method.get().name()) {
-                    Some(false) => format!(
+                match card.pointing(state.method.get().name()) {
+                    Some(Pointing::Unreliable) => format!(
                         " By that, or by how much of the box they cover, they do no better than a blot in the middle: its maps of {} \
                          are unreliable.",
                         finding.name.name()
                     ),
-                    _ => String::new(),
+                    Some(Pointing::Unsettled) =>
+                        " That it beats the middle may be chance: there were too few cases to tell.".to_owned(),
+                    Some(Pointing::Better) | None => String::new(),
                 }
             ),
             None => "Whether this model's maps point at the finding was not measured: a map shows what the model \
@@ -103,7 +113,7 @@ pub fn TrustPanel() -> impl IntoView {
     }
 }
 
-/// What is measured on this picture, on request: it takes as many passes as a hundred pictures.
+/// What is measured on this picture, on request: it takes as many passes as 156 pictures.
 #[component]
 fn Measured() -> impl IntoView {
     let state = expect_context::<State>();
@@ -111,18 +121,21 @@ fn Measured() -> impl IntoView {
         move || state.status.get() != Status::Ready || state.map_of(state.selected.get()).is_none();
     view! {
         <h3>"This map, on this picture"</h3>
-        {move || match state.trust() {
-            Some(trust) => view! { <Figures trust/> }.into_any(),
-            None => view! {
+        <Show when=move || state.branch.get().is_some() && state.method.get() == Method::GradCam>
+            <p class="hint">"This is of the map of all networks together, not of the one in view."</p>
+        </Show>
+        {move || state.trust().map_or_else(
+            || view! {
                 <p class="hint">
                     "Does the score rest on what the map marks? The engine takes away what it marks, and looks."
                 </p>
-                <button data-testid="measure" disabled=busy on:click=move |_| state.measure()>
-                    "Measure this map"
-                </button>
             }
             .into_any(),
-        }}
+            |trust| view! { <Figures trust/> }.into_any(),
+        )}
+        <button data-testid="measure" disabled=busy on:click=move |_| state.measure()>
+            {move || if state.trust().is_some() { "Measure again" } else { "Measure this map" }}
+        </button>
     }
 }
 
@@ -132,7 +145,7 @@ fn Figures(trust: Trust) -> impl IntoView {
     let verdict = match faithful.beats_chance() {
         [true, true] => {
             "The score rests on what this map marks: taking it away lowers the score faster, and giving it back \
-                         raises it faster, than any random order."
+                         raises it faster, than any of five random orders."
         }
         [true, false] | [false, true] => {
             "The score rests on what this map marks in one of two tests; in the other a random \
@@ -142,22 +155,55 @@ fn Figures(trust: Trust) -> impl IntoView {
             "Random places matter to the score as much as what this map marks: do not read the map as a reason."
         }
     };
-    let lines = [
-        trust.agreement.map(|agreement| {
-            let order = agreement.rank_correlation.map_or("not defined".to_owned(), |r| format!("{r:.2}"));
+    let agreement = match trust.agreement {
+        Some(agreement) => {
+            let order = agreement
+                .rank_correlation
+                .map_or("not defined".to_owned(), |r| format!("{r:.2}"));
+            let share = 100.0 * agreement.top_overlap;
+            let meaning = if agreement.top_overlap < 0.4 {
+                "they tell different stories, and at least one is wrong"
+            } else {
+                "what both mark is likelier to matter"
+            };
             format!(
-                "Grad-CAM and LIME share {:.0}% of what each marks most (20% by chance); their rank correlation is {order}.",
-                100.0 * agreement.top_overlap
+                "Grad-CAM and LIME share {share:.0}% of what each marks most (20% by chance); their rank correlation is {order}: \
+                 {meaning}."
+            )
+        }
+        None => {
+            "Make LIME's map too and measure again, to see whether two methods agree.".to_owned()
+        }
+    };
+    let elsewhere = match trust.elsewhere {
+        Some(elsewhere) => format!(
+            "{:.0}% of the evidence lies outside the body, {:.0}% on letters or markers: there is no disease there.",
+            100.0 * elsewhere.background,
+            100.0 * elsewhere.markers
+        ),
+        None => "The map has no evidence for the finding.".to_owned(),
+    };
+    let explained = (trust.method == Method::Lime.name())
+        .then(|| lime_share(&trust))
+        .flatten();
+    let lines = [
+        explained.map(|line| {
+            (
+                line,
+                "https://arxiv.org/abs/1602.04938",
+                "Ribeiro et al., 2016",
             )
         }),
-        Some(match trust.elsewhere {
-            Some(elsewhere) => format!(
-                "{:.0}% of the evidence lies outside the body, {:.0}% on letters or markers.",
-                100.0 * elsewhere.background,
-                100.0 * elsewhere.markers
-            ),
-            None => "The map has no evidence for the finding.".to_owned(),
-        }),
+        Some((
+            agreement,
+            "https://arxiv.org/abs/2202.01602",
+            "Krishna et al., 2022",
+        )),
+        Some((
+            elsewhere,
+            "https://arxiv.org/abs/1807.00431",
+            "Zech et al., 2018",
+        )),
     ];
     let sanity =
         (!trust.sanity.is_empty()).then(|| view! { <SanityCheck sanity=trust.sanity.clone()/> });
@@ -180,7 +226,13 @@ fn Figures(trust: Trust) -> impl IntoView {
         </div>
         {sanity}
         <ul>
-            {lines.into_iter().flatten().map(|line| view! { <li>{line}</li> }).collect_view()}
+            {lines
+                .into_iter()
+                .flatten()
+                .map(|(line, paper, authors)| view! {
+                    <li>{line}" ("<a href=paper target="_blank" rel="noreferrer">{authors}</a>")"</li>
+                })
+                .collect_view()}
         </ul>
         <p class="hint">
             "After "
@@ -188,6 +240,36 @@ fn Figures(trust: Trust) -> impl IntoView {
             ". The grey band is five random orders."
         </p>
     }
+}
+
+/// How much of the score LIME's model explains.
+fn lime_share(trust: &Trust) -> Option<String> {
+    let state = expect_context::<State>();
+    let share = state.picture.with(|picture| {
+        let report = &picture.as_ref()?.report;
+        let index = report
+            .findings
+            .iter()
+            .position(|f| f.name == trust.finding)?;
+        Some(
+            report
+                .lime
+                .as_ref()?
+                .findings
+                .get(index)?
+                .as_ref()?
+                .r_squared,
+        )
+    })?;
+    let meaning = if share < 0.5 {
+        "regions do not simply add up for this network, so read the map with care"
+    } else {
+        "the rest is how regions act together"
+    };
+    Some(format!(
+        "Hiding regions one by one explains {:.0}% of how the score changes (R\u{b2} {share:.2}): {meaning}.",
+        100.0 * share.max(0.0)
+    ))
 }
 
 /// The map of the network as it is, and of the same network without what it has learned.
@@ -198,13 +280,13 @@ fn SanityCheck(sanity: Vec<Sanity>) -> impl IntoView {
             Randomised::Classifier => "classifier at random",
             Randomised::LastStage => "last stage at random too",
         };
-        let kept = sanity.rank_correlation.unwrap_or(0.0);
-        let verdict = if kept.abs() < 0.5 {
-            "the map changes"
-        } else {
-            "the map hardly changes"
+        let line = match sanity.rank_correlation {
+            Some(kept) if kept.abs() < 0.5 => {
+                format!("{what}: the map changes (rank correlation {kept:.2})")
+            }
+            Some(kept) => format!("{what}: the map hardly changes (rank correlation {kept:.2})"),
+            None => format!("{what}: nothing to compare, one of the maps has no evidence"),
         };
-        let line = format!("{what}: {verdict} (rank correlation {kept:.2})");
         view! {
             <figure data-testid="sanity">
                 <MapPicture map=sanity.map/>

@@ -17,6 +17,8 @@ const REGIONS: [(Segmentation, &str); 2] = [
     (Segmentation::Quickshift, "quickshift"),
     (Segmentation::Slic, "SLIC"),
 ];
+/// Of LIME: fewer are explained well by anything.
+const FEW_SAMPLES: usize = 20;
 /// How many findings are explained at once.
 const AT_ONCE: usize = 3;
 
@@ -69,16 +71,30 @@ fn lime_line(state: State) -> String {
             return ". The first samples are being scored.".to_owned();
         };
         let so_far = if lime.stable {
-            format!("stable after {} samples", lime.samples)
+            format!(
+                "stable after {} samples (the highest scores' maps are)",
+                lime.samples
+            )
         } else {
             format!("after {} samples, not stable yet", lime.samples)
         };
-        format!(
-            ": {so_far}. Its {} regions explain {:.0}% of how the score changes (R\u{b2} {:.2}).",
-            lime.segments.count,
-            100.0 * finding.r_squared.max(0.0),
-            finding.r_squared
-        )
+        let strongest = finding.coefficients.iter().zip(&finding.margins);
+        let strongest = strongest.max_by(|a, b| a.0.abs().total_cmp(&b.0.abs()));
+        let said = match strongest {
+            Some((coefficient, _)) if *coefficient == 0.0 => {
+                "No region changes the score.".to_owned()
+            }
+            Some((coefficient, margin)) if lime.samples >= FEW_SAMPLES => format!(
+                "Its {} regions explain {:.0}% of how the score changes (R\u{b2} {:.2}); the strongest {} it by {:.3} \u{b1} {margin:.3}.",
+                lime.segments.count,
+                100.0 * finding.r_squared.max(0.0),
+                finding.r_squared,
+                if *coefficient > 0.0 { "raises" } else { "lowers" },
+                coefficient.abs(),
+            ),
+            _ => String::new(),
+        };
+        format!(": {so_far}. {said}")
     })
 }
 

@@ -253,6 +253,11 @@ impl Lime {
     /// The next pictures to score, at most `most` of them, as values for [`Input::tensor_of`].
     pub fn next_batch(&mut self, most: usize) -> Vec<f32> {
         let scored = self.scores.len();
+        let most = match self.options.until_stable {
+            // None beyond the next check: where it stops does not depend on batches.
+            true => most.min(CHECK_EVERY - scored % CHECK_EVERY),
+            false => most,
+        };
         let wanted = scored + most.min(self.options.samples.saturating_sub(scored));
         let missing = wanted.saturating_sub(self.samples.len());
         self.samples.extend(self.sampler.by_ref().take(missing));
@@ -353,7 +358,7 @@ impl Lime {
         let fitted = design.fit(scores, usize::MAX);
         FindingLime {
             coefficients: self.by_region(&fitted.features, &fitted.coefficients),
-            margins: self.margins(&fitted),
+            margins: margins(&self.by_region(&fitted.features, &fitted.standard_errors)),
             intercept: fitted.intercept,
             r_squared: fitted.r_squared,
         }
@@ -368,9 +373,10 @@ impl Lime {
     ) -> FindingLime {
         let expected = emulation.expected.iter().map(|expected| expected[finding]);
         let errors: Vec<f64> = scores.iter().zip(expected).map(|(s, e)| s - e).collect();
-        let missed = design.fit(&errors, usize::MAX);
         let mut coefficients = emulation.coefficients[finding].clone();
+        let mut standard_errors = design.standard_errors_of(&errors);
         if scores.len() > TAUGHT {
+            let missed = design.fit(&errors, usize::MAX);
             // As much of what was missed as is more than chance: the positive part of James and Stein's estimator (1961).
             let chance: f64 = missed.standard_errors.iter().map(|e| e * e).sum();
             let found: f64 = missed.coefficients.iter().map(|c| c * c).sum();
@@ -378,20 +384,15 @@ impl Lime {
             for (region, coefficient) in missed.features.iter().zip(&missed.coefficients) {
                 coefficients[*region] += share * coefficient;
             }
+            standard_errors = self.by_region(&missed.features, &missed.standard_errors);
         }
         let (intercept, r_squared) = design.explained_by(scores, &coefficients);
         FindingLime {
-            margins: self.margins(&missed),
+            margins: margins(&standard_errors),
             coefficients,
             intercept,
             r_squared,
         }
-    }
-
-    /// Half the widths of the 95% intervals, region by region.
-    fn margins(&self, fitted: &Surrogate) -> Vec<f64> {
-        let margins: Vec<f64> = fitted.standard_errors.iter().map(|e| 1.96 * e).collect();
-        self.by_region(&fitted.features, &margins)
     }
 
     fn emulates(&self) -> bool {
@@ -475,6 +476,11 @@ impl Lime {
         });
         maps.collect()
     }
+}
+
+/// Half the widths of the 95% intervals.
+fn margins(standard_errors: &[f64]) -> Vec<f64> {
+    standard_errors.iter().map(|error| 1.96 * error).collect()
 }
 
 fn probabilities(log_odds: Vec<f64>) -> Vec<f64> {

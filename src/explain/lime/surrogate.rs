@@ -230,16 +230,38 @@ impl Design {
         1.0 - residual / spread
     }
 
+    /// Of coefficients that were fitted to these samples: what they explain of them by chance is made up for.
     fn standard_errors(&self, scores: &[f64], features: &[usize], solution: &[f64]) -> Vec<f64> {
-        let count = features.len();
+        let residuals = self.rows().zip(scores).map(|((row, _), score)| {
+            let fitted = features.iter().zip(solution);
+            score - fitted.map(|(feature, c)| row[*feature] * c).sum::<f64>()
+        });
+        let residuals: Vec<f64> = residuals.collect();
+        // Both of a pair tell each region's part once.
+        let told = self.weights.len() / if self.paired { 2 } else { 1 };
+        let freedom = told as f64 / told.saturating_sub(features.len() + 1).max(1) as f64;
+        let variances = self.variances(&residuals, features).into_iter();
+        variances.map(|v| (v * freedom).sqrt()).collect()
+    }
+
+    /// The standard errors of coefficients of all features that were not fitted to these samples, from what they miss of each.
+    pub fn standard_errors_of(&self, missed: &[f64]) -> Vec<f64> {
+        let mean = self.weighted_mean(missed);
+        let missed: Vec<f64> = missed.iter().map(|m| m - mean).collect();
+        let all: Vec<usize> = (0..self.features).collect();
+        let variances = self.variances(&missed, &all).into_iter();
+        variances.map(f64::sqrt).collect()
+    }
+
+    /// The sandwich estimate of the coefficients' variances.
+    fn variances(&self, residuals: &[f64], features: &[usize]) -> Vec<f64> {
         let bread = self.factor(features, ALPHA);
-        let mut variances = vec![0.0; count];
-        let mut influence = vec![0.0; count];
-        for (index, ((row, weight), score)) in self.rows().zip(scores).enumerate() {
+        let mut variances = vec![0.0; features.len()];
+        let mut influence = vec![0.0; features.len()];
+        for (index, ((row, weight), residual)) in self.rows().zip(residuals).enumerate() {
             let values: Vec<f64> = features.iter().map(|feature| row[*feature]).collect();
-            let fitted: f64 = values.iter().zip(solution).map(|(x, c)| x * c).sum();
             for (influence, part) in influence.iter_mut().zip(bread.solve(&values)) {
-                *influence += weight * (score - fitted) * part;
+                *influence += weight * residual * part;
             }
             if self.paired && index % 2 == 1 && index + 1 < self.weights.len() {
                 continue; // the other of the pair follows
@@ -249,8 +271,6 @@ impl Design {
                 *influence = 0.0;
             }
         }
-        let samples = self.weights.len();
-        let freedom = samples as f64 / samples.saturating_sub(count + 1).max(1) as f64;
-        variances.iter().map(|v| (v * freedom).sqrt()).collect()
+        variances
     }
 }

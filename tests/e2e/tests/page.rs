@@ -921,6 +921,47 @@ async fn every_model_that_is_offered_reads_and_explains() -> Result<()> {
     Ok(())
 }
 
+/// Two rounds of each by turns, so that a busy neighbour slows both; helpers have loaded the model before.
+#[tokio::test]
+#[ignore = "measures, and tells nothing true or false: cargo xtask bench page"]
+async fn two_workers_beside_one() -> Result<()> {
+    let loader = std::fs::read_to_string(sightline_e2e::dist().join("engine_loader.js"))?;
+    let mut seconds = [Vec::new(), Vec::new()];
+    for _ in 0..2 {
+        for workers in [1, 2] {
+            let server = Server::start()?;
+            let cores = format!(
+                "Object.defineProperty(navigator, 'hardwareConcurrency', {{ value: {workers} }});{loader}"
+            );
+            server.answer_instead("engine_loader.js", cores.into_bytes());
+            let page = open(&server, "?device=cpu").await?;
+            let adapter = page.text("adapter").await?;
+            ensure!(adapter.contains(&format!("{workers} worker")), "{adapter}");
+            page.element("sample-1").await?.click().await?;
+            page.wait_for(&["ready"], READ).await?;
+            choose(&page, "lime-samples", "50").await?;
+            choose(&page, "explain-method", "lime").await?;
+            page.wait_for(&["explaining"], READ).await?;
+            page.element("lime-until-stable").await?.click().await?;
+            page.wait_for(&["ready"], PATIENT).await?;
+            choose(&page, "lime-samples", "400").await?;
+            page.wait_for(&["explaining"], READ).await?;
+            let start = std::time::Instant::now();
+            page.wait_for(&["ready"], PATIENT).await?;
+            seconds[workers - 1].push(start.elapsed().as_secs_f64());
+            page.close().await?;
+        }
+    }
+    let sum = seconds.each_ref().map(|all| all.iter().sum::<f64>());
+    println!(
+        "400 samples of LIME: {:.1?} s with one worker, {:.1?} s with two; {:.2} times the throughput",
+        seconds[0],
+        seconds[1],
+        sum[0] / sum[1]
+    );
+    Ok(())
+}
+
 #[tokio::test]
 async fn on_a_phone_nothing_is_wider_than_the_screen() -> Result<()> {
     let server = Server::start()?;

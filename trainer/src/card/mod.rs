@@ -1,18 +1,22 @@
 //! The model card, from the figures of a run and nothing else; and `card`, which measures a package anew.
 
+mod beside;
 mod failures;
 
 use anyhow::{Context, Result, bail};
-use sightline::package::{Evaluation, Manifest, ON_MASKS, Unit};
+use sightline::finding::Finding;
+use sightline::package::{Evaluation, Manifest, ON_MASKS, Pointing, Unit};
 use sightline::reading::Reader;
 
-use crate::data::{Dataset, Views};
+use crate::data::{Dataset, Selection, Views, probabilities};
 use crate::evaluate::{self, Figures, Report, Scores};
 use crate::options::{Images, Model};
 use crate::plots;
 use crate::score::{Augmented, Package};
 use crate::storage::Location;
 use crate::train::Epoch;
+
+pub use beside::Beside;
 
 /// The part of the NIH images that nobody chose by class, reported beside all of them.
 const UNSELECTED: &str = "Repo=jrzech/reproduce-chexnet";
@@ -34,6 +38,13 @@ pub struct Options {
     /// Also show pictures of the gravest errors. They become part of the package: only of images that may be published.
     #[arg(long)]
     pictures: bool,
+    /// Another model's probabilities, to set beside this one's: `Path` and a column for each finding, as `predict` writes them,
+    /// or `prob_` before each of ChestX-ray14's labels.
+    #[arg(long)]
+    beside: Option<Location>,
+    /// What the other model is called; the file's name if not given.
+    #[arg(long, requires = "beside")]
+    beside_name: Option<String>,
 }
 
 /// Measures a package on images and writes its figures: manifest, `evaluation.json` and card. Thresholds and calibration stay.
@@ -56,7 +67,12 @@ pub fn run(options: &Options) -> Result<()> {
         set.clone(),
         Augmented::NONE,
     )?;
-    let report = evaluate::report(&scores);
+    let mut report = evaluate::report(&scores);
+    if let Some(csv) = &options.beside {
+        let name = options.beside_name.clone().unwrap_or_else(|| csv.name());
+        let theirs = probabilities(csv)?;
+        report.beside = Some(beside::beside(&name, &theirs, &scores, &data)?);
+    }
     package.manifest.evaluation = Some(Evaluation {
         set,
         unit: Unit::Image,
@@ -66,10 +82,39 @@ pub fn run(options: &Options) -> Result<()> {
     let history: Vec<Epoch> =
         serde_json::from_slice(&history).context("training.json is damaged")?;
     record(&mut package.manifest, &report);
-    let pictures = options.pictures.then_some(&data);
-    write(folder, package, &scores, &report, &history, pictures)?;
+    let sets = sets(&options.images)?;
+    let measured = Measured {
+        scores: &scores,
+        report: &report,
+        history: &history,
+        sets: &sets,
+        pictures: options.pictures.then_some(&data),
+    };
+    write(folder, package, &measured)?;
     print!("{}", report.tables());
     Ok(())
+}
+
+/// The CSV's rows by the values of its column Split, or all of them.
+fn sets(images: &Images) -> Result<Vec<(String, Dataset)>> {
+    let all = Dataset::read(&images.csv, images.root.as_ref())?;
+    let split = |row: &crate::data::Row| row.columns.get("Split").cloned();
+    let mut names: Vec<String> = all.rows.iter().filter_map(split).collect();
+    names.sort();
+    names.dedup();
+    // In the order of their use.
+    names.sort_by_key(|name| ["train", "valid", "test"].iter().position(|n| n == name));
+    if names.is_empty() {
+        return Ok(vec![(images.csv.name(), all)]);
+    }
+    let set = |name: String| {
+        let selection = Selection {
+            views: images.views.unwrap_or(Views::Frontal),
+            split: Some(name.clone()),
+        };
+        Ok((name, all.clone().select(&selection)?))
+    };
+    names.into_iter().map(set).collect()
 }
 
 /// Brings the figures of the whole set into a manifest.
@@ -85,17 +130,28 @@ pub fn record(manifest: &mut Manifest, report: &Report) {
     }
 }
 
-/// Writes a package's manifest, figures and card; with the errors' pictures if the images they are of are given.
-pub fn write(
-    folder: &Location,
-    package: Package,
-    scores: &Scores,
-    report: &Report,
-    history: &[Epoch],
-    pictures: Option<&Dataset>,
-) -> Result<()> {
+/// What a card is written of.
+pub struct Measured<'a> {
+    pub scores: &'a Scores,
+    pub report: &'a Report,
+    pub history: &'a [Epoch],
+    /// The images that it was trained, chosen and tested on, and what these are called.
+    pub sets: &'a [(String, Dataset)],
+    /// The images of the scores, if the errors' pictures may be shown.
+    pub pictures: Option<&'a Dataset>,
+}
+
+/// Writes a package's manifest, figures and card.
+pub fn write(folder: &Location, package: Package, measured: &Measured<'_>) -> Result<()> {
+    let Measured {
+        scores,
+        report,
+        history,
+        sets,
+        pictures,
+    } = *measured;
     let manifest = package.manifest.clone();
-    let mut text = markdown(&manifest, report, history);
+    let mut text = markdown(&manifest, report, history, sets);
     // All is made before anything is written.
     let mut files = vec![
         ("evaluation.json", serde_json::to_vec_pretty(report)?),
@@ -135,21 +191,30 @@ pub fn write(
 }
 
 /// The card of a trained model as Markdown.
-fn markdown(manifest: &Manifest, report: &Report, history: &[Epoch]) -> String {
-    let mut text = about(manifest);
+fn markdown(
+    manifest: &Manifest,
+    report: &Report,
+    history: &[Epoch],
+    sets: &[(String, Dataset)],
+) -> String {
+    let mut text = about(manifest) + &label_table(sets);
     text += "\n## Area under the ROC curve\n\nMeasured on the shipped weights; intervals by bootstrap over patients \
              (1,000 draws). The score is the image's; uncertain and blank labels are left out.\n";
     let shown = report.parts.iter().enumerate();
     for (_, part) in shown.filter(|(index, part)| *index == 0 || part.part == UNSELECTED) {
         text += &auc_table(part);
     }
+    text += &report
+        .beside
+        .as_ref()
+        .map_or(String::new(), Beside::markdown);
     let groups: Vec<&Figures> = report.parts[1..]
         .iter()
         .filter(|part| part.count >= LEAST)
         .collect();
     if !groups.is_empty() {
         text += "\n### Subgroups\n\n| images with | images | ";
-        let five = sightline::finding::Finding::COMPETITION;
+        let five = Finding::COMPETITION;
         text += &five.map(|finding| finding.name()).join(" | ");
         text += &format!(" |\n|---|---:|{}\n", "---|".repeat(five.len()));
         for group in groups {
@@ -194,6 +259,28 @@ fn markdown(manifest: &Manifest, report: &Report, history: &[Epoch]) -> String {
             "| {} | {:.4} | {:.4} | {:.0} |\n",
             epoch.epoch, epoch.train_loss, epoch.valid_auc, epoch.seconds
         );
+    }
+    text
+}
+
+/// How often each finding was labelled in each set.
+fn label_table(sets: &[(String, Dataset)]) -> String {
+    let mut text =
+        "\n## Labels\n\nPresent / absent / uncertain; the rest was not labelled.\n\n| finding |"
+            .to_owned();
+    for (name, data) in sets {
+        text += &format!(" {name}, {} images |", data.rows.len());
+    }
+    text += &format!("\n|---|{}\n", "---:|".repeat(sets.len()));
+    for finding in Finding::ALL {
+        let counts = sets.iter().map(|(_, data)| {
+            let count = |label: f32| {
+                let labels = data.rows.iter().map(|row| row.labels[finding.index()]);
+                labels.filter(|found| *found == Some(label)).count()
+            };
+            format!(" {} / {} / {} |", count(1.0), count(0.0), count(-1.0))
+        });
+        text += &format!("| {finding} |{}\n", counts.collect::<String>());
     }
     text
 }
@@ -259,14 +346,26 @@ pub fn with_localisation(card: &str, manifest: &Manifest) -> String {
     for card in &manifest.findings {
         for (method, measured) in &card.localisation {
             let name = method.trim_end_matches(ON_MASKS);
-            let verdict = match (name, card.beats_the_middle(method)) {
+            let verdict = match (name, card.pointing(method)) {
                 ("center" | "random", _) | (_, None) => "",
-                (_, Some(true)) => "better than the middle",
-                (_, Some(false)) => "unreliable",
+                (_, Some(Pointing::Better)) => "better than the middle",
+                (_, Some(Pointing::Unsettled)) => "perhaps better: too few images to tell",
+                (_, Some(Pointing::Unreliable)) => "unreliable",
             };
+            let figure = |value: Option<f64>, ci95: Option<[f64; 2]>| match (value, ci95) {
+                (Some(value), Some([low, high])) => format!("{value:.2} ({low:.2} to {high:.2})"),
+                (Some(value), None) => format!("{value:.2}"),
+                (None, _) => String::new(),
+            };
+            let samples = measured.samples;
             rows += &format!(
-                "| {} | {method} | {} | {:.2} | {:.2} | {verdict} |\n",
-                card.name, measured.n, measured.pointing_hit, measured.iou
+                "| {} | {method}{} | {} | {} | {} | {} | {verdict} |\n",
+                card.name,
+                samples.map_or(String::new(), |most| format!(", {most} samples")),
+                measured.n,
+                figure(Some(measured.pointing_hit), measured.pointing_hit_ci95),
+                figure(Some(measured.iou), measured.iou_ci95),
+                figure(measured.iou_same_area, measured.iou_same_area_ci95),
             );
         }
     }
@@ -274,11 +373,12 @@ pub fn with_localisation(card: &str, manifest: &Manifest) -> String {
         return before.to_owned();
     }
     format!(
-        "{before}{LOCALISATION}\nAgainst radiologists' boxes. Hit: the map's maximum lies in a box. IoU: of the boxes and the map \
-         above Otsu's threshold. `center` is a Gaussian in the middle of every picture and `random` a map drawn at random: \
-         what a map must beat to say anything of where. Maps that hit no oftener than the middle (or, where the middle hits nearly \
-         always, have no higher IoU) are unreliable. *On masks*: the same against masks, such as of hearts where Cardiomegaly is \
-         labelled, on another set of images.\n\n\
-         | finding | map | images | hit | IoU | |\n|---|---|---:|---:|---:|---|\n{rows}"
+        "{before}{LOCALISATION}\nAgainst radiologists' boxes, with 95% intervals by patient. Hit: the map's maximum lies in a box. IoU: \
+         of the boxes and the map above Otsu's threshold, and of the boxes and as much of the map as they cover. `center` is a \
+         Gaussian in the middle of every picture and `random` a map drawn at random: what a map must beat to say anything of \
+         where. Maps that hit no oftener than the middle (or, where the middle hits nearly always, have no higher IoU above \
+         Otsu's threshold) are unreliable; they are better where the whole interval is. *On masks*: the same against masks, such \
+         as of hearts where Cardiomegaly is labelled, on another set of images. *Samples*: of LIME, at most.\n\n\
+         | finding | map | images | hit | IoU (Otsu) | IoU (same area) | |\n|---|---|---:|---|---|---|---|\n{rows}"
     )
 }

@@ -21,4 +21,4 @@ pub use dataset::{Dataset, Row, Selection, Splits, Views};
 pub use labels::{Blank, LabelPolicy};
 pub use pack::Pack;
 pub use pictures::{Pictures, load_pictures, load_squares, read_square};
-pub use teacher::{Lessons, Teacher};
+pub use teacher::{Lessons, Probabilities, Teacher, probabilities};

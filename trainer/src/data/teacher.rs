@@ -43,7 +43,7 @@ impl Lessons {
             bail!("a teacher's weight must be in 0..1");
         }
         let csv = folder.join(&teacher.csv.to_string_lossy());
-        let raw = read(&csv).with_context(|| csv.to_string())?;
+        let raw = probabilities(&csv)?;
         let taught = |row: &&super::Row| raw.contains_key(&row.path);
         let rows: Vec<_> = train.rows.iter().filter(taught).collect();
         if rows.is_empty() {
@@ -101,8 +101,19 @@ impl Lessons {
     }
 }
 
-/// The probabilities of each path; of several columns for one finding, the highest.
-fn read(csv: &Location) -> Result<BTreeMap<String, [Option<f64>; 14]>> {
+/// What a model said of images, by their paths.
+pub type Probabilities = BTreeMap<String, [Option<f64>; 14]>;
+
+/// Reads `Path` and a column for each finding, or `prob_` before each of ChestX-ray14's labels; of several columns for one
+/// finding, the highest counts.
+///
+/// # Errors
+/// When that cannot be read.
+pub fn probabilities(csv: &Location) -> Result<Probabilities> {
+    read(csv).with_context(|| csv.to_string())
+}
+
+fn read(csv: &Location) -> Result<Probabilities> {
     let bytes = csv.read()?;
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)

@@ -302,9 +302,7 @@ impl Recipe {
         }
         Ok(())
     }
-}
 
-impl Recipe {
     /// The boxes to point at, and on how many of the training images there are some; `None` if the recipe has none.
     fn boxes(&self, data: &Location, train: &Dataset) -> Result<Option<(Boxes, usize)>> {
         let Some(pointing) = &self.pointing else {

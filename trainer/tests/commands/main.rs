@@ -4,6 +4,7 @@ mod command;
 mod import;
 mod object_store;
 mod shards;
+mod shipped;
 mod train;
 
 use std::path::{Path, PathBuf};
@@ -213,11 +214,11 @@ fn localize_judges_maps_by_boxes_and_records_what_it_finds() {
     assert_eq!(recorded["grad-cam"].n, 2);
     // One image tells nothing of the maps.
     let effusion = &manifest.findings[Finding::PleuralEffusion.index()];
-    assert_eq!(effusion.beats_the_middle("grad-cam"), None);
+    assert_eq!(effusion.pointing("grad-cam"), None);
     let card = std::fs::read_to_string(model.join("card.md")).expect("a card");
     assert_eq!(card.matches("Where its maps point").count(), 1);
     assert!(
-        card.contains("| Cardiomegaly | center | 2 | 0.50 |"),
+        card.contains("| Cardiomegaly | center | 2 | 0.50 (0.00 to 1.00) |"),
         "{card}"
     );
     std::fs::write(&boxes, "Path,Class,X,Y,W,H\neffusion.jpg,Edema,0,0,2,1\n").expect("written");

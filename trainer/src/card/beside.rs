@@ -1,0 +1,248 @@
+//! Another model's scores of the same images, beside ours.
+
+use anyhow::{Result, bail};
+use serde::Serialize;
+use sightline::finding::Finding;
+
+use super::UNSELECTED;
+use crate::data::{Dataset, Probabilities};
+use crate::evaluate::Scores;
+use crate::metrics::{Case, Estimate, Scored, auc, bootstrap, cases_of, mean_defined_auc};
+
+/// Of the bootstrap: the same figures at every run.
+const SEED: u64 = 20_260_103;
+
+/// Two models on the same images, with the same labels.
+#[derive(Serialize)]
+pub struct Beside {
+    /// The other model.
+    pub name: String,
+    /// Which of the images that both scored.
+    pub part: String,
+    pub images: usize,
+    pub findings: Vec<Pair>,
+    /// The mean of those of the competition's five findings that are defined.
+    pub mean_of_defined: Option<Both>,
+}
+
+#[derive(Serialize)]
+pub struct Pair {
+    pub name: Finding,
+    pub positives: usize,
+    pub negatives: usize,
+    pub auc: Both,
+}
+
+#[derive(Clone, Copy, Serialize)]
+pub struct Both {
+    pub ours: Estimate,
+    pub theirs: Estimate,
+    /// Ours less theirs; the interval is of the same draws of patients for both.
+    pub difference: Estimate,
+}
+
+/// Compares a package's scores with another model's on the images that nobody chose by class, or on all where there are none.
+///
+/// # Errors
+/// When the other model scored none of the images.
+pub fn beside(
+    name: &str,
+    theirs: &Probabilities,
+    scores: &Scores,
+    data: &Dataset,
+) -> Result<Beside> {
+    let (column, value) = UNSELECTED.split_once('=').unwrap_or_default();
+    let unselected = |row: &crate::evaluate::ScoredRow| {
+        let found = row.columns.get(column);
+        found.is_some_and(|found| found == value)
+    };
+    let some = scores.rows.iter().any(|(_, row)| unselected(row));
+    let mut both = Vec::new();
+    for (number, row) in &scores.rows {
+        let path = data.rows.iter().find(|row| row.number == *number);
+        let Some(their) = path.and_then(|row| theirs.get(&row.path)) else {
+            continue;
+        };
+        if some && !unselected(row) {
+            continue;
+        }
+        // Ours, then theirs.
+        let pairs = Finding::ALL.map(|finding| {
+            let index = finding.index();
+            let positive = row.labels[index].filter(|label| *label >= 0.0)? == 1.0;
+            let (ours, theirs) = (row.scores[index]?, their[index]?);
+            Some((Case::new(ours, positive), Case::new(theirs, positive)))
+        });
+        let ours = pairs.iter().map(|pair| Some(pair.as_ref()?.0));
+        let theirs = pairs.iter().map(|pair| Some(pair.as_ref()?.1));
+        both.push(Scored {
+            patient: row.patient.clone(),
+            cases: ours.chain(theirs).collect(),
+        });
+    }
+    if both.is_empty() {
+        bail!("{name} scored none of the images");
+    }
+    let everyone: Vec<&Scored> = both.iter().collect();
+    let findings = Finding::ALL.into_iter().filter_map(|finding| {
+        let cases = cases_of(&everyone, finding.index());
+        let positives = cases.iter().filter(|case| case.positive).count();
+        Some(Pair {
+            name: finding,
+            positives,
+            negatives: cases.len() - positives,
+            auc: compare(&both, |drawn, model| {
+                auc(&cases_of(drawn, finding.index() + model))
+            })?,
+        })
+    });
+    let five = Finding::COMPETITION.map(|finding| finding.index());
+    Ok(Beside {
+        name: name.to_owned(),
+        part: if some { UNSELECTED } else { "all" }.to_owned(),
+        images: both.len(),
+        findings: findings.collect(),
+        mean_of_defined: compare(&both, |drawn, model| {
+            mean_defined_auc(drawn, &five.map(|finding| finding + model))
+        }),
+    })
+}
+
+/// A statistic of cases of which the second 14 are theirs; `statistic` takes where a model's begin.
+fn compare(both: &[Scored], statistic: impl Fn(&[&Scored], usize) -> Option<f64>) -> Option<Both> {
+    let theirs = Finding::ALL.len();
+    Some(Both {
+        ours: bootstrap(both, SEED, |drawn| statistic(drawn, 0))?,
+        theirs: bootstrap(both, SEED, |drawn| statistic(drawn, theirs))?,
+        difference: bootstrap(both, SEED, |drawn| {
+            Some(statistic(drawn, 0)? - statistic(drawn, theirs)?)
+        })?,
+    })
+}
+
+impl Beside {
+    /// The card's section.
+    pub fn markdown(&self) -> String {
+        let mut text = format!(
+            "\n### Beside {}\n\n{}: the {} images that both scored, with the same labels; difference: this model less the other.\n\n\
+             | finding | positive | negative | this model | the other | difference |\n|---|---:|---:|---|---|---|\n",
+            self.name, self.part, self.images
+        );
+        let figures = |both: &Both| {
+            let Estimate {
+                value,
+                ci95: [low, high],
+            } = both.difference;
+            format!(
+                "{} | {} | {value:+.3} ({low:+.3} to {high:+.3})",
+                both.ours, both.theirs
+            )
+        };
+        for pair in &self.findings {
+            text += &format!(
+                "| {} | {} | {} | {} |\n",
+                pair.name,
+                pair.positives,
+                pair.negatives,
+                figures(&pair.auc)
+            );
+        }
+        if let Some(mean) = &self.mean_of_defined {
+            text += &format!(
+                "| **Mean of the competition five, where defined** | | | {} |\n",
+                figures(mean)
+            );
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::data::Row;
+    use crate::evaluate::{Header, ScoredRow};
+    use crate::shards::Shard;
+    use sightline::package::Unit;
+
+    #[test]
+    fn two_models_are_compared_on_the_images_and_findings_that_both_scored() {
+        // Ours ranks all right, theirs all wrong; the last image they do not know.
+        let edema = Finding::Edema.index();
+        let mut rows = Vec::new();
+        let mut scored = Vec::new();
+        let mut theirs = Probabilities::new();
+        for number in 0..9 {
+            let (positive, path) = (number % 2 == 0, format!("{number}.jpg"));
+            let score = if positive { 0.9 } else { 0.1 };
+            let mut labels = [None; 14];
+            labels[edema] = Some(f32::from(u8::from(positive)));
+            labels[Finding::Pneumonia.index()] = Some(-1.0);
+            let mut other = [Some(0.5); 14];
+            other[edema] = Some(1.0 - score);
+            if number < 8 {
+                theirs.insert(path.clone(), other);
+            }
+            rows.push(Row {
+                number,
+                path,
+                patient: number.to_string(),
+                study: String::new(),
+                labels,
+                lateral: false,
+                position: None,
+                columns: BTreeMap::new(),
+            });
+            scored.push((
+                number,
+                ScoredRow {
+                    patient: number.to_string(),
+                    study: String::new(),
+                    labels,
+                    scores: vec![Some(score); 14],
+                    columns: BTreeMap::new(),
+                },
+            ));
+        }
+        let data = Dataset {
+            root: ".".parse().expect("a place"),
+            rows,
+        };
+        let scores = Scores {
+            of: String::new(),
+            shard: Shard::WHOLE,
+            header: Header {
+                model: String::new(),
+                weights_sha256: String::new(),
+                set: String::new(),
+                unit: Unit::Image,
+                crops: 1,
+                trained: [true; 14],
+                operating_points: [None; 14],
+                parts: Vec::new(),
+            },
+            rows: scored,
+        };
+        let found = beside("the other", &theirs, &scores, &data).expect("both scored");
+        assert_eq!((found.images, found.part.as_str()), (8, "all"));
+        let [pair] = found.findings.as_slice() else {
+            panic!("{} findings", found.findings.len());
+        };
+        assert_eq!(
+            (pair.name, pair.positives, pair.negatives),
+            (Finding::Edema, 4, 4)
+        );
+        let Both {
+            ours,
+            theirs: other,
+            difference,
+        } = pair.auc;
+        assert_eq!((ours.value, other.value, difference.value), (1.0, 0.0, 1.0));
+        assert_eq!(difference.ci95, [1.0, 1.0]);
+        assert!(found.mean_of_defined.is_some());
+        assert!(found.markdown().contains("| Edema | 4 | 4 | 1.000"));
+        assert!(beside("nobody", &Probabilities::new(), &scores, &data).is_err());
+    }
+}
