@@ -1,6 +1,10 @@
 //! What the model is and what it is not for.
 
+use gloo::net::http::Request;
+use leptos::html::Dialog;
 use leptos::prelude::*;
+use pulldown_cmark::{Event, Options, Parser, Tag, html};
+use wasm_bindgen_futures::spawn_local;
 
 use super::state::State;
 
@@ -11,7 +15,7 @@ pub fn ModelCard() -> impl IntoView {
         {move || state.manifest.get().map(|manifest| {
             let training = manifest.training.clone();
             let limits = manifest.limits.clone();
-            let card = format!("{}/card.md", state.folder().unwrap_or_default());
+            let folder = state.folder().unwrap_or_default();
             view! {
                 <details class="card">
                     <summary>{format!("About the model: {}", manifest.title)}</summary>
@@ -32,9 +36,87 @@ pub fn ModelCard() -> impl IntoView {
                         <dd>{manifest.attribution.clone()}</dd>
                     </dl>
                     <ul>{limits.into_iter().map(|limit| view! { <li>{limit}</li> }).collect_view()}</ul>
-                    <a href=card target="_blank">"The whole model card"</a>
+                    <WholeCard folder/>
                 </details>
             }
         })}
     }
+}
+
+/// The package's `card.md`, in a window of its own within the page.
+#[component]
+fn WholeCard(folder: String) -> impl IntoView {
+    let dialog = NodeRef::<Dialog>::new();
+    let text = RwSignal::new(String::new());
+    let open = move |_| {
+        let folder = folder.clone();
+        spawn_local(async move {
+            let card = fetch(&folder).await;
+            text.set(card.unwrap_or_else(|why| format!("<p>The card cannot be shown: {why}.</p>")));
+            if let Some(dialog) = dialog.get_untracked() {
+                // It fails only where it is open already.
+                let _ = dialog.show_modal();
+            }
+        });
+    };
+    let close = move |_| {
+        if let Some(dialog) = dialog.get_untracked() {
+            dialog.close();
+        }
+    };
+    view! {
+        <button type="button" data-testid="model-card-button" on:click=open>"The whole model card"</button>
+        <dialog node_ref=dialog class="whole-card" data-testid="model-card" aria-label="The model card">
+            <form method="dialog"><button type="button" on:click=close>"Close"</button></form>
+            <article inner_html=move || text.get()></article>
+        </dialog>
+    }
+}
+
+async fn fetch(folder: &str) -> Result<String, String> {
+    let response = Request::get(&format!("{folder}/card.md")).send().await;
+    let response = response.map_err(|error| error.to_string())?;
+    if !response.ok() {
+        return Err(format!("the server said {}", response.status()));
+    }
+    let card = response.text().await.map_err(|error| error.to_string())?;
+    Ok(rendered(&card, folder))
+}
+
+/// A card as HTML. A package may come from anywhere: HTML in it is shown as it is written, its pictures lie in its folder, and its
+/// links lead to pages, nowhere else.
+fn rendered(card: &str, folder: &str) -> String {
+    let events = Parser::new_ext(card, Options::ENABLE_TABLES).map(|event| match event {
+        Event::Html(text) | Event::InlineHtml(text) => Event::Text(text),
+        Event::Start(Tag::Image {
+            link_type,
+            dest_url,
+            title,
+            id,
+        }) => Event::Start(Tag::Image {
+            link_type,
+            dest_url: format!("{folder}/{}", dest_url.replace([':', '/', '\\'], "")).into(),
+            title,
+            id,
+        }),
+        Event::Start(Tag::Link {
+            link_type,
+            dest_url,
+            title,
+            id,
+        }) => Event::Start(Tag::Link {
+            link_type,
+            dest_url: if dest_url.starts_with("https://") {
+                dest_url
+            } else {
+                "".into()
+            },
+            title,
+            id,
+        }),
+        other => other,
+    });
+    let mut page = String::new();
+    html::push_html(&mut page, events);
+    page
 }

@@ -162,7 +162,7 @@ fn Figures(trust: Trust) -> impl IntoView {
                 .map_or("not defined".to_owned(), |r| format!("{r:.2}"));
             let share = 100.0 * agreement.top_overlap;
             let meaning = if agreement.top_overlap < 0.4 {
-                "they tell different stories, and at least one is wrong"
+                "they tell different stories, so lean on neither alone"
             } else {
                 "what both mark is likelier to matter"
             };
@@ -177,7 +177,7 @@ fn Figures(trust: Trust) -> impl IntoView {
     };
     let elsewhere = match trust.elsewhere {
         Some(elsewhere) => format!(
-            "{:.0}% of the evidence lies outside the body, {:.0}% on letters or markers: there is no disease there.",
+            "{:.0}% of the evidence lies outside the body and {:.0}% on letters or markers, where no disease can be.",
             100.0 * elsewhere.background,
             100.0 * elsewhere.markers
         ),
@@ -224,6 +224,11 @@ fn Figures(trust: Trust) -> impl IntoView {
                 testid="insertion"
             />
         </div>
+        <p class="hint">
+            "After "
+            <a href="https://arxiv.org/abs/1806.07421" target="_blank" rel="noreferrer">"Petsiuk et al., RISE (2018)"</a>
+            ". The grey band is five random orders."
+        </p>
         {sanity}
         <ul>
             {lines
@@ -234,11 +239,6 @@ fn Figures(trust: Trust) -> impl IntoView {
                 })
                 .collect_view()}
         </ul>
-        <p class="hint">
-            "After "
-            <a href="https://arxiv.org/abs/1806.07421" target="_blank" rel="noreferrer">"Petsiuk et al., RISE (2018)"</a>
-            ". The grey band is five random orders."
-        </p>
     }
 }
 
@@ -262,12 +262,12 @@ fn lime_share(trust: &Trust) -> Option<String> {
         )
     })?;
     let meaning = if share < 0.5 {
-        "regions do not simply add up for this network, so read the map with care"
+        "most is how regions act together, so read the map with care"
     } else {
         "the rest is how regions act together"
     };
     Some(format!(
-        "Hiding regions one by one explains {:.0}% of how the score changes (R\u{b2} {share:.2}): {meaning}.",
+        "What each region does by itself explains {:.0}% of how the score changes (R\u{b2} {share:.2}): {meaning}.",
         100.0 * share.max(0.0)
     ))
 }

@@ -963,6 +963,52 @@ async fn two_workers_beside_one() -> Result<()> {
 }
 
 #[tokio::test]
+async fn the_model_card_is_read_in_the_page_and_runs_nothing() -> Result<()> {
+    let (name, folder) = model()?;
+    let server = Server::start()?;
+    let card = std::fs::read_to_string(folder.join("card.md"))?;
+    let hostile = "\n\n<img src=x onerror=\"window.ran = 1\"> [here](javascript:window.ran=1)\n";
+    let card = format!("{card}{hostile}").into_bytes();
+    server.answer_instead(&format!("models/{name}/card.md"), card);
+    let page = open(&server, "?device=cpu").await?;
+    page.driver
+        .find(By::Css("details.card summary"))
+        .await?
+        .click()
+        .await?;
+    page.element("model-card-button").await?.click().await?;
+    let shown = "const card = document.querySelector(\"[data-testid='model-card']\"); \
+                 const pictures = [...card.querySelectorAll('img')]; \
+                 return card.open && pictures.length > 0 && pictures.every(p => p.complete && p.naturalWidth > 0)";
+    let start = std::time::Instant::now();
+    while page.script(shown, vec![]).await? != serde_json::json!(true) {
+        ensure!(start.elapsed() < READ, "no card, or not its pictures");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let text = page.text("model-card").await?;
+    ensure!(
+        text.contains("Area under the ROC curve") && text.contains("onerror"),
+        "{text}"
+    );
+    page.screenshot("wide-card").await?;
+    for link in page
+        .driver
+        .find_all(By::Css("[data-testid='model-card'] a"))
+        .await?
+    {
+        page.script("arguments[0].removeAttribute('target'); if (arguments[0].href.startsWith('javascript:')) arguments[0].click()", vec![link.to_json()?]).await?;
+    }
+    ensure!(
+        page.script("return window.ran ?? null", vec![])
+            .await?
+            .is_null(),
+        "the card ran a script"
+    );
+    ensure!(server.foreign().is_empty(), "{:?}", server.foreign());
+    page.close().await
+}
+
+#[tokio::test]
 async fn on_a_phone_nothing_is_wider_than_the_screen() -> Result<()> {
     let server = Server::start()?;
     let options = Options {
