@@ -14,7 +14,7 @@ const STEPS: &str = "5";
 const ROUNDS: usize = 2;
 /// Of LIME in the browser: of the models offered, and of the six networks, where each takes seconds.
 const SAMPLES: &str = "1000";
-const SAMPLES_OF_SIX: &str = "100";
+const SAMPLES_OF_SIX: &str = "50";
 /// Samples between two rows of LIME's table.
 const SHOWN_EVERY: u64 = 50;
 /// Pictures that are read.
