@@ -115,6 +115,9 @@ pub struct Data {
     pub valid: Option<PathBuf>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<PathBuf>,
+    /// Other CSVs with a column `Split`: their training images are trained on, too. Nothing is validated or tested on them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<PathBuf>,
     #[serde(default)]
     pub views: Views,
     /// For the model card.
@@ -140,7 +143,7 @@ impl Data {
                 split: split.map(str::to_owned),
             })
         };
-        let splits = match (&self.csv, &self.hold_out, &self.train, &self.valid) {
+        let mut splits = match (&self.csv, &self.hold_out, &self.train, &self.valid) {
             (Some(csv), None, None, None) => Splits {
                 train: of(csv, Some("train"))?,
                 valid: of(csv, Some("valid"))?,
@@ -160,6 +163,18 @@ impl Data {
                 "the recipe's data needs either csv (with a Split column, or hold_out) or train and valid"
             ),
         };
+        for csv in &self.also {
+            let more = of(csv, Some("train"))?;
+            // Paths begin at one folder; a format with a folder of its own would not be found.
+            if more.root.to_string() != splits.train.root.to_string() {
+                bail!(
+                    "the images of {} are not under {}",
+                    csv.display(),
+                    splits.train.root
+                );
+            }
+            splits.train.rows.extend(more.rows);
+        }
         splits.checked()
     }
 
