@@ -215,12 +215,14 @@ fn an_emulator_foretells_samples_that_it_never_saw() {
     };
     let priors = priors(&samples[..100], &evidence[..100], &Coverage::of(&segments));
     let emulator = Emulator::new(&priors, &samples[..200], &evidence[..200]);
+    let unseen = samples[200..].to_vec();
     // Mean squares: of what is foretold wrongly, and of what there is to foretell.
     let mean = evidence.iter().map(log_odds).sum::<f64>() / 400.0;
     let spread = evidence.iter().map(|e| (log_odds(e) - mean).powi(2));
     let spread = spread.sum::<f64>() / 400.0;
-    let unseen = samples[200..].iter().zip(&evidence[200..]);
-    let missed = unseen.map(|(shown, e)| (emulator.log_odds(shown)[0] - log_odds(e)).powi(2));
+    let foretold = emulator.log_odds(&unseen);
+    let missed = foretold.iter().zip(&evidence[200..]);
+    let missed = missed.map(|(ours, e)| (ours[0] - log_odds(e)).powi(2));
     let missed = missed.sum::<f64>() / 200.0;
     assert!(missed < 0.3 * spread, "{missed} of {spread}");
     // What is left out is foretold as badly as what was never there, not as well as what is known.
@@ -231,7 +233,25 @@ fn an_emulator_foretells_samples_that_it_never_saw() {
         (0.5..2.0).contains(&(left_out / missed)),
         "{left_out} {missed}"
     );
-    assert_eq!(emulator.log_odds(&samples[0])[1], 0.0);
+    assert_eq!(foretold[0][1], 0.0);
+    // What pairs of opposite samples save changes nothing: so ordered, none is beside its opposite.
+    let apart: Vec<usize> = (0..200).step_by(2).chain((1..200).step_by(2)).collect();
+    let of = |all: &[usize]| -> (Vec<Vec<bool>>, Vec<Vec<f32>>) {
+        let both = all
+            .iter()
+            .map(|i| (samples[*i].clone(), evidence[*i].clone()));
+        both.unzip()
+    };
+    let (samples, evidence) = of(&apart);
+    let alone = Emulator::new(&priors, &samples, &evidence);
+    for (shown, foretold) in unseen.iter().zip(&foretold) {
+        let ours = alone.log_odds(std::slice::from_ref(shown))[0][0];
+        assert!((ours - foretold[0]).abs() < 1e-9, "{ours} {}", foretold[0]);
+    }
+    for (place, sample) in apart.iter().enumerate() {
+        let (one, other) = (alone.left_out()[place][0], emulator.left_out()[*sample][0]);
+        assert!((one - other).abs() < 1e-9, "{one} {other}");
+    }
 }
 
 #[test]

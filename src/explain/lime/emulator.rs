@@ -14,8 +14,10 @@
 //!
 //! [`grad_cam`]: crate::explain::grad_cam
 
+use std::f64::consts::FRAC_1_SQRT_2;
+
 use super::Segments;
-use super::cholesky::Cholesky;
+use super::cholesky::{Cholesky, dot};
 
 /// Height and width of the grid of cells: the feature maps' of 224 pixels. Finer ones are gathered on it.
 pub const GRID: usize = 7;
@@ -84,11 +86,56 @@ fn bits(shown: &[bool]) -> Bits {
     shown.chunks(8).map(byte).collect()
 }
 
+/// A sample and the next, if that one shows just what this one hides, as it does where samples are paired.
+///
+/// Wherever such two are compared with a third, one kernel value tells the other ([`Kernel::of`]). And what a process makes of their
+/// half sum has nothing to do with what it makes of their half difference, so that one system of equations becomes two of half the size.
+#[derive(Clone, Debug)]
+struct Pair {
+    first: usize,
+    second: Option<usize>,
+    /// What the first shows.
+    shown: Bits,
+}
+
+impl Pair {
+    /// Samples in pairs, as far as they are; those that are alone come last.
+    fn up(samples: &[Vec<bool>]) -> Vec<Pair> {
+        let (mut pairs, mut alone) = (Vec::new(), Vec::new());
+        let mut first = 0;
+        while let Some(sample) = samples.get(first) {
+            let shown = bits(sample);
+            let opposite = |next: &&Vec<bool>| next.iter().zip(sample).all(|(a, b)| a != b);
+            if samples.get(first + 1).filter(opposite).is_some() {
+                let second = Some(first + 1);
+                pairs.push(Pair {
+                    first,
+                    second,
+                    shown,
+                });
+                first += 2;
+            } else {
+                let second = None;
+                alone.push(Pair {
+                    first,
+                    second,
+                    shown,
+                });
+                first += 1;
+            }
+        }
+        pairs.append(&mut alone);
+        pairs
+    }
+}
+
 /// How alike a cell's evidence is in two samples.
 #[derive(Clone, Debug)]
 struct Kernel {
     /// For every eight regions, by which of them only one of the samples shows, their factor.
     factors: Vec<[f64; 256]>,
+    /// The factor of all regions.
+    opposite: f64,
 }
 
 impl Kernel {
@@ -103,27 +150,128 @@ impl Kernel {
             factors: factors
                 .map(|lengths| std::array::from_fn(|differ| factor(lengths, differ)))
                 .collect(),
+            opposite: (-lengths.iter().sum::<f64>()).exp(),
         }
     }
 
-    fn of(&self, a: &Bits, b: &Bits) -> f64 {
+    /// How alike two samples are, and how alike one of them and the opposite of the other.
+    fn of(&self, a: &Bits, b: &Bits) -> (f64, f64) {
         let bytes = self.factors.iter().zip(a.iter().zip(b));
-        bytes.fold(1.0, |product, (factors, (a, b))| {
+        let alike = bytes.fold(1.0, |product, (factors, (a, b))| {
             product * factors[usize::from(a ^ b)]
-        })
+        });
+        (alike, self.opposite / alike)
+    }
+}
+
+/// Samples in other terms: of the pairs the half sums (times the root of 2), then the half differences, then those that are alone. So
+/// a process's matrix is mostly 0.
+struct Turned {
+    pairs: Vec<Pair>,
+    /// How many of them, the first, have both.
+    whole: usize,
+    samples: usize,
+}
+
+impl Turned {
+    fn of(samples: &[Vec<bool>]) -> Self {
+        let pairs = Pair::up(samples);
+        Self {
+            whole: samples.len() - pairs.len(),
+            samples: samples.len(),
+            pairs,
+        }
     }
 
-    /// The lower triangle of the samples' matrix, with `noise` on its diagonal.
-    fn matrix(&self, samples: &[Bits], noise: f64) -> Vec<f64> {
-        let size = samples.len();
-        let mut matrix = vec![0.0; size * size];
-        for (i, a) in samples.iter().enumerate() {
-            for (j, b) in samples[..i].iter().enumerate() {
-                matrix[i * size + j] = self.of(a, b);
+    /// Values of the samples.
+    fn turn(&self, values: &[f64]) -> Vec<f64> {
+        let mut turned = vec![0.0; self.samples];
+        for (place, pair) in self.pairs.iter().enumerate() {
+            let value = values[pair.first];
+            match pair.second.map(|second| values[second]) {
+                Some(other) => {
+                    turned[place] = (value + other) * FRAC_1_SQRT_2;
+                    turned[self.whole + place] = (value - other) * FRAC_1_SQRT_2;
+                }
+                None => turned[self.whole + place] = value,
             }
-            matrix[i * size + i] = 1.0 + noise;
+        }
+        turned
+    }
+
+    /// The samples' values again.
+    fn turn_back(&self, turned: &[f64]) -> Vec<f64> {
+        let mut values = vec![0.0; self.samples];
+        for (place, pair) in self.pairs.iter().enumerate() {
+            let other = turned[self.whole + place];
+            match pair.second {
+                Some(second) => {
+                    values[pair.first] = (turned[place] + other) * FRAC_1_SQRT_2;
+                    values[second] = (turned[place] - other) * FRAC_1_SQRT_2;
+                }
+                None => values[pair.first] = other,
+            }
+        }
+        values
+    }
+
+    /// The lower triangle of the kernel's matrix.
+    fn matrix(&self, kernel: &Kernel) -> Vec<f64> {
+        let (size, whole) = (self.samples, self.whole);
+        let mut matrix = vec![0.0; size * size];
+        for (i, a) in self.pairs.iter().enumerate() {
+            for (j, b) in self.pairs[..=i].iter().enumerate() {
+                let (alike, unlike) = kernel.of(&a.shown, &b.shown);
+                let (sum, difference) = (alike + unlike, alike - unlike);
+                let below = (whole + i) * size;
+                if i < whole {
+                    matrix[i * size + j] = sum;
+                    matrix[below + whole + j] = difference;
+                } else if j < whole {
+                    matrix[below + j] = sum * FRAC_1_SQRT_2;
+                    matrix[below + whole + j] = difference * FRAC_1_SQRT_2;
+                } else {
+                    matrix[below + whole + j] = alike;
+                }
+            }
         }
         matrix
+    }
+
+    /// Factors a matrix after adding the noise's variance.
+    fn factor(&self, mut matrix: Vec<f64>, noise: f64) -> Cholesky {
+        for place in 0..self.samples {
+            matrix[place * (self.samples + 1)] += noise;
+        }
+        let differences = self.whole..2 * self.whole;
+        let first = |place| match differences.contains(&place) {
+            true => self.whole,
+            false => 0,
+        };
+        Cholesky::within(matrix, (0..self.samples).map(first).collect())
+    }
+
+    /// The diagonal of the inverse, sample by sample.
+    fn inverse_diagonal(&self, factor: &Cholesky) -> Vec<f64> {
+        let whitened = |place: usize| {
+            let mut unit = vec![0.0; self.samples];
+            unit[place] = 1.0;
+            factor.whiten(&unit)
+        };
+        let mut diagonal = vec![0.0; self.samples];
+        for (place, pair) in self.pairs.iter().enumerate() {
+            let own = whitened(self.whole + place);
+            let Some(second) = pair.second else {
+                diagonal[pair.first] = dot(&own, &own);
+                continue;
+            };
+            let sum = whitened(place);
+            let halves = (dot(&sum, &sum) + dot(&own, &own)) / 2.0;
+            let between = dot(&sum, &own);
+            diagonal[pair.first] = halves + between;
+            diagonal[second] = halves - between;
+        }
+        diagonal
     }
 }
 
@@ -134,56 +282,59 @@ pub struct Prior {
     noise: f64,
 }
 
-/// A cell's evidence of each finding in samples: finding by finding, about its mean.
+/// A cell's evidence in samples, of the findings that it changes for: about its mean.
 struct Centred {
+    /// Of every finding.
     means: Vec<f64>,
-    findings: Vec<Vec<f64>>,
+    /// Which finding, and sample by sample.
+    varying: Vec<(usize, Vec<f64>)>,
 }
 
 impl Centred {
     /// `evidence` has for each sample, finding by finding, [`CELLS`] values.
     fn of(evidence: &[Vec<f32>], cell: usize) -> Self {
         let findings = evidence[0].len() / CELLS;
-        let of = |finding: usize| {
+        let mut centred = Self {
+            means: Vec::new(),
+            varying: Vec::new(),
+        };
+        for finding in 0..findings {
             let values = evidence.iter();
             let values = values.map(|sample| f64::from(sample[finding * CELLS + cell]));
             let mut values: Vec<f64> = values.collect();
             let mean = values.iter().sum::<f64>() / values.len() as f64;
             values.iter_mut().for_each(|value| *value -= mean);
-            (mean, values)
-        };
-        let (means, findings) = (0..findings).map(of).unzip();
-        Self { means, findings }
+            centred.means.push(mean);
+            // What never changes, as where a finding was not trained, has nothing to foretell.
+            if values.iter().any(|value| value.abs() > TINY) {
+                centred.varying.push((finding, values));
+            }
+        }
+        centred
     }
 }
 
 /// For each cell the kernel and noise that make the answers to some samples likeliest, of all findings together.
 pub fn priors(samples: &[Vec<bool>], evidence: &[Vec<f32>], coverage: &Coverage) -> Vec<Prior> {
-    let samples: Vec<Bits> = samples.iter().map(|shown| bits(shown)).collect();
+    let turned = Turned::of(samples);
     let count = samples.len() as f64;
     let prior = |cell: usize| {
-        let findings = Centred::of(evidence, cell).findings;
-        // What never changes, as where a finding was not trained, says nothing of the kernel.
-        let varies = |values: &&Vec<f64>| values.iter().any(|value| value.abs() > TINY);
-        let varying: Vec<&Vec<f64>> = findings.iter().filter(varies).collect();
+        let findings = Centred::of(evidence, cell).varying.into_iter();
+        let findings: Vec<_> = findings.map(|(_, values)| turned.turn(&values)).collect();
         let mut best: Option<(f64, Prior)> = None;
         for reach in REACHES {
             let near = coverage.nearness(cell, reach);
             for steepness in STEEPNESS {
                 let lengths: Vec<f64> = near.iter().map(|near| steepness * near).collect();
                 let kernel = Kernel::new(&lengths);
-                let matrix = kernel.matrix(&samples, 0.0);
+                let matrix = turned.matrix(&kernel);
                 for noise in NOISE {
-                    let mut matrix = matrix.clone();
-                    for place in 0..samples.len() {
-                        matrix[place * (samples.len() + 1)] += noise;
-                    }
-                    let factor = Cholesky::new(matrix, samples.len());
+                    let factor = turned.factor(matrix.clone(), noise);
                     // Twice the negative logarithm of the likelihood, each finding's variance at its likeliest.
                     let determinant = factor.log_determinant();
-                    let unlikely = varying.iter().map(|values| {
-                        let squares: f64 = factor.whiten(values).iter().map(|v| v * v).sum();
-                        count * (squares / count).ln() + determinant
+                    let unlikely = findings.iter().map(|values| {
+                        let whitened = factor.whiten(values);
+                        count * (dot(&whitened, &whitened) / count).ln() + determinant
                     });
                     let unlikely: f64 = unlikely.sum();
                     if best.as_ref().is_none_or(|(least, _)| unlikely < *least) {
@@ -201,7 +352,7 @@ pub fn priors(samples: &[Vec<bool>], evidence: &[Vec<f32>], coverage: &Coverage)
 /// Gaussian processes that have taken in a network's answers.
 #[derive(Clone, Debug)]
 pub struct Emulator {
-    samples: Vec<Bits>,
+    pairs: Vec<Pair>,
     cells: Vec<Cell>,
     /// What the cells' means add up to, finding by finding.
     means: Vec<f64>,
@@ -212,8 +363,16 @@ pub struct Emulator {
 #[derive(Clone, Debug)]
 struct Cell {
     kernel: Kernel,
-    /// How much each sample's kernel adds, sample by sample, finding by finding.
-    weights: Vec<f64>,
+    /// Of the findings that it changes for.
+    findings: Vec<Weights>,
+}
+
+/// How much each sample's kernel adds to a finding, pair by pair.
+#[derive(Clone, Debug)]
+struct Weights {
+    finding: usize,
+    half_sums: Vec<f64>,
+    half_differences: Vec<f64>,
 }
 
 impl Emulator {
@@ -223,57 +382,85 @@ impl Emulator {
     /// # Panics
     /// If there is no sample.
     pub fn new(priors: &[Prior], samples: &[Vec<bool>], evidence: &[Vec<f32>]) -> Self {
-        let samples: Vec<Bits> = samples.iter().map(|shown| bits(shown)).collect();
+        let turned = Turned::of(samples);
         let findings = evidence[0].len() / CELLS;
         let mut left_out = vec![vec![0.0; findings]; samples.len()];
         let mut means = vec![0.0; findings];
         let cells = priors.iter().enumerate().map(|(cell, prior)| {
             let centred = Centred::of(evidence, cell);
-            let matrix = prior.kernel.matrix(&samples, prior.noise);
-            let factor = Cholesky::new(matrix, samples.len());
-            let inverse = factor.inverse_diagonal();
-            let mut weights = vec![0.0; samples.len() * findings];
-            for (finding, values) in centred.findings.iter().enumerate() {
-                means[finding] += centred.means[finding];
-                let solved = factor.solve(values);
-                for (sample, weight) in solved.into_iter().enumerate() {
-                    weights[sample * findings + finding] = weight;
-                    // Without a sample its value would have been foretold so (Rasmussen and Williams, equation 5.12).
-                    left_out[sample][finding] +=
-                        centred.means[finding] + values[sample] - weight / inverse[sample];
-                }
+            for (sum, mean) in means.iter_mut().zip(&centred.means) {
+                *sum += mean;
             }
+            let factor = turned.factor(turned.matrix(&prior.kernel), prior.noise);
+            let inverse = turned.inverse_diagonal(&factor);
+            let weights = centred.varying.into_iter().map(|(finding, values)| {
+                let solved = turned.turn_back(&factor.solve(&turned.turn(&values)));
+                for (sample, left_out) in left_out.iter_mut().enumerate() {
+                    // Without a sample its value would have been foretold so (Rasmussen and Williams, equation 5.12).
+                    left_out[finding] += values[sample] - solved[sample] / inverse[sample];
+                }
+                let both = turned.pairs.iter();
+                let both = both.map(|p| (solved[p.first], p.second.map_or(0.0, |s| solved[s])));
+                let halves = both.map(|(a, b)| ((a + b) / 2.0, (a - b) / 2.0));
+                let (half_sums, half_differences) = halves.unzip();
+                Weights {
+                    finding,
+                    half_sums,
+                    half_differences,
+                }
+            });
             Cell {
                 kernel: prior.kernel.clone(),
-                weights,
+                findings: weights.collect(),
             }
         });
         let cells = cells.collect();
+        for left_out in &mut left_out {
+            for (value, mean) in left_out.iter_mut().zip(&means) {
+                *value += mean;
+            }
+        }
         Self {
-            samples,
+            pairs: turned.pairs,
             cells,
             means,
             left_out,
         }
     }
 
-    /// The log-odds of each finding that it expects of a sample.
-    pub fn log_odds(&self, shown: &[bool]) -> Vec<f64> {
-        let asked = bits(shown);
-        let mut sums = self.means.clone();
+    /// The log-odds of each finding that it expects of samples.
+    pub fn log_odds(&self, samples: &[Vec<bool>]) -> Vec<Vec<f64>> {
+        let asked = Pair::up(samples);
+        // What is the same of a sample and its opposite, and what is not.
+        let mut same = vec![self.means.clone(); asked.len()];
+        let mut other = vec![vec![0.0; self.means.len()]; asked.len()];
+        let mut sums = vec![0.0; self.pairs.len()];
+        let mut differences = sums.clone();
         for cell in &self.cells {
-            let weights = cell.weights.chunks_exact(sums.len());
-            for (sample, weights) in self.samples.iter().zip(weights) {
-                let alike = cell.kernel.of(sample, &asked);
-                for (sum, weight) in sums.iter_mut().zip(weights) {
-                    *sum += alike * weight;
+            for (asked, (same, other)) in asked.iter().zip(same.iter_mut().zip(&mut other)) {
+                for (place, known) in self.pairs.iter().enumerate() {
+                    let (alike, unlike) = cell.kernel.of(&known.shown, &asked.shown);
+                    sums[place] = alike + unlike;
+                    differences[place] = alike - unlike;
+                }
+                for weights in &cell.findings {
+                    same[weights.finding] += dot(&sums, &weights.half_sums);
+                    other[weights.finding] += dot(&differences, &weights.half_differences);
                 }
             }
         }
-        sums
+        let mut log_odds = vec![Vec::new(); samples.len()];
+        for (asked, (same, other)) in asked.iter().zip(same.iter().zip(&other)) {
+            let both = || same.iter().zip(other);
+            log_odds[asked.first] = both().map(|(same, other)| same + other).collect();
+            if let Some(second) = asked.second {
+                log_odds[second] = both().map(|(same, other)| same - other).collect();
+            }
+        }
+        log_odds
     }
 
-    /// The same of a sample that it has taken in, as if it had not.
+    /// The same of each sample that it has taken in, as if it had not.
     pub fn left_out(&self) -> &[Vec<f64>] {
         &self.left_out
     }

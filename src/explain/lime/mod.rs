@@ -303,10 +303,11 @@ impl Lime {
             let learned = self.emulation.as_mut();
             if let Some(emulation) = learned.filter(|e| e.learned() == TAUGHT) {
                 let unseen = &self.samples[emulation.expected.len()..self.scores.len()];
-                let expected = unseen
-                    .iter()
-                    .map(|shown| emulation.emulator.log_odds(shown));
-                emulation.expected.extend(expected.map(probabilities));
+                // One by one: in pairs the last digits would depend on the batches.
+                let expected = unseen.chunks(1).map(|s| emulation.emulator.log_odds(s));
+                emulation
+                    .expected
+                    .extend(expected.flatten().map(probabilities));
             }
         }
         if checked {
@@ -421,7 +422,7 @@ impl Lime {
         let regions = self.segments.count;
         let more = Sampler::new(Sampling::Orthogonal, regions, !self.options.seed);
         let more: Vec<Vec<bool>> = more.take(EMULATED).collect();
-        let foretold = more.iter().map(|shown| emulator.log_odds(shown));
+        let foretold = emulator.log_odds(&more).into_iter();
         let foretold: Vec<Vec<f64>> = foretold.map(probabilities).collect();
         let design = Design::new(&more, true);
         let findings = 0..foretold[0].len();
