@@ -80,7 +80,9 @@ pub struct Curves {
     blurred: Vec<u8>,
     /// The rank of each pixel in each order, the map's first.
     ranks: Vec<Vec<u32>>,
-    /// Of the pictures in the order of `job`.
+    /// How many pictures were given to score, in the order of `job`.
+    given: usize,
+    /// Of the first of them.
     scores: Vec<f64>,
 }
 
@@ -119,6 +121,7 @@ impl Curves {
             blurred: filled(square, Fill::Blur),
             picture: square.clone(),
             ranks,
+            given: 0,
             scores: Vec::new(),
         }
     }
@@ -136,14 +139,16 @@ impl Curves {
         self.scores.len() >= self.total()
     }
 
-    /// The next pictures, normalised, at most `most`: `[pictures, channels, height, width]`. To be followed by [`Curves::push`].
-    pub fn next_batch(&self, most: usize) -> Vec<f32> {
-        let jobs = self.scores.len()..self.total().min(self.scores.len() + most);
+    /// The next pictures, normalised, at most `most`: `[pictures, channels, height, width]`; none if all were given. More may be asked for
+    /// before the last ones are scored.
+    pub fn next_batch(&mut self, most: usize) -> Vec<f32> {
+        let jobs = self.given..self.total().min(self.given + most);
+        self.given = jobs.end;
         jobs.flat_map(|index| self.input.normalise(&self.draw(self.job(index))))
             .collect()
     }
 
-    /// The scores of the last batch's pictures, of the finding in question.
+    /// The scores of the pictures that were given, in their order, of the finding in question.
     pub fn push(&mut self, scores: impl IntoIterator<Item = f64>) {
         self.scores.extend(scores);
     }

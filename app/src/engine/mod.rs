@@ -13,10 +13,11 @@ use crate::messages::{
     Adapter, Answer, DeviceChoice, PREVIEW_SIDE, Progress, ReadingAnswer, Request,
 };
 use device::Opened;
+use futures::channel::oneshot;
 use gloo::timers::future::TimeoutFuture;
 use gloo::worker::{HandlerId, Worker, WorkerScope};
 use js_sys::Reflect;
-use pool::Pool;
+use pool::{Pool, Scoring};
 use sightline::explain::agreement::{agreement, elsewhere};
 use sightline::explain::erase::{Erased, Spot, erase};
 use sightline::explain::faithfulness::{self, Curves};
@@ -27,8 +28,8 @@ use sightline::package::sha256;
 use sightline::radiograph::{GreyImage, Radiograph, Region, resize};
 use sightline::reading::{ReadError, Reader};
 use sightline::report::{Report, Sanity, Timings, Trust};
-use wasm_bindgen::JsCast;
-use web_sys::DedicatedWorkerGlobalScope;
+use wasm_bindgen::prelude::{Closure, JsCast, JsValue};
+use web_sys::{DedicatedWorkerGlobalScope, MessageChannel};
 
 /// Pictures that are scored at once for LIME. The CPU backend is fastest with one at a time; a second lets less of it
 /// be lost between them.
@@ -37,8 +38,10 @@ const GPU_BATCH: usize = 16;
 /// The largest tensor that a network makes of a picture, in bytes for each of its pixels: 64 channels of float32, as VGG's first
 /// layers have them at full size; the other families' are smaller.
 const BYTES_PER_PIXEL: f64 = 64.0 * 4.0;
-/// Between two partial explanations, in milliseconds, at least: each costs a fit.
-const SHOWN_EVERY: f64 = 700.0;
+/// Between two partial explanations, in milliseconds, at least: each costs a fit here, and the page's thread a picture.
+const SHOWN_EVERY: f64 = 1000.0;
+/// Between two reports of one step's progress: the page draws each.
+const REPORTED_EVERY: f64 = 200.0;
 /// How often the time that a partial explanation took is spent on samples before the next.
 const SCORED_PER_SHOWN: f64 = 5.0;
 
@@ -93,22 +96,25 @@ impl Model {
         self.pool.borrow_mut().get_or_insert_with(start).clone()
     }
 
-    /// Pictures that are scored at once.
+    /// Pictures that are scored at once, here.
     fn batch(&self) -> usize {
         match self.adapter {
-            Adapter::Cpu { .. } => (CPU_BATCH * self.pool().workers()).min(self.at_once),
+            Adapter::Cpu { .. } => CPU_BATCH.min(self.at_once),
             Adapter::WebGpu { .. } => self.at_once,
         }
     }
 
-    /// What there is to say of normalised pictures.
-    async fn score(&self, values: Vec<f32>) -> Result<Vec<lime::Scored>, Stop> {
-        let input = &self.reader.manifest.input;
-        let pictures = values.len() / (input.channels * input.size * input.size);
-        SCORING.set(pictures);
-        let scored = self.pool().score(&self.reader, values).await?;
+    /// Scores pictures that `next` makes, here and with the helpers.
+    async fn score(
+        &self,
+        scoring: &mut Scoring<'_>,
+        next: impl FnMut(usize) -> Vec<f32>,
+    ) -> Result<(), Stop> {
+        let batch = self.batch();
+        SCORING.set(batch * self.pool().workers());
+        scoring.step(batch, next).await?;
         SCORING.set(0);
-        Ok(scored)
+        Ok(())
     }
 }
 
@@ -119,11 +125,15 @@ struct Line {
     page: HandlerId,
     current: Rc<Cell<u64>>,
     request: u64,
+    /// Which step's progress was reported last, and when.
+    reported: Rc<RefCell<(String, f64)>>,
 }
 
 impl Line {
     fn answer(&self, answer: Answer) {
-        if self.current.get() == self.request {
+        // Another engine asks for the next scores before it has the last.
+        let scores = matches!(answer, Answer::Scores { .. });
+        if scores || self.current.get() == self.request {
             self.scope.respond(self.page, answer);
         }
     }
@@ -131,7 +141,7 @@ impl Line {
     /// Says how far it is and lets waiting messages in.
     async fn progress(&self, step: &str, done: u64, total: u64) -> Result<(), Stop> {
         self.report(step, done, total);
-        TimeoutFuture::new(0).await;
+        let_messages_in().await;
         if self.current.get() == self.request {
             Ok(())
         } else {
@@ -140,6 +150,12 @@ impl Line {
     }
 
     fn report(&self, step: &str, done: u64, total: u64) {
+        let (last, at) = &mut *self.reported.borrow_mut();
+        if last == step && now() - *at < REPORTED_EVERY {
+            return;
+        }
+        step.clone_into(last);
+        *at = now();
         self.answer(Answer::Progress(Progress {
             step: step.to_owned(),
             done,
@@ -222,6 +238,7 @@ impl Worker for Engine {
             page,
             current: self.current.clone(),
             request: number,
+            reported: Rc::default(),
         };
         let slot = self.model.clone();
         match request {
@@ -430,11 +447,16 @@ async fn explain(
     let total = options.samples as u64;
     let mut lime = Lime::new(&square, &model.reader.manifest.input, options);
     let (mut shown, mut every) = (now(), SHOWN_EVERY);
+    let pool = model.pool();
+    let mut scoring = Scoring::new(&pool, &model.reader);
     while !lime.is_done() {
         line.progress("LIME", lime.scored() as u64, total).await?;
-        let values = lime.next_batch(model.batch());
-        lime.push(model.score(values).await?);
-        if !lime.is_done() && now() - shown > every {
+        let next = |most| lime.next_batch(most);
+        model.score(&mut scoring, next).await?;
+        while let Some(scored) = scoring.take().await? {
+            lime.push(scored);
+        }
+        if lime.scored() > 0 && !lime.is_done() && now() - shown > every {
             let start = now();
             line.answer(explanation(id, &lime, false)?);
             shown = now();
@@ -471,13 +493,18 @@ async fn measure(
     let square = model.last(id)?.square;
     let manifest = &model.reader.manifest;
     let mut curves = Curves::new(&square, &manifest.input, map, options);
+    let pool = model.pool();
+    let mut scoring = Scoring::new(&pool, &model.reader);
     while !curves.is_done() {
         let (done, total) = (curves.scored() as u64, curves.total() as u64);
         line.progress("Measuring the map", done, total).await?;
-        let values = curves.next_batch(model.batch());
-        let scored = model.score(values).await?.into_iter();
-        let scores: Option<Vec<f64>> = scored.map(|s| s.probabilities[finding]).collect();
-        curves.push(scores.ok_or("The finding was not trained.".to_owned())?);
+        let next = |most| curves.next_batch(most);
+        model.score(&mut scoring, next).await?;
+        while let Some(scored) = scoring.take().await? {
+            let scored = scored.into_iter();
+            let scores: Option<Vec<f64>> = scored.map(|s| s.probabilities[finding]).collect();
+            curves.push(scores.ok_or("The finding was not trained.".to_owned())?);
+        }
     }
     let faithfulness = curves.result().ok_or("Nothing was measured.".to_owned())?;
     let mut sanity = Vec::new();
@@ -522,6 +549,23 @@ fn preview(image: GreyImage) -> GreyImage {
     }
     let scaled = |length: usize| (length * PREVIEW_SIDE / side).max(1);
     resize(&image, scaled(image.width), scaled(image.height))
+}
+
+/// Waits until messages that are there were heard. A timer would do, but browsers let one that follows others wait for 4 ms.
+async fn let_messages_in() {
+    let (sender, heard) = oneshot::channel();
+    let Ok(channel) = MessageChannel::new() else {
+        return TimeoutFuture::new(0).await;
+    };
+    let hear = Closure::once_into_js(move || {
+        // Nobody waits where the work was given up.
+        let _ = sender.send(());
+    });
+    channel.port1().set_onmessage(Some(hear.unchecked_ref()));
+    if channel.port2().post_message(&JsValue::NULL).is_ok() {
+        let _ = heard.await;
+    }
+    channel.port1().close();
 }
 
 /// Milliseconds since the worker began.

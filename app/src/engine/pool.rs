@@ -4,6 +4,7 @@
 //! again, and its pictures are scored here.
 
 use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use futures::channel::oneshot;
@@ -15,7 +16,7 @@ use sightline::explain::lime::Scored;
 use sightline::package::Manifest;
 use sightline::reading::{ReadError, Reader};
 
-use super::Engine;
+use super::{Engine, now};
 use crate::messages::{Answer, DeviceChoice, Request};
 
 /// More bring little, and each holds the model.
@@ -24,7 +25,9 @@ const MOST: usize = 7;
 const MEMORY: u64 = 500 << 20;
 const BESIDE_WEIGHTS: u64 = 120 << 20;
 /// In milliseconds: a helper that has not answered by then is taken for dead.
-const PATIENCE: u32 = 60_000;
+const PATIENCE: f64 = 60_000.0;
+/// Batches that a helper has at once: one that it scores, and the next.
+const AHEAD: usize = 2;
 
 /// How many helpers a package may have on this machine.
 pub fn helpers(manifest: &Manifest) -> usize {
@@ -52,8 +55,8 @@ struct Helper {
 struct State {
     ready: Cell<bool>,
     tickets: Cell<u32>,
-    /// The answer that is waited for.
-    waiting: RefCell<Option<(u32, oneshot::Sender<Vec<Scored>>)>>,
+    /// Who waits for which ticket's answer.
+    waiting: RefCell<BTreeMap<u32, oneshot::Sender<Vec<Scored>>>>,
 }
 
 impl Pool {
@@ -73,37 +76,92 @@ impl Pool {
             .filter(|helper| helper.state.ready.get())
             .count()
     }
+}
 
-    /// What there is to say of normalised pictures, in their order.
-    pub async fn score(&self, reader: &Reader, values: Vec<f32>) -> Result<Vec<Scored>, ReadError> {
-        let input = &reader.manifest.input;
-        let picture = input.channels * input.size * input.size;
-        let share = (values.len() / picture).div_ceil(self.workers()).max(1);
-        let mut parts = values.chunks(share * picture);
-        let own = parts.next().unwrap_or_default();
-        let ready = self
-            .helpers
-            .iter()
-            .filter(|helper| helper.state.ready.get());
-        // As many parts as workers: no helper is asked twice.
-        let asked: Vec<_> = parts
-            .zip(ready)
-            .map(|(part, helper)| (part, helper.ask(part)))
-            .collect();
-        let mut scored = reader.score(own.to_vec()).await?;
-        for (part, (state, answer)) in asked {
-            let found = match select(answer, TimeoutFuture::new(PATIENCE)).await {
-                Either::Left((Ok(found), _)) => found,
-                // Asked something newer meanwhile, or dead: then it is not ready any more.
-                Either::Left((Err(_), _)) => reader.score(part.to_vec()).await?,
-                Either::Right(_) => {
-                    state.ready.set(false);
-                    reader.score(part.to_vec()).await?
-                }
-            };
-            scored.extend(found);
+/// Pictures that are being scored, here and by the helpers: each is given a batch while it still has one to do, so that it need not wait
+/// while this engine is busy with what was scored.
+pub struct Scoring<'a> {
+    pool: &'a Pool,
+    reader: &'a Reader,
+    /// Batches in the order in which they were given.
+    under_way: VecDeque<Batch>,
+}
+
+enum Batch {
+    Scored(Vec<Scored>),
+    Asked {
+        values: Vec<f32>,
+        answer: oneshot::Receiver<Vec<Scored>>,
+        helper: Rc<State>,
+        /// When it is too late.
+        until: f64,
+    },
+}
+
+impl<'a> Scoring<'a> {
+    pub fn new(pool: &'a Pool, reader: &'a Reader) -> Self {
+        Self {
+            pool,
+            reader,
+            under_way: VecDeque::new(),
         }
-        Ok(scored)
+    }
+
+    /// Gives the helpers something to do and scores a batch of at most `most` pictures here. `next` makes normalised pictures, as many as
+    /// it is asked for, or fewer at its end.
+    pub async fn step(
+        &mut self,
+        most: usize,
+        mut next: impl FnMut(usize) -> Vec<f32>,
+    ) -> Result<(), ReadError> {
+        for _ in 0..AHEAD {
+            let helpers = self.pool.helpers.iter();
+            for helper in helpers.filter(|helper| helper.state.can_be_asked()) {
+                let values = next(most);
+                if !values.is_empty() {
+                    self.under_way.push_back(helper.ask(values));
+                }
+            }
+        }
+        let own = next(most);
+        if !own.is_empty() {
+            let scored = self.reader.score(own).await?;
+            self.under_way.push_back(Batch::Scored(scored));
+        } else if let Some(Batch::Asked { answer, until, .. }) = self.under_way.front_mut() {
+            // Nothing is left to do here.
+            let rest = (*until - now()).max(0.0) as u32;
+            if let Either::Left((Ok(scored), _)) = select(answer, TimeoutFuture::new(rest)).await {
+                self.under_way[0] = Batch::Scored(scored);
+            }
+        }
+        Ok(())
+    }
+
+    /// The scores of the first batch that was not taken yet, if they are there.
+    pub async fn take(&mut self) -> Result<Option<Vec<Scored>>, ReadError> {
+        let Some(Batch::Asked {
+            values,
+            answer,
+            helper,
+            until,
+        }) = self.under_way.front_mut()
+        else {
+            return Ok(match self.under_way.pop_front() {
+                Some(Batch::Scored(scored)) => Some(scored),
+                _ => None,
+            });
+        };
+        let scored = match answer.try_recv() {
+            Ok(Some(scored)) => scored,
+            Ok(None) if now() < *until => return Ok(None),
+            // Dead, or as good as dead.
+            _ => {
+                helper.ready.set(false);
+                self.reader.score(std::mem::take(values)).await?
+            }
+        };
+        self.under_way.pop_front();
+        Ok(Some(scored))
     }
 }
 
@@ -125,29 +183,34 @@ impl Helper {
         Self { bridge, state }
     }
 
-    fn ask(&self, values: &[f32]) -> (Rc<State>, oneshot::Receiver<Vec<Scored>>) {
-        let (sender, receiver) = oneshot::channel();
+    fn ask(&self, values: Vec<f32>) -> Batch {
+        let (sender, answer) = oneshot::channel();
         let ticket = self.state.tickets.get() + 1;
         self.state.tickets.set(ticket);
-        self.state.waiting.replace(Some((ticket, sender)));
-        let values = values.to_vec();
-        self.bridge.send(Request::Score { ticket, values });
-        (self.state.clone(), receiver)
+        self.state.waiting.borrow_mut().insert(ticket, sender);
+        self.bridge.send(Request::Score {
+            ticket,
+            values: values.clone(),
+        });
+        Batch::Asked {
+            values,
+            answer,
+            helper: self.state.clone(),
+            until: now() + PATIENCE,
+        }
     }
 }
 
 impl State {
+    fn can_be_asked(&self) -> bool {
+        self.ready.get() && self.waiting.borrow().len() < AHEAD
+    }
+
     fn hear(&self, answer: Answer) {
         match answer {
             Answer::Ready { .. } => self.ready.set(true),
             Answer::Scores { ticket, scored } => {
-                // An answer to a question that was given up is not the one waited for.
-                let waited = self
-                    .waiting
-                    .borrow()
-                    .as_ref()
-                    .is_some_and(|(t, _)| *t == ticket);
-                if waited && let Some((_, sender)) = self.waiting.take() {
+                if let Some(sender) = self.waiting.borrow_mut().remove(&ticket) {
                     // Nobody may be there any more.
                     let _ = sender.send(scored);
                 }

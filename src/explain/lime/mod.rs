@@ -175,6 +175,7 @@ pub struct Lime {
     shown: Vec<f32>,
     hidden: Vec<f32>,
     sampler: Sampler,
+    /// Those that were given to score.
     samples: Vec<Vec<bool>>,
     /// Sample by sample, finding by finding.
     scores: Vec<Vec<Option<f64>>>,
@@ -250,19 +251,19 @@ impl Lime {
         self.scores.len()
     }
 
-    /// The next pictures to score, at most `most` of them, as values for [`Input::tensor_of`].
+    /// The next pictures to score, at most `most` of them, as values for [`Input::tensor_of`]; none if all were given. More may be asked for
+    /// before the last ones are scored.
     pub fn next_batch(&mut self, most: usize) -> Vec<f32> {
-        let scored = self.scores.len();
+        let given = self.samples.len();
         let most = match self.options.until_stable {
             // None beyond the next check: where it stops does not depend on batches.
-            true => most.min(CHECK_EVERY - scored % CHECK_EVERY),
+            true => most.min(CHECK_EVERY - given % CHECK_EVERY),
             false => most,
         };
-        let wanted = scored + most.min(self.options.samples.saturating_sub(scored));
-        let missing = wanted.saturating_sub(self.samples.len());
-        self.samples.extend(self.sampler.by_ref().take(missing));
+        let most = most.min(self.options.samples.saturating_sub(given));
+        self.samples.extend(self.sampler.by_ref().take(most));
         let mut values = Vec::new();
-        for sample in &self.samples[scored..wanted] {
+        for sample in &self.samples[given..] {
             let pixels = self.labels.len();
             for channel in 0..self.input.channels {
                 let channel = channel * pixels..(channel + 1) * pixels;
@@ -281,8 +282,12 @@ impl Lime {
         values
     }
 
-    /// Takes what the network says of the pictures that [`Lime::next_batch`] gave last.
+    /// Takes what the network says of pictures that [`Lime::next_batch`] gave: of each batch, in their order. What comes after the end is
+    /// not looked at.
     pub fn push(&mut self, answers: Vec<Scored>) {
+        if self.is_done() {
+            return;
+        }
         let before = self.scores.len();
         for answer in answers.into_iter().take(self.samples.len() - before) {
             self.scores.push(answer.probabilities);
