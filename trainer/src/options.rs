@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
-use sightline::explain::lime::{self, Estimator, Fill, Segmentation};
+use serde::de::{DeserializeOwned, IntoDeserializer};
+use sightline::explain::lime::{self, Estimator, Fill, Sampling, Segmentation};
 
 use crate::data::{Dataset, Selection, Views};
 use crate::shards::Shard;
@@ -78,14 +79,17 @@ pub struct LimeOptions {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Of LIME: how the picture is cut into regions, "quickshift" or "slic".
-    #[arg(long, default_value = "quickshift", value_parser = segmentation)]
+    #[arg(long, default_value = "quickshift", value_parser = named::<Segmentation>)]
     segmentation: Segmentation,
     /// Of LIME: what hidden regions become, "mean" (each region's own), "blur", or a grey level of 0..=255.
     #[arg(long, default_value = "mean", value_parser = fill)]
     fill: Fill,
     /// Of LIME: how its coefficients are made of the scores, "emulation" (needs few samples) or "regression" (LIME's own).
-    #[arg(long, default_value = "emulation", value_parser = estimator)]
+    #[arg(long, default_value = "emulation", value_parser = named::<Estimator>)]
     estimator: Estimator,
+    /// Of LIME: how samples are drawn, "orthogonal" (needs few), "antithetic" (in opposite pairs) or "bernoulli" (LIME's own).
+    #[arg(long, default_value = "orthogonal", value_parser = named::<Sampling>)]
+    sampling: Sampling,
 }
 
 impl LimeOptions {
@@ -96,25 +100,15 @@ impl LimeOptions {
             segmentation: self.segmentation,
             fill: self.fill,
             estimator: self.estimator,
+            sampling: self.sampling,
             ..lime::Options::default()
         }
     }
 }
 
-fn segmentation(name: &str) -> Result<Segmentation, String> {
-    match name {
-        "quickshift" => Ok(Segmentation::Quickshift),
-        "slic" => Ok(Segmentation::Slic),
-        _ => Err("must be \"quickshift\" or \"slic\"".to_owned()),
-    }
-}
-
-fn estimator(name: &str) -> Result<Estimator, String> {
-    match name {
-        "emulation" => Ok(Estimator::Emulation),
-        "regression" => Ok(Estimator::Regression),
-        _ => Err("must be \"emulation\" or \"regression\"".to_owned()),
-    }
+/// A variant by its name in reports.
+fn named<T: DeserializeOwned>(name: &str) -> Result<T, serde::de::value::Error> {
+    T::deserialize(name.into_deserializer())
 }
 
 fn fill(name: &str) -> Result<Fill, String> {

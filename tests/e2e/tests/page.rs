@@ -749,6 +749,46 @@ async fn lime_explains_as_natively_streams_and_can_be_cancelled() -> Result<()> 
     page.close().await
 }
 
+#[tokio::test]
+async fn lime_goes_on_without_a_helper_that_died() -> Result<()> {
+    const SAMPLES: usize = 100;
+    let server = Server::start()?;
+    let loader = std::fs::read_to_string(sightline_e2e::dist().join("engine_loader.js"))?;
+    // Of two workers; the helper is ended, without a word, at its seventh message.
+    let dies = "Object.defineProperty(navigator, 'hardwareConcurrency', { value: 2 });
+        const Real = self.Worker;
+        self.Worker = function (...all) {
+            const worker = new Real(...all), post = worker.postMessage.bind(worker);
+            let messages = 0;
+            worker.postMessage = (...message) => {
+                messages += 1;
+                if (messages === 7) { worker.terminate(); fetch('/a-helper-died'); }
+                post(...message);
+            };
+            return worker;
+        };";
+    server.answer_instead("engine_loader.js", format!("{dies}{loader}").into_bytes());
+    let page = open(&server, "?device=cpu").await?;
+    page.element("sample-1").await?.click().await?;
+    page.wait_for(&["ready"], READ).await?;
+    choose(&page, "lime-samples", &SAMPLES.to_string()).await?;
+    choose(&page, "explain-method", "lime").await?;
+    page.wait_for(&["explaining"], READ).await?;
+    page.wait_for(&["ready"], SLOW).await?;
+    ensure!(
+        server.count("a-helper-died") == 1,
+        "the helper did not die; there is nothing to see"
+    );
+    let (_, json) = page.saved_by("export-json").await?;
+    let report: Report = serde_json::from_slice(&json)?;
+    let ours = report.lime.context("no LIME in the report")?;
+    ensure!(ours.samples == SAMPLES, "{} samples", ours.samples);
+    let radiograph = Radiograph::decode(&std::fs::read(sample("effusion.jpg"))?)?;
+    let native = explained(&reader(&model()?.1)?, &radiograph, &ours).await?;
+    assert_coefficients_are(&ours, &native)?;
+    page.close().await
+}
+
 /// Weights as PyTorch saved them, through `import` and the page.
 async fn read_an_imported_model(name: &str, file: &str, arguments: &[&str]) -> Result<Page> {
     let folder = tempfile::tempdir()?;
