@@ -10,6 +10,13 @@ use crate::metrics::ranking::{precision_recall_curve, roc_curve};
 use crate::metrics::{Case, Scored, auc, cases_of};
 use crate::train::Epoch;
 
+/// What the figures' files are called.
+pub const LOSS: &str = "loss.svg";
+pub const VALIDATION_AUC: &str = "auc.svg";
+pub const ROC: &str = "roc.svg";
+pub const PRECISION_RECALL: &str = "precision-recall.svg";
+pub const RELIABILITY: &str = "reliability.svg";
+
 /// Pixels of a chart, without its legend.
 const SIDE: u32 = 480;
 const LEGEND: u32 = 260;
@@ -111,7 +118,7 @@ pub fn training(history: &[Epoch]) -> Result<Vec<(&'static str, String)>> {
         diagonal: false,
         lines: vec![over("averaged weights", |e| e.valid_auc)],
     };
-    Ok(vec![("loss.svg", loss.svg()?), ("auc.svg", auc.svg()?)])
+    Ok(vec![(LOSS, loss.svg()?), (VALIDATION_AUC, auc.svg()?)])
 }
 
 /// ROC, precision-recall and reliability of probabilities, as three files; findings with one class only are left out.
@@ -170,9 +177,9 @@ pub fn scores(scored: &[Scored]) -> Result<Vec<(&'static str, String)>> {
         }),
     };
     Ok(vec![
-        ("roc.svg", roc.svg()?),
-        ("precision-recall.svg", precision.svg()?),
-        ("reliability.svg", calibration.svg()?),
+        (ROC, roc.svg()?),
+        (PRECISION_RECALL, precision.svg()?),
+        (RELIABILITY, calibration.svg()?),
     ])
 }
 

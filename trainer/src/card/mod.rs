@@ -11,7 +11,7 @@ use sightline::reading::Reader;
 use crate::data::{Dataset, Selection, Views, probabilities};
 use crate::evaluate::{self, Figures, Report, Scores};
 use crate::options::{Images, Model};
-use crate::plots;
+use crate::plots::{self, LOSS, PRECISION_RECALL, RELIABILITY, ROC, VALIDATION_AUC};
 use crate::score::{Augmented, Package};
 use crate::storage::Location;
 use crate::train::Epoch;
@@ -24,8 +24,6 @@ const UNSELECTED: &str = "Repo=jrzech/reproduce-chexnet";
 pub const SUBGROUPS: [&str; 4] = ["Repo", "Sex", "Age group", "AP/PA"];
 /// Smaller subgroups are left out of the card.
 const LEAST: usize = 20;
-/// The figure that the card shows.
-const RELIABILITY: &str = "reliability.svg";
 /// The epochs' figures, in a package's folder.
 const HISTORY: &str = "training.json";
 
@@ -157,10 +155,15 @@ pub fn write(folder: &Location, package: Package, measured: &Measured<'_>) -> Re
         ("evaluation.json", serde_json::to_vec_pretty(report)?),
         (HISTORY, serde_json::to_vec_pretty(history)?),
     ];
-    let figures = plots::scores(&evaluate::all_cases(scores))?;
-    for (name, svg) in figures.into_iter().filter(|(name, _)| *name == RELIABILITY) {
-        files.push((name, svg.into_bytes()));
+    let mut figures = plots::scores(&evaluate::all_cases(scores))?;
+    if !history.is_empty() {
+        figures.extend(plots::training(history)?);
     }
+    files.extend(
+        figures
+            .into_iter()
+            .map(|(name, svg)| (name, svg.into_bytes())),
+    );
     let failures = pictures.map(|data| (data, failures::gravest(data, scores)));
     if let Some((data, failures)) = failures.filter(|(_, failures)| !failures.is_empty()) {
         let reader = Reader::new(package.manifest, package.network, package.device);
@@ -204,6 +207,9 @@ fn markdown(
     for (_, part) in shown.filter(|(index, part)| *index == 0 || part.part == UNSELECTED) {
         text += &auc_table(part);
     }
+    text += &format!(
+        "\n![ROC of each finding, all images]({ROC})\n\n![Precision and recall of each finding, all images]({PRECISION_RECALL})\n"
+    );
     text += &report
         .beside
         .as_ref()
@@ -259,6 +265,9 @@ fn markdown(
             "| {} | {:.4} | {:.4} | {:.0} |\n",
             epoch.epoch, epoch.train_loss, epoch.valid_auc, epoch.seconds
         );
+    }
+    if !history.is_empty() {
+        text += &format!("\n![Training loss]({LOSS})\n\n![Validation AUC]({VALIDATION_AUC})\n");
     }
     text
 }

@@ -453,6 +453,15 @@ fn a_model_is_trained_resumed_exported_and_evaluated() {
     let pictures = std::fs::read_to_string(package.join("card.md")).expect("a card");
     assert!(pictures.starts_with(&card) && pictures.contains("Gravest errors"));
     assert!(image::open(package.join("failures.jpg")).is_ok());
+    let figures = pictures.split("](").skip(1);
+    let figures = figures.filter_map(|rest| rest.split(')').next()?.strip_suffix(".svg"));
+    let figures: Vec<&str> = figures.collect();
+    let shown = ["roc", "precision-recall", "reliability", "loss", "auc"];
+    assert_eq!(figures, shown);
+    for figure in figures {
+        let svg = std::fs::read_to_string(package.join(figure).with_extension("svg"));
+        assert!(svg.expect("a figure").starts_with("<svg"), "{figure}");
+    }
     // The evaluation repeats the card's figures.
     let read = |path: PathBuf| -> serde_json::Value {
         serde_json::from_slice(&std::fs::read(path).expect("figures")).expect("JSON")
