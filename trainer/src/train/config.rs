@@ -297,6 +297,7 @@ fn one_batch() -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sightline::finding::Finding;
 
     fn recipe(schedule: &str) -> Recipe {
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -320,6 +321,37 @@ mod tests {
         let recipe = recipe(r#"{ "step": { "gamma": 0.5 } }"#);
         let at = |step| recipe.learning_rate_at(step, 10);
         assert_eq!((at(0), at(9), at(10), at(25)), (1.0, 1.0, 0.5, 0.25));
+    }
+
+    #[test]
+    fn other_csvs_are_trained_on_and_neither_validated_nor_tested_on() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let header = std::iter::once("Path,Sex,Age,Frontal/Lateral,AP/PA".to_owned())
+            .chain(Finding::ALL.map(|finding| finding.name().to_owned()));
+        let header = header.collect::<Vec<_>>().join(",") + ",Split\n";
+        let write = |name: &str, rows: &[(&str, &str)]| {
+            let row = |(path, split): &(&str, &str)| {
+                format!("{path},Female,60,Frontal,PA,{}{split}\n", "0,".repeat(14))
+            };
+            let text = header.clone() + &rows.iter().map(row).collect::<String>();
+            std::fs::write(folder.path().join(name), text).expect("written");
+        };
+        let own = [("a.png", "train"), ("b.png", "valid"), ("c.png", "test")];
+        write("own.csv", &own);
+        write(
+            "more.csv",
+            &[("d.png", "train"), ("e.png", "valid"), ("f.png", "test")],
+        );
+        let data = r#"{ "csv": "own.csv", "also": ["more.csv"], "description": "" }"#;
+        let data: Data = serde_json::from_str(data).expect("data");
+        let splits = data.splits(&folder.path().into()).expect("splits");
+        let paths = |data: &Dataset| data.rows.iter().map(|r| r.path.clone()).collect::<Vec<_>>();
+        assert_eq!(paths(&splits.train), ["a.png", "d.png"]);
+        assert_eq!(paths(&splits.valid), ["b.png"]);
+        assert_eq!(paths(&splits.test.expect("a test set")), ["c.png"]);
+        // What is tested on must not come in by another CSV.
+        write("more.csv", &[("c.png", "train")]);
+        assert!(data.splits(&folder.path().into()).is_err());
     }
 
     #[test]
