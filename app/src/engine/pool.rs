@@ -139,26 +139,23 @@ impl<'a> Scoring<'a> {
 
     /// The scores of the first batch that was not taken yet, if they are there.
     pub async fn take(&mut self) -> Result<Option<Vec<Scored>>, ReadError> {
-        let Some(Batch::Asked {
-            values,
-            answer,
-            helper,
-            until,
-        }) = self.under_way.front_mut()
-        else {
-            return Ok(match self.under_way.pop_front() {
-                Some(Batch::Scored(scored)) => Some(scored),
-                _ => None,
-            });
-        };
-        let scored = match answer.try_recv() {
-            Ok(Some(scored)) => scored,
-            Ok(None) if now() < *until => return Ok(None),
-            // Dead, or as good as dead.
-            _ => {
-                helper.ready.set(false);
-                self.reader.score(std::mem::take(values)).await?
-            }
+        let scored = match self.under_way.front_mut() {
+            None => return Ok(None),
+            Some(Batch::Scored(scored)) => std::mem::take(scored),
+            Some(Batch::Asked {
+                values,
+                answer,
+                helper,
+                until,
+            }) => match answer.try_recv() {
+                Ok(Some(scored)) => scored,
+                Ok(None) if now() < *until => return Ok(None),
+                // Dead, or as good as dead.
+                _ => {
+                    helper.ready.set(false);
+                    self.reader.score(std::mem::take(values)).await?
+                }
+            },
         };
         self.under_way.pop_front();
         Ok(Some(scored))

@@ -106,23 +106,18 @@ impl Pair {
         while let Some(sample) = samples.get(first) {
             let shown = bits(sample);
             let opposite = |next: &&Vec<bool>| next.iter().zip(sample).all(|(a, b)| a != b);
-            if samples.get(first + 1).filter(opposite).is_some() {
-                let second = Some(first + 1);
-                pairs.push(Pair {
-                    first,
-                    second,
-                    shown,
-                });
-                first += 2;
-            } else {
-                let second = None;
-                alone.push(Pair {
-                    first,
-                    second,
-                    shown,
-                });
-                first += 1;
-            }
+            let second = samples.get(first + 1).filter(opposite);
+            let second = second.map(|_| first + 1);
+            let list = match second {
+                Some(_) => &mut pairs,
+                None => &mut alone,
+            };
+            list.push(Pair {
+                first,
+                second,
+                shown,
+            });
+            first = second.unwrap_or(first) + 1;
         }
         pairs.append(&mut alone);
         pairs
