@@ -14,8 +14,8 @@ use crate::metrics::ranking::{auc_difference, auc_variance, average_precision};
 use crate::metrics::threshold::sensitivity_specificity;
 use crate::metrics::{Case, Estimate, Scored, auc, bootstrap, cases_of, mean_auc};
 use crate::options::{Images, Model};
+use crate::parts::{Part, Shard};
 use crate::score::{Augmented, Package};
-use crate::shards::{Part, Shard};
 use crate::storage::Location;
 
 /// The seed of the bootstrap: the same figures at every run.

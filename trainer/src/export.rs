@@ -16,8 +16,8 @@ use crate::metrics::cases_of;
 use crate::metrics::probability::{platt, temperature};
 use crate::metrics::threshold::{at_sensitivity, youden};
 use crate::options::DeviceName;
+use crate::parts::Shard;
 use crate::score::{Augmented, Package, label_cases, label_scores, network_logits};
-use crate::shards::Shard;
 use crate::storage::Location;
 use crate::train::{RunFolder, load};
 

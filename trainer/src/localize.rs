@@ -19,8 +19,8 @@ use crate::data::{Boxes, Dataset, Rectangle, Views, columns, load_pictures};
 use crate::explain::explain_by_lime;
 use crate::metrics::{Case, Estimate, Scored, bootstrap, cases_of};
 use crate::options::{Images, LimeOptions, Model};
+use crate::parts::Part;
 use crate::score::Package;
-use crate::shards::Part;
 use crate::storage::Location;
 
 /// Maps and boxes are compared on a grid of this side over the whole picture.

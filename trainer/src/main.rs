@@ -10,12 +10,13 @@ mod export;
 mod golden;
 mod import;
 mod localize;
+mod merge;
 mod metrics;
 mod options;
+mod parts;
 mod plots;
 mod predict;
 mod score;
-mod shards;
 mod storage;
 mod train;
 
@@ -44,7 +45,7 @@ enum Command {
     /// Measure whether a package's maps point at what radiologists marked.
     Localize(localize::Options),
     /// Join what predict, evaluate or localize wrote with --shard.
-    Merge(shards::Options),
+    Merge(merge::Options),
     /// Make a package of weights that another tool trained.
     Import(import::Options),
     /// Make a package of a run's best weights, measured on its data.
@@ -78,7 +79,7 @@ fn main() -> Result<()> {
         Command::Predict(options) => predict::predict(&options),
         Command::Explain(options) => explain::run(&options),
         Command::Localize(options) => localize::run(&options),
-        Command::Merge(options) => shards::merge(&options),
+        Command::Merge(options) => merge::merge(&options),
         Command::Import(options) => import::import(options, &Device::flex()),
         Command::Export(options) => export::run(&options),
         Command::Card(options) => card::run(&options),

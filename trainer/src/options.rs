@@ -9,7 +9,7 @@ use serde::de::{DeserializeOwned, IntoDeserializer};
 use sightline::explain::lime::{self, Estimator, Fill, Sampling, Segmentation};
 
 use crate::data::{Dataset, Selection, Views};
-use crate::shards::Shard;
+use crate::parts::Shard;
 use crate::storage::Location;
 
 /// Which images: a CSV and what of it.

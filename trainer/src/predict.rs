@@ -5,8 +5,8 @@ use sightline::finding::Finding;
 
 use crate::data::{Views, load_pictures};
 use crate::options::{Images, Model};
+use crate::parts::row_column;
 use crate::score::{Augmented, Package};
-use crate::shards::row_column;
 use crate::storage::Location;
 
 #[derive(clap::Args)]

@@ -164,7 +164,7 @@ mod tests {
     use super::*;
     use crate::data::Row;
     use crate::evaluate::{Header, ScoredRow};
-    use crate::shards::Shard;
+    use crate::parts::Shard;
     use sightline::package::Unit;
 
     #[test]

@@ -3,13 +3,9 @@
 use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::data::Dataset;
-use crate::evaluate::Scores;
-use crate::localize::Judgements;
-use crate::storage::Location;
 
 /// The rows whose number is `index` modulo `of`. Rows lie side by side, not in blocks: parts take equally long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -125,7 +121,10 @@ pub fn join<H: PartialEq, R>(parts: Vec<Part<H, R>>) -> Result<Part<H, R>> {
 }
 
 /// Refuses parts that are not the whole.
-fn complete(mut there: Vec<Shard>) -> Result<()> {
+///
+/// # Errors
+/// When a part is missing or there twice.
+pub fn complete(mut there: Vec<Shard>) -> Result<()> {
     there.sort();
     let of = there.first().map_or(1, |shard| shard.of);
     for index in 0..of {
@@ -141,92 +140,6 @@ fn complete(mut there: Vec<Shard>) -> Result<()> {
 /// The column that the rows' numbers have in a part of `predict`'s CSV, with the part in its name.
 pub fn row_column(shard: Shard) -> String {
     format!("Row {}/{}", shard.index, shard.of)
-}
-
-/// `merge`: parts that `--shard` made, joined.
-#[derive(clap::Args)]
-pub struct Options {
-    /// The parts: CSVs of `predict`, or JSONs of `evaluate` or `localize`.
-    #[arg(required = true)]
-    parts: Vec<Location>,
-    /// What the command without `--shard` would have written.
-    #[arg(long)]
-    out: Location,
-}
-
-pub fn merge(options: &Options) -> Result<()> {
-    let read = |part: &Location| part.read();
-    let files = options.parts.iter().map(read).collect::<Result<Vec<_>>>()?;
-    let whole = match files[0].first() {
-        Some(b'{') => {
-            let of: Kind = parse(&files[0], &options.parts[0])?;
-            let parts = options.parts.iter().zip(&files);
-            match of.of.as_deref() {
-                Some("evaluate") => {
-                    let parts = parts.map(|(place, file)| parse::<Scores>(file, place));
-                    let report = crate::evaluate::report(&join(parts.collect::<Result<_>>()?)?);
-                    print!("{}", report.tables());
-                    serde_json::to_vec_pretty(&report)?
-                }
-                Some("localize") => {
-                    let parts = parts.map(|(place, file)| parse::<Judgements>(file, place));
-                    let report = crate::localize::report(&join(parts.collect::<Result<_>>()?)?);
-                    print!("{}", report.table());
-                    serde_json::to_vec_pretty(&report)?
-                }
-                _ => bail!("{} is no part of a result", options.parts[0]),
-            }
-        }
-        _ => predictions(&files, &options.parts)?,
-    };
-    options.out.write(&whole)
-}
-
-#[derive(Deserialize)]
-struct Kind {
-    of: Option<String>,
-}
-
-fn parse<T: DeserializeOwned>(file: &[u8], place: &Location) -> Result<T> {
-    serde_json::from_slice(file).with_context(|| format!("{place} is no part of a result"))
-}
-
-/// CSVs of `predict`.
-fn predictions(files: &[Vec<u8>], places: &[Location]) -> Result<Vec<u8>> {
-    let mut header: Option<csv::StringRecord> = None;
-    let mut there = Vec::new();
-    let mut rows = Vec::new();
-    for (file, place) in files.iter().zip(places) {
-        let mut reader = csv::Reader::from_reader(file.as_slice());
-        let mut names = reader.headers()?.clone();
-        let last = names.get(names.len().saturating_sub(1)).unwrap_or_default();
-        let shard = last.strip_prefix("Row ");
-        let shard = shard.with_context(|| format!("{place} is no part of a result"))?;
-        there.push(shard.parse::<Shard>()?);
-        names.truncate(names.len() - 1);
-        if header.as_ref().is_some_and(|first| *first != names) {
-            bail!("{place} has other columns than {}", places[0]);
-        }
-        header = Some(names);
-        for record in reader.records() {
-            let mut record = record?;
-            let last = record.len() - 1;
-            let number: usize = record[last].parse().context("a row without its number")?;
-            record.truncate(last);
-            rows.push((number, record));
-        }
-    }
-    if there.iter().any(|shard| shard.of != there[0].of) {
-        bail!("these are not parts of one result");
-    }
-    complete(there)?;
-    rows.sort_by_key(|(number, _)| *number);
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(&header.unwrap_or_default())?;
-    for (_, record) in rows {
-        writer.write_record(&record)?;
-    }
-    Ok(writer.into_inner()?)
 }
 
 #[cfg(test)]
