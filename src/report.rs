@@ -10,7 +10,7 @@ use crate::explain::lime;
 use crate::finding::{Finding, called};
 use crate::network::Randomised;
 use crate::package::Manifest;
-use crate::radiograph::{Input, Radiograph, Region};
+use crate::radiograph::{Depth, Input, Radiograph, Region};
 use crate::reading::Reading;
 
 /// The version of the report's format.
@@ -81,7 +81,14 @@ pub struct Image {
     pub sha256: String,
     pub width: usize,
     pub height: usize,
+    /// Bits of a sample in the file.
     pub bits: u8,
+    /// How many of them are used, and what told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub depth: Option<Depth>,
+    /// What else is to be known of the file: see [`Notice`](crate::radiograph::Notice).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -179,6 +186,8 @@ impl Report {
                 width: radiograph.image.width,
                 height: radiograph.image.height,
                 bits: radiograph.bits,
+                depth: Some(radiograph.depth),
+                notices: radiograph.notices.iter().map(ToString::to_string).collect(),
             },
             preprocessing: manifest.input.clone(),
             adapter: adapter.to_owned(),

@@ -1,5 +1,8 @@
 //! Resizing with antialiasing, bit for bit as Pillow and torchvision do it.
 
+use image::metadata::Orientation;
+use image::{DynamicImage, GrayImage};
+
 /// An 8-bit grey picture, row by row from the top left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GreyImage {
@@ -7,6 +10,26 @@ pub struct GreyImage {
     pub height: usize,
     /// `height * width` values, 0 black.
     pub pixels: Vec<u8>,
+}
+
+impl GreyImage {
+    /// Turned and mirrored as an EXIF orientation asks.
+    pub(super) fn oriented(self, orientation: Orientation) -> Self {
+        if orientation == Orientation::NoTransforms {
+            return self;
+        }
+        let (width, height) = (self.width as u32, self.height as u32);
+        let Some(image) = GrayImage::from_raw(width, height, self.pixels) else {
+            unreachable!("a picture has as many pixels as its size says");
+        };
+        let mut image = DynamicImage::from(image);
+        image.apply_orientation(orientation);
+        Self {
+            width: image.width() as usize,
+            height: image.height() as usize,
+            pixels: image.into_luma8().into_raw(),
+        }
+    }
 }
 
 /// Bits behind the point in Pillow's fixed-point weights (`Resample.c`, 8 bits per channel).
@@ -46,23 +69,45 @@ fn weighted(pixels: impl Iterator<Item = u8>, weights: &[i32]) -> u8 {
     ((half + sum) >> PRECISION).clamp(0, 255) as u8
 }
 
-/// The picture at another size: a triangle filter with antialiasing, rows first, each pass rounded to
-/// 8 bits. This is Pillow's `Image.resize(.., BILINEAR)`, which torchvision's `Resize` calls.
+/// The picture at another size: a triangle filter with antialiasing, each pass rounded to 8 bits. This is Pillow's
+/// `Image.resize(.., BILINEAR)`, which torchvision's `Resize` calls, as of Pillow 13: rows first, but columns first where the
+/// height shrinks by more than twice as many pixels as the width. Earlier versions always took rows first, which on such
+/// pictures gives pixels that differ by one level.
 pub fn resize(image: &GreyImage, width: usize, height: usize) -> GreyImage {
-    let mut rows = Vec::with_capacity(width * image.height);
-    let columns = triangle_weights(image.width, width);
-    for row in image.pixels.chunks_exact(image.width) {
-        rows.extend(
-            columns
-                .iter()
-                .map(|w| weighted(row[w.first..].iter().copied(), &w.weights)),
-        );
+    let shrinks = |from: usize, to: usize| from as i64 - to as i64;
+    let (across, down) = (shrinks(image.width, width), shrinks(image.height, height));
+    if down > 0 && down > 2 * across {
+        resize_rows(&resize_columns(image, height), width)
+    } else {
+        resize_columns(&resize_rows(image, width), height)
     }
+}
+
+/// Each row to another width.
+fn resize_rows(image: &GreyImage, width: usize) -> GreyImage {
+    let weights = triangle_weights(image.width, width);
+    let mut pixels = Vec::with_capacity(width * image.height);
+    for row in image.pixels.chunks_exact(image.width) {
+        let values = weights
+            .iter()
+            .map(|w| weighted(row[w.first..].iter().copied(), &w.weights));
+        pixels.extend(values);
+    }
+    GreyImage {
+        width,
+        height: image.height,
+        pixels,
+    }
+}
+
+/// Each column to another height.
+fn resize_columns(image: &GreyImage, height: usize) -> GreyImage {
+    let width = image.width;
     let mut pixels = Vec::with_capacity(width * height);
     for w in triangle_weights(image.height, height) {
         pixels.extend((0..width).map(|x| {
-            let column = rows[w.first * width + x..].iter().step_by(width).copied();
-            weighted(column, &w.weights)
+            let column = image.pixels[w.first * width + x..].iter().step_by(width);
+            weighted(column.copied(), &w.weights)
         }));
     }
     GreyImage {

@@ -1,7 +1,9 @@
 //! Behaviours of the engine that no golden number covers: bad files, refused packages, identities.
 
+mod cases;
 mod explanation;
 mod lime;
 mod network;
 mod package;
+mod pictures;
 mod radiograph;

@@ -46,7 +46,7 @@ fn golden_resize_gives_pillows_pixels() {
 }
 
 #[test]
-fn golden_jpeg_decoding_is_within_two_grey_levels_of_libjpeg() {
+fn golden_jpeg_decoding_is_libjpegs_bit_for_bit() {
     let images = golden::json("preprocess/images.json");
     for image in images["images"].as_array().expect("images") {
         let jpeg = grey_png(image["jpeg"].as_str().expect("a name"));
@@ -54,7 +54,7 @@ fn golden_jpeg_decoding_is_within_two_grey_levels_of_libjpeg() {
         assert_eq!((jpeg.width, jpeg.height), (expected.width, expected.height));
         let pairs = jpeg.pixels.iter().zip(&expected.pixels);
         let worst = pairs.map(|(a, b)| a.abs_diff(*b)).max().expect("pixels");
-        assert!(worst <= 2, "{worst} levels");
+        assert_eq!(worst, 0, "{worst} levels");
     }
 }
 

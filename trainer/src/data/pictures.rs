@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 
 use anyhow::{Context, Result, bail};
-use jpeg_decoder::PixelFormat;
 use rayon::prelude::*;
-use sightline::radiograph::{GreyImage, Radiograph, resize};
+use sightline::radiograph::{GreyImage, Options, Radiograph, resize};
 
 use super::Dataset;
 use super::pack::Pack;
@@ -101,88 +100,11 @@ fn decode(file: &Location, bytes: &[u8]) -> Result<GreyImage> {
 /// A picture stretched to `side x side`, for training. A JPEG that is much larger is decoded at a half, a quarter or an eighth
 /// of its size. Whatever is read to be scored is decoded in full, as the page does it.
 pub fn read_square(file: &Location, side: usize) -> Result<GreyImage> {
-    let bytes = file.read()?;
-    let image = match decode_reduced(&bytes, 2 * side) {
-        Some(image) => image,
-        None => decode(file, &bytes)?,
+    let reduced = Options {
+        least: Some(2 * side),
+        ..Options::default()
     };
-    Ok(resize(&image, side, side))
-}
-
-/// A grey JPEG, as small as its decoder can make it from a part of the coefficients, but at least `side` on each side. `None`
-/// for all other files, and for damaged ones: the full decoder tells what is wrong.
-fn decode_reduced(bytes: &[u8], side: usize) -> Option<GreyImage> {
-    if !bytes.starts_with(&[0xFF, 0xD8]) {
-        return None;
-    }
-    let mut decoder = jpeg_decoder::Decoder::new(bytes);
-    decoder.read_info().ok()?;
-    let info = decoder.info()?;
-    let shorter = usize::from(info.width.min(info.height));
-    // Turned pictures are left to the decoder that knows how to turn them.
-    if shorter < 2 * side || info.pixel_format != PixelFormat::L8 || decoder.exif_data().is_some() {
-        return None;
-    }
-    let least = u16::try_from(side).ok()?;
-    let (width, height) = decoder.scale(least, least).ok()?;
-    let pixels = decoder.decode().ok()?;
-    Some(GreyImage {
-        width: width.into(),
-        height: height.into(),
-        pixels,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use image::codecs::jpeg::JpegEncoder;
-
-    /// A picture with edges, ramps and grain, as JPEG.
-    fn jpeg(width: usize, height: usize) -> Vec<u8> {
-        let pixels: Vec<u8> = (0..width * height)
-            .map(|i| {
-                let (x, y) = (i % width, i / width);
-                let ramp = 160 * x / width + if y > height / 3 { 60 } else { 0 };
-                (ramp + (x * 7 + y * 13) % 5) as u8
-            })
-            .collect();
-        let mut bytes = Vec::new();
-        let mut encoder = JpegEncoder::new_with_quality(&mut bytes, 92);
-        let grey = image::ExtendedColorType::L8;
-        encoder
-            .encode(&pixels, width as u32, height as u32, grey)
-            .expect("a JPEG");
-        bytes
-    }
-
-    #[test]
-    fn a_large_jpeg_that_is_decoded_small_is_the_same_picture() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("large.jpg");
-        std::fs::write(&path, jpeg(1003, 1210)).expect("written");
-        let file = Location::Local(path);
-        let reduced = decode_reduced(&file.read().expect("bytes"), 200).expect("large enough");
-        assert!((200..500).contains(&reduced.width), "{}", reduced.width);
-        let fast = read_square(&file, 100).expect("a picture");
-        let full = resize(&read(&file).expect("a picture"), 100, 100);
-        let pairs = fast.pixels.iter().zip(&full.pixels);
-        let apart: Vec<u8> = pairs.map(|(a, b)| a.abs_diff(*b)).collect();
-        let sum: usize = apart.iter().map(|d| usize::from(*d)).sum();
-        assert!(
-            sum < apart.len(),
-            "{sum} levels over {} pixels",
-            apart.len()
-        );
-        assert!(apart.iter().all(|d| *d < 16), "{:?}", apart.iter().max());
-    }
-
-    #[test]
-    fn small_damaged_and_other_files_are_left_to_the_full_decoder() {
-        assert!(decode_reduced(&jpeg(300, 300), 200).is_none());
-        assert!(decode_reduced(b"no picture", 1).is_none());
-        let mut cut = jpeg(900, 900);
-        cut.truncate(cut.len() / 2);
-        assert!(decode_reduced(&cut, 100).is_none());
-    }
+    let radiograph =
+        Radiograph::decode_with(&file.read()?, reduced).with_context(|| file.to_string())?;
+    Ok(resize(&radiograph.image, side, side))
 }

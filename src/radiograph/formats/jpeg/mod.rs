@@ -1,0 +1,222 @@
+//! A JPEG decoder that says when a part of the picture is missing.
+//!
+//! Decoders made for browsers fill a hole or a missing end with grey and say nothing; a score of such a picture is wrong. This
+//! one (ITU-T T.81: baseline, extended and progressive, Huffman coded, 8 bits) counts every block of every component, and
+//! gives the pixels of libjpeg-turbo, bit for bit: its integer transform (`jidctint.c`), its triangle filter for chroma
+//! (`jdsample.c`) and its conversion of colours (`jdcolor.c`).
+
+mod colour;
+mod frame;
+mod huffman;
+mod scan;
+mod transform;
+
+use frame::{Colours, Frame};
+use scan::Scan;
+
+use super::{Facts, Pixels, Samples};
+use crate::radiograph::Notice;
+use crate::radiograph::decode::{RadiographError, check_size};
+use image::metadata::Orientation;
+
+const SOI: u8 = 0xD8;
+const EOI: u8 = 0xD9;
+
+/// Everything that the markers have told so far.
+#[derive(Default)]
+struct Decoder {
+    frame: Option<Frame>,
+    quantisation: [Option<[u16; 64]>; 4],
+    /// DC and AC tables.
+    huffman: [[Option<huffman::Table>; 4]; 2],
+    restart_interval: usize,
+    colours: Colours,
+    orientation: Option<Orientation>,
+}
+
+/// Decodes a JPEG file. With `least`, one that is much larger is decoded at a half, a quarter or an eighth of its size, but
+/// with at least so many pixels on each side.
+pub fn decode(bytes: &[u8], least: Option<usize>) -> Result<(Pixels, Facts), RadiographError> {
+    let mut decoder = Decoder::default();
+    let mut at = 2;
+    let mut ended = false;
+    while let Some((marker, body, next)) = next_segment(bytes, at)? {
+        at = next;
+        match marker {
+            EOI => {
+                ended = true;
+                break;
+            }
+            0xDA => {
+                let frame = decoder
+                    .frame
+                    .as_mut()
+                    .ok_or_else(|| damaged("a scan without a frame"))?;
+                frame.take_tables(&decoder.quantisation);
+                let scan = Scan::parse(body, frame, &decoder.huffman, decoder.restart_interval)?;
+                at += scan.decode(frame, &bytes[at..])?;
+            }
+            _ => decoder.segment(marker, body, least)?,
+        }
+    }
+    let mut frame = decoder
+        .frame
+        .ok_or(RadiographError::Truncated { percent: None })?;
+    let there = frame.share();
+    if there < 1.0 {
+        return Err(incomplete(there));
+    }
+    let mut facts = Facts {
+        orientation: decoder.orientation.unwrap_or(Orientation::NoTransforms),
+        ..Facts::default()
+    };
+    if !ended {
+        facts.notices.push(Notice::NoEnd);
+    }
+    let planes = frame.planes()?;
+    let samples = colour::convert(&frame, planes, decoder.colours)?;
+    let (width, height) = frame.scaled_size();
+    let channels = samples.len() / (width * height);
+    Ok((
+        Pixels {
+            width,
+            height,
+            channels,
+            samples: Samples::Eight(samples),
+        },
+        facts,
+    ))
+}
+
+/// A marker, the content of its segment (empty for those that have none), and where the next begins.
+type Segment<'a> = (u8, &'a [u8], usize);
+
+/// The next marker. `None` at the end of the file.
+fn next_segment(bytes: &[u8], mut at: usize) -> Result<Option<Segment<'_>>, RadiographError> {
+    // What lies between segments is passed over, as libjpeg does; fill bytes (0xFF) are allowed by B.1.1.2.
+    while at + 1 < bytes.len() && (bytes[at] != 0xFF || matches!(bytes[at + 1], 0x00 | 0xFF)) {
+        at += 1;
+    }
+    let Some(&[0xFF, marker]) = bytes.get(at..at + 2) else {
+        return Ok(None);
+    };
+    at += 2;
+    if matches!(marker, 0x01 | 0xD0..=SOI | EOI) {
+        return Ok(Some((marker, &[], at)));
+    }
+    let cut = RadiographError::Truncated { percent: None };
+    let Some(&[high, low]) = bytes.get(at..at + 2) else {
+        return Err(cut);
+    };
+    let length = usize::from(u16::from_be_bytes([high, low]));
+    if length < 2 {
+        return Err(damaged("a segment shorter than its own length"));
+    }
+    let body = bytes.get(at + 2..at + length).ok_or(cut)?;
+    Ok(Some((marker, body, at + length)))
+}
+
+impl Decoder {
+    fn segment(
+        &mut self,
+        marker: u8,
+        body: &[u8],
+        least: Option<usize>,
+    ) -> Result<(), RadiographError> {
+        match marker {
+            0xC0..=0xC2 => {
+                if self.frame.is_some() {
+                    return Err(unsupported("several frames in one JPEG"));
+                }
+                let frame = Frame::parse(marker, body)?;
+                check_size(frame.width as u32, frame.height as u32)?;
+                self.frame = Some(frame.reduced(least));
+            }
+            0xC3 => return Err(unsupported("lossless JPEG")),
+            0xC5..=0xC7 => return Err(unsupported("hierarchical JPEG")),
+            0xC9..=0xCB | 0xCD..=0xCF => return Err(unsupported("a JPEG with arithmetic coding")),
+            0xF7 => return Err(unsupported("JPEG-LS")),
+            0xC4 => self.huffman_tables(body)?,
+            0xDB => self.quantisation_tables(body)?,
+            0xDD => {
+                let &[high, low] = body else {
+                    return Err(damaged("a restart interval that is none"));
+                };
+                self.restart_interval = usize::from(u16::from_be_bytes([high, low]));
+            }
+            0xE0 if body.starts_with(b"JFIF\0") => self.colours.jfif = true,
+            0xE1 if body.starts_with(b"Exif\0\0") => {
+                self.orientation = self
+                    .orientation
+                    .or_else(|| Orientation::from_exif_chunk(&body[6..]));
+            }
+            0xEE if body.starts_with(b"Adobe") && body.len() >= 12 => {
+                self.colours.adobe = Some(body[11]);
+            }
+            // Comments, other applications' data, restart markers out of place.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// B.2.4.1.
+    fn quantisation_tables(&mut self, mut body: &[u8]) -> Result<(), RadiographError> {
+        while let Some((&head, rest)) = body.split_first() {
+            let (wide, slot) = (head >> 4 == 1, usize::from(head & 15));
+            let bytes = if wide { 128 } else { 64 };
+            if head >> 4 > 1 || slot > 3 || rest.len() < bytes {
+                return Err(damaged("a quantisation table that is none"));
+            }
+            let value = |k: usize| {
+                if wide {
+                    u16::from_be_bytes([rest[2 * k], rest[2 * k + 1]])
+                } else {
+                    u16::from(rest[k])
+                }
+            };
+            let mut table = [0; 64];
+            for (k, place) in transform::ZIGZAG.into_iter().enumerate() {
+                table[usize::from(place)] = value(k);
+            }
+            self.quantisation[slot] = Some(table);
+            body = &rest[bytes..];
+        }
+        Ok(())
+    }
+
+    /// B.2.4.2.
+    fn huffman_tables(&mut self, mut body: &[u8]) -> Result<(), RadiographError> {
+        while !body.is_empty() {
+            let wrong = || damaged("a Huffman table that is none");
+            let (head, rest) = body.split_first().ok_or_else(wrong)?;
+            let (class, slot) = (usize::from(head >> 4), usize::from(head & 15));
+            if class > 1 || slot > 3 || rest.len() < 16 {
+                return Err(wrong());
+            }
+            let (counts, rest) = rest.split_at(16);
+            let values = counts.iter().map(|n| usize::from(*n)).sum();
+            if rest.len() < values {
+                return Err(wrong());
+            }
+            let table = huffman::Table::new(counts, &rest[..values]).ok_or_else(wrong)?;
+            self.huffman[class][slot] = Some(table);
+            body = &rest[values..];
+        }
+        Ok(())
+    }
+}
+
+fn damaged(what: &str) -> RadiographError {
+    RadiographError::Damaged(what.to_owned())
+}
+
+fn unsupported(what: &'static str) -> RadiographError {
+    RadiographError::Unsupported(what.to_owned())
+}
+
+/// A part of the picture is missing; `there` is the share that is not.
+fn incomplete(there: f64) -> RadiographError {
+    RadiographError::Truncated {
+        percent: Some((there * 100.0).floor().clamp(0.0, 99.0) as u8),
+    }
+}

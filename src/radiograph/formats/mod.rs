@@ -1,0 +1,114 @@
+//! The kinds of file that are read, each in a file of its own, and the names of those that are not.
+
+mod jpeg;
+mod others;
+mod png;
+mod tiff;
+mod unknown;
+
+use image::metadata::Orientation;
+
+use super::decode::RadiographError;
+use super::{Format, Notice};
+
+pub use unknown::name;
+
+/// A decoded picture as its file has it: samples row by row, the channels of a pixel one behind the other.
+pub struct Pixels {
+    pub width: usize,
+    pub height: usize,
+    /// 1 for grey, 3 for RGB. Transparency is not kept.
+    pub channels: usize,
+    pub samples: Samples,
+}
+
+/// Unsigned samples, 0 black.
+pub enum Samples {
+    Eight(Vec<u8>),
+    Sixteen(Sixteen),
+}
+
+/// Samples in 16 bits, of which fewer may be used.
+pub struct Sixteen {
+    pub values: Vec<u16>,
+    /// How many bits the file says are significant (PNG's sBIT, TIFF's MaxSampleValue).
+    pub significant: Option<u8>,
+    /// 0 is white (TIFF's WhiteIsZero): to be turned over once the depth is known.
+    pub white_is_zero: bool,
+}
+
+/// What a file says beside its pixels.
+pub struct Facts {
+    pub orientation: Orientation,
+    pub notices: Vec<Notice>,
+}
+
+impl Default for Facts {
+    fn default() -> Self {
+        Self {
+            orientation: Orientation::NoTransforms,
+            notices: Vec::new(),
+        }
+    }
+}
+
+/// The format of a file, from its first bytes.
+pub fn recognise(bytes: &[u8]) -> Option<Format> {
+    match bytes {
+        [0xFF, 0xD8, 0xFF, ..] => Some(Format::Jpeg),
+        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1A, b'\n', ..] => Some(Format::Png),
+        [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => Some(Format::Tiff),
+        // Two letters alone could begin a text; a bitmap has four reserved bytes, all zero.
+        [b'B', b'M', _, _, _, _, 0, 0, 0, 0, ..] => Some(Format::Bmp),
+        [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some(Format::Gif),
+        [
+            b'R',
+            b'I',
+            b'F',
+            b'F',
+            _,
+            _,
+            _,
+            _,
+            b'W',
+            b'E',
+            b'B',
+            b'P',
+            ..,
+        ] => Some(Format::WebP),
+        _ => None,
+    }
+}
+
+/// Decodes a file of a known format. With `least`, a JPEG may be decoded smaller, with so many pixels on each side or more.
+pub fn decode(
+    format: Format,
+    bytes: &[u8],
+    least: Option<usize>,
+) -> Result<(Pixels, Facts), RadiographError> {
+    match format {
+        Format::Jpeg => jpeg::decode(bytes, least),
+        Format::Png => png::decode(bytes),
+        Format::Tiff => tiff::decode(bytes),
+        Format::Bmp | Format::Gif | Format::WebP => others::decode(format, bytes),
+    }
+}
+
+/// Leaves out the last channel of each pixel, and says whether it was opaque everywhere.
+fn without_alpha<T: Copy + PartialEq>(
+    samples: Vec<T>,
+    channels: usize,
+    opaque: T,
+) -> (Vec<T>, bool) {
+    let kept = channels - 1;
+    let covers = samples
+        .iter()
+        .skip(kept)
+        .step_by(channels)
+        .all(|alpha| *alpha == opaque);
+    let pixels = samples.chunks_exact(channels);
+    (
+        pixels.flat_map(|pixel| &pixel[..kept]).copied().collect(),
+        covers,
+    )
+}

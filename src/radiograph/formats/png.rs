@@ -1,0 +1,128 @@
+//! PNG, by the `png` crate: of 1 to 16 bits, grey, RGB or with a palette.
+
+use std::io::Cursor;
+
+use image::metadata::Orientation;
+use png::{BitDepth, ColorType, Decoder, DecodingError, Limits, Transformations};
+
+use super::{Facts, Pixels, Samples, Sixteen, without_alpha};
+use crate::radiograph::Notice;
+use crate::radiograph::decode::{MAX_PIXELS, RadiographError, check_size};
+
+/// The last chunk, which holds nothing.
+const IEND: &[u8; 12] = b"\0\0\0\0IEND\xAE\x42\x60\x82";
+
+pub fn decode(bytes: &[u8]) -> Result<(Pixels, Facts), RadiographError> {
+    match whole_chunks(bytes) {
+        Some(end) => {
+            // The decoder asks for an end before it gives any pixel. If pixels are missing it still says so.
+            let (pixels, mut facts) = decode_ended(&[&bytes[..end], IEND].concat())?;
+            facts.notices.push(Notice::NoEnd);
+            Ok((pixels, facts))
+        }
+        None => decode_ended(bytes),
+    }
+}
+
+fn decode_ended(bytes: &[u8]) -> Result<(Pixels, Facts), RadiographError> {
+    let limits = Limits {
+        bytes: MAX_PIXELS as usize * 8 + (64 << 20),
+    };
+    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), limits);
+    decoder.set_transformations(Transformations::EXPAND);
+    // Text and profiles may be damaged without harm to the picture.
+    decoder.set_ignore_text_chunk(true);
+    decoder.set_ignore_iccp_chunk(true);
+    let header = decoder.read_header_info().map_err(refusal)?;
+    let (width, height) = (header.width, header.height);
+    check_size(width, height)?;
+    let mut reader = decoder.read_info().map_err(refusal)?;
+    let length = reader
+        .output_buffer_size()
+        .ok_or(RadiographError::TooLarge { width, height })?;
+    let mut buffer = vec![0; length];
+    let shape = reader.next_frame(&mut buffer).map_err(refusal)?;
+    buffer.truncate(shape.buffer_size());
+    let info = reader.info();
+    let mut facts = Facts {
+        orientation: info
+            .exif_metadata
+            .as_deref()
+            .and_then(Orientation::from_exif_chunk)
+            .unwrap_or(Orientation::NoTransforms),
+        ..Facts::default()
+    };
+    let channels = shape.color_type.samples();
+    let alpha = matches!(
+        shape.color_type,
+        ColorType::GrayscaleAlpha | ColorType::Rgba
+    );
+    let (samples, opaque) = match shape.bit_depth {
+        BitDepth::Sixteen => {
+            let (pairs, _) = buffer.as_chunks::<2>();
+            let values: Vec<u16> = pairs.iter().map(|pair| u16::from_be_bytes(*pair)).collect();
+            let (values, opaque) = if alpha {
+                without_alpha(values, channels, u16::MAX)
+            } else {
+                (values, true)
+            };
+            let colours = channels - usize::from(alpha);
+            let significant = info.sbit.as_deref();
+            let significant = significant.and_then(|bits| bits.iter().take(colours).max().copied());
+            let samples = Sixteen {
+                values,
+                significant,
+                white_is_zero: false,
+            };
+            (Samples::Sixteen(samples), opaque)
+        }
+        _ if alpha => {
+            let (samples, opaque) = without_alpha(buffer, channels, u8::MAX);
+            (Samples::Eight(samples), opaque)
+        }
+        _ => (Samples::Eight(buffer), true),
+    };
+    if !opaque {
+        facts.notices.push(Notice::Transparency);
+    }
+    let pixels = Pixels {
+        width: shape.width as usize,
+        height: shape.height as usize,
+        channels: channels - usize::from(alpha),
+        samples,
+    };
+    Ok((pixels, facts))
+}
+
+/// Where the last whole chunk ends, if there is no IEND.
+fn whole_chunks(bytes: &[u8]) -> Option<usize> {
+    let mut at = 8;
+    while let Some(&[a, b, c, d, ref kind @ ..]) = bytes.get(at..at + 8) {
+        if kind == b"IEND" {
+            return None;
+        }
+        let next = at + 12 + u32::from_be_bytes([a, b, c, d]) as usize;
+        if next > bytes.len() {
+            break;
+        }
+        at = next;
+    }
+    Some(at)
+}
+
+fn refusal(error: DecodingError) -> RadiographError {
+    match error {
+        DecodingError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            RadiographError::Truncated { percent: None }
+        }
+        DecodingError::LimitsExceeded => {
+            RadiographError::Damaged("it asks for more memory than its picture needs".to_owned())
+        }
+        other => match other.to_string() {
+            text if text.contains("CRC error") => {
+                RadiographError::Damaged("a checksum of its pixels is wrong".to_owned())
+            }
+            text => RadiographError::of_decoder(&text),
+        },
+    }
+}

@@ -1,0 +1,232 @@
+//! Names for files that are not read, and what to do with them.
+
+/// A kind of file by its first bytes.
+struct Signature {
+    at: usize,
+    bytes: &'static [u8],
+    kind: &'static str,
+    advice: &'static str,
+}
+
+const fn starts(bytes: &'static [u8], kind: &'static str, advice: &'static str) -> Signature {
+    Signature {
+        at: 0,
+        bytes,
+        kind,
+        advice,
+    }
+}
+
+const SAVE: &str = "Save it as PNG, of 16 bits if it has more than 8.";
+const UNPACK: &str = "Unpack it and choose one picture.";
+const EXPORT: &str = "Export the picture in it as PNG.";
+const CHOOSE: &str = "Choose the picture itself.";
+
+const SIGNATURES: [Signature; 38] = [
+    Signature {
+        at: 128,
+        bytes: b"DICM",
+        kind: "a DICOM file",
+        advice: "Export it from your viewer as a 16-bit PNG.",
+    },
+    starts(
+        b"\x00\x00\x00\x0CjP  \r\n\x87\n",
+        "a JPEG 2000 picture",
+        SAVE,
+    ),
+    starts(b"\xFF\x4F\xFF\x51", "a JPEG 2000 picture", SAVE),
+    starts(b"\x00\x00\x00\x0CJXL \r\n\x87\n", "a JPEG XL picture", SAVE),
+    starts(b"\xFF\x0A", "a JPEG XL picture", SAVE),
+    starts(
+        b"\x1F\x8B",
+        "a file compressed with gzip, as NIfTI volumes are",
+        UNPACK,
+    ),
+    Signature {
+        at: 344,
+        bytes: b"n+1\0",
+        kind: "a NIfTI volume",
+        advice: "Export the radiograph as PNG.",
+    },
+    Signature {
+        at: 344,
+        bytes: b"ni1\0",
+        kind: "the header of a NIfTI volume",
+        advice: "Export the radiograph as PNG.",
+    },
+    starts(b"NRRD0", "an NRRD volume", SAVE),
+    starts(b"ObjectType", "a MetaImage volume", SAVE),
+    starts(b"PK\x03\x04", "a ZIP archive", UNPACK),
+    starts(b"PK\x05\x06", "an empty ZIP archive", CHOOSE),
+    starts(b"7z\xBC\xAF\x27\x1C", "a 7-Zip archive", UNPACK),
+    starts(b"Rar!\x1A\x07", "a RAR archive", UNPACK),
+    starts(b"BZh", "a file compressed with bzip2", UNPACK),
+    starts(b"\xFD7zXZ\0", "a file compressed with xz", UNPACK),
+    starts(
+        b"\x28\xB5\x2F\xFD",
+        "a file compressed with Zstandard",
+        UNPACK,
+    ),
+    Signature {
+        at: 257,
+        bytes: b"ustar",
+        kind: "a tar archive",
+        advice: UNPACK,
+    },
+    starts(b"%PDF", "a PDF document", EXPORT),
+    starts(b"%!PS", "a PostScript document", EXPORT),
+    starts(b"\xD0\xCF\x11\xE0", "an Office document", EXPORT),
+    starts(b"8BPS", "a Photoshop picture", SAVE),
+    starts(b"\x76\x2F\x31\x01", "an OpenEXR picture", SAVE),
+    starts(b"#?RADIANCE", "a Radiance HDR picture", SAVE),
+    starts(b"qoif", "a QOI picture", SAVE),
+    starts(b"P5\n", "a PGM picture", SAVE),
+    starts(b"P6\n", "a PPM picture", SAVE),
+    starts(b"P2\n", "a PGM picture", SAVE),
+    starts(b"P3\n", "a PPM picture", SAVE),
+    starts(b"\x00\x00\x01\x00", "an icon", CHOOSE),
+    starts(
+        b"\x00\x05\x16\x07",
+        "what a Mac keeps beside a file (its name begins with ._)",
+        "Choose the file without ._ in its name.",
+    ),
+    starts(
+        b"\x4C\x00\x00\x00\x01\x14\x02\x00",
+        "a Windows shortcut",
+        "Choose the picture it leads to.",
+    ),
+    starts(b"\x93NUMPY", "a NumPy array", SAVE),
+    starts(b"\x89HDF", "an HDF5 file", SAVE),
+    starts(b"MATLAB 5.0", "a MATLAB file", SAVE),
+    starts(
+        b"\x1A\x45\xDF\xA3",
+        "a video",
+        "Save one picture of it as PNG.",
+    ),
+    starts(
+        b"\x89PNG",
+        "a PNG picture damaged by a transfer in text mode, which changes line ends",
+        "Copy it again, in binary mode.",
+    ),
+    starts(b"MZ", "a Windows program", CHOOSE),
+];
+
+/// What a file of no format that is read seems to be, and what to do with it.
+pub fn name(bytes: &[u8]) -> (&'static str, &'static str) {
+    let fits = |s: &&Signature| bytes.get(s.at..s.at + s.bytes.len()) == Some(s.bytes);
+    if let Some(signature) = SIGNATURES.iter().find(fits) {
+        return (signature.kind, signature.advice);
+    }
+    if let Some(named) = media(bytes) {
+        return named;
+    }
+    if dicom_without_preamble(bytes) {
+        return (
+            "a DICOM file without its preamble",
+            "Export it from your viewer as a 16-bit PNG.",
+        );
+    }
+    if bytes.iter().all(|byte| *byte == 0) {
+        return (
+            "a file of zeros with nothing in it",
+            "Copy or download it again.",
+        );
+    }
+    if let Some(text) = text(bytes) {
+        return text;
+    }
+    (
+        "not a picture that is known here",
+        "Save the radiograph as PNG or JPEG.",
+    )
+}
+
+/// Files in ISO's base media format, by their brands (ISO/IEC 14496-12, 4.3), and in RIFF.
+fn media(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
+    if bytes.starts_with(b"RIFF") {
+        return Some(("a sound or a video", "Save one picture of it as PNG."));
+    }
+    if bytes.get(4..8)? != b"ftyp" {
+        return None;
+    }
+    let length = u32::from_be_bytes(bytes[..4].try_into().ok()?) as usize;
+    let brands = &bytes[8..length.clamp(8, bytes.len().min(256))];
+    let has = |names: &[&[u8; 4]]| {
+        brands
+            .chunks_exact(4)
+            .any(|b| names.iter().any(|name| b == *name))
+    };
+    Some(if has(&[b"avif", b"avis"]) {
+        ("an AVIF picture", SAVE)
+    } else if has(&[
+        b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1",
+    ]) {
+        (
+            "a HEIC (HEIF) picture, as phones take them",
+            "Save it as PNG or JPEG.",
+        )
+    } else {
+        ("a video", "Save one picture of it as PNG.")
+    })
+}
+
+/// A data set that begins with its first element: a tag of group 0002 or 0008, and a value representation or a short length
+/// (PS3.5, 7.1).
+fn dicom_without_preamble(bytes: &[u8]) -> bool {
+    let Some(&[a, b, c, d, e, f, g, h]) = bytes.get(..8) else {
+        return false;
+    };
+    let little = u16::from_le_bytes([a, b]);
+    let big = u16::from_be_bytes([a, b]);
+    let groups = [2, 8];
+    if !groups.contains(&little) && !groups.contains(&big) {
+        return false;
+    }
+    let explicit = e.is_ascii_uppercase() && f.is_ascii_uppercase();
+    let element = u16::from_le_bytes([c, d]);
+    let length = u32::from_le_bytes([e, f, g, h]);
+    explicit
+        || groups.contains(&little)
+            && element <= 0x0070
+            && (length as usize) < bytes.len().min(1 << 16)
+}
+
+fn text(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
+    if bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF") {
+        return Some(("a text file", CHOOSE));
+    }
+    let start = &bytes[..bytes.len().min(1024)];
+    let start = match std::str::from_utf8(start) {
+        Ok(text) => text,
+        // A letter that is cut in two.
+        Err(error) if start.len() - error.valid_up_to() < 4 && bytes.len() > start.len() => {
+            std::str::from_utf8(&start[..error.valid_up_to()]).ok()?
+        }
+        // Old texts have one byte a letter.
+        Err(_) if start.iter().all(|b| *b >= 32 || b"\t\r\n".contains(b)) => "",
+        Err(_) => return None,
+    };
+    if start
+        .chars()
+        .any(|c| c.is_control() && !"\t\r\n\u{c}".contains(c))
+    {
+        return None;
+    }
+    let lower = start.to_lowercase();
+    let lower = lower.trim_start_matches('\u{feff}').trim_start();
+    Some(if lower.starts_with("version https://git-lfs") {
+        (
+            "a Git LFS pointer, a text that stands for the file",
+            "Fetch the file itself: git lfs pull.",
+        )
+    } else if lower.starts_with("<!doctype html") || lower.contains("<html") {
+        (
+            "a web page (HTML), not the picture on it",
+            "Open the page and save the picture itself.",
+        )
+    } else if lower.contains("<svg") {
+        ("an SVG drawing", "Save it as PNG.")
+    } else {
+        ("a text file", CHOOSE)
+    })
+}
