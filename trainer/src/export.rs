@@ -132,7 +132,7 @@ pub fn run(options: &Options) -> Result<()> {
         intended_use: recipe.intended_use.clone(),
         limits: recipe.limits.clone(),
         weights: Weights {
-            file: "weights.bpk".to_owned(),
+            file: card::WEIGHTS.to_owned(),
             bytes: weights.len() as u64,
             sha256: package::sha256(&weights),
             dtype: "f16".to_owned(),
@@ -196,7 +196,6 @@ pub fn run(options: &Options) -> Result<()> {
     let report = evaluate::report(&scores);
     card::record(&mut package.manifest, &report);
     out.create()?;
-    out.join("weights.bpk").write(&weights)?;
     let measured = card::Measured {
         scores: &scores,
         report: &report,
@@ -204,7 +203,7 @@ pub fn run(options: &Options) -> Result<()> {
         sets: &sets,
         pictures: options.pictures.then_some(&test),
     };
-    card::write(out, package, &measured)?;
+    card::write(out, package, Some(weights), &measured)?;
     print!("{}", report.tables());
     println!("written to {out}");
     Ok(())

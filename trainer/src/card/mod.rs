@@ -13,7 +13,7 @@ use crate::evaluate::{self, Figures, Report, Scores};
 use crate::options::{Images, Model};
 use crate::plots::{self, LOSS, PRECISION_RECALL, RELIABILITY, ROC, VALIDATION_AUC};
 use crate::score::{Augmented, Package};
-use crate::storage::Location;
+use crate::storage::{Location, write_together};
 use crate::train::Epoch;
 
 pub use beside::Beside;
@@ -24,6 +24,8 @@ const UNSELECTED: &str = "Repo=jrzech/reproduce-chexnet";
 pub const SUBGROUPS: [&str; 4] = ["Repo", "Sex", "Age group", "AP/PA"];
 /// Smaller subgroups are left out of the card.
 const LEAST: usize = 20;
+/// The weights' file in a package's folder.
+pub const WEIGHTS: &str = "weights.bpk";
 /// The epochs' figures, in a package's folder.
 const HISTORY: &str = "training.json";
 
@@ -88,7 +90,7 @@ pub fn run(options: &Options) -> Result<()> {
         sets: &sets,
         pictures: options.pictures.then_some(&data),
     };
-    write(folder, package, &measured)?;
+    write(folder, package, None, &measured)?;
     print!("{}", report.tables());
     Ok(())
 }
@@ -139,8 +141,13 @@ pub struct Measured<'a> {
     pub pictures: Option<&'a Dataset>,
 }
 
-/// Writes a package's manifest, figures and card.
-pub fn write(folder: &Location, package: Package, measured: &Measured<'_>) -> Result<()> {
+/// Writes a package's figures, card and manifest, and its weights where they are new.
+pub fn write(
+    folder: &Location,
+    package: Package,
+    weights: Option<Vec<u8>>,
+    measured: &Measured<'_>,
+) -> Result<()> {
     let Measured {
         scores,
         report,
@@ -150,11 +157,13 @@ pub fn write(folder: &Location, package: Package, measured: &Measured<'_>) -> Re
     } = *measured;
     let manifest = package.manifest.clone();
     let mut text = markdown(&manifest, report, history, sets);
-    // All is made before anything is written.
-    let mut files = vec![
+    // All is made before anything is written. The manifest is last: it makes a package of the other files.
+    let weights = weights.map(|weights| (WEIGHTS, weights));
+    let mut files: Vec<_> = weights.into_iter().collect();
+    files.extend([
         ("evaluation.json", serde_json::to_vec_pretty(report)?),
         (HISTORY, serde_json::to_vec_pretty(history)?),
-    ];
+    ]);
     let mut figures = plots::scores(&evaluate::all_cases(scores))?;
     if !history.is_empty() {
         figures.extend(plots::training(history)?);
@@ -187,10 +196,7 @@ pub fn write(folder: &Location, package: Package, measured: &Measured<'_>) -> Re
     let text = with_localisation(&text, &manifest);
     files.push(("card.md", text.into_bytes()));
     files.push(("manifest.json", serde_json::to_vec_pretty(&manifest)?));
-    for (name, bytes) in files {
-        folder.join(name).write(&bytes)?;
-    }
-    Ok(())
+    write_together(folder, &files)
 }
 
 /// The card of a trained model as Markdown.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
+use sightline::package::sha256;
 
 use super::{chexpert, nih};
 use crate::storage::Location;
@@ -184,6 +185,21 @@ impl Dataset {
         self.rows.iter().map(|row| row.patient.as_str()).collect()
     }
 
+    /// A hash of what a training takes of the rows: paths, patients and labels, in their order.
+    pub fn sha256(&self) -> String {
+        let mut text = String::new();
+        for row in &self.rows {
+            let Row {
+                path,
+                patient,
+                labels,
+                ..
+            } = row;
+            text += &format!("{path:?} {patient:?} {labels:?}\n");
+        }
+        sha256(text.as_bytes())
+    }
+
     /// # Errors
     /// When a patient is in both: a model must never be tested on a patient it was trained on.
     pub fn refuse_shared_patients(&self, other: &Dataset) -> Result<()> {
@@ -209,6 +225,8 @@ pub struct Splits {
     pub train: Dataset,
     pub valid: Dataset,
     pub test: Option<Dataset>,
+    /// By CSV and split, a hash of the rows that are trained and validated on: [`Dataset::sha256`].
+    pub rows_sha256: BTreeMap<String, String>,
 }
 
 impl Splits {
@@ -273,6 +291,7 @@ mod tests {
             train: dataset(train),
             valid: dataset(valid),
             test: Some(dataset(test)),
+            rows_sha256: BTreeMap::new(),
         };
         assert!(splits("a", "b", "c").checked().is_ok());
         for mixed in [

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use sightline::finding::Finding;
-use sightline::package::Calibration;
+use sightline::package::{Calibration, sha256};
 
 use super::{Dataset, nih};
 use crate::metrics::Case;
@@ -84,6 +84,11 @@ impl Lessons {
     /// How many images there is a lesson for.
     pub fn len(&self) -> usize {
         self.probabilities.len()
+    }
+
+    /// A hash of all that it says.
+    pub fn sha256(&self) -> String {
+        sha256(format!("{:?}", self.probabilities).as_bytes())
     }
 
     /// Brings the teacher's word into targets and mask.

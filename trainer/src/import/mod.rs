@@ -20,7 +20,7 @@ use sightline::package::{
 use sightline::radiograph::{Input, Resize};
 
 use crate::card;
-use crate::storage::replace;
+use crate::storage::{Location, write_together};
 
 const IMAGENET_CLASSES: usize = 1000;
 
@@ -193,14 +193,14 @@ pub fn import(options: Options, device: &Device) -> Result<()> {
     };
     let json = serde_json::to_vec_pretty(&manifest)?;
     Manifest::parse(&json).context("the package would be refused")?;
-    std::fs::create_dir_all(&options.out)
-        .with_context(|| format!("cannot make the folder {}", options.out.display()))?;
-    replace(&options.out.join("weights.bpk"), &weights)?;
-    replace(
-        &options.out.join("card.md"),
-        card::about(&manifest).as_bytes(),
-    )?;
-    replace(&options.out.join("manifest.json"), &json)?;
+    let out = Location::from(options.out.as_path());
+    out.create()?;
+    let files = [
+        ("weights.bpk", weights),
+        ("card.md", card::about(&manifest).into_bytes()),
+        ("manifest.json", json),
+    ];
+    write_together(&out, &files)?;
     println!(
         "written to {}; the page offers it once models/index.json beside it lists {{\"name\": \"{name}\"}}",
         options.out.display()

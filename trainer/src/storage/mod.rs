@@ -1,15 +1,27 @@
 //! Files by path or by the URL of an object store: `s3://`, `gs://`, `az://`, `https://` of one of these, `file://`.
 //!
 //! Credentials and endpoints come from the environment (`AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT`, `GOOGLE_SERVICE_ACCOUNT`,
-//! `AZURE_STORAGE_ACCOUNT_NAME`, ...), as the crate `object_store` reads them.
+//! `AZURE_STORAGE_ACCOUNT_NAME`, ...), as the crate `object_store` reads them. `draft` writes files whole or not at all, by the steps
+//! of `durable`; `lock` keeps two processes out of one folder; `stamp` tells whether a file
+//! changed.
 
+mod draft;
+pub mod durable;
+mod lock;
+mod stamp;
+
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
-use anyhow::{Context, Error, Result};
+use anyhow::{Context, Error, Result, bail};
 use object_store::{ObjectStore, ObjectStoreExt, path::Path as Key};
 use tokio::runtime::Runtime;
 use url::Url;
+
+pub use draft::{Draft, is_draft, write_together};
+pub use lock::Lock;
+pub use stamp::Stamp;
 
 /// A file or folder.
 #[derive(Clone, Debug)]
@@ -116,6 +128,26 @@ impl Location {
         }
     }
 
+    /// # Errors
+    /// When a file is given where `option` is a folder: `what` it is.
+    pub fn refuse_file(&self, option: &str, what: &str) -> Result<()> {
+        match self {
+            Location::Local(path) if path.is_file() => {
+                bail!("{option} is {what}; {self} is a file")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The file's size and time; `None` if it is not there.
+    pub fn stamp(&self) -> Result<Option<Stamp>> {
+        match self {
+            Location::Local(path) => Stamp::of_file(path),
+            Location::Remote { store, key, .. } => Stamp::of_object(store.as_ref(), key),
+        }
+        .with_context(|| format!("cannot look at {self}"))
+    }
+
     pub fn read(&self) -> Result<Vec<u8>> {
         let bytes = match self {
             Location::Local(path) => std::fs::read(path).map_err(Error::from),
@@ -129,47 +161,19 @@ impl Location {
 
     /// Writes the whole file or, where that fails, leaves what was there.
     pub fn write(&self, bytes: &[u8]) -> Result<()> {
-        let written = match self {
-            Location::Local(path) => replace(path, bytes),
-            Location::Remote { store, key, .. } => {
-                let put = store.put(key, bytes.to_vec().into());
-                RUNTIME.block_on(put).map(|_| ()).map_err(Error::from)
-            }
-        };
-        written.with_context(|| format!("cannot write {self}"))
+        let mut draft = Draft::begin(self)?;
+        let written = draft.write_all(bytes);
+        written.with_context(|| format!("cannot write {self}"))?;
+        draft.finish()
     }
 
     /// Makes this folder, where there are folders.
     pub fn create(&self) -> Result<()> {
         match self {
-            Location::Local(path) => std::fs::create_dir_all(path)
-                .with_context(|| format!("cannot make the folder {}", path.display())),
+            Location::Local(path) => durable::create_folder(path),
             Location::Remote { .. } => Ok(()),
         }
     }
-}
-
-/// Writes a file beside the old one, to the disk, and puts it in its place in one step.
-pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    use std::io::Write;
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let name = path.file_name().context("it is no file")?;
-    let mut new = name.to_owned();
-    new.push(".new");
-    let new = folder.unwrap_or(Path::new(".")).join(new);
-    let write = || -> std::io::Result<()> {
-        let mut file = std::fs::File::create(&new)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&new, path)
-    };
-    write().inspect_err(|_| {
-        // Of a full disk, above all: what could not be written whole is in the way.
-        let _ = std::fs::remove_file(&new);
-    })?;
-    Ok(())
 }
 
 #[cfg(test)]
@@ -203,22 +207,5 @@ mod tests {
             .parse::<Location>()
             .expect_err("no store");
         assert!(error.to_string().contains("no object store"), "{error:#}");
-    }
-
-    #[test]
-    fn a_file_that_cannot_be_written_leaves_the_old_one() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("state.json");
-        replace(&file, b"old").expect("written");
-        replace(&file, b"new").expect("written");
-        assert_eq!(std::fs::read(&file).expect("the file"), b"new");
-        let missing = folder.path().join("missing/state.json");
-        assert!(replace(&missing, b"new").is_err());
-        assert_eq!(
-            std::fs::read_dir(folder.path())
-                .expect("the folder")
-                .count(),
-            1
-        );
     }
 }

@@ -1,9 +1,11 @@
 //! A run's folder: what is needed to go on after a stop, and the best weights so far.
 //!
-//! A checkpoint is a folder that is written under another name, brought to the disk, and renamed; `state.json` names the
-//! checkpoint it belongs to and is replaced in one step after that. So a stop at any moment (a killed process, a full disk,
-//! no more power) leaves either the old state or the new one, never a mixture.
+//! A checkpoint is a folder that is written under another name, brought to the disk (its files, then its names), and renamed;
+//! `state.json` names the checkpoint it belongs to and is replaced in one step after that name is on the disk; older checkpoints
+//! go last. So a stop at any moment (a killed process, a full disk, no more power) leaves either the old state or the new one, never
+//! a mixture.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -11,12 +13,13 @@ use burn::module::Module;
 use burn::optim::ModuleOptimizer;
 use burn::store::ModuleRecord;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use sightline::network::Network;
 
 use super::Recipe;
 use super::step::Precision;
 use super::student::Student;
-use crate::storage::replace;
+use crate::storage::{Location, Lock, durable, is_draft};
 
 /// Where a run stands.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -57,6 +60,9 @@ pub struct Plan {
     pub recipe: Recipe,
     /// The data folder, or its URL.
     pub data: String,
+    /// By CSV and split: paths, patients and labels of the rows that are trained and validated on.
+    #[serde(default)]
+    pub rows_sha256: BTreeMap<String, String>,
     pub train_images: usize,
     pub train_patients: usize,
     /// By finding, in the order of the network's outputs: whether the training images teach it.
@@ -69,6 +75,9 @@ pub struct Plan {
     /// The weights of the network that is imitated.
     #[serde(default)]
     pub teacher_sha256: Option<String>,
+    /// Of what a teacher's CSV says of the training images.
+    #[serde(default)]
+    pub lessons_sha256: Option<String>,
     /// Of the boxes that maps learn from.
     #[serde(default)]
     pub boxes_sha256: Option<String>,
@@ -79,9 +88,38 @@ pub struct Plan {
 
 impl Plan {
     /// # Errors
+    /// When the recipe is another than the run's; says in what.
+    pub fn check_recipe(&self, now: &Recipe) -> Result<()> {
+        if self.recipe == *now {
+            return Ok(());
+        }
+        let fields = |recipe: &Recipe| match serde_json::to_value(recipe) {
+            Ok(Value::Object(fields)) => fields,
+            _ => Map::new(),
+        };
+        let (before, now) = (fields(&self.recipe), fields(now));
+        let names: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
+        let differ = names
+            .into_iter()
+            .filter(|name| before.get(*name) != now.get(*name));
+        let differ: Vec<&str> = differ.map(String::as_str).collect();
+        bail!(
+            "it was started with another recipe: {} changed since. Go on with the recipe in plan.json, or give the new one another --out",
+            differ.join(", ")
+        );
+    }
+
+    /// # Errors
     /// When going on by another plan would be another training.
     pub fn check_same(&self, now: &Plan) -> Result<()> {
-        let images = |plan: &Plan| format!("{} images", plan.train_images);
+        for (csv, before) in &self.rows_sha256 {
+            if now.rows_sha256.get(csv) != Some(before) {
+                bail!(
+                    "{csv} has other rows or labels than when the run was started; bring it back as it was, or start another run"
+                );
+            }
+        }
+        let images = |plan: &Plan| format!("{} images that can be read", plan.train_images);
         let how = |plan: &Plan| format!("{:?} on {} devices", plan.precision, plan.devices);
         for (before, now) in [(images(self), images(now)), (how(self), how(now))] {
             if before != now {
@@ -90,6 +128,9 @@ impl Plan {
         }
         if self.teacher_sha256.is_some() && self.teacher_sha256 != now.teacher_sha256 {
             bail!("the run was started with another teacher: the package has other weights now");
+        }
+        if self.lessons_sha256.is_some() && self.lessons_sha256 != now.lessons_sha256 {
+            bail!("the run was started with another teacher: its CSV has other scores now");
         }
         if self.boxes_sha256.is_some() && self.boxes_sha256 != now.boxes_sha256 {
             bail!("the run was started with other boxes");
@@ -112,10 +153,24 @@ pub struct Weights {
 pub struct RunFolder(pub PathBuf);
 
 impl RunFolder {
+    /// Whether a run was begun here.
+    pub fn is_begun(&self) -> bool {
+        self.0.join("plan.json").exists() || self.0.join("state.json").exists()
+    }
+
+    /// Makes the folder, and keeps other processes from training in it.
+    ///
+    /// # Errors
+    /// When it cannot be made or written to, or another process trains in it.
+    pub fn lock(&self) -> Result<Lock> {
+        durable::create_folder(&self.0)?;
+        let lock = Lock::try_take(&self.0.join("lock"));
+        lock.with_context(|| format!("cannot train in {}", self.0.display()))
+    }
+
     pub fn write_plan(&self, plan: &Plan) -> Result<()> {
-        std::fs::create_dir_all(&self.0)
-            .with_context(|| format!("cannot make the folder {}", self.0.display()))?;
-        replace(&self.0.join("plan.json"), &serde_json::to_vec_pretty(plan)?)
+        self.file("plan.json")
+            .write(&serde_json::to_vec_pretty(plan)?)
     }
 
     pub fn plan(&self) -> Result<Plan> {
@@ -134,29 +189,43 @@ impl RunFolder {
     /// Saves the weights as a checkpoint of that name, makes it the run's state, and removes those that are neither the
     /// state's nor the best.
     pub fn save(&self, state: &mut State, name: String, weights: &Weights) -> Result<()> {
-        let place = self.0.join(&name);
-        let new = self.0.join(format!("{name}.new"));
-        let write = || -> Result<()> {
-            for folder in [&new, &place] {
-                if folder.exists() {
-                    std::fs::remove_dir_all(folder)?;
-                }
-            }
-            std::fs::create_dir_all(&new)?;
+        self.keep(state, name, |folder| {
             let student = weights.student.clone().into_record();
-            student.save(new.join("student.bpk"))?;
+            student.save(folder.join("student.bpk"))?;
             let average = weights.average.clone().into_record();
-            average.save(new.join("average.bpk"))?;
-            weights.optimizer.save(new.join("optimizer.bpk"))?;
+            average.save(folder.join("average.bpk"))?;
+            Ok(weights.optimizer.save(folder.join("optimizer.bpk"))?)
+        })
+    }
+
+    /// [`Self::save`], of whatever `write` writes into a folder.
+    fn keep(
+        &self,
+        state: &mut State,
+        name: String,
+        write: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<()> {
+        let place = self.0.join(&name);
+        let new = self.0.join(format!("{name}{NEW}"));
+        let written = || -> Result<()> {
+            durable::remove_folder(&new)?;
+            durable::remove_folder(&place)?;
+            std::fs::create_dir(&new)?;
+            write(&new)?;
             for file in std::fs::read_dir(&new)? {
-                std::fs::File::open(file?.path())?.sync_all()?;
+                durable::sync_file(&file?.path())?;
             }
-            Ok(std::fs::rename(&new, &place)?)
+            durable::sync_folder(&new)?;
+            durable::rename(&new, &place)?;
+            durable::sync_folder(&self.0)?;
+            state.checkpoint = Some(name);
+            let json = serde_json::to_vec_pretty(state)?;
+            self.file("state.json").write(&json)
         };
-        write()
+        written()
             .inspect_err(|_| {
                 // Of a full disk, above all: half a checkpoint is in the way of the next.
-                let _ = std::fs::remove_dir_all(&new);
+                let _ = durable::remove_folder(&new);
             })
             .with_context(|| {
                 format!(
@@ -164,24 +233,28 @@ impl RunFolder {
                     place.display()
                 )
             })?;
-        state.checkpoint = Some(name);
-        let json = serde_json::to_vec_pretty(state)?;
-        replace(&self.0.join("state.json"), &json)?;
         self.clean(state)
     }
 
-    /// Removes checkpoints that no state names.
+    /// Removes checkpoints that no state names, and what a killed process left half written.
     fn clean(&self, state: &State) -> Result<()> {
         let best = state.best.as_ref().map(|best| &best.checkpoint);
         for entry in std::fs::read_dir(&self.0)? {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let kept = [state.checkpoint.as_ref(), best].contains(&Some(&name));
-            if name.starts_with("epoch-") && !kept {
-                std::fs::remove_dir_all(entry.path())?;
+            if is_checkpoint(&name) && !kept {
+                durable::remove_folder(&entry.path())?;
+            }
+            if is_draft(&name) && entry.path().is_file() {
+                std::fs::remove_file(entry.path())?;
             }
         }
         Ok(())
+    }
+
+    fn file(&self, name: &str) -> Location {
+        Location::Local(self.0.join(name))
     }
 
     pub fn load(&self, checkpoint: &str, weights: Weights) -> Result<Weights> {
@@ -192,6 +265,20 @@ impl RunFolder {
             optimizer: weights.optimizer.load(folder.join("optimizer.bpk"))?,
         })
     }
+}
+
+/// Of a checkpoint that is being written.
+const NEW: &str = ".new";
+
+/// `epoch-3` or `epoch-3-step-20`, whole or not: a folder that somebody else called `epoch-best` is left alone.
+fn is_checkpoint(name: &str) -> bool {
+    let name = name.strip_suffix(NEW).unwrap_or(name);
+    let Some(epoch) = name.strip_prefix("epoch-") else {
+        return false;
+    };
+    let (epoch, step) = epoch.split_once("-step-").unwrap_or((epoch, "0"));
+    let is_number = |text: &str| text.parse::<usize>().is_ok();
+    is_number(epoch) && is_number(step)
 }
 
 pub fn load<M: Module>(path: &Path, module: M) -> Result<M> {
@@ -205,4 +292,95 @@ pub fn load<M: Module>(path: &Path, module: M) -> Result<M> {
 fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot open {}", path.display()))?;
     serde_json::from_slice(&bytes).with_context(|| format!("{} is damaged", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::durable::steps::{self, Step};
+
+    /// Saves a checkpoint of two small files.
+    fn save(run: &RunFolder, state: &mut State, name: &str) {
+        let saved = run.keep(state, name.to_owned(), |folder| {
+            for file in ["student.bpk", "average.bpk"] {
+                std::fs::write(folder.join(file), name)?;
+            }
+            Ok(())
+        });
+        saved.expect("saved");
+    }
+
+    /// What a power cut can undo is a name whose folder was not brought to the disk since, and bytes that were not.
+    #[test]
+    fn each_step_of_a_save_is_on_the_disk_before_one_that_relies_on_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let run = RunFolder(folder.path().to_owned());
+        let mut state = State::default();
+        save(&run, &mut state, "epoch-1");
+        let steps = steps::of(|| save(&run, &mut state, "epoch-2"));
+        let first = |wanted: &dyn Fn(&Step) -> bool| {
+            let place = steps.iter().position(wanted);
+            place.unwrap_or_else(|| panic!("a step is missing: {steps:?}"))
+        };
+        let (new, place) = (run.0.join("epoch-2.new"), run.0.join("epoch-2"));
+        let synced = |path: PathBuf| first(&move |step| *step == Step::Synced(path.clone()));
+        let named = |to: PathBuf| {
+            first(&move |step| matches!(step, Step::Renamed(_, place) if *place == to))
+        };
+        let (checkpoint, current) = (named(place.clone()), named(run.0.join("state.json")));
+        let removed = first(&|step| *step == Step::Removed(run.0.join("epoch-1")));
+        let folder_synced = |from: usize, to: usize| {
+            let between = &steps[from..to];
+            between.contains(&Step::Synced(run.0.clone()))
+        };
+        for file in ["student.bpk", "average.bpk"] {
+            assert!(synced(new.join(file)) < checkpoint, "bytes before the name");
+        }
+        assert!(
+            synced(new.clone()) < checkpoint,
+            "files' names before the checkpoint's"
+        );
+        assert!(
+            folder_synced(checkpoint, current),
+            "the checkpoint's name before the state that names it"
+        );
+        assert!(
+            folder_synced(current, removed),
+            "the new state before the old checkpoint is gone"
+        );
+    }
+
+    #[test]
+    fn a_save_removes_older_checkpoints_and_half_files_and_nothing_else() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let run = RunFolder(folder.path().to_owned());
+        let mut state = State::default();
+        for left in ["epoch-1-step-8.new", "epoch-7", "epoch-best", "epochs"] {
+            std::fs::create_dir(run.0.join(left)).expect("a folder");
+        }
+        for left in ["state.json.aB3xYz.new", "what is new", "notes.new"] {
+            std::fs::write(run.0.join(left), "").expect("written");
+        }
+        save(&run, &mut state, "epoch-2-step-4");
+        let mut names: Vec<String> = std::fs::read_dir(&run.0)
+            .expect("the folder")
+            .map(|entry| {
+                entry
+                    .expect("an entry")
+                    .file_name()
+                    .to_string_lossy()
+                    .into()
+            })
+            .collect();
+        names.sort();
+        let kept = [
+            "epoch-2-step-4",
+            "epoch-best",
+            "epochs",
+            "notes.new",
+            "state.json",
+            "what is new",
+        ];
+        assert_eq!(names, kept);
+    }
 }

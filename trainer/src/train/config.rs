@@ -1,5 +1,6 @@
 //! A recipe: everything a training needs but the images.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -137,6 +138,7 @@ impl Data {
     /// # Errors
     /// When the recipe names too little or too much, a file cannot be read, or a patient is in two splits.
     pub fn splits(&self, folder: &Location) -> Result<Splits> {
+        folder.refuse_file("--data", "the folder with the recipe's CSV")?;
         let of = |file: &Path, split: Option<&str>| {
             Dataset::read(&folder.join(&file.to_string_lossy()), Some(folder))?.select(&Selection {
                 views: self.views,
@@ -148,6 +150,7 @@ impl Data {
                 train: of(csv, Some("train"))?,
                 valid: of(csv, Some("valid"))?,
                 test: of(csv, Some("test")).ok(),
+                rows_sha256: BTreeMap::new(),
             },
             (Some(csv), Some(shares), None, None) => shares.split(of(csv, None)?)?,
             (None, None, Some(train), Some(valid)) => Splits {
@@ -158,13 +161,25 @@ impl Data {
                     .as_deref()
                     .map(|test| of(test, None))
                     .transpose()?,
+                rows_sha256: BTreeMap::new(),
             },
             _ => bail!(
                 "the recipe's data needs either csv (with a Split column, or hold_out) or train and valid"
             ),
         };
+        let named = |csv: &Option<PathBuf>, split: &str| {
+            let csv = csv.as_ref().or(self.csv.as_ref());
+            csv.map_or(String::new(), |csv| format!("{} ({split})", csv.display()))
+        };
+        splits.rows_sha256 = [
+            (named(&self.train, "train"), splits.train.sha256()),
+            (named(&self.valid, "valid"), splits.valid.sha256()),
+        ]
+        .into();
         for csv in &self.also {
             let more = of(csv, Some("train"))?;
+            let name = format!("{} (train)", csv.display());
+            splits.rows_sha256.insert(name, more.sha256());
             // Paths begin at one folder; a format with a folder of its own would not be found.
             if more.root.to_string() != splits.train.root.to_string() {
                 bail!(
@@ -216,6 +231,7 @@ impl HoldOut {
             test: Some(part(|at, shares| at < shares.test)),
             valid: part(|at, shares| at >= shares.test && at < shares.test + shares.valid),
             train: part(|at, shares| at >= shares.test + shares.valid),
+            rows_sha256: BTreeMap::new(),
         };
         if splits.train.rows.is_empty() || splits.valid.rows.is_empty() {
             bail!("there are too few patients to hold any out");

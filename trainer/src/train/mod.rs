@@ -64,8 +64,8 @@ pub struct Options {
     #[arg(long)]
     cache: Option<PathBuf>,
     /// Save also within an epoch, after so many minutes.
-    #[arg(long, default_value_t = 15.0)]
-    save_minutes: f64,
+    #[arg(long, default_value = "15", value_parser = minutes)]
+    save_minutes: Duration,
     /// Stop after so many batches, as Ctrl-C does; --resume goes on.
     #[arg(long)]
     steps: Option<usize>,
@@ -75,6 +75,12 @@ pub struct Options {
     /// In which numbers convolutions are computed.
     #[arg(long, default_value = "f32")]
     precision: Precision,
+}
+
+fn minutes(text: &str) -> Result<Duration, String> {
+    let minutes: Option<f64> = text.parse().ok();
+    let time = minutes.and_then(|minutes| Duration::try_from_secs_f64(60.0 * minutes).ok());
+    time.ok_or("must be a number of minutes, 0 or more".to_owned())
 }
 
 /// Trains until the recipe's epochs are done or the validation AUC no longer rises.
@@ -93,18 +99,30 @@ pub fn run(options: &Options) -> Result<()> {
     }
     let out = options.out.as_ref().context("--out is needed")?;
     let run = RunFolder(out.clone());
+    if options.resume && !run.is_begun() {
+        bail!(
+            "{} holds no run to go on with. Is the name right? Without --resume a run begins there",
+            out.display()
+        );
+    }
+    // Until this function is left.
+    let _lock = run.lock()?;
     let state = match (run.state()?, options.resume) {
         (Some(_), false) => bail!("{} holds a run already; go on with --resume", out.display()),
         (Some(state), true) => {
-            if run.plan()?.recipe != recipe {
-                bail!("{} was started with another recipe", out.display());
-            }
+            let same = run.plan()?.check_recipe(&recipe);
+            same.with_context(|| format!("cannot go on with {}", out.display()))?;
             state
         }
         (None, _) => State::default(),
     };
 
-    let Splits { train, valid, .. } = splits;
+    let Splits {
+        train,
+        valid,
+        rows_sha256,
+        ..
+    } = splits;
     // Kept a little larger than the input, so that a crop from it is not blurred.
     let side = recipe.input.size * 8 / 7;
     let (train, train_pictures) = match &options.cache {
@@ -118,7 +136,13 @@ pub fn run(options: &Options) -> Result<()> {
         }
     };
     let (valid, valid_pictures) = load_pictures(valid, |image| recipe.input.square(&image))?;
+    let lessons = match &recipe.teacher {
+        Some(teacher) => Lessons::read(teacher, data, &train)?,
+        None => Lessons::default(),
+    };
     let plan = Plan {
+        rows_sha256,
+        lessons_sha256: (lessons.len() > 0).then(|| lessons.sha256()),
         trained: Finding::ALL
             .iter()
             .map(|f| teaches(&recipe, &train, *f))
@@ -151,10 +175,6 @@ pub fn run(options: &Options) -> Result<()> {
         valid.rows.len(),
         valid.patients().len()
     );
-    let lessons = match &recipe.teacher {
-        Some(teacher) => Lessons::read(teacher, data, &train)?,
-        None => Lessons::default(),
-    };
     if lessons.len() > 0 {
         println!("a teacher knows {} of the training images", lessons.len());
     }
@@ -187,7 +207,7 @@ pub fn run(options: &Options) -> Result<()> {
             &recipe,
             positive_weights(&recipe, &train),
         )?,
-        save_every: Duration::from_secs_f64(60.0 * options.save_minutes),
+        save_every: options.save_minutes,
         steps_left: options.steps,
         stop,
         run,

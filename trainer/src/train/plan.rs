@@ -12,7 +12,7 @@ use super::{Epoch, Recipe};
 use crate::data::{Dataset, Splits};
 use crate::metrics::Scored;
 use crate::plots;
-use crate::storage::replace;
+use crate::storage::write_together;
 
 /// Prints the plan of a training: images, labels, parameters, memory, steps. `marked`: training images with boxes.
 pub fn say(recipe: &Recipe, splits: &Splits, marked: usize) -> Result<()> {
@@ -114,15 +114,15 @@ fn resident() -> usize {
 
 /// The epochs' figures in the run's folder: `metrics.csv`, and as pictures; with those of the last validation's scores.
 pub fn write_figures(folder: &Path, history: &[Epoch], scored: &[Scored]) -> Result<()> {
-    let figures = plots::training(history)?
-        .into_iter()
-        .chain(plots::scores(scored)?);
-    for (name, svg) in figures {
-        replace(&folder.join(name), svg.as_bytes())?;
-    }
     let mut writer = csv::Writer::from_writer(Vec::new());
     for epoch in history {
         writer.serialize(epoch)?;
     }
-    replace(&folder.join("metrics.csv"), &writer.into_inner()?)
+    let figures = plots::training(history)?
+        .into_iter()
+        .chain(plots::scores(scored)?)
+        .map(|(name, svg)| (name, svg.into_bytes()));
+    let mut files: Vec<(&str, Vec<u8>)> = figures.collect();
+    files.push(("metrics.csv", writer.into_inner()?));
+    write_together(&folder.into(), &files)
 }

@@ -3,6 +3,7 @@
 mod command;
 mod import;
 mod object_store;
+mod runs;
 mod shards;
 mod shipped;
 mod train;

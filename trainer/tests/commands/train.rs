@@ -7,7 +7,7 @@ use crate::command::{Argument, command, refuse, run, succeed, training, workspac
 use crate::{SAMPLES, csv, samples};
 
 /// A data folder of the samples, and a recipe of a small network for them.
-fn prepare(root: &Path, change: impl Fn(&mut serde_json::Value)) -> PathBuf {
+pub fn prepare(root: &Path, change: impl Fn(&mut serde_json::Value)) -> PathBuf {
     for sample in SAMPLES {
         std::fs::copy(samples().join(sample), root.join(sample)).expect("a copy");
     }
@@ -42,7 +42,7 @@ fn prepare(root: &Path, change: impl Fn(&mut serde_json::Value)) -> PathBuf {
 }
 
 /// Each epoch's loss and validation AUC, as the run recorded them.
-fn figures(run: &Path) -> Vec<String> {
+pub fn figures(run: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(run.join("metrics.csv")).expect("figures");
     // All but the seconds.
     let lines = text
