@@ -70,10 +70,6 @@ impl Boxes {
         let findings = self.by_path.get(path).into_iter().flatten();
         findings.map(|(finding, rectangles)| (*finding, rectangles.as_slice()))
     }
-
-    pub fn iter(&self) -> impl Iterator<Item = (&String, &BTreeMap<usize, Vec<Rectangle>>)> {
-        self.by_path.iter()
-    }
 }
 
 /// The rows of a CSV file, and some of its columns in each.

@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use rayon::prelude::*;
 use sightline::radiograph::{GreyImage, Options, Radiograph, resize};
 
-use super::Dataset;
 use super::pack::Pack;
+use super::{Dataset, LeftOut};
 use crate::storage::Location;
 
 /// The pictures of a dataset's rows.
@@ -52,59 +52,37 @@ fn load_each<T: Send>(
         .par_iter()
         .map(|row| load(&dataset.file(row)))
         .collect();
-    let all = dataset.rows.len();
-    let mut rows = Vec::with_capacity(all);
-    let mut pictures = Vec::with_capacity(all);
-    for (row, picture) in dataset.rows.into_iter().zip(decoded) {
-        match picture {
-            Ok(picture) => {
-                rows.push(row);
-                pictures.push(picture);
-            }
-            Err(error) => eprintln!("left out: {error:#}"),
-        }
+    let mut left_out = LeftOut::default();
+    for error in decoded.iter().filter_map(|picture| picture.as_ref().err()) {
+        left_out.add(error);
     }
-    left_out(all - rows.len(), all, &dataset.root)?;
-    Ok((
-        Dataset {
-            root: dataset.root,
-            rows,
-        },
-        pictures,
-    ))
+    left_out.say(&dataset)?;
+    let rows = dataset.rows.into_iter().zip(decoded);
+    let (rows, pictures) = rows
+        .filter_map(|(row, picture)| Some((row, picture.ok()?)))
+        .unzip();
+    let root = dataset.root;
+    Ok((Dataset { root, rows }, pictures))
 }
 
-/// Says how many images could not be read.
-///
-/// # Errors
-/// When it is all of them.
-pub fn left_out(unreadable: usize, all: usize, root: &Location) -> Result<()> {
-    if unreadable > 0 {
-        eprintln!("{unreadable} of {all} images could not be read and are left out");
-    }
-    if unreadable == all {
-        bail!("no image under {root} could be read; is --root right?");
-    }
-    Ok(())
-}
-
-fn read(file: &Location) -> Result<GreyImage> {
-    decode(file, &file.read()?)
-}
-
-fn decode(file: &Location, bytes: &[u8]) -> Result<GreyImage> {
-    let radiograph = Radiograph::decode(bytes).with_context(|| file.to_string())?;
+/// An image, decoded in full.
+pub fn read(file: &Location) -> Result<GreyImage> {
+    let radiograph = Radiograph::decode(&file.read()?).with_context(|| file.to_string())?;
     Ok(radiograph.image)
 }
 
 /// A picture stretched to `side x side`, for training. A JPEG that is much larger is decoded at a half, a quarter or an eighth
 /// of its size. Whatever is read to be scored is decoded in full, as the page does it.
 pub fn read_square(file: &Location, side: usize) -> Result<GreyImage> {
+    square(file, &file.read()?, side)
+}
+
+/// [`read_square`], of the file's bytes.
+pub fn square(file: &Location, bytes: &[u8], side: usize) -> Result<GreyImage> {
     let reduced = Options {
         least: Some(2 * side),
         ..Options::default()
     };
-    let radiograph =
-        Radiograph::decode_with(&file.read()?, reduced).with_context(|| file.to_string())?;
+    let radiograph = Radiograph::decode_with(bytes, reduced).with_context(|| file.to_string())?;
     Ok(resize(&radiograph.image, side, side))
 }
