@@ -1,6 +1,7 @@
 //! `evaluate`: AUC and more with intervals, for all images (or studies) and for parts of them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -8,15 +9,15 @@ use sightline::finding::{Finding, Score, called};
 use sightline::package::Unit;
 
 use crate::card::Beside;
-use crate::data::{Dataset, Views, load_pictures};
+use crate::data::{Dataset, Views, stream};
 use crate::metrics::probability::{brier, calibration_error, log_loss};
 use crate::metrics::ranking::{auc_difference, auc_variance, average_precision};
 use crate::metrics::threshold::sensitivity_specificity;
 use crate::metrics::{Case, Estimate, Scored, auc, bootstrap, cases_of, mean_auc};
 use crate::options::{Images, Model};
 use crate::parts::{Part, Shard};
-use crate::score::{Augmented, Package};
-use crate::storage::Location;
+use crate::score::{Augmented, BATCH, Package};
+use crate::storage::{Draft, Location};
 
 /// The seed of the bootstrap: the same figures at every run.
 const SEED: u64 = 20_260_101;
@@ -94,6 +95,8 @@ pub fn run(options: &Options) -> Result<()> {
     };
     let set = options.images.set_name();
     let (parts, augmented) = (&options.parts, options.augmented);
+    // Where nothing can be written, it is known before the work is done.
+    let out = options.json.as_ref().map(Draft::begin).transpose()?;
     let scores = score(&package, data, shard, unit, parts, set, augmented)?;
     let json = if shard.is_whole() {
         let report = report(&scores);
@@ -110,13 +113,16 @@ pub fn run(options: &Options) -> Result<()> {
         println!("{} images scored; merge joins the parts", scores.rows.len());
         serde_json::to_vec(&scores)?
     };
-    match &options.json {
-        Some(place) => place.write(&json),
+    match out {
+        Some(mut draft) => {
+            draft.write_all(&json)?;
+            draft.finish()
+        }
         None => Ok(()),
     }
 }
 
-/// Scores images.
+/// Scores images; of each, its labels and scores are kept, and not its picture.
 pub fn score(
     package: &Package,
     data: Dataset,
@@ -127,24 +133,30 @@ pub fn score(
     augmented: Augmented,
 ) -> Result<Scores> {
     let input = &package.manifest.input;
-    let (data, pictures) = load_pictures(data, |image| augmented.views(&image, input))?;
-    let scores = package.probabilities(&pictures)?;
     let column = |part: &String| {
         part.split_once('=')
             .map_or(part.clone(), |(c, _)| c.to_owned())
     };
-    let columns: BTreeSet<String> = parts.iter().map(column).collect();
-    let rows = data.rows.into_iter().zip(scores).map(|(mut row, scores)| {
-        row.columns.retain(|column, _| columns.contains(column));
-        let scored = ScoredRow {
-            patient: row.patient,
-            study: row.study,
-            labels: row.labels,
-            scores,
-            columns: row.columns,
-        };
-        (row.number, scored)
-    });
+    let columns_of_parts: BTreeSet<String> = parts.iter().map(column).collect();
+    let views = |image| augmented.views(&image, input);
+    let mut scored = Vec::new();
+    let left_out = stream(&data, BATCH, views, |rows, pictures| {
+        let scores = package.probabilities(&pictures)?;
+        for (row, scores) in rows.iter().zip(scores) {
+            let columns = row.columns.iter();
+            let columns = columns.filter(|(column, _)| columns_of_parts.contains(*column));
+            let of_row = ScoredRow {
+                patient: row.patient.clone(),
+                study: row.study.clone(),
+                labels: row.labels,
+                scores,
+                columns: columns.map(|(c, v)| (c.clone(), v.clone())).collect(),
+            };
+            scored.push((row.number, of_row));
+        }
+        Ok(())
+    })?;
+    left_out.say(&data)?;
     let card = |finding: Finding| {
         let mut cards = package.manifest.findings.iter();
         cards.find(|card| card.name == finding && card.trained)
@@ -162,7 +174,7 @@ pub fn score(
             operating_points: Finding::ALL.map(|finding| card(finding)?.operating_point),
             parts: parts.to_vec(),
         },
-        rows: rows.collect(),
+        rows: scored,
     })
 }
 

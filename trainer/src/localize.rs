@@ -1,6 +1,7 @@
 //! `localize`: do the maps point at what radiologists marked?
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
 
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -15,16 +16,15 @@ use sightline::radiograph::{GreyImage, Region};
 use sightline::reading::Reader;
 
 use crate::card;
-use crate::data::{Boxes, Dataset, Rectangle, Views, columns, load_pictures};
+use crate::data::{Dataset, Views, stream};
 use crate::explain::explain_by_lime;
+use crate::marks::{Marks, SIDE};
 use crate::metrics::{Case, Estimate, Scored, bootstrap, cases_of};
 use crate::options::{Images, LimeOptions, Model};
 use crate::parts::Part;
 use crate::score::Package;
-use crate::storage::Location;
+use crate::storage::{Draft, Location, write_together};
 
-/// Maps and boxes are compared on a grid of this side over the whole picture.
-const SIDE: usize = 224;
 /// Of the bootstrap and of the random maps.
 const SEED: u64 = 20_260_102;
 /// The standard deviation of the centre prior, as a share of the picture's side.
@@ -125,13 +125,15 @@ pub fn run(options: &Options) -> Result<()> {
     let reader = Reader::new(package.manifest, package.network, package.device);
     let (data, shard) = options.images.rows(Views::Frontal)?;
     let (place, marks) = match (&options.boxes, &options.masks) {
-        (Some(boxes), _) => (boxes, read_boxes(boxes)?),
-        (None, Some(masks)) => (masks, read_masks(masks, &data)?),
+        (Some(boxes), _) => (boxes, Marks::boxes(boxes)?),
+        (None, Some(masks)) => (masks, Marks::masks(masks, &data)?),
         (None, None) => bail!("--boxes or --masks is needed"),
     };
     if options.record && !shard.is_whole() {
         bail!("a part of the images is nothing to record");
     }
+    // Where nothing can be written, it is known before the work is done.
+    let out = options.json.as_ref().map(Draft::begin).transpose()?;
     let judgements = Judgements {
         of: "localize".to_owned(),
         shard,
@@ -162,8 +164,9 @@ pub fn run(options: &Options) -> Result<()> {
         );
         serde_json::to_vec(&judgements)?
     };
-    if let Some(place) = &options.json {
-        place.write(&json)?;
+    if let Some(mut draft) = out {
+        draft.write_all(&json)?;
+        draft.finish()?;
     }
     if options.record {
         let marks = if options.masks.is_some() {
@@ -178,12 +181,14 @@ pub fn run(options: &Options) -> Result<()> {
             }
         }
         let model = &options.model.model;
-        model
-            .join("manifest.json")
-            .write(&serde_json::to_vec_pretty(&manifest)?)?;
         let place = model.join("card.md");
         let card = String::from_utf8(place.read()?).with_context(|| place.to_string())?;
-        place.write(card::with_localisation(&card, &manifest).as_bytes())?;
+        let card = card::with_localisation(&card, &manifest);
+        let files = [
+            ("card.md", card.into_bytes()),
+            ("manifest.json", serde_json::to_vec_pretty(&manifest)?),
+        ];
+        write_together(model, &files)?;
     }
     Ok(())
 }
@@ -210,9 +215,6 @@ pub struct FindingResult {
     pub iou_area: Estimate,
 }
 
-/// What radiologists marked: for each image, by finding, which pixels of the grid.
-type Marks = BTreeMap<String, BTreeMap<usize, Vec<bool>>>;
-
 /// Compares the maps of a method with the marks, on every image that has a mark of a finding that was trained.
 fn judge(
     reader: &Reader,
@@ -224,41 +226,51 @@ fn judge(
     let output = |finding: Finding| cards.iter().position(|c| c.name == finding && c.trained);
     let trained = Finding::ALL.map(output);
     data.rows.retain(|row| {
-        let marks = marks.get(&row.path);
-        marks.is_some_and(|marks| marks.keys().any(|finding| trained[*finding].is_some()))
+        let findings = marks.findings(&row.path);
+        findings.iter().any(|finding| trained[*finding].is_some())
     });
     if data.rows.is_empty() {
         return Ok(Vec::new());
     }
-    let (data, pictures) = load_pictures(data, |image| image)?;
-    let bar = ProgressBar::new(pictures.len() as u64).with_style(ProgressStyle::with_template(
+    let bar = ProgressBar::new(data.rows.len() as u64).with_style(ProgressStyle::with_template(
         "images {bar:40} {pos}/{len} ({eta} left)",
     )?);
     let mut rows = Vec::new();
-    for (row, picture) in data.rows.iter().zip(&pictures) {
-        // Each image draws its own, whatever other images there are.
-        let mut random = StdRng::seed_from_u64(SEED.wrapping_add(row.number as u64));
-        let maps = maps(reader, picture, method, &mut random)?;
-        let mut findings = BTreeMap::new();
-        for (finding, mark) in &marks[&row.path] {
-            let Some(output) = trained[*finding] else {
-                continue;
-            };
-            let map = maps(output).with_context(|| format!("no map of output {output}"))?;
-            let hit = peak(&map).is_some_and(|place| mark[place]);
-            let area = mark.iter().filter(|marked| **marked).count();
-            let values = [
-                f64::from(u8::from(hit)),
-                iou(&map, otsu(&map), mark),
-                iou(&map, nth_largest(&map, area), mark),
-            ];
-            findings.insert(Finding::ALL[*finding], values);
-        }
-        let patient = row.patient.clone();
-        rows.push((row.number, Judged { patient, findings }));
-        bar.inc(1);
-    }
+    // Whole pictures, so only as many as can be decoded side by side.
+    let at_once = rayon::current_num_threads();
+    let left_out = stream(
+        &data,
+        at_once,
+        |image| image,
+        |images, pictures| {
+            for (row, picture) in images.iter().zip(&pictures) {
+                // Each image draws its own, whatever other images there are.
+                let mut random = StdRng::seed_from_u64(SEED.wrapping_add(row.number as u64));
+                let maps = maps(reader, picture, method, &mut random)?;
+                let mut findings = BTreeMap::new();
+                for (finding, mark) in &marks.grids(&row.path)? {
+                    let Some(output) = trained[*finding] else {
+                        continue;
+                    };
+                    let map = maps(output).with_context(|| format!("no map of output {output}"))?;
+                    let hit = peak(&map).is_some_and(|place| mark[place]);
+                    let area = mark.iter().filter(|marked| **marked).count();
+                    let values = [
+                        f64::from(u8::from(hit)),
+                        iou(&map, otsu(&map), mark),
+                        iou(&map, nth_largest(&map, area), mark),
+                    ];
+                    findings.insert(Finding::ALL[*finding], values);
+                }
+                let patient = row.patient.clone();
+                rows.push((row.number, Judged { patient, findings }));
+                bar.inc(1);
+            }
+            Ok(())
+        },
+    )?;
     bar.finish_and_clear();
+    left_out.say(&data)?;
     Ok(rows)
 }
 
@@ -336,58 +348,6 @@ impl Report {
             samples: self.header.options.as_ref().map(|lime| lime.samples),
         })
     }
-}
-
-/// Masks of the findings; and of hearts, which show Cardiomegaly where it is.
-fn read_masks(path: &Location, data: &Dataset) -> Result<Marks> {
-    let mut marks = Marks::new();
-    for [file, mask, class, source] in columns(path, ["Path", "Mask", "Class", "SourceClass"])? {
-        let Some(row) = data.rows.iter().find(|row| row.path == file) else {
-            continue;
-        };
-        let large = row.labels[Finding::Cardiomegaly.index()] == Some(1.0);
-        let finding = match Finding::from_name(&class) {
-            Some(finding) => finding,
-            None if source == "heart" && large => Finding::Cardiomegaly,
-            None => continue,
-        };
-        let mask = data.root.join(&mask);
-        let picture = image::load_from_memory(&mask.read()?).with_context(|| mask.to_string())?;
-        let picture = picture.to_luma8();
-        let grid = marks.entry(file).or_default();
-        let grid = grid
-            .entry(finding.index())
-            .or_insert_with(|| vec![false; SIDE * SIDE]);
-        let at =
-            |index: usize, length: u32| ((2 * index + 1) * length as usize / (2 * SIDE)) as u32;
-        for (place, marked) in grid.iter_mut().enumerate() {
-            let (x, y) = (
-                at(place % SIDE, picture.width()),
-                at(place / SIDE, picture.height()),
-            );
-            *marked |= picture.get_pixel(x, y).0[0] > 127;
-        }
-    }
-    Ok(marks)
-}
-
-/// Boxes of the findings.
-fn read_boxes(path: &Location) -> Result<Marks> {
-    let boxes = Boxes::read(path)?;
-    let middle = |index: usize| (index as f64 + 0.5) / SIDE as f64;
-    let grid = |rectangles: &Vec<Rectangle>| {
-        let places = 0..SIDE * SIDE;
-        let marked = places.map(|place| {
-            let (x, y) = (middle(place % SIDE), middle(place / SIDE));
-            rectangles.iter().any(|rectangle| rectangle.contains(x, y))
-        });
-        marked.collect()
-    };
-    let marks = boxes.iter().map(|(file, findings)| {
-        let grids = findings.iter().map(|(finding, all)| (*finding, grid(all)));
-        (file.clone(), grids.collect())
-    });
-    Ok(marks.collect())
 }
 
 type MapOf = Box<dyn Fn(usize) -> Option<Vec<f32>>>;

@@ -10,6 +10,7 @@ mod export;
 mod golden;
 mod import;
 mod localize;
+mod marks;
 mod merge;
 mod metrics;
 mod options;

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use crate::evaluate::Scores;
 use crate::localize::Judgements;
-use crate::parts::{Shard, complete, join};
+use crate::parts::{Shard, complete, join, of_row_column, once};
 use crate::storage::Location;
 
 #[derive(clap::Args)]
@@ -61,15 +61,23 @@ fn parse<T: DeserializeOwned>(file: &[u8], place: &Location) -> Result<T> {
 /// CSVs of `predict`.
 fn predictions(files: &[Vec<u8>], places: &[Location]) -> Result<Vec<u8>> {
     let mut header: Option<csv::StringRecord> = None;
-    let mut there = Vec::new();
+    let mut result: Option<String> = None;
+    let mut there: Vec<Shard> = Vec::new();
     let mut rows = Vec::new();
     for (file, place) in files.iter().zip(places) {
         let mut reader = csv::Reader::from_reader(file.as_slice());
         let mut names = reader.headers()?.clone();
         let last = names.get(names.len().saturating_sub(1)).unwrap_or_default();
-        let shard = last.strip_prefix("Row ");
-        let shard = shard.with_context(|| format!("{place} is no part of a result"))?;
-        there.push(shard.parse::<Shard>()?);
+        let part = of_row_column(last);
+        let (shard, of) = part.with_context(|| format!("{place} is no part of a result"))?;
+        let of = of.to_owned();
+        if result.get_or_insert(of.clone()) != &of {
+            bail!(
+                "{place} is of another model or selection than {}",
+                places[0]
+            );
+        }
+        there.push(shard);
         names.truncate(names.len() - 1);
         if header.as_ref().is_some_and(|first| *first != names) {
             bail!("{place} has other columns than {}", places[0]);
@@ -88,6 +96,7 @@ fn predictions(files: &[Vec<u8>], places: &[Location]) -> Result<Vec<u8>> {
     }
     complete(there)?;
     rows.sort_by_key(|(number, _)| *number);
+    once(rows.iter().map(|(number, _)| *number))?;
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(&header.unwrap_or_default())?;
     for (_, record) in rows {

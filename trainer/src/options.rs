@@ -26,7 +26,7 @@ pub struct Images {
     pub split: Option<String>,
     #[arg(long)]
     pub views: Option<Views>,
-    /// Only the i-th of n parts of the rows, for `merge` to join: i/n, from 0 or from 1. In a Slurm array or a Kubernetes
+    /// Only the i-th of n equal parts of these rows, for `merge` to join: i/n, from 0 or from 1. In a Slurm array or a Kubernetes
     /// indexed job (with JOB_COMPLETIONS set) it is taken from the environment.
     #[arg(long)]
     pub shard: Option<Shard>,
@@ -35,6 +35,9 @@ pub struct Images {
 impl Images {
     /// The rows, with their numbers in the selection, and the part of them that is wanted.
     pub fn rows(&self, views: Views) -> Result<(Dataset, Shard)> {
+        if let Some(root) = &self.root {
+            root.refuse_file("--root", "the folder where the CSV's paths begin")?;
+        }
         let data = Dataset::read(&self.csv, self.root.as_ref())?.select(&Selection {
             views: self.views.unwrap_or(views),
             split: self.split.clone(),

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::Dataset;
 
-/// The rows whose number is `index` modulo `of`. Rows lie side by side, not in blocks: parts take equally long.
+/// The rows whose place among the selected ones is `index` modulo `of`. Rows lie side by side, not in blocks: parts take equally
+/// long, and none has more than one row more than another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Shard {
     pub index: usize,
@@ -77,9 +78,17 @@ impl Shard {
         Ok(shard)
     }
 
-    /// The rows of this part.
+    /// The rows of this part, of those that are selected.
+    ///
+    /// # Errors
+    /// When there is none.
     pub fn of_rows(self, mut data: Dataset) -> Result<Dataset> {
-        data.rows.retain(|row| row.number % self.of == self.index);
+        let mut places = 0..;
+        data.rows.retain(|_| {
+            places
+                .next()
+                .is_some_and(|place| place % self.of == self.index)
+        });
         if data.rows.is_empty() {
             bail!("part {}/{} has no rows", self.index, self.of);
         }
@@ -116,6 +125,7 @@ pub fn join<H: PartialEq, R>(parts: Vec<Part<H, R>>) -> Result<Part<H, R>> {
     }
     complete(there)?;
     whole.rows.sort_by_key(|(number, _)| *number);
+    once(whole.rows.iter().map(|(number, _)| *number))?;
     whole.shard = Shard::WHOLE;
     Ok(whole)
 }
@@ -137,14 +147,39 @@ pub fn complete(mut there: Vec<Shard>) -> Result<()> {
     Ok(())
 }
 
-/// The column that the rows' numbers have in a part of `predict`'s CSV, with the part in its name.
-pub fn row_column(shard: Shard) -> String {
-    format!("Row {}/{}", shard.index, shard.of)
+/// Refuses a row that two parts have: they were divided by two states of the CSV.
+///
+/// # Errors
+/// When a number follows itself.
+pub fn once(numbers: impl IntoIterator<Item = usize>) -> Result<()> {
+    let mut before = None;
+    for number in numbers {
+        if before.replace(number) == Some(number) {
+            bail!(
+                "row {} is in two parts: the CSV changed between them",
+                number + 2
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The column that the rows' numbers have in a part of `predict`'s CSV. Its name says which part it is, and of which result: parts
+/// of two models, or of two selections, are not to be joined.
+pub fn row_column(shard: Shard, result: &str) -> String {
+    format!("Row {}/{} of {result}", shard.index, shard.of)
+}
+
+/// The part and the result that [`row_column`] named.
+pub fn of_row_column(name: &str) -> Option<(Shard, &str)> {
+    let (shard, result) = name.strip_prefix("Row ")?.split_once(" of ")?;
+    Some((shard.parse().ok()?, result))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::Row;
 
     #[test]
     fn parts_counted_from_0_or_from_1_make_the_whole() {
@@ -158,6 +193,41 @@ mod tests {
         for wrong in ["4/3", "0/0", "1", "a/b"] {
             assert!(wrong.parse::<Shard>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_selected_rows_are_divided_evenly_whatever_their_numbers() {
+        // As where every fourth row of a CSV is of the split asked for.
+        let row = |place: usize| Row {
+            number: 4 * place + 3,
+            ..Row::default()
+        };
+        let data = Dataset {
+            root: std::path::Path::new(".").into(),
+            rows: (0..11).map(row).collect(),
+        };
+        let part = |index| {
+            let part = Shard { index, of: 4 }.of_rows(data.clone()).expect("rows");
+            part.rows.iter().map(|row| row.number).collect::<Vec<_>>()
+        };
+        let parts = [0, 1, 2, 3].map(part);
+        assert_eq!(parts.each_ref().map(Vec::len), [3, 3, 3, 2]);
+        let mut all = parts.concat();
+        all.sort_unstable();
+        assert!(all.into_iter().eq(data.rows.iter().map(|row| row.number)));
+        let error = Shard { index: 11, of: 12 }
+            .of_rows(data)
+            .expect_err("no row");
+        assert!(error.to_string().contains("has no rows"), "{error}");
+    }
+
+    #[test]
+    fn a_part_is_known_by_its_column() {
+        let shard = Shard { index: 2, of: 3 };
+        let column = row_column(shard, "1a2b3c4d");
+        assert_eq!(of_row_column(&column), Some((shard, "1a2b3c4d")));
+        assert_eq!(of_row_column("Row 2/3"), None);
+        assert_eq!(of_row_column("Pleural Effusion"), None);
     }
 
     #[test]
@@ -209,5 +279,9 @@ mod tests {
             "not parts of one result",
         );
         refused(Vec::<Part<u32, char>>::new(), "nothing to merge");
+        // The CSV lost a row between the two.
+        let mut moved = part(1, 2, 0);
+        moved.rows[1].0 = 2;
+        refused(vec![part(0, 2, 0), moved], "row 4 is in two parts");
     }
 }

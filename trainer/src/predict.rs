@@ -1,13 +1,14 @@
 //! `predict`: a CSV of probabilities.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use sightline::finding::Finding;
+use sightline::package::sha256;
 
-use crate::data::{Views, load_pictures};
+use crate::data::{Views, stream};
 use crate::options::{Images, Model};
 use crate::parts::row_column;
-use crate::score::{Augmented, Package};
-use crate::storage::Location;
+use crate::score::{Augmented, BATCH, Package};
+use crate::storage::{Draft, Location};
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -22,30 +23,42 @@ pub struct Options {
     out: Location,
 }
 
-/// Writes the probabilities of every image, also of lateral ones: nobody's rows are left out unasked.
+/// Writes the probabilities of every image, also of lateral ones: nobody's rows are left out unasked. Rows are written as they
+/// come, and the file is in its place when all are.
 pub fn predict(options: &Options) -> Result<()> {
     let package = Package::open(&options.model.model, options.model.device.device()?)?;
     let (data, shard) = options.images.rows(Views::All)?;
-    let input = &package.manifest.input;
-    let (data, pictures) = load_pictures(data, |image| options.augmented.views(&image, input))?;
-    let scores = package.probabilities(&pictures)?;
-    let mut writer = csv::Writer::from_writer(Vec::new());
+    let mut writer = csv::Writer::from_writer(Draft::begin(&options.out)?);
     let mut header = vec!["Path".to_owned()];
     header.extend(Finding::ALL.map(|finding| finding.name().to_owned()));
     if !shard.is_whole() {
-        header.push(row_column(shard));
+        let (weights, set) = (&package.manifest.weights.sha256, options.images.set_name());
+        let result = format!("{weights} {set} {}", options.augmented.crops);
+        header.push(row_column(shard, &sha256(result.as_bytes())[..8]));
     }
     writer.write_record(&header)?;
-    for (row, scores) in data.rows.iter().zip(&scores) {
-        let mut record = vec![row.path.clone()];
-        let cells = scores.iter();
-        record.extend(cells.map(|score| score.map_or(String::new(), |p| format!("{p:.6}"))));
-        if !shard.is_whole() {
-            record.push(row.number.to_string());
+    let input = &package.manifest.input;
+    let views = |image| options.augmented.views(&image, input);
+    let mut scored = 0;
+    let left_out = stream(&data, BATCH, views, |rows, pictures| {
+        let scores = package.probabilities(&pictures)?;
+        for (row, scores) in rows.iter().zip(&scores) {
+            let mut record = vec![row.path.clone()];
+            let cells = scores.iter();
+            record.extend(cells.map(|score| score.map_or(String::new(), |p| format!("{p:.6}"))));
+            if !shard.is_whole() {
+                record.push(row.number.to_string());
+            }
+            let written = writer.write_record(&record);
+            written.with_context(|| format!("cannot write {}", options.out))?;
         }
-        writer.write_record(&record)?;
-    }
-    options.out.write(&writer.into_inner()?)?;
-    println!("{} images scored", data.rows.len());
+        scored += rows.len();
+        Ok(())
+    })?;
+    left_out.say(&data)?;
+    let draft = writer.into_inner().map_err(|error| error.into_error());
+    let draft = draft.with_context(|| format!("cannot write {}", options.out))?;
+    draft.finish()?;
+    println!("{scored} images scored");
     Ok(())
 }

@@ -50,7 +50,7 @@ impl Augmented {
 }
 
 /// Pictures in one forward pass.
-const BATCH: usize = 16;
+pub const BATCH: usize = 16;
 
 /// The logits of pictures that [`Input::square`] made, a row of all outputs each.
 pub fn network_logits(

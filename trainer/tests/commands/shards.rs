@@ -69,6 +69,39 @@ fn parts_of_predict_join_to_the_whole() {
 }
 
 #[test]
+fn selected_rows_are_divided_evenly_and_parts_of_another_result_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // Every second row is a test image: by their numbers, one of two parts would have none.
+    let patients = ["a", "b", "c", "d", "e", "f"];
+    let rows: Vec<_> = patients
+        .iter()
+        .enumerate()
+        .map(|(i, patient)| (SAMPLES[i % 3], "1", *patient, ["train", "test"][i % 2]))
+        .collect();
+    let csv = csv(folder.path(), &rows);
+    let (model, root) = (shipped(), samples());
+    let predict = |split: &str, shard: &str| {
+        let out = folder.path().join(format!("{split}-{}", &shard[..1]));
+        let said = succeed(&[
+            &"predict", &"--model", &model, &"--csv", &csv, &"--root", &root, &"--split", &split,
+            &"--shard", &shard, &"--out", &out,
+        ]);
+        (said, out)
+    };
+    let (said, first) = predict("test", "0/2");
+    assert!(said.contains("2 images scored"), "{said}");
+    let (said, second) = predict("test", "1/2");
+    assert!(said.contains("1 images scored"), "{said}");
+    let whole = folder.path().join("whole");
+    succeed(&[&"merge", &first, &second, &"--out", &whole]);
+    let (_, other) = predict("train", "1/2");
+    refuse(
+        &[&"merge", &first, &other, &"--out", &whole],
+        "is of another model or selection",
+    );
+}
+
+#[test]
 fn parts_of_evaluate_join_to_the_whole() {
     let folder = tempfile::tempdir().expect("a folder");
     let csv = rows(folder.path());

@@ -1,0 +1,112 @@
+//! What radiologists marked, on a grid over the picture: boxes, or masks drawn pixel by pixel. An image's grids are made when it
+//! is judged, so that memory does not grow with the images.
+
+use std::collections::{BTreeMap, HashMap};
+
+use anyhow::{Context, Result, bail};
+use sightline::finding::Finding;
+
+use crate::data::{Boxes, Dataset, Row, columns};
+use crate::storage::Location;
+
+/// Maps and marks are compared on a grid of this side over the whole picture.
+pub const SIDE: usize = 224;
+
+pub enum Marks {
+    Boxes(Boxes),
+    /// By image path: findings (their places in `Finding::ALL`) and the masks of them.
+    Masks(BTreeMap<String, Vec<(usize, Location)>>),
+}
+
+impl Marks {
+    /// Boxes of the findings.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn boxes(csv: &Location) -> Result<Self> {
+        Boxes::read(csv).map(Marks::Boxes)
+    }
+
+    /// Masks of the findings; and of hearts, which show Cardiomegaly where it is.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or a mask is not there.
+    pub fn masks(csv: &Location, data: &Dataset) -> Result<Self> {
+        let rows = data.rows.iter();
+        let rows: HashMap<&str, &Row> = rows.map(|row| (row.path.as_str(), row)).collect();
+        let mut masks = BTreeMap::<String, Vec<(usize, Location)>>::new();
+        for [file, mask, class, source] in columns(csv, ["Path", "Mask", "Class", "SourceClass"])? {
+            let Some(row) = rows.get(file.as_str()) else {
+                continue;
+            };
+            let large = row.labels[Finding::Cardiomegaly.index()] == Some(1.0);
+            let finding = match Finding::from_name(&class) {
+                Some(finding) => finding,
+                None if source == "heart" && large => Finding::Cardiomegaly,
+                None => continue,
+            };
+            let mask = data.root.join(&mask);
+            if !mask.exists() {
+                bail!("the mask {mask} is not there");
+            }
+            masks.entry(file).or_default().push((finding.index(), mask));
+        }
+        Ok(Marks::Masks(masks))
+    }
+
+    /// The findings that are marked on an image.
+    pub fn findings(&self, path: &str) -> Vec<usize> {
+        match self {
+            Marks::Boxes(boxes) => boxes.of(path).map(|(finding, _)| finding).collect(),
+            Marks::Masks(masks) => {
+                let masks = masks.get(path).into_iter().flatten();
+                masks.map(|(finding, _)| *finding).collect()
+            }
+        }
+    }
+
+    /// For each finding that is marked on an image, which pixels of the grid are.
+    ///
+    /// # Errors
+    /// When a mask cannot be read.
+    pub fn grids(&self, path: &str) -> Result<BTreeMap<usize, Vec<bool>>> {
+        match self {
+            Marks::Boxes(boxes) => {
+                let middle = |index: usize| (index as f64 + 0.5) / SIDE as f64;
+                let grids = boxes.of(path).map(|(finding, rectangles)| {
+                    let marked = (0..SIDE * SIDE).map(|place| {
+                        let (x, y) = (middle(place % SIDE), middle(place / SIDE));
+                        rectangles.iter().any(|rectangle| rectangle.contains(x, y))
+                    });
+                    (finding, marked.collect())
+                });
+                Ok(grids.collect())
+            }
+            Marks::Masks(masks) => {
+                let mut grids = BTreeMap::new();
+                for (finding, mask) in masks.get(path).into_iter().flatten() {
+                    let grid = grids
+                        .entry(*finding)
+                        .or_insert_with(|| vec![false; SIDE * SIDE]);
+                    add(grid, mask)?;
+                }
+                Ok(grids)
+            }
+        }
+    }
+}
+
+/// Adds what a mask marks.
+fn add(grid: &mut [bool], mask: &Location) -> Result<()> {
+    let picture = image::load_from_memory(&mask.read()?).with_context(|| mask.to_string())?;
+    let picture = picture.to_luma8();
+    let at = |index: usize, length: u32| ((2 * index + 1) * length as usize / (2 * SIDE)) as u32;
+    for (place, marked) in grid.iter_mut().enumerate() {
+        let (x, y) = (
+            at(place % SIDE, picture.width()),
+            at(place / SIDE, picture.height()),
+        );
+        *marked |= picture.get_pixel(x, y).0[0] > 127;
+    }
+    Ok(())
+}
