@@ -5,10 +5,10 @@ use std::io::Cursor;
 use image::codecs::bmp::BmpDecoder;
 use image::codecs::gif::GifDecoder;
 use image::codecs::webp::WebPDecoder;
-use image::{AnimationDecoder, DynamicImage, ImageDecoder, ImageError};
+use image::{AnimationDecoder, DynamicImage, ImageDecoder, ImageError, Limits};
 
 use super::{Facts, Pixels, Samples, without_alpha};
-use crate::radiograph::decode::{RadiographError, check_size};
+use crate::radiograph::decode::{MAX_PIXELS, MAX_SIDE, RadiographError, check_size};
 use crate::radiograph::{Format, Notice};
 
 pub fn decode(format: Format, bytes: &[u8]) -> Result<(Pixels, Facts), RadiographError> {
@@ -16,7 +16,8 @@ pub fn decode(format: Format, bytes: &[u8]) -> Result<(Pixels, Facts), Radiograp
     let mut facts = Facts::default();
     let picture = match format {
         Format::Gif => {
-            let decoder = GifDecoder::new(bytes).map_err(refusal)?;
+            let mut decoder = GifDecoder::new(bytes).map_err(refusal)?;
+            decoder.set_limits(limits()).map_err(refusal)?;
             let (width, height) = decoder.dimensions();
             check_size(width, height)?;
             let mut frames = decoder.into_frames();
@@ -55,12 +56,22 @@ pub fn decode(format: Format, bytes: &[u8]) -> Result<(Pixels, Facts), Radiograp
     Ok((pixels, facts))
 }
 
+/// What a decoder may take: a picture may be small and say that a part of it is not.
+fn limits() -> Limits {
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(MAX_SIDE);
+    limits.max_image_height = Some(MAX_SIDE);
+    limits.max_alloc = Some(2 * 4 * MAX_PIXELS);
+    limits
+}
+
 fn whole(
     mut decoder: impl ImageDecoder,
     facts: &mut Facts,
 ) -> Result<DynamicImage, RadiographError> {
     let (width, height) = decoder.dimensions();
     check_size(width, height)?;
+    decoder.set_limits(limits()).map_err(refusal)?;
     facts.orientation = decoder.orientation().map_err(refusal)?;
     DynamicImage::from_decoder(decoder).map_err(refusal)
 }
@@ -69,6 +80,9 @@ fn refusal(error: ImageError) -> RadiographError {
     match error {
         ImageError::IoError(_) => RadiographError::Truncated { percent: None },
         ImageError::Unsupported(error) => RadiographError::Unsupported(error.to_string()),
+        ImageError::Limits(_) => {
+            RadiographError::Damaged("it asks for more memory than its picture needs".to_owned())
+        }
         other => RadiographError::of_decoder(&other.to_string()),
     }
 }

@@ -1,0 +1,39 @@
+//! Picture files of every format that is read.
+
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use sightline::radiograph::{MAX_PIXELS, Options, Radiograph};
+use sightline_fuzz::{Damage, seeds, within_limits};
+
+#[test]
+fn damaged_pictures_are_read_or_refused() {
+    let seeds = seeds("fuzz/seeds/pictures");
+    for seed in &seeds {
+        let _ = within_limits(|| Radiograph::decode(seed));
+    }
+    let (read, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    bolero::check!()
+        .with_type::<(Damage, Option<u8>)>()
+        .for_each(|(damage, depth)| {
+            let bytes = damage.of(&seeds);
+            let options = Options {
+                depth: *depth,
+                least: depth.map(usize::from),
+            };
+            let Ok(radiograph) = within_limits(|| Radiograph::decode_with(&bytes, options)) else {
+                refused.fetch_add(1, Relaxed);
+                return;
+            };
+            read.fetch_add(1, Relaxed);
+            let image = radiograph.image;
+            assert_eq!(image.pixels.len(), image.width * image.height);
+            assert!(image.pixels.len() as u64 <= MAX_PIXELS);
+            assert!(image.pixels.iter().any(|v| *v != image.pixels[0]));
+        });
+    // Damage that leaves nothing readable would try little but signatures.
+    let (read, refused) = (read.into_inner(), refused.into_inner());
+    assert!(
+        10 * read > refused,
+        "{read} were read and {refused} refused"
+    );
+}
