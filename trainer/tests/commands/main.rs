@@ -1,11 +1,13 @@
 //! The commands, run as a model maker runs them, on the bundled radiographs.
 
+mod cache;
 mod command;
 mod import;
 mod object_store;
 mod runs;
 mod shards;
 mod shipped;
+mod streams;
 mod train;
 
 use std::path::{Path, PathBuf};

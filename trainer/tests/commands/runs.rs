@@ -1,35 +1,10 @@
 //! A run's folder: whose it is, and what may go on in it.
 
 use std::path::Path;
-use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
 
-use crate::command::{command, refuse, succeed, training};
+use crate::command::{Running, command, refuse, succeed, training, wait_for};
 use crate::train::{figures, prepare};
-
-/// Ends with the test, whatever comes of it.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Waits until a file is there.
-fn wait_for(file: &Path) {
-    let start = Instant::now();
-    while !file.exists() {
-        assert!(
-            start.elapsed() < Duration::from_secs(60),
-            "no {}",
-            file.display()
-        );
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
 
 #[test]
 fn one_process_at_a_time_trains_in_a_folder() {
@@ -43,7 +18,7 @@ fn one_process_at_a_time_trains_in_a_folder() {
         .spawn()
         .expect("the trainer starts");
     let first = Running(first);
-    wait_for(&out.join("state.json"));
+    wait_for("a checkpoint", || out.join("state.json").exists());
     let resume = training(&recipe, &root, &out, &[&"--resume", &"--steps", &"1"]);
     let holder = format!("process {}", first.0.id());
     for arguments in [&resume, &training(&recipe, &root, &out, &[])] {
