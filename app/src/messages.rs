@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sightline::explain::erase::Spot;
 use sightline::explain::faithfulness;
+use sightline::explain::fill::Fill;
 use sightline::explain::heat_map::HeatMap;
 use sightline::explain::lime;
 
@@ -37,7 +38,7 @@ pub enum Request {
         /// Of the reading.
         id: u32,
         mask: Vec<Spot>,
-        fill: lime::Fill,
+        fill: Fill,
     },
     /// Score normalised pictures: from one engine to another.
     Score {

@@ -2,11 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::explain::lime::Fill;
-use crate::radiograph::{GreyImage, Region, resize};
-
-/// Shrunk to this part of the side and scaled up again, a picture has no detail.
-const BLUR: usize = 16;
+use crate::explain::fill::Fill;
+use crate::radiograph::{GreyImage, Region};
 
 /// A round place on the whole picture.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,25 +24,8 @@ pub struct Erased {
     pub probabilities: Vec<Option<f64>>,
 }
 
-/// What the pixels of a picture become where they are taken away. [`Fill::Mean`] is the mean of the whole picture.
-pub fn filled(picture: &GreyImage, fill: Fill) -> Vec<u8> {
-    let level = match fill {
-        Fill::Grey(level) => level,
-        Fill::Mean => {
-            let total: u64 = picture.pixels.iter().map(|p| u64::from(*p)).sum();
-            (total / picture.pixels.len().max(1) as u64) as u8
-        }
-        Fill::Blur => {
-            let side = |length: usize| (length / BLUR).max(1);
-            let small = resize(picture, side(picture.width), side(picture.height));
-            return resize(&small, picture.width, picture.height).pixels;
-        }
-    };
-    vec![level; picture.pixels.len()]
-}
-
 /// The network's view of a picture (`square`, which shows `region` of it) with spots filled. `aspect` is the picture's width
-/// over its height. [`Fill::Mean`] is the mean of the whole view.
+/// over its height. All spots are one region, and the view is the picture whose mean [`Fill::PictureMean`] takes.
 pub fn erase(
     square: &GreyImage,
     region: Region,
@@ -54,28 +34,25 @@ pub fn erase(
     fill: Fill,
 ) -> GreyImage {
     let (width, height) = (square.width, square.height);
-    let filled = filled(square, fill);
     let place = |index: usize, length: usize, from: f64, share: f64| {
         (from + (index as f64 + 0.5) / length as f64 * share) as f32
     };
-    let pixel = |index: usize| {
+    let is_erased = |index: usize| {
         let x = place(index % width, width, region.x, region.width);
         let y = place(index / width, height, region.y, region.height);
-        let hit = spots.iter().any(|spot| {
+        spots.iter().any(|spot| {
             let (across, down) = (x - spot.x, (y - spot.y) / aspect);
             across * across + down * down <= spot.radius * spot.radius
-        });
-        if hit {
-            filled[index]
-        } else {
-            square.pixels[index]
-        }
+        })
     };
-    GreyImage {
-        width,
-        height,
-        pixels: (0..width * height).map(pixel).collect(),
+    let erased: Vec<bool> = (0..width * height).map(is_erased).collect();
+    let mut picture = fill.picture(square, |pixel| usize::from(erased[pixel]), 2);
+    for (index, pixel) in picture.pixels.iter_mut().enumerate() {
+        if !erased[index] {
+            *pixel = square.pixels[index];
+        }
     }
+    picture
 }
 
 #[cfg(test)]
@@ -138,10 +115,25 @@ mod tests {
             radius: 2.0,
         };
         let all = |fill| erase(&picture(), WHOLE, 1.0, &[spot], fill).pixels;
-        assert!(all(Fill::Mean).iter().all(|p| *p == 97));
+        assert!(all(Fill::PictureMean).iter().all(|p| *p == 98));
         assert!(all(Fill::Grey(3)).iter().all(|p| *p == 3));
         let blurred = all(Fill::Blur);
         assert!(blurred[0] < blurred[39] && blurred[0] > 0);
         assert_eq!(erase(&picture(), WHOLE, 1.0, &[], Fill::Mean), picture());
+        // The mean of the place that is erased, whatever the rest of the picture is.
+        let left = Spot {
+            x: 0.0,
+            y: 0.5,
+            radius: 0.05,
+        };
+        let own = erase(&picture(), WHOLE, 1.0, &[left], Fill::Mean).pixels;
+        let whole = erase(&picture(), WHOLE, 1.0, &[left], Fill::PictureMean).pixels;
+        let middle = 20 * 40;
+        assert!(
+            own[middle] < 10 && whole[middle] == 98,
+            "{} {}",
+            own[middle],
+            whole[middle]
+        );
     }
 }

@@ -10,9 +10,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use serde::{Deserialize, Serialize};
 
-use crate::explain::erase::filled;
+use crate::explain::fill::Fill;
 use crate::explain::heat_map::HeatMap;
-use crate::explain::lime::Fill;
 use crate::radiograph::{GreyImage, Input};
 
 /// Random orders take the picture away in squares, this many to a side: as coarse as maps are.
@@ -117,8 +116,8 @@ impl Curves {
         Self {
             options,
             input: input.clone(),
-            deleted: filled(square, Fill::Mean),
-            blurred: filled(square, Fill::Blur),
+            deleted: Fill::PictureMean.picture(square, |_| 0, 1).pixels,
+            blurred: Fill::Blur.picture(square, |_| 0, 1).pixels,
             picture: square.clone(),
             ranks,
             given: 0,

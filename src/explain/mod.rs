@@ -4,6 +4,7 @@ pub mod agreement;
 pub mod colormap;
 pub mod erase;
 pub mod faithfulness;
+pub mod fill;
 pub mod grad_cam;
 pub mod heat_map;
 pub mod lime;

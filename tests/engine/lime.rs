@@ -1,8 +1,9 @@
 //! LIME on scores that are known, so that its answer is known too.
 
+use sightline::explain::fill::Fill;
 use sightline::explain::lime::emulator::{CELLS, Coverage, Emulator, GRID, priors};
 use sightline::explain::lime::{
-    Estimator, Explanation, Fill, Lime, Options, Sampler, Sampling, Scored, Segmentation, Segments,
+    Estimator, Explanation, Lime, Options, Sampler, Sampling, Scored, Segmentation, Segments,
     TAUGHT, rank_correlation,
 };
 use sightline::radiograph::{GreyImage, Input, Resize};
@@ -309,7 +310,7 @@ fn it_stops_when_the_maps_no_longer_change_however_samples_are_batched() {
 
 #[test]
 fn every_fill_hides_and_the_whole_picture_comes_first() {
-    for fill in [Fill::Mean, Fill::Grey(128), Fill::Blur] {
+    for fill in [Fill::Mean, Fill::PictureMean, Fill::Grey(128), Fill::Blur] {
         let mut lime = Lime::new(&picture(), &input(), Options { fill, ..options() });
         let both = lime.next_batch(2);
         let (whole, hidden) = both.split_at(SIDE * SIDE);

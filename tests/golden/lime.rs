@@ -1,8 +1,9 @@
 //! LIME against lime, scikit-image and scikit-learn.
 
 use serde_json::Value;
+use sightline::explain::fill::Fill;
 use sightline::explain::lime::surrogate::{cosine_distance, kernel_weight};
-use sightline::explain::lime::{self, Design, Fill, Quickshift, Slic, lab};
+use sightline::explain::lime::{Design, Quickshift, Slic, lab};
 use sightline::radiograph::{GreyImage, Radiograph};
 
 use crate::expected as golden;
@@ -105,7 +106,7 @@ fn golden_hidden_regions_are_limes() {
             Some(level) => Fill::Grey(level as u8),
             None => Fill::Mean,
         };
-        let hidden = lime::hidden(&picture, &labels, shown.len(), fill);
+        let hidden = fill.levels(&picture, |pixel| usize::from(labels[pixel]), shown.len());
         let values: Vec<f64> = (0..labels.len())
             .map(|pixel| {
                 if shown[usize::from(labels[pixel])] {

@@ -6,7 +6,8 @@ use std::str::FromStr;
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use serde::de::{DeserializeOwned, IntoDeserializer};
-use sightline::explain::lime::{self, Estimator, Fill, Sampling, Segmentation};
+use sightline::explain::fill::Fill;
+use sightline::explain::lime::{self, Estimator, Sampling, Segmentation};
 
 use crate::data::{Dataset, Selection, Views};
 use crate::parts::Shard;
@@ -84,7 +85,7 @@ pub struct LimeOptions {
     /// Of LIME: how the picture is cut into regions, "quickshift" or "slic".
     #[arg(long, default_value = "quickshift", value_parser = named::<Segmentation>)]
     segmentation: Segmentation,
-    /// Of LIME: what hidden regions become, "mean" (each region's own), "blur", or a grey level of 0..=255.
+    /// Of LIME: what hidden regions become, "mean" (each region's own), "picture-mean", "blur", or a grey level of 0..=255.
     #[arg(long, default_value = "mean", value_parser = fill)]
     fill: Fill,
     /// Of LIME: how its coefficients are made of the scores, "emulation" (needs few samples) or "regression" (LIME's own).
@@ -117,9 +118,12 @@ fn named<T: DeserializeOwned>(name: &str) -> Result<T, serde::de::value::Error> 
 fn fill(name: &str) -> Result<Fill, String> {
     match (name, name.parse()) {
         ("mean", _) => Ok(Fill::Mean),
+        ("picture-mean", _) => Ok(Fill::PictureMean),
         ("blur", _) => Ok(Fill::Blur),
         (_, Ok(level)) => Ok(Fill::Grey(level)),
-        _ => Err("must be \"mean\", \"blur\" or a grey level of 0..=255".to_owned()),
+        _ => Err(
+            "must be \"mean\", \"picture-mean\", \"blur\" or a grey level of 0..=255".to_owned(),
+        ),
     }
 }
 

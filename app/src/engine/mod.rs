@@ -21,6 +21,7 @@ use pool::{Pool, Scoring};
 use sightline::explain::agreement::{agreement, elsewhere};
 use sightline::explain::erase::{Erased, Spot, erase};
 use sightline::explain::faithfulness::{self, Curves};
+use sightline::explain::fill::Fill;
 use sightline::explain::heat_map::HeatMap;
 use sightline::explain::lime::{self, Lime};
 use sightline::network::Randomised;
@@ -467,7 +468,7 @@ async fn explain(
 }
 
 /// The scores of the picture with places painted over.
-async fn probe(model: &Model, id: u32, spots: Vec<Spot>, fill: lime::Fill) -> Result<String, Stop> {
+async fn probe(model: &Model, id: u32, spots: Vec<Spot>, fill: Fill) -> Result<String, Stop> {
     let last = model.last(id)?;
     let picture = erase(&last.square, last.region, last.aspect, &spots, fill);
     let values = model.reader.manifest.input.normalise(&picture);

@@ -4,15 +4,16 @@ use leptos::ev::PointerEvent;
 use leptos::prelude::*;
 use leptos::svg::Svg;
 use sightline::explain::erase::Spot;
-use sightline::explain::lime::Fill;
+use sightline::explain::fill::Fill;
 
 use super::state::State;
 
 /// The brush's radius, as a share of the picture's width.
 const RADIUS: f32 = 0.04;
 /// What can be filled in, and its name.
-pub const FILLS: [(Fill, &str); 4] = [
-    (Fill::Mean, "mean"),
+pub const FILLS: [(Fill, &str); 5] = [
+    (Fill::Mean, "own mean"),
+    (Fill::PictureMean, "picture's mean"),
     (Fill::Blur, "blur"),
     (Fill::Grey(128), "grey"),
     (Fill::Grey(0), "black"),

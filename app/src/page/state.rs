@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use sightline::explain::colormap::Colormap;
 use sightline::explain::erase::{Erased, Spot};
 use sightline::explain::faithfulness;
+use sightline::explain::fill::Fill;
 use sightline::explain::heat_map::HeatMap;
 use sightline::explain::lime;
 use sightline::finding::Finding;
@@ -107,7 +108,7 @@ pub struct State {
     pub lime: RwSignal<lime::Options>,
     /// What is painted over, and how it is filled.
     pub spots: RwSignal<Vec<Spot>>,
-    pub fill: RwSignal<lime::Fill>,
+    pub fill: RwSignal<Fill>,
     pub colormap: RwSignal<Colormap>,
     /// 0..1.
     pub opacity: RwSignal<f32>,
@@ -151,7 +152,7 @@ impl State {
             method: RwSignal::new(Method::default()),
             lime: RwSignal::new(lime::Options::default()),
             spots: RwSignal::new(Vec::new()),
-            fill: RwSignal::new(lime::Fill::default()),
+            fill: RwSignal::new(Fill::PictureMean),
             colormap: RwSignal::new(Colormap::default()),
             opacity: RwSignal::new(0.6),
             bridge: StoredValue::new_local(None),

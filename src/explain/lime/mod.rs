@@ -25,6 +25,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use serde::{Deserialize, Serialize};
 
 use crate::explain::agreement;
+use crate::explain::fill::Fill;
 use crate::explain::heat_map::HeatMap;
 use crate::package::sigmoid;
 use crate::radiograph::{GreyImage, Input, resize};
@@ -45,19 +46,6 @@ const JUDGED: usize = 3;
 pub const TAUGHT: usize = 256;
 /// Samples that it foretells.
 pub const EMULATED: usize = 2048;
-
-/// What a hidden region is filled with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Fill {
-    /// Each region's own mean.
-    #[default]
-    Mean,
-    /// A grey level of 0..=255 (0 as the project's origin has it).
-    Grey(u8),
-    /// The picture without detail: shrunk to 1/16 and scaled up again.
-    Blur,
-}
 
 /// How the picture is cut into regions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -155,10 +143,11 @@ pub struct Explanation {
 }
 
 impl Explanation {
-    /// What each pixel's region adds to the score of a finding.
+    /// What each pixel's region adds to the score of a finding; `None` where there is not a coefficient for each region.
     pub fn map(&self, finding: usize) -> Option<HeatMap> {
         let finding = self.findings.get(finding)?.as_ref()?;
-        Some(self.segments.paint(&finding.coefficients))
+        (finding.coefficients.len() == self.segments.count)
+            .then(|| self.segments.paint(&finding.coefficients))
     }
 }
 
@@ -221,7 +210,8 @@ impl Lime {
             Segmentation::Slic => Slic::default().segment(&small),
         };
         let labels = segments.scaled(square.width, square.height).labels;
-        let filled = hidden(square, &labels, segments.count, options.fill);
+        let region = |pixel: usize| usize::from(labels[pixel]);
+        let filled = options.fill.levels(square, region, segments.count);
         Self {
             input: input.clone(),
             shown: input.normalise(square),
@@ -285,9 +275,15 @@ impl Lime {
     /// Takes what the network says of pictures that [`Lime::next_batch`] gave: of each batch, in their order. What comes after the end is
     /// not looked at.
     pub fn push(&mut self, answers: Vec<Scored>) {
-        if self.is_done() {
-            return;
+        let mut answers = answers.into_iter();
+        while answers.len() > 0 && !self.is_done() {
+            // Up to the next check: whether it is stable does not depend on batches.
+            let most = CHECK_EVERY - self.scores.len() % CHECK_EVERY;
+            self.take(answers.by_ref().take(most).collect());
         }
+    }
+
+    fn take(&mut self, answers: Vec<Scored>) {
         let before = self.scores.len();
         for answer in answers.into_iter().take(self.samples.len() - before) {
             self.scores.push(answer.probabilities);
@@ -491,31 +487,6 @@ fn margins(standard_errors: &[f64]) -> Vec<f64> {
 
 fn probabilities(log_odds: Vec<f64>) -> Vec<f64> {
     log_odds.into_iter().map(sigmoid).collect()
-}
-
-/// The picture with every region hidden: grey levels of 0..=255, `height * width` of them. `labels` has a region
-/// below `regions` for each pixel.
-pub fn hidden(square: &GreyImage, labels: &[u16], regions: usize, fill: Fill) -> Vec<f64> {
-    match fill {
-        Fill::Grey(level) => vec![f64::from(level); labels.len()],
-        Fill::Mean => {
-            let (mut sums, mut counts) = (vec![0.0; regions], vec![0.0; regions]);
-            for (label, level) in labels.iter().zip(&square.pixels) {
-                sums[usize::from(*label)] += f64::from(*level);
-                counts[usize::from(*label)] += 1.0;
-            }
-            let mean = |label: &u16| sums[usize::from(*label)] / counts[usize::from(*label)];
-            labels.iter().map(mean).collect()
-        }
-        Fill::Blur => {
-            let side = |length: usize| (length / 16).max(1);
-            let small = resize(square, side(square.width), side(square.height));
-            let levels = small.pixels.iter().map(|level| f32::from(*level)).collect();
-            let map = HeatMap::new(small.width, small.height, levels);
-            let blurred = map.upsample(square.width, square.height).values;
-            blurred.into_iter().map(f64::from).collect()
-        }
-    }
 }
 
 fn normalise_levels(input: &Input, levels: &[f64]) -> Vec<f32> {
