@@ -2,13 +2,48 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Values over a grid that covers the network's square input.
+/// Values over a grid that covers the network's square input. What is read of one is checked: there is a value for each cell.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Cells")]
 pub struct HeatMap {
     pub width: usize,
     pub height: usize,
     /// `height * width` values, row by row.
     pub values: Vec<f32>,
+}
+
+/// A map as it is written.
+#[derive(Deserialize)]
+struct Cells {
+    width: usize,
+    height: usize,
+    values: Vec<f32>,
+}
+
+impl TryFrom<Cells> for HeatMap {
+    type Error = String;
+
+    fn try_from(cells: Cells) -> Result<Self, String> {
+        let Cells {
+            width,
+            height,
+            values,
+        } = cells;
+        if values.is_empty() || width.checked_mul(height) != Some(values.len()) {
+            return Err(format!(
+                "a map of {width} x {height} cells has {} values",
+                values.len()
+            ));
+        }
+        if let Some(value) = values.iter().find(|value| !value.is_finite()) {
+            return Err(format!("a map has the value {value}"));
+        }
+        Ok(Self {
+            width,
+            height,
+            values,
+        })
+    }
 }
 
 impl HeatMap {
@@ -34,19 +69,11 @@ impl HeatMap {
         self.values.iter().copied().fold(0.0, f32::max)
     }
 
-    /// Where the largest value is, as fractions of width and height (the middle of its cell).
-    pub fn peak(&self) -> Option<(f64, f64)> {
-        let best =
-            (0..self.values.len()).max_by(|&a, &b| self.values[a].total_cmp(&self.values[b]))?;
-        let (x, y) = (best % self.width, best / self.width);
-        Some((
-            (x as f64 + 0.5) / self.width as f64,
-            (y as f64 + 0.5) / self.height as f64,
-        ))
-    }
-
-    /// Bilinear, with half-pixel centres and replicated edges (OpenCV's `INTER_LINEAR`).
+    /// Bilinear, with half-pixel centres and replicated edges (OpenCV's `INTER_LINEAR`). A map without cells is 0 everywhere.
     pub fn upsample(&self, width: usize, height: usize) -> Self {
+        if self.values.is_empty() {
+            return Self::new(width, height, vec![0.0; width * height]);
+        }
         let columns = sample_points(self.width, width);
         let rows = sample_points(self.height, height);
         let mut values = Vec::with_capacity(width * height);
@@ -106,9 +133,28 @@ mod tests {
     }
 
     #[test]
-    fn the_peak_is_the_middle_of_the_hottest_cell() {
-        let map = HeatMap::new(4, 2, vec![0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 9.0, 0.0]);
-        assert_eq!(map.peak(), Some((0.625, 0.75)));
+    fn a_map_whose_size_lies_is_not_read() {
+        let read = |json: &str| serde_json::from_str::<HeatMap>(json).map_err(|e| e.to_string());
+        let whole = HeatMap::new(2, 1, vec![0.5, -1.0]);
+        let json = serde_json::to_string(&whole).expect("JSON");
+        assert_eq!(read(&json), Ok(whole));
+        for (size, why) in [
+            (r#""width":7,"height":7"#, "7 x 7 cells has 2 values"),
+            (r#""width":0,"height":2"#, "0 x 2 cells"),
+            // The product is 2 where numbers wrap round.
+            (r#""width":9223372036854775809,"height":2"#, "has 2 values"),
+            (r#""width":1,"height":2,"more":1"#, ""),
+        ] {
+            let lie = json.replace(r#""width":2,"height":1"#, size);
+            match read(&lie) {
+                Ok(_) => assert_eq!(why, ""),
+                Err(said) => assert!(!why.is_empty() && said.contains(why), "{said}"),
+            }
+        }
+        let none = r#"{"width":0,"height":0,"values":[]}"#;
+        assert!(read(none).is_err());
+        // Too large for a float32.
+        assert!(read(&json.replace("-1.0", "1e39")).is_err());
     }
 
     #[test]

@@ -16,8 +16,8 @@ pub fn overlay(
     opacity: f32,
 ) -> Vec<u8> {
     let part = |start: f64, length: f64, side: usize| {
-        let first = (start * side as f64).round().max(0.0) as usize;
-        let length = ((length * side as f64).round() as usize).clamp(1, side - first.min(side - 1));
+        let first = ((start * side as f64).round().max(0.0) as usize).min(side - 1);
+        let length = ((length * side as f64).round() as usize).clamp(1, side - first);
         (first, length)
     };
     let (left, width) = part(region.x, region.width, image.width);

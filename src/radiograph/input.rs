@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use super::{GreyImage, resize};
+use super::{GreyImage, resize, resize_part};
 
 /// How a picture of any shape becomes a square.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,8 +64,9 @@ impl Input {
                 self.channels
             ));
         }
-        if !self.mean.iter().all(|v| v.is_finite()) || !self.std.iter().all(|v| *v > 0.0) {
-            return wrong("mean must be finite and std positive".to_owned());
+        let positive = |v: &f32| *v > 0.0 && v.is_finite();
+        if !self.mean.iter().all(|v| v.is_finite()) || !self.std.iter().all(positive) {
+            return wrong("mean must be finite, and std positive and finite".to_owned());
         }
         Ok(())
     }
@@ -76,21 +77,17 @@ impl Input {
             Resize::Stretch => resize(image, self.size, self.size),
             Resize::ShorterSide(side) => {
                 let (width, height) = shorter_side(image.width, image.height, side);
-                let whole = resize(image, width, height);
                 let (left, top) = (
                     crop_offset(width, self.size),
                     crop_offset(height, self.size),
                 );
-                let rows = whole.pixels.chunks_exact(width).skip(top).take(self.size);
-                let pixels = rows
-                    .flat_map(|row| &row[left..left + self.size])
-                    .copied()
-                    .collect();
-                GreyImage {
-                    width: self.size,
-                    height: self.size,
-                    pixels,
-                }
+                // The crop alone: all of a strip of 16 x 20,000 pixels would be 256 x 320,000.
+                resize_part(
+                    image,
+                    (width, height),
+                    left..left + self.size,
+                    top..top + self.size,
+                )
             }
         }
     }

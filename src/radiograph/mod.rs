@@ -11,7 +11,7 @@ use std::fmt;
 pub use decode::{MAX_BYTES, MAX_PIXELS, MAX_SIDE, Options, RadiographError};
 pub use depth::{Depth, DepthSource};
 pub use input::{Input, Region, Resize};
-pub use resize::{GreyImage, resize};
+pub use resize::{GreyImage, resize, resize_part};
 
 use serde::{Deserialize, Serialize};
 

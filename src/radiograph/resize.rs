@@ -1,5 +1,7 @@
 //! Resizing with antialiasing, bit for bit as Pillow and torchvision do it.
 
+use std::ops::Range;
+
 use image::metadata::Orientation;
 use image::{DynamicImage, GrayImage};
 
@@ -41,11 +43,12 @@ struct Weights {
     weights: Vec<i32>,
 }
 
-/// A triangle filter as wide as the reduction (never narrower than a pixel), normalised and in fixed point.
-fn triangle_weights(input: usize, output: usize) -> Vec<Weights> {
+/// A triangle filter as wide as the reduction (never narrower than a pixel), normalised and in fixed point: of some of the
+/// `output` places.
+fn triangle_weights(input: usize, output: usize, places: Range<usize>) -> Vec<Weights> {
     let scale = input as f64 / output as f64;
     let support = scale.max(1.0);
-    (0..output)
+    places
         .map(|position| {
             let center = (position as f64 + 0.5) * scale;
             let first = ((center - support + 0.5).max(0.0)) as usize;
@@ -74,45 +77,62 @@ fn weighted(pixels: impl Iterator<Item = u8>, weights: &[i32]) -> u8 {
 /// height shrinks by more than twice as many pixels as the width. Earlier versions always took rows first, which on such
 /// pictures gives pixels that differ by one level.
 pub fn resize(image: &GreyImage, width: usize, height: usize) -> GreyImage {
-    let shrinks = |from: usize, to: usize| from as i64 - to as i64;
-    let (across, down) = (shrinks(image.width, width), shrinks(image.height, height));
-    if down > 0 && down > 2 * across {
-        resize_rows(&resize_columns(image, height), width)
-    } else {
-        resize_columns(&resize_rows(image, width), height)
-    }
+    resize_part(image, (width, height), 0..width, 0..height)
 }
 
-/// Each row to another width.
-fn resize_rows(image: &GreyImage, width: usize) -> GreyImage {
-    let weights = triangle_weights(image.width, width);
-    let mut pixels = Vec::with_capacity(width * image.height);
-    for row in image.pixels.chunks_exact(image.width) {
-        let values = weights
+/// A part of the picture at another size: those columns and rows of what [`resize`] gives, and no more work than they need.
+pub fn resize_part(
+    image: &GreyImage,
+    (width, height): (usize, usize),
+    columns: Range<usize>,
+    rows: Range<usize>,
+) -> GreyImage {
+    let shrinks = |from: usize, to: usize| from as i64 - to as i64;
+    let (across, down) = (shrinks(image.width, width), shrinks(image.height, height));
+    let columns = triangle_weights(image.width, width, columns);
+    let rows = triangle_weights(image.height, height, rows);
+    if down > 0 && down > 2 * across {
+        let lower = resize_columns(image, 0, &rows);
+        return resize_rows(&lower, 0..lower.height, &columns);
+    }
+    let first = rows.iter().map(|w| w.first).min().unwrap_or(0);
+    let end = rows.iter().map(|w| w.first + w.weights.len()).max();
+    let narrower = resize_rows(image, first..end.unwrap_or(first), &columns);
+    resize_columns(&narrower, first, &rows)
+}
+
+/// Some of the rows, each to the columns that the weights are of.
+fn resize_rows(image: &GreyImage, rows: Range<usize>, columns: &[Weights]) -> GreyImage {
+    let height = rows.len();
+    let mut pixels = Vec::with_capacity(columns.len() * height);
+    let needed = &image.pixels[rows.start * image.width..rows.end * image.width];
+    for row in needed.chunks_exact(image.width) {
+        let values = columns
             .iter()
             .map(|w| weighted(row[w.first..].iter().copied(), &w.weights));
         pixels.extend(values);
     }
     GreyImage {
-        width,
-        height: image.height,
+        width: columns.len(),
+        height,
         pixels,
     }
 }
 
-/// Each column to another height.
-fn resize_columns(image: &GreyImage, height: usize) -> GreyImage {
+/// Each column to the rows that the weights are of. The picture's first row is row `top` of the weights.
+fn resize_columns(image: &GreyImage, top: usize, rows: &[Weights]) -> GreyImage {
     let width = image.width;
-    let mut pixels = Vec::with_capacity(width * height);
-    for w in triangle_weights(image.height, height) {
+    let mut pixels = Vec::with_capacity(width * rows.len());
+    for w in rows {
+        let start = (w.first - top) * width;
         pixels.extend((0..width).map(|x| {
-            let column = image.pixels[w.first * width + x..].iter().step_by(width);
+            let column = image.pixels[start + x..].iter().step_by(width);
             weighted(column.copied(), &w.weights)
         }));
     }
     GreyImage {
         width,
-        height,
+        height: rows.len(),
         pixels,
     }
 }

@@ -2,6 +2,7 @@
 
 mod cases;
 mod explanation;
+mod input;
 mod lime;
 mod network;
 mod package;

@@ -14,6 +14,9 @@ pub struct Segments {
     pub count: usize,
 }
 
+/// Regions are of pictures, not of posters: a few runs could claim any number of pixels.
+const MOST_PIXELS: usize = 1 << 22;
+
 #[derive(Serialize, Deserialize)]
 struct Runs {
     width: usize,
@@ -46,6 +49,12 @@ impl TryFrom<Runs> for Segments {
             .try_fold(0_usize, |sum, (_, length)| sum.checked_add(*length));
         if pixels.is_none() || pixels != total {
             return Err("the runs do not fill the picture".to_owned());
+        }
+        if !(1..=MOST_PIXELS).contains(&pixels.unwrap_or(0)) {
+            return Err(format!(
+                "regions of {} x {} pixels",
+                runs.width, runs.height
+            ));
         }
         if runs
             .runs
