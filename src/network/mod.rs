@@ -22,7 +22,7 @@ mod vgg;
 pub use architecture::{Architecture, ArchitectureError, Head};
 pub use classifier::{Classifier, Gradient, Pooling};
 pub use randomise::Randomised;
-pub use state_dict::{Naming, StateDictError, StateDictTensor};
+pub use state_dict::{Naming, StateDictError, StateDictTensor, wrong_value};
 
 use burn::module::Module;
 use burn::nn::Initializer;

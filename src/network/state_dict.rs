@@ -42,6 +42,22 @@ pub enum StateDictError {
         expected: Vec<usize>,
         found: Vec<usize>,
     },
+    #[error("{name} {wrong}: the weights are damaged, or their training failed")]
+    Value { name: String, wrong: &'static str },
+}
+
+/// What is wrong with a tensor's values: one is not a number, or infinite, or a variance is negative.
+pub fn wrong_value(name: &str, values: &[f32]) -> Option<&'static str> {
+    // Without stopping at the first, so that many are looked at together.
+    let all = values.iter();
+    if !all.fold(true, |finite, value| finite & value.is_finite()) {
+        return Some(match values.iter().any(|value| value.is_nan()) {
+            true => "has a value that is not a number (NaN)",
+            false => "has an infinite value",
+        });
+    }
+    (name.ends_with("running_var") && values.iter().any(|value| *value < 0.0))
+        .then_some("has a negative variance")
 }
 
 /// The first few of many names.
@@ -82,7 +98,7 @@ impl Network {
     /// present weights, as fine-tuning for other outputs wants it.
     ///
     /// # Errors
-    /// When a tensor is missing or has another shape; nothing is guessed.
+    /// When a tensor is missing, has another shape or a value that no weight can have; nothing is guessed.
     pub fn load_state_dict(
         self,
         naming: Naming,
@@ -106,7 +122,13 @@ impl Network {
                         found: shape,
                     });
                 }
-                Some((_, values)) => found.push(Some(values)),
+                Some((_, values)) => {
+                    if let Some(wrong) = wrong_value(&want.name, &values) {
+                        let name = want.name;
+                        return Err(StateDictError::Value { name, wrong });
+                    }
+                    found.push(Some(values));
+                }
             }
         }
         if !missing.is_empty() {

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::{Manifest, PackageError};
-use crate::network::{Naming, Network};
+use crate::network::{Naming, Network, wrong_value};
 
 const NAMING: Naming = Naming::Torchvision;
 
@@ -216,19 +216,26 @@ fn contents(bytes: &[u8], length: u64) -> Result<Option<Vec<Entry>>, String> {
 /// The bytes of a network's `weights.bpk`; the same network gives the same bytes.
 ///
 /// # Errors
-/// When a value is too large for float16.
+/// When a value is too large for float16, or one that no weight can have.
 pub fn save(network: &Network) -> Result<Vec<u8>, PackageError> {
     let mut tensors = Vec::new();
-    let mut too_large = None;
+    let mut wrong = None;
     network.for_each_value(NAMING, |tensor, data| {
-        let values = data.iter::<f32>();
+        let values: Vec<f32> = data.iter::<f32>().collect();
+        if let Some(found) = wrong_value(&tensor.name, &values) {
+            wrong.get_or_insert_with(|| format!("{} {found}", tensor.name));
+        }
+        let values = values.into_iter();
         let (dtype, bytes): (_, Vec<u8>) = if tensor.batch_norm {
             (DType::F32, values.flat_map(f32::to_le_bytes).collect())
         } else {
             let half = values.map(|value| {
                 let half = f16::from_f32(value);
                 if half.is_infinite() {
-                    too_large.get_or_insert_with(|| tensor.name.clone());
+                    wrong.get_or_insert_with(|| {
+                        let name = &tensor.name;
+                        format!("{name} has a value that is too large for float16")
+                    });
                 }
                 half.to_le_bytes()
             });
@@ -243,10 +250,8 @@ pub fn save(network: &Network) -> Result<Vec<u8>, PackageError> {
             bytes,
         ));
     });
-    if let Some(name) = too_large {
-        return Err(PackageError::Weights(format!(
-            "{name} has a value that is too large for float16"
-        )));
+    if let Some(why) = wrong {
+        return Err(PackageError::Weights(why));
     }
     tensors.sort_by(|a, b| a.name.cmp(&b.name));
     let bytes = Writer::new(tensors).into_bytes();

@@ -1,5 +1,6 @@
 //! Packages: what is written is read, and nothing else is.
 
+use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Bytes, DType, Device, Tensor};
 use sightline::explain::lime::emulator::CELLS;
 use sightline::finding::Finding;
@@ -165,6 +166,68 @@ fn a_missing_tensor_and_one_too_many_are_refused_by_name() {
         tensors.push(counter);
     });
     assert!(why.contains("count is of the type I64"), "{why}");
+}
+
+/// A network's `weights.bpk` in which one tensor's last value is another.
+fn with_value(weights: &[u8], name: &str, value: f32) -> Vec<u8> {
+    let reader = burn_pack::Reader::from_bytes(Bytes::from_bytes_vec(weights.to_vec()));
+    let tensors = reader.expect("a burnpack").into_tensors().expect("tensors");
+    let tensors = tensors.into_iter().map(|tensor| {
+        if tensor.name != name {
+            return tensor;
+        }
+        let shape = tensor.shape.clone();
+        let count = shape.iter().product();
+        let mut values = vec![0.25_f32; count];
+        values[count - 1] = value;
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes());
+        let bytes = Bytes::from_bytes_vec(bytes.collect());
+        burn_pack::Tensor::new(name.to_owned(), DType::F32, shape, None, bytes)
+    });
+    burn_pack::Writer::new(tensors.collect())
+        .into_bytes()
+        .expect("packed")
+        .to_vec()
+}
+
+#[test]
+fn weights_that_are_no_numbers_and_negative_variances_are_refused_by_name() {
+    let weights = package::save(&network("lite0", 1, 1)).expect("saved");
+    let load = |name: &str, value: f32| {
+        let weights = with_value(&weights, name, value);
+        let manifest = manifest(&[Finding::Edema], &weights);
+        package::load(&manifest, &weights, &Device::flex()).map_err(|error| error.to_string())
+    };
+    let (filter, variance) = ("features.8.0.weight", "features.8.1.running_var");
+    for (name, value, why) in [
+        (filter, f32::NAN, "not a number"),
+        (filter, f32::INFINITY, "infinite"),
+        ("classifier.1.bias", f32::NEG_INFINITY, "infinite"),
+        (variance, -1e-6, "negative variance"),
+    ] {
+        let said = load(name, value).expect_err("refused");
+        assert!(said.contains(name) && said.contains(why), "{said}");
+    }
+    // A filter may be negative, and a variance nothing.
+    load(filter, -1.0).expect("a weight");
+    load(variance, 0.0).expect("a variance");
+}
+
+#[test]
+fn what_is_no_number_is_not_saved_either() {
+    let network = network("lite0", 1, 1);
+    let poisoned = network.map(&mut Poison);
+    let error = package::save(&poisoned).expect_err("no numbers");
+    assert!(error.to_string().contains("not a number"), "{error}");
+}
+
+/// Makes every value of a network NaN.
+struct Poison;
+
+impl ModuleMapper for Poison {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        param.map(|value| value * f32::NAN)
+    }
 }
 
 #[test]
