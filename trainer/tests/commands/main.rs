@@ -2,6 +2,7 @@
 
 mod cache;
 mod command;
+mod figures;
 mod import;
 mod object_store;
 mod runs;
@@ -348,7 +349,7 @@ fn a_report_can_be_repeated_and_another_image_or_another_score_is_noticed() {
     std::fs::write(&changed, report.to_string()).expect("written");
     refused(
         &replay(&changed, &image),
-        "scores are not what the report says",
+        "findings.3.probability: the report says 0.123",
     );
 }
 

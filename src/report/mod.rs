@@ -1,5 +1,9 @@
 //! The record of a reading as JSON: enough to repeat it and to compare.
 
+mod differences;
+
+pub use differences::Difference;
+
 use serde::{Deserialize, Serialize};
 
 use crate::explain::agreement::{Agreement, Elsewhere};
@@ -13,8 +17,19 @@ use crate::package::Manifest;
 use crate::radiograph::{Depth, Input, Radiograph, Region};
 use crate::reading::Reading;
 
-/// The version of the report's format.
-pub const SCHEMA_VERSION: u64 = 1;
+/// The version of the report's format. 2: what hides a place means the same for all methods (see [`crate::explain::fill`]).
+pub const SCHEMA_VERSION: u64 = 2;
+
+/// Why a report cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    #[error("it is no report of a reading: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error(
+        "it is a report of schema version {found}, and this version of Sightline reads {SCHEMA_VERSION}: read the image again"
+    )]
+    Schema { found: u64 },
+}
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
@@ -133,6 +148,20 @@ pub struct Timings {
 }
 
 impl Report {
+    /// Reads a report.
+    ///
+    /// # Errors
+    /// When it is not JSON, of another schema version (checked first), or no report.
+    pub fn parse(json: &[u8]) -> Result<Self, ReportError> {
+        let value: serde_json::Value = serde_json::from_slice(json)?;
+        let found = value.get("schema_version");
+        let found = found.and_then(serde_json::Value::as_u64).unwrap_or(0);
+        if found != SCHEMA_VERSION {
+            return Err(ReportError::Schema { found });
+        }
+        Ok(serde_json::from_value(value)?)
+    }
+
     /// The report of one reading. `file` is the file's name and `sha256` the hash of its bytes.
     pub fn new(
         manifest: &Manifest,

@@ -1,0 +1,241 @@
+//! `explain`: pictures with a map on them, and the readings' reports.
+
+mod names;
+mod replay;
+
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use sightline::explain::colormap::Colormap;
+use sightline::explain::lime::{self, Lime};
+use sightline::explain::overlay::overlay;
+use sightline::finding::Finding;
+use sightline::package::sha256;
+use sightline::radiograph::{GreyImage, Radiograph};
+use sightline::reading::Reader;
+use sightline::report::{Report, Timings};
+
+use crate::data::Views;
+use crate::options::{Images, LimeOptions, Model};
+use crate::score::Package;
+use crate::storage::Location;
+
+/// How much of the colour covers the picture where the map is at its highest.
+const OPACITY: f32 = 0.6;
+
+/// Pictures that LIME scores at once.
+const BATCH: usize = 8;
+
+#[derive(clap::Args)]
+pub struct Options {
+    #[command(flatten)]
+    model: Model,
+    #[arg(long, default_value = "grad-cam")]
+    method: Method,
+    #[command(flatten)]
+    lime: LimeOptions,
+    /// One of the 14, for example "Pleural Effusion"; the one with the highest score if not given.
+    #[arg(long, value_parser = finding)]
+    finding: Option<Finding>,
+    /// One or more images, or --csv.
+    #[arg(required_unless_present = "csv", conflicts_with = "csv")]
+    image: Vec<Location>,
+    #[command(flatten)]
+    images: Option<Images>,
+    /// Do again what this report says of the image, and compare: scores and maps to 1e-3 of their size.
+    #[arg(long, conflicts_with_all = ["csv", "finding", "json"])]
+    replay: Option<Location>,
+    /// The picture with the map on it, as PNG; of several images, the folder of the pictures.
+    #[arg(long)]
+    out: Option<Location>,
+    /// The reading's report; of several images, the folder of the reports.
+    #[arg(long)]
+    json: Option<Location>,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Method {
+    GradCam,
+    Lime,
+}
+
+fn finding(name: &str) -> Result<Finding, String> {
+    Finding::from_name(name).ok_or_else(|| {
+        let names = Finding::ALL.map(Finding::name).join(", ");
+        format!("there is no finding {name:?}; there are {names}")
+    })
+}
+
+/// Explains one finding of each image, by Grad-CAM or by LIME.
+pub fn run(options: &Options) -> Result<()> {
+    let package = Package::open(&options.model.model, options.model.device.device()?)?;
+    let cards = &package.manifest.findings;
+    if let Some(finding) = options.finding
+        && !cards
+            .iter()
+            .any(|card| card.name == finding && card.trained)
+    {
+        bail!(
+            "{} was not trained on {finding}: there is nothing to explain",
+            package.manifest.name
+        );
+    }
+    let reader = Reader::new(package.manifest, package.network, package.device);
+    if let Some(report) = &options.replay {
+        let [image] = options.image.as_slice() else {
+            bail!("a report is of one image");
+        };
+        let replayed = replay::replay(&reader, &report.read()?, &image.read()?);
+        replayed.with_context(|| format!("{report} and {image}"))?;
+        println!(
+            "the report can be repeated: it is within {:.0e} of what comes out now",
+            replay::TOLERANCE
+        );
+        return Ok(());
+    }
+    if let ([image], None) = (options.image.as_slice(), &options.images) {
+        return explain(
+            &reader,
+            image,
+            options,
+            options.out.as_ref(),
+            options.json.as_ref(),
+        );
+    }
+    let (paths, images): (Vec<String>, Vec<Location>) = match &options.images {
+        Some(images) => {
+            let (data, _) = images.rows(Views::Frontal)?;
+            let rows = data.rows.iter();
+            rows.map(|row| (row.path.clone(), data.file(row))).unzip()
+        }
+        None => {
+            let paths: Vec<String> = options.image.iter().map(Location::to_string).collect();
+            (names::without_shared_folders(&paths), options.image.clone())
+        }
+    };
+    for folder in [&options.out, &options.json].into_iter().flatten() {
+        folder.create()?;
+    }
+    let mut unreadable = 0;
+    for (name, image) in names::names(&paths).iter().zip(&images) {
+        let file = |folder: &Option<Location>, ending: &str| {
+            let file = format!("{name}.{ending}");
+            folder.as_ref().map(|folder| folder.join(&file))
+        };
+        let (out, json) = (file(&options.out, "png"), file(&options.json, "json"));
+        print!("{name}: ");
+        if let Err(error) = explain(&reader, image, options, out.as_ref(), json.as_ref()) {
+            unreadable += 1;
+            eprintln!("left out: {error:#}");
+        }
+    }
+    if unreadable > 0 {
+        eprintln!("{unreadable} of {} images are left out", images.len());
+    }
+    if unreadable == images.len() {
+        bail!("no image could be explained");
+    }
+    Ok(())
+}
+
+fn explain(
+    reader: &Reader,
+    image: &Location,
+    options: &Options,
+    out: Option<&Location>,
+    json: Option<&Location>,
+) -> Result<()> {
+    let bytes = image.read()?;
+    let start = Instant::now();
+    let radiograph = Radiograph::decode(&bytes).with_context(|| image.to_string())?;
+    let decode = start.elapsed().as_secs_f64() * 1e3;
+    let start = Instant::now();
+    let reading = pollster::block_on(reader.read(&radiograph.image))?;
+    let read = start.elapsed().as_secs_f64() * 1e3;
+    let cards = &reader.manifest.findings;
+    let scored = reading.probabilities.iter().enumerate();
+    let scored = scored.filter_map(|(output, p)| Some((output, (*p)?)));
+    let chosen = match options.finding {
+        Some(finding) => scored
+            .into_iter()
+            .find(|(output, _)| cards[*output].name == finding),
+        None => scored.max_by(|a, b| a.1.total_cmp(&b.1)),
+    };
+    let (output, probability) = chosen.context("the package has no trained finding")?;
+    println!("{}: {probability:.3}", cards[output].name);
+    let lime = match options.method {
+        Method::Lime => {
+            let style = "LIME {bar:40} {pos}/{len} samples ({eta} left)";
+            let style = ProgressStyle::with_template(style)?;
+            let settings = options.lime.options();
+            let bar = ProgressBar::new(settings.samples as u64).with_style(style);
+            let explanation = explain_by_lime(reader, &radiograph.image, settings, &bar)?;
+            bar.finish_and_clear();
+            say(&explanation);
+            Some(explanation)
+        }
+        Method::GradCam => None,
+    };
+    let map = match &lime {
+        Some(lime) => lime
+            .map(output)
+            .context("a trained finding has an explanation")?,
+        None => reading.evidence[output].clone(),
+    };
+
+    if let Some(out) = out {
+        let image = &radiograph.image;
+        let rgba = overlay(image, &map, reading.region, Colormap::Inferno, OPACITY);
+        let picture = image::RgbaImage::from_raw(image.width as u32, image.height as u32, rgba);
+        let picture = picture.context("an overlay has its picture's size")?;
+        let mut png = std::io::Cursor::new(Vec::new());
+        picture.write_to(&mut png, image::ImageFormat::Png)?;
+        out.write(png.get_ref())?;
+    }
+    if let Some(json) = json {
+        let timings = Timings { decode, read };
+        let mut report = Report::new(
+            &reader.manifest,
+            &radiograph,
+            &image.name(),
+            sha256(&bytes),
+            &reading,
+            &options.model.device.to_string(),
+            timings,
+        );
+        report.lime = lime;
+        json.write(&serde_json::to_vec_pretty(&report)?)?;
+    }
+    Ok(())
+}
+
+/// LIME of one picture; the bar shows how many samples are scored.
+pub fn explain_by_lime(
+    reader: &Reader,
+    image: &GreyImage,
+    options: lime::Options,
+    bar: &ProgressBar,
+) -> Result<lime::Explanation> {
+    let input = &reader.manifest.input;
+    let mut lime = Lime::new(&input.square(image), input, options);
+    while !lime.is_done() {
+        let values = lime.next_batch(BATCH);
+        lime.push(pollster::block_on(reader.score(values))?);
+        bar.set_position(lime.scored() as u64);
+    }
+    lime.explanation().context("no sample was scored")
+}
+
+fn say(explanation: &lime::Explanation) {
+    println!(
+        "LIME: {} regions, {} samples, {}",
+        explanation.segments.count,
+        explanation.samples,
+        if explanation.stable {
+            "stable"
+        } else {
+            "not stable yet"
+        }
+    );
+}

@@ -1,0 +1,518 @@
+//! `explain --replay`: a report is made again, and both are compared.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result, bail};
+use indicatif::ProgressBar;
+use sightline::explain::agreement::{agreement, elsewhere};
+use sightline::explain::erase::{Erased, erase};
+use sightline::explain::faithfulness::Curves;
+use sightline::explain::heat_map::HeatMap;
+use sightline::explain::lime;
+use sightline::package::sha256;
+use sightline::radiograph::{GreyImage, Radiograph};
+use sightline::reading::Reader;
+use sightline::report::{Report, Sanity, Timings, Trust};
+
+use super::{BATCH, explain_by_lime};
+
+/// What a report may differ by, as a share of the largest value: another device adds up in another order.
+pub const TOLERANCE: f64 = 1e-3;
+/// Differences that are named one by one.
+const NAMED: usize = 8;
+/// More points or orders of a curve than this are a mistake, or malice.
+const MOST_STEPS: usize = 1000;
+
+/// Reads and explains an image as its report says.
+///
+/// # Errors
+/// When the report is none, of another model or image, contradicts itself, or says something else than what comes out: a
+/// finding, a score or a value more, less, another, or none.
+pub fn replay(reader: &Reader, report: &[u8], image: &[u8]) -> Result<()> {
+    let report = Report::parse(report)?;
+    if report.image.sha256 != sha256(image) {
+        bail!("it is not the image of the report ({})", report.image.file);
+    }
+    let manifest = &reader.manifest;
+    if report.model.weights_sha256 != manifest.weights.sha256
+        || report.preprocessing != manifest.input
+    {
+        bail!(
+            "the report is of another model: {}, weights {}",
+            report.model.name,
+            report.model.weights_sha256
+        );
+    }
+    let radiograph = Radiograph::decode(image)?;
+    let reading = pollster::block_on(reader.read(&radiograph.image))?;
+    let (file, timings) = (&report.image.file, Timings::default());
+    let hash = report.image.sha256.clone();
+    let mut now = Report::new(manifest, &radiograph, file, hash, &reading, "", timings);
+    // What takes long is made again only of a reading that came again.
+    now.lime.clone_from(&report.lime);
+    now.trust.clone_from(&report.trust);
+    now.erased.clone_from(&report.erased);
+    refuse_differences(&report, &now)?;
+
+    let again = Again {
+        reader,
+        report: &report,
+        radiograph: &radiograph,
+        square: manifest.input.square(&radiograph.image),
+    };
+    now.lime = report.lime.as_ref().map(|l| again.lime(l)).transpose()?;
+    // Its map is measured below.
+    refuse_differences(&report, &now)?;
+    let mut measured = BTreeSet::new();
+    for (place, trust) in now.trust.iter_mut().enumerate() {
+        if !measured.insert((trust.finding, trust.method.clone())) {
+            bail!("trust.{place}: the report measures {} twice", trust.finding);
+        }
+        *trust = again
+            .trust(trust)
+            .with_context(|| format!("trust.{place}"))?;
+    }
+    now.erased = report
+        .erased
+        .as_ref()
+        .map(|e| again.erased(e))
+        .transpose()?;
+    refuse_differences(&report, &now)
+}
+
+/// # Errors
+/// When two reports differ: the first few differences are named.
+fn refuse_differences(report: &Report, now: &Report) -> Result<()> {
+    let differences = report.differences(now, TOLERANCE);
+    if differences.is_empty() {
+        return Ok(());
+    }
+    let named = differences.iter().take(NAMED).map(|d| format!("\n  {d}"));
+    let more = match differences.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!("\n  and {more} more"),
+    };
+    bail!(
+        "the report cannot be repeated{}{more}",
+        named.collect::<String>()
+    );
+}
+
+/// What a report's parts are made again of.
+struct Again<'a> {
+    reader: &'a Reader,
+    report: &'a Report,
+    radiograph: &'a Radiograph,
+    square: GreyImage,
+}
+
+impl Again<'_> {
+    fn lime(&self, theirs: &lime::Explanation) -> Result<lime::Explanation> {
+        let options = &theirs.options;
+        if theirs.samples == 0 || theirs.samples > options.samples {
+            let (samples, most) = (theirs.samples, options.samples);
+            bail!("lime: the report contradicts itself: {samples} samples of at most {most}");
+        }
+        // As many samples as were scored then, whether it had stopped by itself or was stopped.
+        let settings = lime::Options {
+            samples: theirs.samples,
+            until_stable: false,
+            ..options.clone()
+        };
+        let image = &self.radiograph.image;
+        let ours = explain_by_lime(self.reader, image, settings, &ProgressBar::hidden())?;
+        Ok(lime::Explanation {
+            options: options.clone(),
+            ..ours
+        })
+    }
+
+    fn trust(&self, theirs: &Trust) -> Result<Trust> {
+        let cards = &self.reader.manifest.findings;
+        let index = cards.iter().position(|card| card.name == theirs.finding);
+        let index = index.context("the model does not have the finding")?;
+        // The report's own maps: that they come again is seen elsewhere.
+        let grad_cam = &self.report.findings[index].grad_cam.cells;
+        let lime = self.report.lime.as_ref().and_then(|lime| lime.map(index));
+        let (map, other) = match (theirs.method.as_str(), &lime) {
+            ("grad-cam", lime) => (grad_cam, lime.as_ref()),
+            ("lime", Some(lime)) => (lime, Some(grad_cam)),
+            (method, _) => bail!("the report has no map of {} by {method}", theirs.finding),
+        };
+        let options = theirs.faithfulness.options;
+        let possible = 1..=MOST_STEPS;
+        if !possible.contains(&options.steps) || !possible.contains(&options.orders) {
+            let (steps, orders) = (options.steps, options.orders);
+            bail!("a map cannot be measured in {steps} steps and {orders} orders");
+        }
+        let mut curves = Curves::new(&self.square, &self.reader.manifest.input, map, options);
+        while !curves.is_done() {
+            let scored = pollster::block_on(self.reader.score(curves.next_batch(BATCH)))?;
+            let scores = scored.into_iter().map(|s| s.probabilities[index]);
+            let scores: Option<Vec<f64>> = scores.collect();
+            curves.push(scores.context("the finding was not trained")?);
+        }
+        let sanity = theirs
+            .sanity
+            .iter()
+            .map(|s| self.sanity(s, theirs, map, index));
+        Ok(Trust {
+            finding: theirs.finding,
+            method: theirs.method.clone(),
+            faithfulness: curves.result().context("nothing was measured")?,
+            elsewhere: elsewhere(&self.square, map),
+            // Measured before the other map was there, it has none.
+            agreement: match (&theirs.agreement, other) {
+                (Some(_), Some(other)) => Some(agreement(map, other)),
+                _ => None,
+            },
+            sanity: sanity.collect::<Result<_>>()?,
+        })
+    }
+
+    fn sanity(
+        &self,
+        theirs: &Sanity,
+        trust: &Trust,
+        map: &HeatMap,
+        index: usize,
+    ) -> Result<Sanity> {
+        let seed = trust.faithfulness.options.seed;
+        let random = self.reader.randomised(theirs.randomised, seed);
+        let reading = pollster::block_on(random.read(&self.square))?;
+        let random_map = &reading.evidence[index];
+        Ok(Sanity {
+            randomised: theirs.randomised,
+            rank_correlation: agreement(&map.positive(), &random_map.positive()).rank_correlation,
+            map: random_map.clone(),
+        })
+    }
+
+    fn erased(&self, theirs: &Erased) -> Result<Erased> {
+        let (width, height) = (self.radiograph.image.width, self.radiograph.image.height);
+        let input = &self.reader.manifest.input;
+        let (region, aspect) = (input.region(width, height), width as f32 / height as f32);
+        let picture = erase(&self.square, region, aspect, &theirs.spots, theirs.fill);
+        let scored = self.reader.score(input.normalise(&picture));
+        let scored = pollster::block_on(scored)?.swap_remove(0);
+        Ok(Erased {
+            fill: theirs.fill,
+            spots: theirs.spots.clone(),
+            probabilities: scored.probabilities,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use burn::tensor::Device;
+    use serde_json::{Value, json};
+    use sightline::explain::erase::Spot;
+    use sightline::explain::faithfulness;
+    use sightline::explain::fill::Fill;
+    use sightline::finding::Finding;
+    use sightline::network::{Network, Randomised};
+    use sightline::package::{Calibration, Manifest};
+
+    use super::*;
+
+    /// The shipped Lite0's manifest for a network with fresh weights that sees 64 pixels, and knows three findings.
+    fn reader() -> Reader {
+        let manifest = include_bytes!("../../../www/models/efficientnet-lite0-nih/manifest.json");
+        let mut manifest = Manifest::parse(manifest).expect("a manifest");
+        manifest.input.size = 64;
+        manifest.findings.truncate(3);
+        manifest.findings[1].trained = false;
+        let device = Device::flex();
+        device.seed(7);
+        let network = Network::new(&manifest.architecture, 3, &device).expect("a network");
+        let mut reader = Reader::new(manifest, network, device);
+        // Fresh weights tell pictures hardly apart: calibration makes much of what they do.
+        let picture = Radiograph::decode(&image()).expect("a picture").image;
+        let black = GreyImage {
+            pixels: vec![0; picture.pixels.len()],
+            ..picture
+        };
+        let logits = |picture: &GreyImage| {
+            let reading = pollster::block_on(reader.read(picture));
+            reading.expect("a reading").logits
+        };
+        let (shown, hidden) = (logits(&picture), logits(&black));
+        for (index, card) in reader.manifest.findings.iter_mut().enumerate() {
+            let (shown, hidden) = (f64::from(shown[index]), f64::from(hidden[index]));
+            let scale = 4.0 / (shown - hidden);
+            let offset = -scale * shown;
+            card.calibration = Some(Calibration::Platt { scale, offset });
+        }
+        reader
+    }
+
+    fn image() -> Vec<u8> {
+        let level = |x: u32, y: u32| image::Luma([(x * 3 + y * y % 41) as u8]);
+        let picture = image::GrayImage::from_fn(80, 90, level);
+        let mut png = std::io::Cursor::new(Vec::new());
+        picture
+            .write_to(&mut png, image::ImageFormat::Png)
+            .expect("a picture");
+        png.into_inner()
+    }
+
+    /// A report with everything that a report can have.
+    fn report(reader: &Reader, file: &[u8]) -> Value {
+        let radiograph = Radiograph::decode(file).expect("a picture");
+        let reading = pollster::block_on(reader.read(&radiograph.image)).expect("a reading");
+        let timings = Timings::default();
+        let hash = sha256(file);
+        let manifest = &reader.manifest;
+        let mut report = Report::new(
+            manifest,
+            &radiograph,
+            "a.png",
+            hash,
+            &reading,
+            "CPU",
+            timings,
+        );
+        let settings = lime::Options {
+            samples: 12,
+            ..lime::Options::default()
+        };
+        let hidden = ProgressBar::hidden();
+        let lime = explain_by_lime(reader, &radiograph.image, settings, &hidden);
+        report.lime = Some(lime.expect("LIME"));
+        report.erased = Some(Erased {
+            fill: Fill::PictureMean,
+            spots: vec![Spot {
+                x: 0.5,
+                y: 0.25,
+                radius: 0.2,
+            }],
+            probabilities: Vec::new(),
+        });
+        let empty = |map: &HeatMap| Sanity {
+            randomised: Randomised::Classifier,
+            map: map.clone(),
+            rank_correlation: None,
+        };
+        let again = Again {
+            reader,
+            report: &report,
+            radiograph: &radiograph,
+            square: manifest.input.square(&radiograph.image),
+        };
+        let erased = again.erased(report.erased.as_ref().expect("erased"));
+        let cells = &report.findings[0].grad_cam.cells;
+        let options = faithfulness::Options {
+            steps: 2,
+            orders: 1,
+            ..faithfulness::Options::default()
+        };
+        let mut curves = Curves::new(&again.square, &manifest.input, cells, options);
+        curves.push(vec![0.0; curves.total()]);
+        let trust = Trust {
+            finding: Finding::ALL[0],
+            method: "grad-cam".to_owned(),
+            faithfulness: curves.result().expect("curves"),
+            elsewhere: None,
+            agreement: Some(agreement(cells, cells)),
+            sanity: vec![empty(cells)],
+        };
+        let trust = again.trust(&trust).expect("measured");
+        let lime_trust = Trust {
+            method: "lime".to_owned(),
+            sanity: Vec::new(),
+            ..trust.clone()
+        };
+        let lime_trust = again.trust(&lime_trust).expect("measured");
+        let erased = erased.expect("erased");
+        report.erased = Some(erased);
+        report.trust = vec![trust, lime_trust];
+        serde_json::to_value(&report).expect("JSON")
+    }
+
+    /// The places of all values: of lists the first and the last.
+    fn places(value: &Value, at: &str, all: &mut Vec<String>) {
+        if !at.is_empty() {
+            all.push(at.to_owned());
+        }
+        match value {
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    places(value, &format!("{at}/{name}"), all);
+                }
+            }
+            Value::Array(values) => {
+                let last = values.len().saturating_sub(1);
+                for index in BTreeSet::from([0, last]) {
+                    if let Some(value) = values.get(index) {
+                        places(value, &format!("{at}/{index}"), all);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn remove(report: &mut Value, place: &str) {
+        let (parent, name) = place.rsplit_once('/').expect("a place");
+        match report.pointer_mut(parent).expect("there") {
+            Value::Object(fields) => {
+                fields.remove(name);
+            }
+            Value::Array(values) => {
+                values.remove(name.parse().expect("an index"));
+            }
+            _ => unreachable!("a value in a value"),
+        }
+    }
+
+    /// What may be otherwise in a report that is repeated: who made it, where and when; and how far LIME was allowed to go.
+    fn may_differ(place: &str) -> bool {
+        let free = [
+            "/software",
+            "/adapter",
+            "/timings",
+            "/image/file",
+            "/lime/options/samples",
+            "/lime/options/until_stable",
+        ];
+        free.iter().any(|free| place.starts_with(free))
+    }
+
+    #[test]
+    fn whatever_is_edited_in_a_report_is_noticed_and_nothing_panics() {
+        let (reader, file) = (reader(), image());
+        let sound = report(&reader, &file);
+        let replay = |report: &Value| {
+            let text = report.to_string();
+            let replay = || replay(&reader, text.as_bytes(), &file);
+            catch_unwind(AssertUnwindSafe(replay)).unwrap_or_else(|_| panic!("it panicked"))
+        };
+        replay(&sound).expect("the report as it was made");
+        let mut all = Vec::new();
+        places(&sound, "", &mut all);
+        assert!(all.len() > 150, "{} places", all.len());
+        let odd = [
+            Value::Null,
+            json!(-1),
+            json!(0),
+            json!(1e300),
+            json!(1e39),
+            json!(u64::MAX),
+            json!("x"),
+            json!(""),
+            json!([]),
+            json!({}),
+            json!(true),
+            json!([0, 1, 2]),
+        ];
+        let as_read = |report: &Value| Report::parse(report.to_string().as_bytes()).ok();
+        let as_made = as_read(&sound);
+        for (number, place) in all.iter().enumerate() {
+            // All odd values at each place would take minutes; every value comes by at many places.
+            let slow = place.starts_with("/lime") || place.starts_with("/trust");
+            let mut edits = Vec::new();
+            for step in 0..if slow { number % 2 } else { 3 } {
+                let mut edited = sound.clone();
+                *edited.pointer_mut(place).expect("there") =
+                    odd[(number * 5 + step * 3) % odd.len()].clone();
+                edits.push(edited);
+            }
+            if edits.is_empty() || !slow {
+                let mut edited = sound.clone();
+                remove(&mut edited, place);
+                edits.push(edited);
+            }
+            for edited in edits {
+                let outcome = replay(&edited);
+                let read = as_read(&edited);
+                // An optional part that is left out leaves a report that says less, and all of it true.
+                let says_less = ["/lime", "/trust", "/erased", "/agreement", "/sanity"];
+                let number = |report: &Value| report.pointer(place).and_then(Value::as_f64);
+                let near = number(&sound)
+                    .zip(number(&edited))
+                    .is_some_and(|(a, b)| (a - b).abs() <= TOLERANCE * a.abs().max(1.0));
+                let part = near
+                    || says_less.iter().any(|part| place.ends_with(part))
+                    || place.starts_with("/trust/") && place.matches('/').count() == 2
+                    || place.contains("/sanity/") && place.ends_with("/0");
+                if outcome.is_ok() && read != as_made && !may_differ(place) && !part {
+                    let value = edited.pointer(place);
+                    panic!("{place} = {value:?} was not noticed");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_finding_a_score_or_a_value_more_or_less_is_a_difference() {
+        let (reader, file) = (reader(), image());
+        let sound = report(&reader, &file);
+        let refused = |change: &dyn Fn(&mut Value), why: &str| {
+            let mut report = sound.clone();
+            change(&mut report);
+            let error = replay(&reader, report.to_string().as_bytes(), &file);
+            let error = format!("{:#}", error.expect_err(why));
+            assert!(error.contains(why), "{error}");
+        };
+        let findings = |report: &mut Value| report["findings"].as_array().expect("a list").clone();
+        refused(
+            &|report| report["findings"] = json!(findings(report)[..2]),
+            "findings: the report says 2 values, and now it is 3 values",
+        );
+        refused(
+            &|report| {
+                let mut all = findings(report);
+                all.push(all[0].clone());
+                report["findings"] = json!(all);
+            },
+            "findings: the report says 4 values",
+        );
+        refused(
+            &|report| report["findings"][0]["probability"] = Value::Null,
+            "findings.0.probability: the report says nothing",
+        );
+        refused(
+            &|report| report["findings"][1]["probability"] = json!(0.5),
+            "findings.1.probability: the report says 0.5, and now it is nothing",
+        );
+        refused(
+            &|report| report["schema_version"] = json!(1),
+            "schema version 1",
+        );
+        refused(
+            &|report| report["model"]["weights_sha256"] = json!("0"),
+            "another model",
+        );
+        refused(
+            &|report| report["preprocessing"]["size"] = json!(65),
+            "another model",
+        );
+        refused(
+            &|report| report["findings"][0]["grad_cam"]["cells"]["width"] = json!(9),
+            "cells has 4 values",
+        );
+        refused(
+            &|report| report["lime"]["findings"][0]["coefficients"] = json!([0.5]),
+            "lime.findings.0.coefficients: the report says 1 values",
+        );
+        refused(
+            &|report| report["erased"]["probabilities"] = json!([]),
+            "erased.probabilities: the report says 0 values",
+        );
+        refused(
+            &|report| report["trust"][0]["faithfulness"]["deletion"]["scores"] = json!([]),
+            "trust.0.faithfulness.deletion.scores: the report says 0 values",
+        );
+        refused(
+            &|report| report["trust"][1] = report["trust"][0].clone(),
+            "twice",
+        );
+        refused(
+            &|report| report["trust"][0]["method"] = json!("tea leaves"),
+            "no map of No Finding by tea leaves",
+        );
+    }
+}
