@@ -175,7 +175,7 @@ def main():
     optimizer = {"state": {0: {"exp_avg": DRAWS[:64], "step": torch.tensor(3.0)}}, "param_groups": [{"lr": 1e-4}]}
     checkpoint = {"epoch": 3, "state_dict": old, "best_loss": 0.5, "optimizer": optimizer}
     compressed("densenet121_2017.pth.tar", lambda path: torch.save(checkpoint, path))
-    case("densenet121_2017.pth.tar", model, 224, 224, ["--from", "torchvision", "--architecture", "densenet121"])
+    case("densenet121_2017.pth.tar", model, 224, 224, ["--from", "torchvision", "--architecture", "densenet121", "--findings", "chexpert"])
 
     # Torch's format before 1.6, five outputs.
     model = replaced(torchvision.models.efficientnet_b0(), 5)
@@ -247,7 +247,7 @@ def main():
     state = weights(model)
     plain = {name: tensor.contiguous().clone() for name, tensor in state.items()}
     compressed("mnasnet1_0.safetensors", lambda path: save_file(plain, path))
-    mnasnet = ["--from", "safetensors", "--architecture", "mnasnet1_0"]
+    mnasnet = ["--from", "safetensors", "--architecture", "mnasnet1_0", "--findings", "chexpert"]
     case("mnasnet1_0.safetensors", model, 224, 224, mnasnet)
 
     # What is not a state dict: a whole module.

@@ -115,6 +115,39 @@ impl Source {
     }
 }
 
+/// Orders of 14 outputs that `--findings` knows by name. Which of them a network follows does not show in its weights.
+const ORDERS: [(&str, fn() -> Vec<Option<Finding>>); 2] = [
+    ("chexpert", || Finding::ALL.map(Some).to_vec()),
+    ("chestx-ray14", chest_xray14_outputs),
+];
+
+/// The outputs of an order that has a name.
+pub fn order(name: &str) -> Option<Vec<Option<Finding>>> {
+    let mut orders = ORDERS.iter();
+    let (_, outputs) = orders.find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+    Some(outputs())
+}
+
+/// ChestX-ray14's 14 labels in the order of CheXNet and those who made it again. `None` where a label is none of the findings.
+fn chest_xray14_outputs() -> Vec<Option<Finding>> {
+    vec![
+        Some(Finding::Atelectasis),
+        Some(Finding::Cardiomegaly),
+        Some(Finding::PleuralEffusion),
+        None,                      // Infiltration
+        Some(Finding::LungLesion), // Mass
+        None,                      // Nodule: a lesion too, and a finding has one output
+        Some(Finding::Pneumonia),
+        Some(Finding::Pneumothorax),
+        Some(Finding::Consolidation),
+        Some(Finding::Edema),
+        None,                        // Emphysema
+        None,                        // Fibrosis
+        Some(Finding::PleuralOther), // Pleural_Thickening
+        None,                        // Hernia
+    ]
+}
+
 /// torchxrayvision's 18 outputs. Those that are none of the 14 findings by name are `None`.
 pub fn torchxrayvision_outputs() -> Vec<Option<Finding>> {
     let outputs = [

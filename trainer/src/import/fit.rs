@@ -42,31 +42,63 @@ impl Fit {
     }
 }
 
+/// How well a file's tensors are a candidate's.
+struct Match<'a> {
+    /// Of the candidate's tensors, how many are there.
+    share: f64,
+    architecture: &'a Architecture,
+    naming: Naming,
+    prefix: String,
+    names: Vec<String>,
+    /// The file's name of each tensor, by the spelling in which they are the candidate's.
+    spelling: &'a BTreeMap<String, &'a String>,
+}
+
 /// The candidate of which most tensors are there.
 ///
 /// # Errors
 /// When the file has next to nothing of any of them, or its first or last layer is missing.
 pub fn fit(tensors: &StateDict, candidates: &[Architecture]) -> Result<Fit> {
-    // What a file calls a tensor, in today's spelling.
-    let modern: BTreeMap<String, &String> =
+    // What a file calls a tensor, in today's spelling; and with a layer that is alone in a sequence taken out of it, as
+    // CheXNet's `Sequential(Linear, Sigmoid)`.
+    let plain: BTreeMap<String, &String> =
         tensors.keys().map(|name| (modern(name), name)).collect();
-    let mut best: Option<(f64, &Architecture, Naming, String, Vec<String>)> = None;
+    let is_alone = !plain.keys().any(|name| is_later_layer(name));
+    let unwrapped: BTreeMap<String, &String> = plain
+        .iter()
+        .filter(|_| is_alone)
+        .map(|(name, file_name)| (name.replace("classifier.0.", "classifier."), *file_name))
+        .collect();
+    let mut best: Option<Match> = None;
     for architecture in candidates {
         let network = Network::new(architecture, Finding::ALL.len(), &Device::flex())?;
         for naming in [Naming::Torchvision, Naming::EfficientNetPytorch] {
-            let names: Vec<String> = network
-                .state_dict(naming)
-                .into_iter()
-                .map(|tensor| tensor.name)
-                .collect();
-            let (prefix, found) = best_prefix(&modern, &names);
-            let share = found as f64 / names.len() as f64;
-            if best.as_ref().is_none_or(|(most, ..)| share > *most) {
-                best = Some((share, architecture, naming, prefix, names));
+            let tensors = network.state_dict(naming).into_iter();
+            let names: Vec<String> = tensors.map(|tensor| tensor.name).collect();
+            for spelling in [&plain, &unwrapped] {
+                let (prefix, found) = best_prefix(spelling, &names);
+                let share = found as f64 / names.len() as f64;
+                if best.as_ref().is_none_or(|best| share > best.share) {
+                    best = Some(Match {
+                        share,
+                        architecture,
+                        naming,
+                        prefix,
+                        names: names.clone(),
+                        spelling,
+                    });
+                }
             }
         }
     }
-    let (share, architecture, naming, prefix, names) = best.context("no architecture to fit")?;
+    let Match {
+        share,
+        architecture,
+        naming,
+        prefix,
+        names,
+        spelling: modern,
+    } = best.context("no architecture to fit")?;
     if share < 0.5 {
         let names: Vec<_> = tensors.keys().take(4).map(String::as_str).collect();
         bail!(
@@ -97,9 +129,16 @@ pub fn fit(tensors: &StateDict, candidates: &[Architecture]) -> Result<Fit> {
         .with_context(|| format!("{first} is no convolution"))?;
     let output_layer = names.last().and_then(|name| name.rsplit_once('.'));
     let (output_layer, _) = output_layer.context("a network has a last layer")?;
-    let outputs = *shape(&format!("{output_layer}.weight"))?
-        .first()
-        .context("the last layer is no matrix")?;
+    let weight = shape(&format!("{output_layer}.weight"))?;
+    let [outputs, _] = weight[..] else {
+        bail!("{output_layer}.weight has the shape {weight:?}; the last layer must be a matrix");
+    };
+    let bias = shape(&format!("{output_layer}.bias"))?;
+    if bias != [outputs] {
+        bail!(
+            "{output_layer}.bias has the shape {bias:?}; {output_layer}.weight has {outputs} outputs"
+        );
+    }
 
     let mut architecture = Architecture {
         in_channels,
@@ -123,6 +162,13 @@ pub fn fit(tensors: &StateDict, candidates: &[Architecture]) -> Result<Fit> {
         spelling,
         output_layer: output_layer.to_owned(),
     })
+}
+
+/// Whether a tensor is of a classifier's second layer or a later one.
+fn is_later_layer(name: &str) -> bool {
+    let layer = name.split("classifier.").nth(1);
+    let number = layer.and_then(|layer| layer.split('.').next()?.parse::<usize>().ok());
+    number.is_some_and(|number| number > 0)
 }
 
 /// The prefix under which most of the names are there, and how many; of equals the shortest.
@@ -173,6 +219,9 @@ mod tests {
             "features.denseblock1.denselayer2.norm1.weight"
         );
         assert_eq!(modern("net._fc.0.bias"), "net._fc.bias");
+        assert!(is_later_layer("module.classifier.2.weight"));
+        assert!(!is_later_layer("module.classifier.0.weight"));
+        assert!(!is_later_layer("classifier.weight"));
         // A transition has one norm and is left alone.
         assert_eq!(
             modern("features.transition1.norm.weight"),

@@ -4,7 +4,7 @@ pub mod checkpoint;
 mod convention;
 mod fit;
 
-pub use convention::{Source, torchxrayvision_outputs};
+pub use convention::Source;
 pub use fit::{Fit, fit};
 
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use sightline::finding::Finding;
-use sightline::network::{Architecture, Network};
+use sightline::network::{Architecture, Network, wrong_value};
 use sightline::package::{
     self, Calibration, FindingCard, Manifest, SCHEMA_VERSION, Training, Weights,
 };
@@ -21,6 +21,7 @@ use sightline::radiograph::{Input, Resize};
 
 use crate::card;
 use crate::storage::{Location, write_together};
+use convention::{order, torchxrayvision_outputs};
 
 const IMAGENET_CLASSES: usize = 1000;
 
@@ -39,8 +40,9 @@ pub struct Options {
     /// The package's folder.
     #[arg(long)]
     out: PathBuf,
-    /// What each output stands for, in order, separated by commas; - for an output to leave out. Not needed for 14
-    /// outputs in CheXpert's order.
+    /// What each output stands for, in order, separated by commas, with - for an output to leave out; or the name of an order of
+    /// 14: "chexpert" (No Finding first), or "chestx-ray14" (Atelectasis first, as CheXNet has it). Not needed where the source
+    /// tells it (mlmip, torchxrayvision).
     #[arg(long, value_delimiter = ',')]
     findings: Option<Vec<String>>,
     /// Height and width of the network's input in pixels.
@@ -115,6 +117,13 @@ pub fn import(options: Options, device: &Device) -> Result<()> {
 
     let thresholds = tensors.remove(&format!("{}op_threshs", fit.prefix));
     let outputs = outputs(source, options.findings.as_deref(), fit.outputs)?;
+    if outputs.iter().any(Option::is_some) {
+        let names = outputs.iter().map(|o| o.map_or("-", Finding::name));
+        println!(
+            "its outputs are taken for: {}",
+            names.collect::<Vec<_>>().join(", ")
+        );
+    }
     let input = input(&options, &fit)?;
     let cards = findings(
         &outputs,
@@ -128,15 +137,26 @@ pub fn import(options: Options, device: &Device) -> Result<()> {
         .collect();
     let network = Network::new(&fit.architecture, Finding::ALL.len(), device)?;
     let mut used = BTreeSet::new();
+    let mut unsound = None;
     let network = network.load_state_dict(fit.naming, false, |wanted| {
         let file_name = fit.file_name(&wanted.name);
         let (shape, values) = tensors.remove(&file_name)?;
+        // Also what of it is left out, and under the file's own name.
+        if let Some(wrong) = wrong_value(&file_name, &values) {
+            unsound.get_or_insert_with(|| format!("{file_name} {wrong}"));
+        }
         used.insert(file_name);
         if fit.is_output(&wanted.name) {
             return Some(rows_at(&shape, &values, &places));
         }
         Some((shape, values))
     });
+    if let Some(why) = unsound {
+        bail!(
+            "{}: {why}; the weights are damaged, or their training failed",
+            options.file.display()
+        );
+    }
     let network = network.with_context(|| {
         format!(
             "{} does not fit {}",
@@ -210,8 +230,13 @@ pub fn import(options: Options, device: &Device) -> Result<()> {
 
 /// What each output of the file stands for; `None` for one that is no finding.
 fn outputs(source: Source, said: Option<&[String]>, count: usize) -> Result<Vec<Option<Finding>>> {
-    let outputs: Vec<Option<Finding>> = match said {
-        Some(names) => names
+    let named = match said {
+        Some([name]) => order(name.trim()),
+        _ => None,
+    };
+    let outputs: Vec<Option<Finding>> = match (named, said) {
+        (Some(outputs), _) => outputs,
+        (None, Some(names)) => names
             .iter()
             .map(|name| match name.trim() {
                 "-" => Ok(None),
@@ -224,16 +249,24 @@ fn outputs(source: Source, said: Option<&[String]>, count: usize) -> Result<Vec<
                 }),
             })
             .collect::<Result<_>>()?,
-        None if source == Source::Torchxrayvision => torchxrayvision_outputs(),
-        None if count == Finding::ALL.len() => Finding::ALL.map(Some).to_vec(),
-        None if count == IMAGENET_CLASSES => {
+        _ if source == Source::Torchxrayvision => torchxrayvision_outputs(),
+        // The origin's networks have CheXpert's observations in their order.
+        _ if source == Source::Mlmip && count == Finding::ALL.len() => {
+            Finding::ALL.map(Some).to_vec()
+        }
+        _ if count == Finding::ALL.len() => bail!(
+            "the network has 14 outputs, and the file does not say which: CheXpert's observations (No Finding first) or \
+             ChestX-ray14's labels (Atelectasis first, as CheXNet has them). Say --findings chexpert, --findings \
+             chestx-ray14, or what each stands for, separated by commas, with - for those to leave out"
+        ),
+        _ if count == IMAGENET_CLASSES => {
             println!(
                 "its {count} outputs are ImageNet's classes and none of the findings: the classifier is left out, and \
                  every finding is \"not trained\". Fine-tune it (train), or import what was trained on radiographs"
             );
             vec![None; count]
         }
-        None => bail!(
+        _ => bail!(
             "the network has {count} outputs; say with --findings what each stands for, separated by commas, with \
              - for those to leave out"
         ),

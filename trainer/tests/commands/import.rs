@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use serde_json::Value;
 use sightline::finding::Finding;
+use sightline::network::{Architecture, Naming, Network};
 use sightline::package::{Calibration, Manifest};
 use sightline::radiograph::GreyImage;
 use sightline::reading::Reader;
@@ -236,13 +237,163 @@ fn what_cannot_be_imported_is_refused_with_what_to_do() {
     let part = folder.path().join("part.safetensors");
     safetensors::serialize_to_file(kept, None, &part).expect("written");
     let mnasnet = ["--architecture", "mnasnet1_0"];
+    let named = ["--architecture", "mnasnet1_0", "--findings", "chexpert"];
     import(
         &part,
         "safetensors",
-        &mnasnet,
+        &named,
         "missing: layers.8.0.layers.4.running_var",
     );
     let text = folder.path().join("notes.pth");
     std::fs::write(&text, "weights, honestly").expect("written");
     import(&text, "torchvision", &densenet, "cannot read the weights");
+
+    // Fourteen outputs may be CheXpert's or ChestX-ray14's: which is not guessed.
+    let whole = unpacked("mnasnet1_0.safetensors", folder.path());
+    import(
+        &whole,
+        "safetensors",
+        &mnasnet,
+        "the file does not say which",
+    );
+
+    // Values and shapes that no network has are named.
+    let changed = |name: &str, change: &dyn Fn(&mut Vec<usize>, &mut Vec<f32>)| {
+        let file = folder.path().join("changed.safetensors");
+        rewrite(&bytes, &file, name, change);
+        file
+    };
+    let (weight, bias) = ("classifier.1.weight", "classifier.1.bias");
+    let variance = "layers.1.running_var";
+    type Change = &'static dyn Fn(&mut Vec<usize>, &mut Vec<f32>);
+    let cases: [(&str, Change, &str); 7] = [
+        (
+            weight,
+            &|_, values| values[5] = f32::NAN,
+            "classifier.1.weight has a value that is not a number",
+        ),
+        (
+            bias,
+            &|_, values| values[0] = f32::INFINITY,
+            "classifier.1.bias has an infinite value",
+        ),
+        (
+            "layers.0.weight",
+            &|_, values| values[0] = f32::NEG_INFINITY,
+            "layers.0.weight has an infinite value",
+        ),
+        (
+            variance,
+            &|_, values| values[3] = -0.5,
+            "layers.1.running_var has a negative variance",
+        ),
+        (
+            bias,
+            &|shape, values| {
+                shape[0] = 13;
+                values.truncate(13);
+            },
+            "classifier.1.bias has the shape [13]",
+        ),
+        (
+            bias,
+            &|shape, _| shape.push(1),
+            "classifier.1.bias has the shape [14, 1]",
+        ),
+        (
+            weight,
+            &|shape, _| shape.push(1),
+            "the last layer must be a matrix",
+        ),
+    ];
+    for (name, change, why) in cases {
+        import(&changed(name, change), "safetensors", &named, why);
+    }
+    let kept = tensors.iter().filter(|(name, _)| *name != bias);
+    safetensors::serialize_to_file(kept.collect::<Vec<_>>(), None, &part).expect("written");
+    import(&part, "safetensors", &named, "lacks classifier.1.bias");
+}
+
+/// A safetensors file in which one tensor is another.
+fn rewrite(bytes: &[u8], file: &Path, name: &str, change: &dyn Fn(&mut Vec<usize>, &mut Vec<f32>)) {
+    let tensors = safetensors::SafeTensors::deserialize(bytes).expect("safetensors");
+    let old = tensors.tensor(name).expect("a tensor");
+    let values = old.data().chunks_exact(4);
+    let values = values.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+    let (mut shape, mut values) = (old.shape().to_vec(), values.collect::<Vec<_>>());
+    change(&mut shape, &mut values);
+    let new: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+    let new = safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape, &new);
+    let new = new.expect("a tensor");
+    let all = tensors.iter().map(|(other, tensor)| match other == name {
+        true => (other, new.clone()),
+        false => (other, tensor),
+    });
+    safetensors::serialize_to_file(all.collect::<Vec<_>>(), None, file).expect("written");
+}
+
+/// CheXNet as it is passed on: `Sequential(Linear, Sigmoid)` behind two wrappers, and ChestX-ray14's labels in their order.
+#[test]
+fn a_chexnet_checkpoint_is_imported_in_its_own_order() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let architecture = Architecture::named("densenet121", 3).expect("known");
+    let device = Device::flex();
+    device.seed(3);
+    let network = Network::new(&architecture, 14, &device).expect("known");
+    let mut tensors = Vec::new();
+    network.for_each_value(Naming::Torchvision, |tensor, data| {
+        let name = tensor.name.replace("classifier.", "classifier.0.");
+        let values: Vec<u8> = data.iter::<f32>().flat_map(f32::to_le_bytes).collect();
+        tensors.push((format!("module.densenet121.{name}"), tensor.shape, values));
+    });
+    let views = tensors.iter().map(|(name, shape, values)| {
+        let view =
+            safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape.clone(), values);
+        (name.as_str(), view.expect("a tensor"))
+    });
+    let file = folder.path().join("chexnet.safetensors");
+    safetensors::serialize_to_file(views.collect::<Vec<_>>(), None, &file).expect("written");
+    let out = folder.path().join("package");
+    let import: [&dyn AsRef<std::ffi::OsStr>; 8] = [
+        &"import",
+        &"--from",
+        &"torchvision",
+        &"--architecture",
+        &"densenet121",
+        &file,
+        &"--out",
+        &out,
+    ];
+    refuse(&import, "the file does not say which");
+    let order: [&dyn AsRef<std::ffi::OsStr>; 2] = [&"--findings", &"chestx-ray14"];
+    let said = succeed(&[&import[..], &order].concat());
+    assert!(
+        said.contains(
+            "its outputs are taken for: Atelectasis, Cardiomegaly, Pleural Effusion, -, Lung Lesion"
+        ),
+        "{said}"
+    );
+    let reader = open(&out);
+    let input = reader.manifest.input.tensor(&[&picture(224)], &device);
+    let theirs = network.forward(input).into_data();
+    let theirs = theirs.try_to_vec::<f32>().expect("float32");
+    let reading = pollster::block_on(reader.read(&picture(224))).expect("a reading");
+    for (output, finding) in [
+        (0, Finding::Atelectasis),
+        (1, Finding::Cardiomegaly),
+        (2, Finding::PleuralEffusion),
+        (4, Finding::LungLesion),
+        (9, Finding::Edema),
+        (12, Finding::PleuralOther),
+    ] {
+        let (ours, theirs) = (reading.logits[finding.index()], theirs[output]);
+        assert!(
+            (ours - theirs).abs() < 2e-2 * theirs.abs().max(1.0),
+            "{finding}: {ours} {theirs}"
+        );
+        assert!(reading.probabilities[finding.index()].is_some());
+    }
+    for finding in [Finding::NoFinding, Finding::Fracture, Finding::LungOpacity] {
+        assert_eq!(reading.probabilities[finding.index()], None, "{finding}");
+    }
 }
