@@ -34,7 +34,7 @@ pub struct Options {
     #[arg(long, default_value = "image")]
     unit: UnitName,
     /// Also report the part of the rows with COLUMN=VALUE, or with each value of COLUMN; may be repeated.
-    #[arg(long = "part", default_value = "Repo=jrzech/reproduce-chexnet")]
+    #[arg(long = "part")]
     parts: Vec<String>,
     /// Another package: is its AUC on these images different? (DeLong's test; images, not patients, are drawn.)
     #[arg(long, conflicts_with = "shard")]

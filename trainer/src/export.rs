@@ -77,7 +77,8 @@ impl std::str::FromStr for OperatingPoint {
 /// Writes `manifest.json`, `weights.bpk`, `evaluation.json` and `card.md` to `out`.
 ///
 /// Operating points come from the `valid` split, AUCs from the `test` split, both measured on the weights
-/// as they are shipped, in half precision.
+/// as they are shipped, in half precision. Where there is no `test` split, the figures are of `valid`, and package and card
+/// say so.
 pub fn run(options: &Options) -> Result<()> {
     let device = options.device.device()?;
     let out = &options.out;
@@ -123,10 +124,7 @@ pub fn run(options: &Options) -> Result<()> {
             commit: plan.commit.clone(),
             date: plan.started.clone(),
         },
-        evaluation: Some(Evaluation {
-            set: recipe.data.test_name(),
-            unit: Unit::Image,
-        }),
+        evaluation: None,
         licence: recipe.licence.clone(),
         attribution: recipe.attribution.clone(),
         intended_use: recipe.intended_use.clone(),
@@ -183,27 +181,37 @@ pub fn run(options: &Options) -> Result<()> {
         };
     }
     package.manifest = manifest.clone();
-    let test = splits.test.unwrap_or(valid);
+    let set = recipe.data.set_name(splits.test.is_some());
+    if splits.test.is_none() {
+        package.manifest.limits.push(card::UNTESTED.to_owned());
+    }
+    package.manifest.evaluation = Some(Evaluation {
+        set: set.clone(),
+        unit: Unit::Image,
+    });
+    let measured = splits.test.unwrap_or(valid);
+    let unselected = recipe.data.unselected.as_deref();
     let scores = evaluate::score(
         &package,
-        test.clone(),
+        measured.clone(),
         Shard::WHOLE,
         Unit::Image,
-        &card::SUBGROUPS.map(str::to_owned),
-        recipe.data.test_name(),
+        &card::parts(unselected),
+        set,
         Augmented::NONE,
     )?;
     let report = evaluate::report(&scores);
     card::record(&mut package.manifest, &report);
     out.create()?;
-    let measured = card::Measured {
+    let figures = card::Measured {
         scores: &scores,
         report: &report,
         history: &state.history,
         sets: &sets,
-        pictures: options.pictures.then_some(&test),
+        unselected,
+        pictures: options.pictures.then_some(&measured),
     };
-    card::write(out, package, Some(weights), &measured)?;
+    card::write(out, package, Some(weights), &figures)?;
     print!("{}", report.tables());
     println!("written to {out}");
     Ok(())

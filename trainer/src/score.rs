@@ -8,6 +8,7 @@ use sightline::finding::Finding;
 use sightline::network::Network;
 use sightline::package::{self, Manifest};
 use sightline::radiograph::{GreyImage, Input};
+use sightline::reading::ReadError;
 
 use crate::data::Dataset;
 use crate::metrics::{Case, Scored};
@@ -53,6 +54,9 @@ impl Augmented {
 pub const BATCH: usize = 16;
 
 /// The logits of pictures that [`Input::square`] made, a row of all outputs each.
+///
+/// # Errors
+/// When one of them is no number: no figure may be made of it.
 pub fn network_logits(
     network: &Network,
     input: &Input,
@@ -71,6 +75,9 @@ pub fn network_logits(
             .into_data()
             .try_to_vec::<f32>()
             .map_err(|e| anyhow::anyhow!("{e:?}"))?;
+        if logits.iter().any(|logit| !logit.is_finite()) {
+            return Err(ReadError::NotANumber.into());
+        }
         rows.extend(logits.chunks_exact(outputs).map(<[f32]>::to_vec));
     }
     Ok(rows)

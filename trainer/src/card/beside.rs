@@ -4,7 +4,6 @@ use anyhow::{Result, bail};
 use serde::Serialize;
 use sightline::finding::Finding;
 
-use super::UNSELECTED;
 use crate::data::{Dataset, Probabilities};
 use crate::evaluate::Scores;
 use crate::metrics::{Case, Estimate, Scored, auc, bootstrap, cases_of, mean_defined_auc};
@@ -41,7 +40,8 @@ pub struct Both {
     pub difference: Estimate,
 }
 
-/// Compares a package's scores with another model's on the images that nobody chose by class, or on all where there are none.
+/// Compares a package's scores with another model's on the images that nobody chose by class (`unselected`, `COLUMN=VALUE`), or on
+/// all where none are known to be so.
 ///
 /// # Errors
 /// When the other model scored none of the images.
@@ -50,8 +50,10 @@ pub fn beside(
     theirs: &Probabilities,
     scores: &Scores,
     data: &Dataset,
+    unselected_part: Option<&str>,
 ) -> Result<Beside> {
-    let (column, value) = UNSELECTED.split_once('=').unwrap_or_default();
+    let part = unselected_part.unwrap_or_default();
+    let (column, value) = part.split_once('=').unwrap_or_default();
     let unselected = |row: &crate::evaluate::ScoredRow| {
         let found = row.columns.get(column);
         found.is_some_and(|found| found == value)
@@ -99,7 +101,7 @@ pub fn beside(
     let five = Finding::COMPETITION.map(|finding| finding.index());
     Ok(Beside {
         name: name.to_owned(),
-        part: if some { UNSELECTED } else { "all" }.to_owned(),
+        part: if some { part } else { "all" }.to_owned(),
         images: both.len(),
         findings: findings.collect(),
         mean_of_defined: compare(&both, |drawn, model| {
@@ -225,7 +227,7 @@ mod tests {
             },
             rows: scored,
         };
-        let found = beside("the other", &theirs, &scores, &data).expect("both scored");
+        let found = beside("the other", &theirs, &scores, &data, None).expect("both scored");
         assert_eq!((found.images, found.part.as_str()), (8, "all"));
         let [pair] = found.findings.as_slice() else {
             panic!("{} findings", found.findings.len());
@@ -243,6 +245,6 @@ mod tests {
         assert_eq!(difference.ci95, [1.0, 1.0]);
         assert!(found.mean_of_defined.is_some());
         assert!(found.markdown().contains("| Edema | 4 | 4 | 1.000"));
-        assert!(beside("nobody", &Probabilities::new(), &scores, &data).is_err());
+        assert!(beside("nobody", &Probabilities::new(), &scores, &data, None).is_err());
     }
 }

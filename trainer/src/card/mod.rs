@@ -18,10 +18,11 @@ use crate::train::Epoch;
 
 pub use beside::Beside;
 
-/// The part of the NIH images that nobody chose by class, reported beside all of them.
-const UNSELECTED: &str = "Repo=jrzech/reproduce-chexnet";
 /// Columns by whose values the images are told apart, where the CSV has them.
-pub const SUBGROUPS: [&str; 4] = ["Repo", "Sex", "Age group", "AP/PA"];
+const SUBGROUPS: [&str; 3] = ["Sex", "Age group", "AP/PA"];
+/// A limit of packages whose figures are of validation images.
+pub const UNTESTED: &str = "No image was kept for testing. The figures are of the validation images, on which the epoch, the \
+                            calibration and the operating points were chosen too: on other images they are worse.";
 /// Smaller subgroups are left out of the card.
 const LEAST: usize = 20;
 /// The weights' file in a package's folder.
@@ -38,6 +39,10 @@ pub struct Options {
     /// Also show pictures of the gravest errors. They become part of the package: only of images that may be published.
     #[arg(long)]
     pictures: bool,
+    /// COLUMN=VALUE: the part of the images that nobody chose by class. It has figures of its own beside those of all images, and
+    /// another model is compared on it.
+    #[arg(long, value_parser = column_and_value)]
+    unselected: Option<String>,
     /// Another model's probabilities, to set beside this one's: `Path` and a column for each finding, as `predict` writes them,
     /// or `prob_` before each of ChestX-ray14's labels.
     #[arg(long)]
@@ -45,6 +50,21 @@ pub struct Options {
     /// What the other model is called; the file's name if not given.
     #[arg(long, requires = "beside")]
     beside_name: Option<String>,
+}
+
+/// `COLUMN=VALUE`, as it is.
+fn column_and_value(text: &str) -> Result<String, String> {
+    match text.split_once('=') {
+        Some((column, _)) if !column.is_empty() => Ok(text.to_owned()),
+        _ => Err("must be COLUMN=VALUE".to_owned()),
+    }
+}
+
+/// What the card's images are told apart by: the column that tells which were selected, and [`SUBGROUPS`].
+pub fn parts(unselected: Option<&str>) -> Vec<String> {
+    let column = unselected.and_then(|part| part.split_once('='));
+    let columns = column.map(|(column, _)| column).into_iter();
+    columns.chain(SUBGROUPS).map(str::to_owned).collect()
 }
 
 /// Measures a package on images and writes its figures: manifest, `evaluation.json` and card. Thresholds and calibration stay.
@@ -56,8 +76,16 @@ pub fn run(options: &Options) -> Result<()> {
     if !shard.is_whole() {
         bail!("a part of the images is nothing to write a card of");
     }
+    let sets = sets(&options.images)?;
+    if options.images.split.is_none() && sets.len() > 1 {
+        bail!(
+            "{} has training images too: say with --split which images to measure",
+            options.images.csv
+        );
+    }
     let set = options.images.set_name();
-    let parts = SUBGROUPS.map(str::to_owned);
+    let unselected = options.unselected.as_deref();
+    let parts = parts(unselected);
     let scores = evaluate::score(
         &package,
         data.clone(),
@@ -71,23 +99,24 @@ pub fn run(options: &Options) -> Result<()> {
     if let Some(csv) = &options.beside {
         let name = options.beside_name.clone().unwrap_or_else(|| csv.name());
         let theirs = probabilities(csv)?;
-        report.beside = Some(beside::beside(&name, &theirs, &scores, &data)?);
+        report.beside = Some(beside::beside(&name, &theirs, &scores, &data, unselected)?);
     }
     package.manifest.evaluation = Some(Evaluation {
         set,
         unit: Unit::Image,
     });
+    package.manifest.limits.retain(|limit| limit != UNTESTED);
     let history = folder.join(HISTORY).read();
     let history = history.context("the package has no training.json: `export` writes it")?;
     let history: Vec<Epoch> =
         serde_json::from_slice(&history).context("training.json is damaged")?;
     record(&mut package.manifest, &report);
-    let sets = sets(&options.images)?;
     let measured = Measured {
         scores: &scores,
         report: &report,
         history: &history,
         sets: &sets,
+        unselected,
         pictures: options.pictures.then_some(&data),
     };
     write(folder, package, None, &measured)?;
@@ -137,6 +166,8 @@ pub struct Measured<'a> {
     pub history: &'a [Epoch],
     /// The images that it was trained, chosen and tested on, and what these are called.
     pub sets: &'a [(String, Dataset)],
+    /// `COLUMN=VALUE`: the part that nobody chose by class, if that is known.
+    pub unselected: Option<&'a str>,
     /// The images of the scores, if the errors' pictures may be shown.
     pub pictures: Option<&'a Dataset>,
 }
@@ -153,10 +184,11 @@ pub fn write(
         report,
         history,
         sets,
+        unselected,
         pictures,
     } = *measured;
     let manifest = package.manifest.clone();
-    let mut text = markdown(&manifest, report, history, sets);
+    let mut text = markdown(&manifest, report, history, sets, unselected);
     // All is made before anything is written. The manifest is last: it makes a package of the other files.
     let weights = weights.map(|weights| (WEIGHTS, weights));
     let mut files: Vec<_> = weights.into_iter().collect();
@@ -205,12 +237,18 @@ fn markdown(
     report: &Report,
     history: &[Epoch],
     sets: &[(String, Dataset)],
+    unselected: Option<&str>,
 ) -> String {
     let mut text = about(manifest) + &label_table(sets);
-    text += "\n## Area under the ROC curve\n\nMeasured on the shipped weights; intervals by bootstrap over patients \
-             (1,000 draws). The score is the image's; uncertain and blank labels are left out.\n";
+    text += &format!(
+        "\n## Area under the ROC curve\n\nMeasured on the shipped weights, on {}; intervals by bootstrap over patients \
+         (1,000 draws). The score is the image's; uncertain and blank labels are left out.\n",
+        report.set
+    );
     let shown = report.parts.iter().enumerate();
-    for (_, part) in shown.filter(|(index, part)| *index == 0 || part.part == UNSELECTED) {
+    for (_, part) in
+        shown.filter(|(index, part)| *index == 0 || Some(part.part.as_str()) == unselected)
+    {
         text += &auc_table(part);
     }
     text += &format!(
@@ -247,8 +285,10 @@ fn markdown(
     text += "\n## Calibration and operating points\n\nMeasured on the same images; `export` fits both on the validation images. \
              ECE: expected calibration error in 15 bins. No Finding counts as called only where nothing else but Support Devices is.\n\n\
              | finding | operating point | sensitivity | specificity | Brier | ECE |\n|---|---:|---:|---:|---:|---:|\n";
-    for (card, result) in manifest.findings.iter().zip(&report.parts[0].findings) {
-        if card.trained {
+    for card in &manifest.findings {
+        // By name: a package may have its outputs in another order.
+        let mut results = report.parts[0].findings.iter();
+        if let Some(result) = results.find(|result| result.name == card.name && card.trained) {
             let number =
                 |value: Option<f64>| value.map_or("undefined".to_owned(), |v| format!("{v:.2}"));
             text += &format!(
@@ -396,4 +436,58 @@ pub fn with_localisation(card: &str, manifest: &Manifest) -> String {
          as of hearts where Cardiomegaly is labelled, on another set of images. *Samples*: of LIME, at most.\n\n\
          | finding | map | images | hit | IoU (Otsu) | IoU (same area) | |\n|---|---|---:|---|---|---|---|\n{rows}"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluate::FindingResult;
+
+    #[test]
+    fn figures_stand_beside_the_finding_that_they_are_of_in_whatever_order_it_is() {
+        let manifest = include_bytes!("../../../www/models/efficientnet-lite0-nih/manifest.json");
+        let mut manifest = Manifest::parse(manifest).expect("a manifest");
+        manifest.findings.reverse();
+        let result = |finding: Finding| FindingResult {
+            name: finding,
+            trained: true,
+            positives: 1,
+            negatives: 1,
+            auc: None,
+            average_precision: None,
+            brier: None,
+            log_loss: None,
+            calibration_error: None,
+            sensitivity: Some(finding.index() as f64 / 100.0),
+            specificity: None,
+        };
+        let part = Figures {
+            part: "all".to_owned(),
+            count: 2,
+            patients: 2,
+            findings: Finding::ALL.map(result).into(),
+            mean_of_five: None,
+        };
+        let report = Report {
+            model: String::new(),
+            weights_sha256: String::new(),
+            set: "the test images".to_owned(),
+            unit: Unit::Image,
+            crops: 1,
+            parts: vec![part],
+            beside: None,
+        };
+        let card = markdown(&manifest, &report, &[], &[], None);
+        assert!(card.contains("on the test images;"), "{card}");
+        let rows = card.split("## Calibration").nth(1).expect("a table");
+        for finding in Finding::ALL {
+            let row = rows
+                .lines()
+                .find(|line| line.starts_with(&format!("| {finding} |")));
+            let trained = manifest.findings.iter().find(|card| card.name == finding);
+            assert_eq!(row.is_some(), trained.is_some_and(|card| card.trained));
+            let sensitivity = format!("| 0.{:02} | undefined |", finding.index());
+            assert!(row.is_none_or(|row| row.contains(&sensitivity)), "{row:?}");
+        }
+    }
 }

@@ -21,7 +21,7 @@ pub use boxes::{Boxes, Rectangle, columns};
 #[cfg(test)]
 pub use chexpert::patient_and_study;
 pub use dataset::{Dataset, Row, Selection, Splits, Views};
-pub use labels::{Blank, LabelPolicy};
+pub use labels::{Blank, LabelPolicy, Uncertain};
 pub use left_out::LeftOut;
 pub use pack::Pack;
 pub use pictures::{Pictures, load_pictures, load_squares, read_square};

@@ -39,9 +39,6 @@ impl Lessons {
     /// # Errors
     /// When the file cannot be read, or says nothing of the training images.
     pub fn read(teacher: &Teacher, folder: &Location, train: &Dataset) -> Result<Self> {
-        if !(0.0..=1.0).contains(&teacher.weight) {
-            bail!("a teacher's weight must be in 0..1");
-        }
         let csv = folder.join(&teacher.csv.to_string_lossy());
         let raw = probabilities(&csv)?;
         let taught = |row: &&super::Row| raw.contains_key(&row.path);

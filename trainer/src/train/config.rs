@@ -13,7 +13,7 @@ use super::loss::Loss;
 use super::pointing::Pointing;
 use super::student::Distillation;
 use crate::data::augment::Augmentation;
-use crate::data::{Dataset, LabelPolicy, Selection, Splits, Teacher, Views};
+use crate::data::{Dataset, LabelPolicy, Row, Selection, Splits, Teacher, Views};
 use crate::storage::Location;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -121,6 +121,9 @@ pub struct Data {
     pub also: Vec<PathBuf>,
     #[serde(default)]
     pub views: Views,
+    /// `COLUMN=VALUE`: the part of the images that nobody chose by class. The card has its figures beside those of all images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unselected: Option<String>,
     /// For the model card.
     pub description: String,
 }
@@ -146,12 +149,23 @@ impl Data {
             })
         };
         let mut splits = match (&self.csv, &self.hold_out, &self.train, &self.valid) {
-            (Some(csv), None, None, None) => Splits {
-                train: of(csv, Some("train"))?,
-                valid: of(csv, Some("valid"))?,
-                test: of(csv, Some("test")).ok(),
-                rows_sha256: BTreeMap::new(),
-            },
+            (Some(csv), None, None, None) => {
+                let all = Dataset::read(&folder.join(&csv.to_string_lossy()), Some(folder))?;
+                let is_test = |row: &Row| row.columns.get("Split").is_some_and(|s| s == "test");
+                let tested = all.rows.iter().any(is_test);
+                let part = |data: Dataset, split: &str| {
+                    data.select(&Selection {
+                        views: self.views,
+                        split: Some(split.to_owned()),
+                    })
+                };
+                Splits {
+                    train: part(all.clone(), "train")?,
+                    valid: part(all.clone(), "valid")?,
+                    test: tested.then(|| part(all, "test")).transpose()?,
+                    rows_sha256: BTreeMap::new(),
+                }
+            }
             (Some(csv), Some(shares), None, None) => shares.split(of(csv, None)?)?,
             (None, None, Some(train), Some(valid)) => Splits {
                 train: of(train, None)?,
@@ -193,31 +207,34 @@ impl Data {
         splits.checked()
     }
 
-    /// What the test images are called in a card.
-    pub fn test_name(&self) -> String {
-        match (&self.csv, &self.hold_out, &self.test) {
-            (Some(csv), None, _) => format!("{}, Split=test", csv.display()),
+    /// What the measured images are called in a package: the test images or, where there are none, the validation images, and
+    /// that they are those.
+    pub fn set_name(&self, tested: bool) -> String {
+        let name = |file: &Option<PathBuf>, split: &str, share: fn(HoldOut) -> f64| match (
+            &self.csv,
+            self.hold_out,
+            file,
+        ) {
+            (Some(csv), None, _) => format!("{}, Split={split}", csv.display()),
             (Some(csv), Some(shares), _) => {
-                format!(
-                    "{}, {} of the patients held out",
-                    csv.display(),
-                    shares.test
-                )
+                let share = share(shares);
+                format!("{}, {share} of the patients held out", csv.display())
             }
-            (None, _, Some(test)) => test.display().to_string(),
-            (None, _, None) => match &self.valid {
-                Some(valid) => format!("{}, which also chose the epoch", valid.display()),
-                None => "none".to_owned(),
-            },
+            (None, _, Some(file)) => file.display().to_string(),
+            (None, _, None) => split.to_owned(),
+        };
+        if tested {
+            return name(&self.test, "test", |shares| shares.test);
         }
+        let valid = name(&self.valid, "valid", |shares| shares.valid);
+        format!(
+            "{valid} (validation images, which also chose the epoch, calibration and operating points; no test images)"
+        )
     }
 }
 
 impl HoldOut {
     fn split(self, all: Dataset) -> Result<Splits> {
-        if !(self.valid > 0.0 && self.test >= 0.0 && self.valid + self.test < 1.0) {
-            bail!("hold_out must be shares of the patients: valid above 0, together below 1");
-        }
         let part = |wanted: fn(f64, HoldOut) -> bool| Dataset {
             root: all.root.clone(),
             rows: all
@@ -228,12 +245,17 @@ impl HoldOut {
                 .collect(),
         };
         let splits = Splits {
-            test: Some(part(|at, shares| at < shares.test)),
+            test: (self.test > 0.0).then(|| part(|at, shares| at < shares.test)),
             valid: part(|at, shares| at >= shares.test && at < shares.test + shares.valid),
             train: part(|at, shares| at >= shares.test + shares.valid),
             rows_sha256: BTreeMap::new(),
         };
-        if splits.train.rows.is_empty() || splits.valid.rows.is_empty() {
+        let parts = [
+            Some(&splits.train),
+            Some(&splits.valid),
+            splits.test.as_ref(),
+        ];
+        if parts.into_iter().flatten().any(|part| part.rows.is_empty()) {
             bail!("there are too few patients to hold any out");
         }
         Ok(splits)
@@ -384,7 +406,7 @@ mod tests {
                 path.file_stem().and_then(|s| s.to_str()),
                 Some(recipe.name.as_str())
             );
-            recipe.input.check().expect("a sound input");
+            recipe.check().unwrap_or_else(|error| panic!("{error:#}"));
             recipes += 1;
         }
         assert!(recipes > 0);

@@ -8,6 +8,7 @@ mod loss;
 mod plan;
 mod pointing;
 mod progress;
+mod ranges;
 mod step;
 mod student;
 
@@ -26,7 +27,7 @@ use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{Device, Tensor};
 use sightline::finding::Finding;
 use sightline::network::Network;
-use sightline::radiograph::{GreyImage, Resize};
+use sightline::radiograph::GreyImage;
 
 use crate::data::{
     Blank, Boxes, Dataset, Lessons, Pack, Pictures, Splits, load_pictures, load_squares,
@@ -91,6 +92,9 @@ pub fn run(options: &Options) -> Result<()> {
     let data = &options.data;
     let recipe = Recipe::read(&options.config)?;
     recipe.check()?;
+    let minutes = options.save_minutes;
+    let holds = (0.0..=1e6).contains(&minutes);
+    ranges::require("--save-minutes", minutes, holds, "0 or more, at most 1e6")?;
     let splits = recipe.data.splits(data)?;
     let boxes = recipe.boxes(data, &splits.train)?;
     if options.dry_run {
@@ -308,21 +312,6 @@ impl Start {
 }
 
 impl Recipe {
-    /// # Errors
-    /// When the recipe cannot be followed.
-    fn check(&self) -> Result<()> {
-        self.input.check()?;
-        if self.input.resize != Resize::Stretch {
-            bail!(
-                "training crops from the whole picture; the recipe's input.resize must be \"stretch\""
-            );
-        }
-        if self.batch < 2 || self.accumulate == 0 || self.epochs == 0 {
-            bail!("batch must be 2 or more, accumulate and epochs 1 or more");
-        }
-        Ok(())
-    }
-
     /// The boxes to point at, and on how many of the training images there are some; `None` if the recipe has none.
     fn boxes(&self, data: &Location, train: &Dataset) -> Result<Option<(Boxes, usize)>> {
         let Some(pointing) = &self.pointing else {
