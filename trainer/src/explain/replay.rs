@@ -10,7 +10,7 @@ use sightline::explain::faithfulness::Curves;
 use sightline::explain::heat_map::HeatMap;
 use sightline::explain::lime;
 use sightline::package::sha256;
-use sightline::radiograph::{GreyImage, Radiograph};
+use sightline::radiograph::{DepthSource, GreyImage, Options, Radiograph};
 use sightline::reading::Reader;
 use sightline::report::{Report, Sanity, Timings, Trust};
 
@@ -43,7 +43,13 @@ pub fn replay(reader: &Reader, report: &[u8], image: &[u8]) -> Result<()> {
             report.model.weights_sha256
         );
     }
-    let radiograph = Radiograph::decode(image)?;
+    // Of a depth that someone chose, that one; else it is told from the file as it was then.
+    let chosen = report.image.depth.filter(|depth| depth.told_by == DepthSource::Choice);
+    let options = Options {
+        depth: chosen.map(|depth| depth.bits),
+        ..Options::default()
+    };
+    let radiograph = Radiograph::decode_with(image, options)?;
     let reading = pollster::block_on(reader.read(&radiograph.image))?;
     let (file, timings) = (&report.image.file, Timings::default());
     let hash = report.image.sha256.clone();
