@@ -44,7 +44,10 @@ pub fn replay(reader: &Reader, report: &[u8], image: &[u8]) -> Result<()> {
         );
     }
     // Of a depth that someone chose, that one; else it is told from the file as it was then.
-    let chosen = report.image.depth.filter(|depth| depth.told_by == DepthSource::Choice);
+    let chosen = report
+        .image
+        .depth
+        .filter(|depth| depth.told_by == DepthSource::Choice);
     let options = Options {
         depth: chosen.map(|depth| depth.bits),
         ..Options::default()

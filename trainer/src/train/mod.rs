@@ -92,9 +92,6 @@ pub fn run(options: &Options) -> Result<()> {
     let data = &options.data;
     let recipe = Recipe::read(&options.config)?;
     recipe.check()?;
-    let minutes = options.save_minutes;
-    let holds = (0.0..=1e6).contains(&minutes);
-    ranges::require("--save-minutes", minutes, holds, "0 or more, at most 1e6")?;
     let splits = recipe.data.splits(data)?;
     let boxes = recipe.boxes(data, &splits.train)?;
     if options.dry_run {

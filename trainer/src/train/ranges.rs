@@ -11,7 +11,7 @@ use crate::data::Uncertain;
 use crate::data::augment::Augmentation;
 
 /// Names the field and its value where it is not what it must be. NaN holds nothing.
-pub fn require(field: &str, value: impl Display, holds: bool, must_be: &str) -> Result<()> {
+fn require(field: &str, value: impl Display, holds: bool, must_be: &str) -> Result<()> {
     if !holds {
         bail!("{field} must be {must_be}, and is {value}");
     }
