@@ -81,7 +81,8 @@ impl Finding {
         self as usize
     }
 
-    /// The finding of that name; upper and lower case, spaces and underscores do not matter.
+    /// The finding of that name; upper and lower case, spaces and underscores do not matter. CheXlocalize and CheXpert's test
+    /// labels call Lung Opacity "Airspace Opacity".
     pub fn from_name(name: &str) -> Option<Finding> {
         let plain = |text: &str| -> String {
             text.trim()
@@ -96,6 +97,9 @@ impl Finding {
                 .collect()
         };
         let name = plain(name);
+        if name == "airspace opacity" {
+            return Some(Finding::LungOpacity);
+        }
         Finding::ALL.into_iter().find(|f| plain(f.name()) == name)
     }
 }
@@ -148,6 +152,10 @@ mod tests {
         assert_eq!(
             Finding::from_name(" pleural_effusion "),
             Some(Finding::PleuralEffusion)
+        );
+        assert_eq!(
+            Finding::from_name("Airspace Opacity"),
+            Some(Finding::LungOpacity)
         );
         assert_eq!(Finding::from_name("Hernia"), None);
     }

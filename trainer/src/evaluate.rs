@@ -9,7 +9,7 @@ use sightline::finding::{Finding, Score, called};
 use sightline::package::Unit;
 
 use crate::card::Beside;
-use crate::data::{Dataset, Views, stream};
+use crate::data::{Dataset, Label, Views, stream};
 use crate::metrics::probability::{brier, calibration_error, log_loss};
 use crate::metrics::ranking::{auc_difference, auc_variance, average_precision};
 use crate::metrics::threshold::sensitivity_specificity;
@@ -138,19 +138,24 @@ pub fn score(
             .map_or(part.clone(), |(c, _)| c.to_owned())
     };
     let columns_of_parts: BTreeSet<String> = parts.iter().map(column).collect();
+    for column in &columns_of_parts {
+        data.has_column(column)?;
+    }
     let views = |image| augmented.views(&image, input);
     let mut scored = Vec::new();
     let left_out = stream(&data, BATCH, views, |rows, pictures| {
         let scores = package.probabilities(&pictures)?;
         for (row, scores) in rows.iter().zip(scores) {
-            let columns = row.columns.iter();
-            let columns = columns.filter(|(column, _)| columns_of_parts.contains(*column));
+            let columns = columns_of_parts.iter().filter_map(|column| {
+                let value = row.column(column)?;
+                Some((column.clone(), value.to_owned()))
+            });
             let of_row = ScoredRow {
-                patient: row.patient.clone(),
-                study: row.study.clone(),
-                labels: row.labels,
+                patient: row.patient.to_string(),
+                study: row.study.to_string(),
+                labels: row.labels.map(Label::value),
                 scores,
-                columns: columns.map(|(c, v)| (c.clone(), v.clone())).collect(),
+                columns: columns.collect(),
             };
             scored.push((row.number, of_row));
         }
@@ -451,7 +456,9 @@ mod tests {
         let images = golden["images"].as_array().expect("images").iter();
         let rows = images.enumerate().map(|(number, image)| {
             let path = image["path"].as_str().expect("a path");
-            let (patient, study) = crate::data::patient_and_study(path);
+            let named = crate::data::patient_and_study(path).expect("a patient");
+            let (patient, study) = (named.0, named.1.expect("a study"));
+            let study = format!("{patient}/{study}");
             let mut labels = [None; 14];
             let mut scores = vec![None; 14];
             let cases = numbers(&image["label"])

@@ -262,7 +262,7 @@ fn judge(
                     ];
                     findings.insert(Finding::ALL[*finding], values);
                 }
-                let patient = row.patient.clone();
+                let patient = row.patient.to_string();
                 rows.push((row.number, Judged { patient, findings }));
                 bar.inc(1);
             }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use anyhow::{Context, Result, bail};
 use sightline::finding::Finding;
 
-use crate::data::{Boxes, Dataset, Row, columns};
+use crate::data::{Boxes, Dataset, Label, Row, columns, key};
 use crate::storage::Location;
 
 /// Maps and marks are compared on a grid of this side over the whole picture.
@@ -14,7 +14,7 @@ pub const SIDE: usize = 224;
 
 pub enum Marks {
     Boxes(Boxes),
-    /// By image path: findings (their places in `Finding::ALL`) and the masks of them.
+    /// By image ([`key`]): findings (their places in `Finding::ALL`) and the masks of them.
     Masks(BTreeMap<String, Vec<(usize, Location)>>),
 }
 
@@ -33,23 +33,25 @@ impl Marks {
     /// When the file cannot be read, or a mask is not there.
     pub fn masks(csv: &Location, data: &Dataset) -> Result<Self> {
         let rows = data.rows.iter();
-        let rows: HashMap<&str, &Row> = rows.map(|row| (row.path.as_str(), row)).collect();
+        let rows: HashMap<_, &Row> = rows.map(|row| (key(&row.path), row)).collect();
         let mut masks = BTreeMap::<String, Vec<(usize, Location)>>::new();
         for [file, mask, class, source] in columns(csv, ["Path", "Mask", "Class", "SourceClass"])? {
-            let Some(row) = rows.get(file.as_str()) else {
+            let image = key(&file);
+            let Some(row) = rows.get(&image) else {
                 continue;
             };
-            let large = row.labels[Finding::Cardiomegaly.index()] == Some(1.0);
+            let large = row.labels[Finding::Cardiomegaly.index()] == Label::Present;
             let finding = match Finding::from_name(&class) {
                 Some(finding) => finding,
-                None if source == "heart" && large => Finding::Cardiomegaly,
+                None if source.eq_ignore_ascii_case("heart") && large => Finding::Cardiomegaly,
                 None => continue,
             };
-            let mask = data.root.join(&mask);
+            let mask = data.file_at(&mask);
             if !mask.exists() {
                 bail!("the mask {mask} is not there");
             }
-            masks.entry(file).or_default().push((finding.index(), mask));
+            let masks = masks.entry(image.into_owned()).or_default();
+            masks.push((finding.index(), mask));
         }
         Ok(Marks::Masks(masks))
     }
@@ -57,9 +59,9 @@ impl Marks {
     /// The findings that are marked on an image.
     pub fn findings(&self, path: &str) -> Vec<usize> {
         match self {
-            Marks::Boxes(boxes) => boxes.of(path).map(|(finding, _)| finding).collect(),
+            Marks::Boxes(boxes) => boxes.of_image(path).map(|(finding, _)| finding).collect(),
             Marks::Masks(masks) => {
-                let masks = masks.get(path).into_iter().flatten();
+                let masks = masks.get(key(path).as_ref()).into_iter().flatten();
                 masks.map(|(finding, _)| *finding).collect()
             }
         }
@@ -73,7 +75,7 @@ impl Marks {
         match self {
             Marks::Boxes(boxes) => {
                 let middle = |index: usize| (index as f64 + 0.5) / SIDE as f64;
-                let grids = boxes.of(path).map(|(finding, rectangles)| {
+                let grids = boxes.of_image(path).map(|(finding, rectangles)| {
                     let marked = (0..SIDE * SIDE).map(|place| {
                         let (x, y) = (middle(place % SIDE), middle(place / SIDE));
                         rectangles.iter().any(|rectangle| rectangle.contains(x, y))
@@ -84,7 +86,7 @@ impl Marks {
             }
             Marks::Masks(masks) => {
                 let mut grids = BTreeMap::new();
-                for (finding, mask) in masks.get(path).into_iter().flatten() {
+                for (finding, mask) in masks.get(key(path).as_ref()).into_iter().flatten() {
                     let grid = grids
                         .entry(*finding)
                         .or_insert_with(|| vec![false; SIDE * SIDE]);

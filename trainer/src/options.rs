@@ -25,6 +25,10 @@ pub struct Images {
     /// Only rows whose Split column says this.
     #[arg(long)]
     pub split: Option<String>,
+    /// Only images that this file names, one in a line, as ChestX-ray14's test_list.txt does.
+    #[arg(long)]
+    pub list: Option<Location>,
+    /// Which views; laterals that are left out are counted.
     #[arg(long)]
     pub views: Option<Views>,
     /// Only the i-th of n equal parts of these rows, for `merge` to join: i/n, from 0 or from 1. In a Slurm array or a Kubernetes
@@ -39,7 +43,12 @@ impl Images {
         if let Some(root) = &self.root {
             root.refuse_file("--root", "the folder where the CSV's paths begin")?;
         }
-        let data = Dataset::read(&self.csv, self.root.as_ref())?.select(&Selection {
+        let data = Dataset::read(&self.csv, self.root.as_ref())?;
+        let data = match &self.list {
+            Some(list) => data.listed(list)?,
+            None => data,
+        };
+        let data = data.select(&Selection {
             views: self.views.unwrap_or(views),
             split: self.split.clone(),
         })?;
@@ -54,11 +63,14 @@ impl Images {
 impl Images {
     /// What the selection is called in figures.
     pub fn set_name(&self) -> String {
-        let name = self.csv.name();
-        match &self.split {
-            Some(split) => format!("{name}, Split={split}"),
-            None => name,
+        let mut name = self.csv.name();
+        if let Some(list) = &self.list {
+            name += &format!(", {}", list.name());
         }
+        if let Some(split) = &self.split {
+            name += &format!(", Split={split}");
+        }
+        name
     }
 }
 

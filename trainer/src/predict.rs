@@ -23,11 +23,11 @@ pub struct Options {
     out: Location,
 }
 
-/// Writes the probabilities of every image, also of lateral ones: nobody's rows are left out unasked. Rows are written as they
-/// come, and the file is in its place when all are.
+/// Writes the probabilities of every frontal image. The models are of frontal images: how many lateral ones are left out is said,
+/// and `--views all` scores them too. Rows are written as they come, and the file is in its place when all are.
 pub fn predict(options: &Options) -> Result<()> {
     let package = Package::open(&options.model.model, options.model.device.device()?)?;
-    let (data, shard) = options.images.rows(Views::All)?;
+    let (data, shard) = options.images.rows(Views::Frontal)?;
     let mut writer = csv::Writer::from_writer(Draft::begin(&options.out)?);
     let mut header = vec!["Path".to_owned()];
     header.extend(Finding::ALL.map(|finding| finding.name().to_owned()));

@@ -10,7 +10,7 @@ use sightline::package::{self, Manifest};
 use sightline::radiograph::{GreyImage, Input};
 use sightline::reading::ReadError;
 
-use crate::data::Dataset;
+use crate::data::{Dataset, Label};
 use crate::metrics::{Case, Scored};
 use crate::storage::Location;
 
@@ -94,13 +94,10 @@ pub fn label_cases(data: &Dataset, logits: &[Vec<f32>]) -> Vec<Scored> {
 
 /// Scores (in the order of [`Finding::ALL`]) beside labels; uncertain and blank labels are left out.
 pub fn label_scores(data: &Dataset, scores: &[Vec<Option<f64>>]) -> Vec<Scored> {
-    let case = |score: Option<f64>, label: Option<f32>| match (score, label) {
-        (Some(score), Some(label)) if label >= 0.0 => Some(Case::new(score, label == 1.0)),
-        _ => None,
-    };
+    let case = |score: Option<f64>, label: Label| Some(Case::new(score?, label.certain()?));
     let rows = data.rows.iter().zip(scores);
     rows.map(|(row, scores)| Scored {
-        patient: row.patient.clone(),
+        patient: row.patient.to_string(),
         cases: scores
             .iter()
             .zip(row.labels)

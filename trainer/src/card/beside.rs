@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use serde::Serialize;
 use sightline::finding::Finding;
 
-use crate::data::{Dataset, Probabilities};
+use crate::data::{Dataset, Probabilities, key};
 use crate::evaluate::Scores;
 use crate::metrics::{Case, Estimate, Scored, auc, bootstrap, cases_of, mean_defined_auc};
 
@@ -62,7 +62,7 @@ pub fn beside(
     let mut both = Vec::new();
     for (number, row) in &scores.rows {
         let path = data.rows.iter().find(|row| row.number == *number);
-        let Some(their) = path.and_then(|row| theirs.get(&row.path)) else {
+        let Some(their) = path.and_then(|row| theirs.get(key(&row.path).as_ref())) else {
             continue;
         };
         if some && !unselected(row) {
@@ -164,7 +164,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::data::Row;
+    use crate::data::{Label, Row};
     use crate::evaluate::{Header, ScoredRow};
     use crate::parts::Shard;
     use sightline::package::Unit;
@@ -179,9 +179,12 @@ mod tests {
         for number in 0..9 {
             let (positive, path) = (number % 2 == 0, format!("{number}.jpg"));
             let score = if positive { 0.9 } else { 0.1 };
-            let mut labels = [None; 14];
-            labels[edema] = Some(f32::from(u8::from(positive)));
-            labels[Finding::Pneumonia.index()] = Some(-1.0);
+            let mut labels = [Label::Unlabelled; 14];
+            labels[edema] = match positive {
+                true => Label::Present,
+                false => Label::Absent,
+            };
+            labels[Finding::Pneumonia.index()] = Label::Uncertain;
             let mut other = [Some(0.5); 14];
             other[edema] = Some(1.0 - score);
             if number < 8 {
@@ -190,19 +193,16 @@ mod tests {
             rows.push(Row {
                 number,
                 path,
-                patient: number.to_string(),
-                study: String::new(),
+                patient: number.to_string().into(),
                 labels,
-                lateral: false,
-                position: None,
-                columns: BTreeMap::new(),
+                ..Row::default()
             });
             scored.push((
                 number,
                 ScoredRow {
                     patient: number.to_string(),
                     study: String::new(),
-                    labels,
+                    labels: labels.map(Label::value),
                     scores: vec![Some(score); 14],
                     columns: BTreeMap::new(),
                 },

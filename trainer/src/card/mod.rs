@@ -8,7 +8,7 @@ use sightline::finding::Finding;
 use sightline::package::{Evaluation, Manifest, ON_MASKS, Pointing, Unit};
 use sightline::reading::Reader;
 
-use crate::data::{Dataset, Selection, Views, probabilities};
+use crate::data::{Dataset, Label, Selection, Views, probabilities};
 use crate::evaluate::{self, Figures, Report, Scores};
 use crate::options::{Images, Model};
 use crate::plots::{self, LOSS, PRECISION_RECALL, RELIABILITY, ROC, VALIDATION_AUC};
@@ -127,7 +127,7 @@ pub fn run(options: &Options) -> Result<()> {
 /// The CSV's rows by the values of its column Split, or all of them.
 fn sets(images: &Images) -> Result<Vec<(String, Dataset)>> {
     let all = Dataset::read(&images.csv, images.root.as_ref())?;
-    let split = |row: &crate::data::Row| row.columns.get("Split").cloned();
+    let split = |row: &crate::data::Row| row.column("Split").map(str::to_owned);
     let mut names: Vec<String> = all.rows.iter().filter_map(split).collect();
     names.sort();
     names.dedup();
@@ -329,11 +329,16 @@ fn label_table(sets: &[(String, Dataset)]) -> String {
     text += &format!("\n|---|{}\n", "---:|".repeat(sets.len()));
     for finding in Finding::ALL {
         let counts = sets.iter().map(|(_, data)| {
-            let count = |label: f32| {
+            let count = |label: Label| {
                 let labels = data.rows.iter().map(|row| row.labels[finding.index()]);
-                labels.filter(|found| *found == Some(label)).count()
+                labels.filter(|found| *found == label).count()
             };
-            format!(" {} / {} / {} |", count(1.0), count(0.0), count(-1.0))
+            format!(
+                " {} / {} / {} |",
+                count(Label::Present),
+                count(Label::Absent),
+                count(Label::Uncertain)
+            )
         });
         text += &format!("| {finding} |{}\n", counts.collect::<String>());
     }

@@ -1,11 +1,13 @@
 //! Where radiologists saw findings: boxes on images.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, bail};
 use sightline::finding::Finding;
 use sightline::package::sha256;
 
+use super::table::{Line, Table, number, text_of};
+use super::{nih, paths};
 use crate::storage::Location;
 
 /// A box on an image, in shares of its width and height.
@@ -26,70 +28,179 @@ impl Rectangle {
 /// The boxes of a file.
 #[derive(Clone, Debug, Default)]
 pub struct Boxes {
-    /// By image path and finding (its place in `Finding::ALL`).
-    by_path: BTreeMap<String, BTreeMap<usize, Vec<Rectangle>>>,
+    /// By image ([`paths::key`]) and finding (its place in `Finding::ALL`).
+    by_image: BTreeMap<String, BTreeMap<usize, Vec<Rectangle>>>,
     /// Of all of them, in their order.
     pub sha256: String,
 }
 
+/// Where the columns of a list of boxes are, and how long the side of a picture is in its numbers.
+struct Columns {
+    image: usize,
+    class: usize,
+    /// Left, top, width, height.
+    sides: [usize; 4],
+    side: f64,
+    /// What a class marks.
+    finding: fn(&str) -> Option<Finding>,
+}
+
+impl Columns {
+    fn of(table: &Table) -> Result<Self> {
+        if let Some(image) = table.column("Image Index")? {
+            return Self::nih(table, image);
+        }
+        let column = |name| table.needed(name);
+        Ok(Self {
+            image: column("Path")?,
+            class: column("Class")?,
+            sides: [column("X")?, column("Y")?, column("W")?, column("H")?],
+            side: 1.0,
+            finding: Finding::from_name,
+        })
+    }
+
+    /// ChestX-ray14's `BBox_List_2017.csv`: pixels of pictures of 1,024. Its header says `Bbox [x,y,w,h]`, and is cut by its own
+    /// commas.
+    fn nih(table: &Table, image: usize) -> Result<Self> {
+        let first = table.only("the boxes", |name| name.to_lowercase().starts_with("bbox"))?;
+        let first = first.context("there is no column Bbox [x,y,w,h]")?;
+        Ok(Self {
+            image,
+            class: table.needed("Finding Label")?,
+            sides: [0, 1, 2, 3].map(|side| first + side),
+            side: 1024.0,
+            finding: nih::marked,
+        })
+    }
+
+    fn rectangle(&self, line: &Line) -> Result<Rectangle> {
+        let sides = self.sides.map(|column| number(line.cell(column)));
+        let sides = sides.map(|side| side.map_or(f64::NAN, |side| side / self.side));
+        let [left, top, width, height] = sides;
+        let (right, bottom) = (left + width, top + height);
+        // Shares are rounded when they are written.
+        let inside = [left, top, right, bottom]
+            .iter()
+            .all(|at| (0.0..=1.001).contains(at));
+        if !inside || width <= 0.0 || height <= 0.0 {
+            match self.side {
+                1.0 => bail!("X, Y, W, H must be in 0..1, and the box on the picture"),
+                side => bail!("the box must be on the picture of {side} pixels"),
+            }
+        }
+        Ok(Rectangle {
+            left,
+            top,
+            right,
+            bottom,
+        })
+    }
+}
+
 impl Boxes {
-    /// Reads a CSV with Path, Class, X, Y, W, H, the last four as shares of the image. Classes that are no finding are left
-    /// out.
+    /// Reads a CSV with Path, Class, X, Y, W, H, the last four as shares of the image, or ChestX-ray14's `BBox_List_2017.csv`.
+    /// Classes that are no finding are left out, and said on stderr.
     ///
     /// # Errors
     /// When the file cannot be read, a column is missing, or a box is none.
-    pub fn read(path: &Location) -> Result<Self> {
-        let mut boxes = Self::default();
-        let rows = columns(path, ["Path", "Class", "X", "Y", "W", "H"])?;
-        for (number, [file, class, sides @ ..]) in rows.into_iter().enumerate() {
-            let Some(finding) = Finding::from_name(&class) else {
-                continue;
-            };
-            let sides = sides.map(|side| side.parse::<f64>().unwrap_or(f64::NAN));
-            if !sides.iter().all(|side| (0.0..=1.0).contains(side)) {
-                bail!("{path} row {}: X, Y, W, H must be in 0..1", number + 2);
-            }
-            let [x, y, width, height] = sides;
-            let findings = boxes.by_path.entry(file).or_default();
-            findings
-                .entry(finding.index())
-                .or_default()
-                .push(Rectangle {
-                    left: x,
-                    top: y,
-                    right: x + width,
-                    bottom: y + height,
-                });
+    pub fn read(file: &Location) -> Result<Self> {
+        let boxes = Self::of(&text_of(file)?);
+        let (boxes, others) = boxes.with_context(|| file.to_string())?;
+        if !others.is_empty() {
+            let others: Vec<String> = others.into_iter().collect();
+            eprintln!(
+                "{file}: boxes of what is no finding are left out: {}",
+                others.join(", ")
+            );
         }
-        boxes.sha256 = sha256(format!("{:?}", boxes.by_path).as_bytes());
         Ok(boxes)
     }
 
+    /// Also the classes that are no finding.
+    fn of(text: &str) -> Result<(Self, BTreeSet<String>)> {
+        let mut boxes = Self::default();
+        let mut others = BTreeSet::new();
+        let mut table = Table::of(text)?;
+        let columns = Columns::of(&table)?;
+        while let Some(line) = table.next()? {
+            let class = line.cell(columns.class);
+            let Some(finding) = (columns.finding)(class) else {
+                if !class.is_empty() {
+                    others.insert(class.to_owned());
+                }
+                continue;
+            };
+            let rectangle = columns.rectangle(&line);
+            let rectangle =
+                rectangle.map_err(|error| anyhow::anyhow!("{}: {error}", line.place()))?;
+            let image = paths::key(line.cell(columns.image)).into_owned();
+            let findings = boxes.by_image.entry(image).or_default();
+            findings.entry(finding.index()).or_default().push(rectangle);
+        }
+        boxes.sha256 = sha256(format!("{:?}", boxes.by_image).as_bytes());
+        Ok((boxes, others))
+    }
+
     /// An image's boxes, finding by finding.
-    pub fn of(&self, path: &str) -> impl Iterator<Item = (usize, &[Rectangle])> {
-        let findings = self.by_path.get(path).into_iter().flatten();
+    pub fn of_image(&self, path: &str) -> impl Iterator<Item = (usize, &[Rectangle])> {
+        let findings = self.by_image.get(paths::key(path).as_ref());
+        let findings = findings.into_iter().flatten();
         findings.map(|(finding, rectangles)| (*finding, rectangles.as_slice()))
     }
 }
 
-/// The rows of a CSV file, and some of its columns in each.
-///
-/// # Errors
-/// When the file cannot be read, or a column is missing.
-pub fn columns<const N: usize>(path: &Location, names: [&str; N]) -> Result<Vec<[String; N]>> {
-    let bytes = path.read()?;
-    let mut reader = csv::ReaderBuilder::new()
-        .trim(csv::Trim::All)
-        .from_reader(bytes.as_slice());
-    let header = reader.headers()?.clone();
-    let mut places = [0; N];
-    for (place, name) in places.iter_mut().zip(names) {
-        let found = header.iter().position(|h| h.eq_ignore_ascii_case(name));
-        *place = found.with_context(|| format!("{path} has no column {name}"))?;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_published_list_of_chestx_ray14_is_read() {
+        let text = "Image Index,Finding Label,Bbox [x,y,w,h],,,\n\
+                    00013118_008.png,Atelectasis,225.084745762712,547.019216763771,86.7796610169491,79.1864406779661,,,\n\
+                    00014716_007.png,Infiltrate,512,256,256,512,,,\n\
+                    00029817_009.png,Nodule,0,0,1024,1024\n\
+                    00029817_009.png,Hernia,1,2,3,4,,,\n";
+        let (boxes, others) = Boxes::of(text).expect("boxes");
+        let of = |path: &str| {
+            boxes
+                .of_image(path)
+                .map(|(f, r)| (f, r[0]))
+                .collect::<Vec<_>>()
+        };
+        let [(finding, rectangle)] = of("images_006/images/00013118_008.png")[..] else {
+            panic!("one box");
+        };
+        assert_eq!(finding, Finding::Atelectasis.index());
+        assert!((rectangle.left - 225.084745762712 / 1024.0).abs() < 1e-12);
+        assert!((rectangle.bottom - (547.019216763771 + 79.1864406779661) / 1024.0).abs() < 1e-12);
+        let [(finding, rectangle)] = of("00014716_007.png")[..] else {
+            panic!("one box");
+        };
+        assert_eq!(finding, Finding::LungOpacity.index());
+        assert_eq!((rectangle.top, rectangle.right), (0.25, 0.75));
+        assert_eq!(of("00029817_009.png")[0].0, Finding::LungLesion.index());
+        // It has no column in CheXpert.
+        assert_eq!(others.into_iter().collect::<Vec<_>>(), ["Hernia"]);
+        let beyond = text.replace("512,256,256,512", "900,256,256,512");
+        let error = Boxes::of(&beyond)
+            .expect_err("beside the picture")
+            .to_string();
+        assert!(
+            error.contains("line 3: the box must be on the picture"),
+            "{error}"
+        );
     }
-    let rows = reader.records().map(|record| {
-        let record = record.with_context(|| path.to_string())?;
-        Ok(places.map(|place| record[place].to_owned()))
-    });
-    rows.collect()
+
+    #[test]
+    fn boxes_belong_to_the_image_however_its_path_is_written() {
+        let text = "Path;Class;X;Y;W;H\n\
+                    D:\\data\\CheXpert-v1.0\\valid\\patient1\\study1\\view1_frontal.jpg;Airspace Opacity;0,25;0,5;0,25;0,5\n";
+        let (boxes, _) = Boxes::of(text).expect("boxes");
+        let path = "CheXpert-v1.0-small/valid/patient1/study1/view1_frontal.jpg";
+        let found: Vec<_> = boxes.of_image(path).collect();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].0, Finding::LungOpacity.index());
+        assert_eq!((found[0].1[0].left, found[0].1[0].bottom), (0.25, 1.0));
+    }
 }

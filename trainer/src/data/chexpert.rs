@@ -1,94 +1,214 @@
 //! CSV files in CheXpert's format.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result, bail};
-use csv::StringRecord;
 use sightline::finding::Finding;
 
-use super::dataset::{Format, Position, Row};
+use super::dataset::{Entry, Format, Position, Row};
+use super::labels::Label;
+use super::table::{Line, Table};
+use super::{nih, paths};
 use crate::storage::Location;
 
-/// Where CheXpert's columns are; headers may have underscores, and any order.
+/// Where CheXpert's columns are; all but the path may be missing, and they may be in any order.
+#[derive(Debug)]
 pub struct CheXpert {
     path: usize,
-    findings: [usize; 14],
-    frontal: Option<usize>,
+    findings: [Option<usize>; 14],
+    view: Option<usize>,
     position: Option<usize>,
     /// Not CheXpert's: the patient, where the path does not say.
     patient: Option<usize>,
+    places: Vec<Place>,
 }
 
+/// Paths that begin with `given`, and with what instead of it they lead to the images.
+#[derive(Debug, PartialEq)]
+struct Place {
+    given: String,
+    found: String,
+    /// Below the folder above the root, not below the root itself.
+    above: bool,
+}
+
+/// Images of each beginning that are looked for.
+const LOOKED_FOR: usize = 20;
+
 impl CheXpert {
-    pub fn of(header: &StringRecord) -> Result<Self> {
-        let plain = |name: &str| name.trim().replace(['_', '/'], " ").to_lowercase();
-        let column = |name: &str| header.iter().position(|h| plain(h) == plain(name));
-        let mut findings = [0; 14];
+    /// # Errors
+    /// When there is no column Path, or one is there twice.
+    pub fn of(table: &Table) -> Result<Self> {
+        let one_of = |names: &[&str]| -> Result<Option<usize>> {
+            for name in names {
+                if let Some(column) = table.column(name)? {
+                    return Ok(Some(column));
+                }
+            }
+            Ok(None)
+        };
+        let mut findings = [None; 14];
         for finding in Finding::ALL {
-            findings[finding.index()] =
-                column(finding.name()).with_context(|| format!("there is no column {finding}"))?;
+            let is = |name: &str| Finding::from_name(name) == Some(finding);
+            findings[finding.index()] = table.only(finding.name(), is)?;
         }
         Ok(Self {
-            path: column("Path").context("there is no column Path")?,
+            path: table.needed("Path")?,
             findings,
-            frontal: column("Frontal/Lateral"),
-            position: column("AP/PA"),
-            patient: column("Patient"),
+            view: table.column("Frontal/Lateral")?,
+            position: one_of(&["AP/PA", "View Position", "ViewPosition"])?,
+            patient: one_of(&["Patient", "Patient ID", "PatientID", "subject_id"])?,
+            places: Vec::new(),
+        })
+    }
+
+    /// What columns say of the view: CheXpert's own, or, without it, one that has `LATERAL` or `LL` (left lateral) beside AP and
+    /// PA. In CheXpert itself `LL` is a frontal picture of a patient who lies on the left side.
+    fn is_lateral(&self, line: &Line) -> Result<Option<bool>> {
+        let said = |column: Option<usize>| column.map(|column| line.cell(column).to_uppercase());
+        if let Some(view) = said(self.view).filter(|view| !view.is_empty()) {
+            return match view.as_str() {
+                "FRONTAL" | "F" | "AP" | "PA" => Ok(Some(false)),
+                "LATERAL" | "L" | "LAT" => Ok(Some(true)),
+                _ => bail!("{view:?} is no view; views are Frontal and Lateral"),
+            };
+        }
+        Ok(match said(self.position).unwrap_or_default().as_str() {
+            "AP" | "PA" => Some(false),
+            "LATERAL" | "LAT" | "LL" | "RL" if self.view.is_none() => Some(true),
+            _ => None,
         })
     }
 }
 
 impl Format for CheXpert {
-    fn row(&self, record: &StringRecord) -> Result<Row> {
-        let path = record[self.path].to_owned();
-        let mut labels = [None; 14];
-        for finding in Finding::ALL {
-            let text = &record[self.findings[finding.index()]];
-            labels[finding.index()] = label(text).with_context(|| finding.name())?;
+    fn entry(&self, line: &Line) -> Result<Entry> {
+        let path = line.cell(self.path);
+        if path.is_empty() {
+            bail!("there is no path");
         }
-        let (patient, study) = patient_and_study(&path);
-        Ok(Row {
-            patient: self
-                .patient
-                .map_or(patient, |column| record[column].to_owned()),
-            study,
+        let mut labels = [Label::Unlabelled; 14];
+        for finding in Finding::ALL {
+            if let Some(column) = self.findings[finding.index()] {
+                let label = Label::read(line.cell(column));
+                labels[finding.index()] = label.with_context(|| finding.name())?;
+            }
+        }
+        let patient = self.patient.map(|column| line.cell(column));
+        Ok(Entry {
+            path: path.to_owned(),
+            patient: patient
+                .filter(|name| !name.is_empty())
+                .map(paths::same_patient),
             labels,
-            lateral: self
-                .frontal
-                .is_some_and(|c| record[c].eq_ignore_ascii_case("lateral")),
-            position: self.position.and_then(|c| Position::of(&record[c])),
-            path,
-            ..Row::default()
+            lateral: self.is_lateral(line)?,
+            position: self.position.and_then(|c| Position::of(line.cell(c))),
         })
     }
 
-    /// CheXpert's paths begin with its own folder's name, whether one points at that folder or at the one above.
-    fn root(&self, root: Location, first: &str) -> Location {
-        match root.parent() {
-            Some(above) if !root.join(first).exists() && above.join(first).exists() => above,
-            _ => root,
+    /// Paths begin with CheXpert's own folder, whether one points at that folder or at the one above, and whether the images are
+    /// those of the small set or of the full one; or with a drive and folders of another machine.
+    fn look(&mut self, root: &Location, rows: &[Row]) {
+        let mut begin: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for row in rows {
+            let path = paths::plain(&row.path);
+            let lead = &path[..paths::lead(&path)];
+            match begin.get_mut(lead) {
+                Some(paths) if paths.len() >= LOOKED_FOR => {
+                    // Folders that are not all alike do not belong to the beginning.
+                    let like = common_folders(&paths[0], &path);
+                    paths[0].truncate(like);
+                }
+                Some(paths) => {
+                    let like = common_folders(&paths[0], &path);
+                    paths[0].truncate(like);
+                    paths.push(path.into_owned());
+                }
+                None => {
+                    let folders = path.rfind('/').map_or(0, |end| end + 1);
+                    let first = vec![path[..folders].to_owned(), path.to_string()];
+                    begin.insert(lead.to_owned(), first);
+                }
+            }
+        }
+        let places = begin.iter().filter_map(|(lead, paths)| {
+            let (folders, paths) = paths.split_first()?;
+            found(root, lead, folders, paths)
+        });
+        self.places = places.collect();
+        self.places
+            .sort_by_key(|place| std::cmp::Reverse(place.given.len()));
+    }
+
+    fn file(&self, root: &Location, path: &str) -> Location {
+        let path = paths::plain(path);
+        let mut places = self.places.iter();
+        match places.find(|place| path.starts_with(&place.given)) {
+            Some(place) => place.file(root, &path),
+            None if paths::is_nih(&path) => nih::file(root, &path),
+            None => root.join(&path),
         }
     }
+
+    fn notes(&self) -> Vec<String> {
+        let missing = Finding::ALL
+            .into_iter()
+            .filter(|f| self.findings[f.index()].is_none());
+        let missing: Vec<&str> = missing.map(Finding::name).collect();
+        if missing.is_empty() {
+            return Vec::new();
+        }
+        vec![format!(
+            "there is no column for {}: not labelled",
+            missing.join(", ")
+        )]
+    }
 }
 
-/// `1`, `1.0`, ` 0 `, `-1.0`, or blank.
-fn label(text: &str) -> Result<Option<f32>> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    match text.parse::<f32>() {
-        Ok(value) if [1.0, 0.0, -1.0].contains(&value) => Ok(Some(value)),
-        _ => bail!("{text:?} is no label; labels are 1, 0, -1 (uncertain) and blank"),
+impl Place {
+    fn file(&self, root: &Location, path: &str) -> Location {
+        let above = self.above.then(|| root.parent()).flatten();
+        let rest = &path[self.given.len()..];
+        above
+            .unwrap_or_else(|| root.clone())
+            .join(&format!("{}{rest}", self.found))
     }
 }
 
-/// `.../patient00001/study1/view1_frontal.jpg`: the patient, and the study with its patient. The folders `train`, `valid`
-/// and `test` do not tell patients apart: one in two of them is one patient.
-pub fn patient_and_study(path: &str) -> (String, String) {
-    let is_split = |part: &&str| ["train", "valid", "val", "test"].contains(part);
-    let parts: Vec<&str> = path.split('/').filter(|part| !is_split(part)).collect();
-    match parts.iter().position(|part| part.starts_with("patient")) {
-        Some(at) if at + 1 < parts.len() => (parts[..=at].join("/"), parts[..=at + 1].join("/")),
-        _ => (path.to_owned(), path.to_owned()),
+/// How long the folders are that both paths begin with.
+fn common_folders(folders: &str, path: &str) -> usize {
+    let pairs = folders.split_inclusive('/').zip(path.split_inclusive('/'));
+    let same = pairs.take_while(|(a, b)| a == b).map(|(a, _)| a.len());
+    same.sum()
+}
+
+/// Where the images of some paths are that begin alike; `None` where none is found, or all are where the paths say.
+fn found(root: &Location, lead: &str, folders: &str, paths: &[String]) -> Option<Place> {
+    let place = |given: &str, found: &str, above| Place {
+        given: given.to_owned(),
+        found: found.to_owned(),
+        above,
+    };
+    let mut tried = vec![place(lead, lead, false), place(lead, lead, true)];
+    let own = lead
+        .trim_end_matches('/')
+        .rsplit('/')
+        .next()
+        .unwrap_or_default();
+    if own.to_ascii_lowercase().starts_with("chexpert") {
+        let names = [own, "CheXpert-v1.0-small", "CheXpert-v1.0"];
+        for above in [false, true] {
+            tried.extend(names.map(|name| place(lead, &format!("{name}/"), above)));
+        }
+        tried.push(place(lead, "", false));
+    } else if !lead.is_empty() {
+        // The folders that all of them have, one after the other.
+        let ends = folders.match_indices('/').map(|(end, _)| end + 1);
+        let ends = ends.filter(|end| *end >= lead.len());
+        tried.extend(ends.map(|end| place(&folders[..end], "", false)));
     }
+    let leads = |place: &Place| paths.iter().any(|path| place.file(root, path).exists());
+    tried.into_iter().find(leads)
 }
 
 #[cfg(test)]
@@ -96,26 +216,6 @@ mod tests {
     use super::*;
     use crate::data::{Dataset, Selection};
     use crate::golden;
-
-    #[test]
-    fn labels_are_one_zero_uncertain_or_blank_and_nothing_else() {
-        assert_eq!(label("1.00").expect("a label"), Some(1.0));
-        assert_eq!(label("-1").expect("a label"), Some(-1.0));
-        assert_eq!(label("").expect("blank"), None);
-        assert!(label("2").is_err());
-        assert!(label("yes").is_err());
-    }
-
-    #[test]
-    fn patients_and_studies_come_from_the_path_and_splits_do_not_tell_them_apart() {
-        let (patient, study) =
-            patient_and_study("CheXpert-v1.0/train/patient00001/study2/view1_frontal.jpg");
-        assert_eq!(patient, "CheXpert-v1.0/patient00001");
-        assert_eq!(study, "CheXpert-v1.0/patient00001/study2");
-        let (again, _) =
-            patient_and_study("CheXpert-v1.0/valid/patient00001/study1/view1_frontal.jpg");
-        assert_eq!(again, patient);
-    }
 
     #[test]
     fn golden_rows_are_read_from_either_spelling_of_the_header() {
@@ -143,7 +243,8 @@ mod tests {
                 assert_eq!(position, expected["view_position"].as_str(), "{}", row.path);
                 let raw = expected["raw"].as_array().expect("labels").iter();
                 let raw: Vec<Option<f32>> = raw.map(|v| v.as_f64().map(|v| v as f32)).collect();
-                assert_eq!(row.labels.to_vec(), raw, "{}", row.path);
+                let labels = row.labels.map(Label::value);
+                assert_eq!(labels.to_vec(), raw, "{}", row.path);
             }
         }
     }

@@ -1,12 +1,17 @@
 //! Rows of images, chosen and split by patient.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use sightline::package::sha256;
 
-use super::{chexpert, nih};
+use super::columns::Columns;
+use super::labels::Label;
+use super::paths;
+use super::reading::Reading;
+use super::table::{Line, text_of};
 use crate::storage::Location;
 
 /// One image.
@@ -14,17 +19,54 @@ use crate::storage::Location;
 pub struct Row {
     /// In the CSV, from 0.
     pub number: usize,
-    /// As the CSV writes it.
+    /// As the CSV writes it; [`Dataset::file`] is where the image is, [`paths::key`] what to look it up by in another table.
     pub path: String,
-    pub patient: String,
-    pub study: String,
-    /// CheXpert's labels: 1, 0, -1 (uncertain) or `None` (not labelled), in the order of `Finding::ALL`.
-    pub labels: [Option<f32>; 14],
+    /// Where nobody names the patient, the image itself.
+    pub patient: Arc<str>,
+    pub study: Arc<str>,
+    /// In the order of `Finding::ALL`.
+    pub labels: [Label; 14],
     pub lateral: bool,
     /// Of a frontal image, where it is known.
     pub position: Option<Position>,
-    /// All columns by their name, for selections such as `Split=test`.
-    pub columns: BTreeMap<String, String>,
+    pub origin: Origin,
+}
+
+/// Where a row is from.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    pub(super) sheet: Arc<Sheet>,
+    /// The row's place in the sheet's columns.
+    pub(super) record: u32,
+    pub(super) line: u32,
+    pub(super) names_patient: bool,
+}
+
+/// What the rows of one CSV share.
+#[derive(Debug, Default)]
+pub(super) struct Sheet {
+    pub(super) name: String,
+    pub(super) columns: Columns,
+    pub(super) format: Option<Box<dyn Format>>,
+}
+
+impl Row {
+    /// What a column says of this row, by the name that CheXpert's header has for it; `None` where the cell is blank.
+    /// `Age group` is made of the age.
+    pub fn column(&self, name: &str) -> Option<&str> {
+        let columns = &self.origin.sheet.columns;
+        columns.value(name, self.origin.record as usize)
+    }
+
+    /// Whether the CSV says whose image this is.
+    pub fn names_patient(&self) -> bool {
+        self.origin.names_patient
+    }
+
+    /// The row in an error: its CSV and line.
+    pub fn place(&self) -> String {
+        format!("{}, line {}", self.origin.sheet.name, self.origin.line)
+    }
 }
 
 /// Which side of the patient faced the X-ray source: posterior-anterior (standing) or anterior-posterior (often in bed).
@@ -76,8 +118,17 @@ impl Views {
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
     pub views: Views,
-    /// What the column `Split` says.
+    /// What the column `Split` says, in any case.
     pub split: Option<String>,
+}
+
+impl Selection {
+    fn has_split(&self, row: &Row) -> bool {
+        self.split.as_ref().is_none_or(|split| {
+            let said = row.column("Split");
+            said.is_some_and(|said| said.eq_ignore_ascii_case(split))
+        })
+    }
 }
 
 /// The rows of a CSV file and where its images are.
@@ -87,117 +138,183 @@ pub struct Dataset {
     pub rows: Vec<Row>,
 }
 
-/// Of a row that tells the patient's age, in CheXpert's or ChestX-ray14's column.
-fn age_group(columns: &BTreeMap<String, String>) -> Option<&'static str> {
-    let age = columns.get("Age").or_else(|| columns.get("Patient Age"))?;
-    // ChestX-ray14 wrote "058Y" once.
-    let age: f64 = age.trim_end_matches('Y').parse().ok()?;
-    Some(match age {
-        age if age < 40.0 => "under 40",
-        age if age < 60.0 => "40 to 59",
-        _ => "60 and over",
-    })
-}
-
 impl Dataset {
     /// Reads a CSV in CheXpert's format or ChestX-ray14's `Data_Entry`; image paths are under `root`, or beside the
-    /// CSV if there is none.
+    /// CSV if there is none. What may be wrong with it and is no error is said on stderr.
     ///
     /// # Errors
-    /// When the file cannot be read, a column is missing, or a label is none of the format's.
+    /// When the file cannot be read, a column is missing that must be there, a label is none of the format's, or rows contradict
+    /// each other.
     pub fn read(csv: &Location, root: Option<&Location>) -> Result<Self> {
         let root = match root {
             Some(root) => root.clone(),
             None => csv.parent().context("the CSV is in no folder")?,
         };
-        let bytes = csv.read()?;
-        let mut reader = csv::ReaderBuilder::new()
-            .trim(csv::Trim::All)
-            .from_reader(bytes.as_slice());
-        let header = reader.headers()?.clone();
-        let format: Box<dyn Format> = match nih::DataEntry::of(&header) {
-            Some(format) => Box::new(format),
-            None => Box::new(chexpert::CheXpert::of(&header)?),
-        };
-        let mut rows = Vec::new();
-        for (number, record) in reader.records().enumerate() {
-            let place = || format!("{csv} row {}", number + 2);
-            let record = record.with_context(place)?;
-            let mut row = format.row(&record).with_context(place)?;
-            row.number = number;
-            let names = header.iter().map(str::to_owned);
-            row.columns = names.zip(record.iter().map(str::to_owned)).collect();
-            if let Some(group) = age_group(&row.columns) {
-                row.columns.insert("Age group".to_owned(), group.to_owned());
-            }
-            rows.push(row);
+        let text = text_of(csv)?;
+        let reading = Reading::of(&text, &csv.name());
+        let (rows, notes) = reading
+            .and_then(|reading| reading.finish(&root))
+            .with_context(|| csv.to_string())?;
+        for note in notes {
+            eprintln!("{csv}: {note}");
         }
-        let Some(first) = rows.first() else {
-            bail!("{csv} has no rows");
-        };
-        let root = format.root(root, &first.path);
         Ok(Self { root, rows })
     }
 
-    /// The rows that are wanted.
+    /// The rows that are wanted; how many are of other views is said on stderr.
     ///
     /// # Errors
     /// When a column is missing, or no row is left.
     pub fn select(mut self, selection: &Selection) -> Result<Self> {
-        if let Some(split) = &selection.split {
-            if !self.rows.iter().any(|r| r.columns.contains_key("Split")) {
-                bail!("the CSV has no column Split");
-            }
-            let wanted = |row: &Row| row.columns.get("Split") == Some(split);
-            self.rows.retain(wanted);
-            if self.rows.is_empty() {
-                bail!("no row has Split={split}");
-            }
-        }
+        self.keep(selection)?;
+        Ok(self)
+    }
+
+    /// As [`Dataset::select`], of a dataset of which other parts are wanted too.
+    pub fn part(&self, selection: &Selection) -> Result<Self> {
+        self.check_split(selection)?;
+        let rows = self.rows.iter().filter(|row| selection.has_split(row));
+        let mut part = Self {
+            root: self.root.clone(),
+            rows: rows.cloned().collect(),
+        };
+        part.keep(selection)?;
+        Ok(part)
+    }
+
+    fn keep(&mut self, selection: &Selection) -> Result<()> {
+        self.check_split(selection)?;
+        self.rows.retain(|row| selection.has_split(row));
+        let of = self.rows.len();
+        let laterals = self.rows.iter().filter(|row| row.lateral).count();
         self.rows.retain(|row| selection.views.has(row));
+        let split = selection.split.as_deref();
+        let split = split.map_or(String::new(), |split| format!(" with Split={split}"));
         if self.rows.is_empty() {
-            let split = selection
-                .split
-                .as_deref()
-                .map_or(String::new(), |s| format!(" with Split={s}"));
             bail!(
                 "no row{split} is of the views asked for ({:?})",
                 selection.views
             );
         }
+        match self.rows.iter().filter(|row| row.lateral).count() {
+            0 if laterals > 0 => eprintln!(
+                "{laterals} of {of} images{split} are lateral views and are left out; views `all` takes them in"
+            ),
+            0 => {}
+            taken => eprintln!("{taken} of {of} images{split} are lateral views, and taken in"),
+        }
+        Ok(())
+    }
+
+    fn check_split(&self, selection: &Selection) -> Result<()> {
+        let Some(split) = &selection.split else {
+            return Ok(());
+        };
+        if !self.has_column("Split")? {
+            bail!("the CSV has no column Split");
+        }
+        if !self.rows.iter().any(|row| selection.has_split(row)) {
+            let values = self.rows.iter().filter_map(|row| row.column("Split"));
+            let values: BTreeSet<&str> = values.collect();
+            let values: Vec<&str> = values.into_iter().collect();
+            bail!(
+                "no row has Split={split}; the column says: {}",
+                values.join(", ")
+            );
+        }
+        Ok(())
+    }
+
+    pub fn has_split(&self, split: &str) -> bool {
+        let selection = Selection {
+            split: Some(split.to_owned()),
+            ..Selection::default()
+        };
+        self.rows.iter().any(|row| selection.has_split(row))
+    }
+
+    /// The rows whose image a list names, one in a line, as ChestX-ray14's `test_list.txt` does.
+    ///
+    /// # Errors
+    /// When the list cannot be read, or names none of the images.
+    pub fn listed(mut self, list: &Location) -> Result<Self> {
+        let text = text_of(list)?;
+        let lines = text
+            .lines()
+            .map(|line| line.trim_matches([' ', '\t', '\r', '"', ',']));
+        let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+        let key = |path: &str| paths::key(path).into_owned();
+        let mut wanted: HashMap<String, bool> =
+            lines.iter().map(|line| (key(line), false)).collect();
+        self.rows.retain(|row| {
+            let found = wanted.get_mut(paths::key(&row.path).as_ref());
+            found.map(|found| *found = true).is_some()
+        });
+        let missing = lines.iter().filter(|line| !wanted[&key(line)]);
+        let missing: Vec<&&str> = missing.collect();
+        if self.rows.is_empty() {
+            bail!(
+                "{list} names none of the CSV's images; it begins with {:?}",
+                lines[0]
+            );
+        }
+        if let Some(first) = missing.first() {
+            eprintln!(
+                "{list}: {} of {} images are in no row of the CSV, {first} first",
+                missing.len(),
+                lines.len()
+            );
+        }
         Ok(self)
+    }
+
+    /// Whether rows can be told apart by a column.
+    ///
+    /// # Errors
+    /// When it has too many different values for that.
+    pub fn has_column(&self, name: &str) -> Result<bool> {
+        let mut sheets = self.rows.iter().map(|row| &row.origin.sheet);
+        let Some(sheet) = sheets.next() else {
+            return Ok(false);
+        };
+        sheet.columns.has(name)
     }
 
     /// The file of a row's image.
     pub fn file(&self, row: &Row) -> Location {
-        let plain = self.root.join(&row.path);
-        // ChestX-ray14 as it is distributed, in twelve folders; as others unpack it, in one.
-        if row.path.contains('/') || plain.exists() {
-            return plain;
+        match &row.origin.sheet.format {
+            Some(format) => format.file(&self.root, &row.path),
+            None => self.root.join(&row.path),
         }
-        let folders = (1..=12).map(|n| format!("images_{n:03}/images"));
-        let folders = std::iter::once("images".to_owned()).chain(folders);
-        let mut places = folders.map(|folder| self.root.join(&folder).join(&row.path));
-        places.find(|place| place.exists()).unwrap_or(plain)
+    }
+
+    /// The file of another path that is written as those of the images are: a mask's, for example.
+    pub fn file_at(&self, path: &str) -> Location {
+        let format = self
+            .rows
+            .first()
+            .and_then(|row| row.origin.sheet.format.as_ref());
+        match format {
+            Some(format) => format.file(&self.root, path),
+            None => self.root.join(path),
+        }
     }
 
     pub fn patients(&self) -> BTreeSet<&str> {
-        self.rows.iter().map(|row| row.patient.as_str()).collect()
+        self.rows.iter().map(|row| row.patient.as_ref()).collect()
     }
 
     /// A hash of what a training takes of the rows: paths, patients and labels, in their order.
     pub fn sha256(&self) -> String {
-        let mut text = String::new();
+        let mut bytes = Vec::new();
         for row in &self.rows {
-            let Row {
-                path,
-                patient,
-                labels,
-                ..
-            } = row;
-            text += &format!("{path:?} {patient:?} {labels:?}\n");
+            for text in [row.path.as_str(), &row.patient] {
+                bytes.extend_from_slice(text.as_bytes());
+                bytes.push(0);
+            }
+            bytes.extend_from_slice(&row.labels.map(|label| label as u8));
         }
-        sha256(text.as_bytes())
+        sha256(&bytes)
     }
 
     /// # Errors
@@ -205,18 +322,75 @@ impl Dataset {
     pub fn refuse_shared_patients(&self, other: &Dataset) -> Result<()> {
         let (ours, theirs) = (self.patients(), other.patients());
         if let Some(patient) = ours.intersection(&theirs).next() {
-            bail!("patient {patient} is in two splits; splits must be by patient");
+            let row = |data: &Dataset| {
+                let mut rows = data.rows.iter();
+                let row = rows.find(|row| row.patient.as_ref() == *patient);
+                row.map_or(String::new(), Row::place)
+            };
+            bail!(
+                "patient {patient} is in two splits ({}; {}); splits must be by patient",
+                row(self),
+                row(other)
+            );
         }
         Ok(())
+    }
+
+    /// # Errors
+    /// When an image is in both, by its path; [`super::refuse_same_files`] looks into the files.
+    pub fn refuse_shared_images(&self, other: &Dataset) -> Result<()> {
+        let ours = self.rows.iter().map(|row| (paths::key(&row.path), row));
+        let ours: HashMap<_, _> = ours.collect();
+        let shared = other.rows.iter().find_map(|row| {
+            let same = ours.get(&paths::key(&row.path))?;
+            Some((*same, row))
+        });
+        if let Some((one, two)) = shared {
+            bail!(
+                "the image {} is in two splits ({}; {})",
+                two.path,
+                one.place(),
+                two.place()
+            );
+        }
+        Ok(())
+    }
+
+    /// How many patients the images are of, for people.
+    pub fn said_patients(&self) -> String {
+        if self.rows.iter().any(Row::names_patient) {
+            format!("{} patients", self.patients().len())
+        } else {
+            "patients whom nobody names".to_owned()
+        }
     }
 }
 
 /// A format of CSV.
-pub trait Format {
-    fn row(&self, record: &csv::StringRecord) -> Result<Row>;
+pub trait Format: std::fmt::Debug + Send + Sync {
+    fn entry(&self, line: &Line) -> Result<Entry>;
 
-    /// Where paths like `first` begin, if not at `root` itself.
-    fn root(&self, root: Location, first: &str) -> Location;
+    /// Finds out where the images are, from the first of them.
+    fn look(&mut self, _root: &Location, _rows: &[Row]) {}
+
+    /// The file of an image by its path.
+    fn file(&self, root: &Location, path: &str) -> Location;
+
+    /// What there is to say of the table as a whole.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// What one row of a CSV says.
+pub struct Entry {
+    pub path: String,
+    /// As a column names the patient.
+    pub patient: Option<String>,
+    pub labels: [Label; 14],
+    /// As a column says it.
+    pub lateral: Option<bool>,
+    pub position: Option<Position>,
 }
 
 /// Training, validation and test images, no patient in two of them.
@@ -231,12 +405,15 @@ pub struct Splits {
 
 impl Splits {
     /// # Errors
-    /// When a patient is in two of them.
+    /// When a patient or an image is in two of them.
     pub fn checked(self) -> Result<Self> {
-        self.train.refuse_shared_patients(&self.valid)?;
+        let mut pairs = vec![(&self.train, &self.valid)];
         if let Some(test) = &self.test {
-            self.train.refuse_shared_patients(test)?;
-            self.valid.refuse_shared_patients(test)?;
+            pairs.extend([(&self.train, test), (&self.valid, test)]);
+        }
+        for (one, other) in pairs {
+            one.refuse_shared_patients(other)?;
+            one.refuse_shared_images(other)?;
         }
         Ok(self)
     }
@@ -280,17 +457,18 @@ mod tests {
 
     #[test]
     fn a_patient_in_two_splits_is_refused() {
-        let dataset = |patient: &str| Dataset {
+        let dataset = |path: &str, patient: &str| Dataset {
             root: Location::Local(".".into()),
             rows: vec![Row {
-                patient: patient.to_owned(),
+                path: path.to_owned(),
+                patient: patient.into(),
                 ..Row::default()
             }],
         };
         let splits = |train, valid, test| Splits {
-            train: dataset(train),
-            valid: dataset(valid),
-            test: Some(dataset(test)),
+            train: dataset("1.png", train),
+            valid: dataset("2.png", valid),
+            test: Some(dataset("3.png", test)),
             rows_sha256: BTreeMap::new(),
         };
         assert!(splits("a", "b", "c").checked().is_ok());
@@ -302,5 +480,14 @@ mod tests {
             let error = mixed.checked().expect_err("a shared patient");
             assert!(error.to_string().contains("is in two splits"), "{error}");
         }
+        // One image of two patients.
+        let splits = Splits {
+            train: dataset("D:\\cxr\\CheXpert-v1.0\\train\\a.png", "a"),
+            valid: dataset("CheXpert-v1.0-small/train/a.png", "b"),
+            test: None,
+            rows_sha256: BTreeMap::new(),
+        };
+        let error = splits.checked().expect_err("a shared image").to_string();
+        assert!(error.contains("the image CheXpert-v1.0-small/train/a.png is in two splits"));
     }
 }

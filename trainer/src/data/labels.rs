@@ -2,11 +2,71 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::{Result, anyhow};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 use sightline::finding::Finding;
 
 use super::Row;
+use super::table::number;
+
+/// What a CSV says of a finding on an image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Label {
+    #[default]
+    Unlabelled,
+    Absent,
+    Present,
+    Uncertain,
+}
+
+impl Label {
+    /// `1`, `1.0`, `True`, `0`, `False`, `-1` or `u` (uncertain), or blank.
+    ///
+    /// # Errors
+    /// When it is anything else.
+    pub fn read(text: &str) -> Result<Self> {
+        let lower = || text.to_ascii_lowercase();
+        match number(text) {
+            Some(1.0) => Ok(Label::Present),
+            Some(0.0) => Ok(Label::Absent),
+            Some(-1.0) => Ok(Label::Uncertain),
+            None => match lower().as_str() {
+                "" => Ok(Label::Unlabelled),
+                "true" => Ok(Label::Present),
+                "false" => Ok(Label::Absent),
+                "u" | "uncertain" => Ok(Label::Uncertain),
+                _ => Err(no_label(text)),
+            },
+            Some(_) => Err(no_label(text)),
+        }
+    }
+
+    /// Whether the finding is there, where that is certain.
+    pub fn certain(self) -> Option<bool> {
+        match self {
+            Label::Present => Some(true),
+            Label::Absent => Some(false),
+            Label::Uncertain | Label::Unlabelled => None,
+        }
+    }
+
+    /// As CheXpert writes it: 1, 0, -1, or nothing.
+    pub fn value(self) -> Option<f32> {
+        match self {
+            Label::Present => Some(1.0),
+            Label::Absent => Some(0.0),
+            Label::Uncertain => Some(-1.0),
+            Label::Unlabelled => None,
+        }
+    }
+}
+
+fn no_label(text: &str) -> anyhow::Error {
+    anyhow!(
+        "{text:?} is no label; labels are 1 or True, 0 or False, -1 or u (uncertain), and blank"
+    )
+}
 
 /// What an uncertain label (-1) becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,17 +109,20 @@ impl LabelPolicy {
         for finding in Finding::ALL {
             let index = finding.index();
             let target = match row.labels[index] {
-                None => match self.blank {
+                Label::Unlabelled => match self.blank {
                     Blank::Zeros => Some(0.0),
                     Blank::Ignore => None,
                 },
-                Some(-1.0) => match self.uncertain_of.get(&finding).unwrap_or(&self.uncertain) {
-                    Uncertain::Zeros => Some(0.0),
-                    Uncertain::Ones => Some(1.0),
-                    Uncertain::Ignore => None,
-                    Uncertain::Uniform(low, high) => Some(rng.random_range(*low..=*high)),
-                },
-                known => known,
+                Label::Uncertain => {
+                    match self.uncertain_of.get(&finding).unwrap_or(&self.uncertain) {
+                        Uncertain::Zeros => Some(0.0),
+                        Uncertain::Ones => Some(1.0),
+                        Uncertain::Ignore => None,
+                        Uncertain::Uniform(low, high) => Some(rng.random_range(*low..=*high)),
+                    }
+                }
+                Label::Present => Some(1.0),
+                Label::Absent => Some(0.0),
             };
             if let Some(target) = target {
                 targets[index] = target;
@@ -127,7 +190,7 @@ mod tests {
             let again = is(uniform, "uniform_055_085", None);
             for (index, label) in row.labels.iter().enumerate() {
                 assert_eq!(
-                    *label == Some(-1.0),
+                    *label == Label::Uncertain,
                     first[index] != again[index],
                     "drawn anew"
                 );
@@ -136,11 +199,35 @@ mod tests {
     }
 
     #[test]
+    fn labels_are_read_as_people_and_programs_write_them() {
+        for (texts, label) in [
+            (
+                vec!["1", "1.0", "1,0", "1.00", "True", "TRUE"],
+                Label::Present,
+            ),
+            (vec!["0", "0.0", "0,0", "-0", "false"], Label::Absent),
+            (
+                vec!["-1", "-1.0", "-1,0", "\u{2212}1", "u", "U"],
+                Label::Uncertain,
+            ),
+            (vec![""], Label::Unlabelled),
+        ] {
+            for text in texts {
+                assert_eq!(Label::read(text).expect(text), label, "{text}");
+            }
+        }
+        for text in ["2", "0.5", "yes", "#REF!", "1.0.0", "present"] {
+            let error = Label::read(text).expect_err(text).to_string();
+            assert!(error.contains(&format!("{text:?} is no label")), "{error}");
+        }
+    }
+
+    #[test]
     fn a_finding_may_have_its_own_policy() {
         let mut policy = policy(Uncertain::Zeros, Blank::Ignore);
         policy.uncertain_of.insert(Finding::Edema, Uncertain::Ones);
         let row = Row {
-            labels: [Some(-1.0); 14],
+            labels: [Label::Uncertain; 14],
             ..Row::default()
         };
         let (targets, _) = policy.targets(&row, &mut StdRng::seed_from_u64(1));

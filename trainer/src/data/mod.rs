@@ -1,29 +1,39 @@
 //! Images and their labels: CSV files of radiographs, and the pictures they name.
 //!
-//! `dataset` holds rows and splits them by patient, `chexpert` and `nih` read the two formats of CSV, `labels` and
-//! `teacher` turn them into targets, `boxes` reads what radiologists marked, `pictures` decodes and `pack` keeps what was decoded,
-//! `augment` changes.
+//! `table` reads every CSV, whatever program wrote it (`text` its encoding). `dataset` holds rows and splits them by patient;
+//! `reading` makes them of a CSV, `chexpert` and `nih` know the two formats, `paths` what a path tells of patient, study and view,
+//! `columns` what else rows are told apart by, `same_image` whether a picture is in two splits. `labels` and `teacher` turn labels
+//! into targets, `boxes` reads what radiologists marked. `pictures` decodes, `pack` keeps what was decoded, `augment` changes.
 //! `stream` decodes images shortly before they are needed; `left_out` names those that cannot be read.
 
 pub mod augment;
 mod boxes;
 mod chexpert;
+mod columns;
 mod dataset;
 mod labels;
 mod left_out;
 mod nih;
 mod pack;
+mod paths;
 mod pictures;
+mod reading;
+mod same_image;
 mod stream;
+mod table;
 mod teacher;
+mod text;
 
-pub use boxes::{Boxes, Rectangle, columns};
-#[cfg(test)]
-pub use chexpert::patient_and_study;
+pub use boxes::{Boxes, Rectangle};
 pub use dataset::{Dataset, Row, Selection, Splits, Views};
-pub use labels::{Blank, LabelPolicy, Uncertain};
+pub use labels::{Blank, Label, LabelPolicy, Uncertain};
 pub use left_out::LeftOut;
 pub use pack::Pack;
+pub use paths::key;
+#[cfg(test)]
+pub use paths::patient_and_study;
 pub use pictures::{Pictures, load_pictures, load_squares, read_square};
+pub use same_image::{refuse_same_files, refuse_same_pixels};
 pub use stream::stream;
+pub use table::columns;
 pub use teacher::{Lessons, Probabilities, Teacher, probabilities};

@@ -1,17 +1,21 @@
-//! `Data_Entry_2017.csv` of NIH ChestX-ray14 (Wang et al., CVPR 2017), in either of its two headers.
+//! `Data_Entry_2017.csv` of NIH ChestX-ray14 (Wang et al., CVPR 2017), in any of its headers, and where its images are.
 
 use anyhow::{Result, bail};
-use csv::StringRecord;
 use sightline::finding::Finding;
 
-use super::dataset::{Format, Position, Row};
+use super::dataset::{Entry, Format, Position};
+use super::labels::Label;
+use super::paths;
+use super::table::{Line, Table, plain};
 use crate::storage::Location;
 
 /// Where the columns are.
+#[derive(Debug)]
 pub struct DataEntry {
     image: usize,
     labels: usize,
-    patient: usize,
+    /// Without it, the file's name tells the patient.
+    patient: Option<usize>,
     position: Option<usize>,
 }
 
@@ -52,69 +56,106 @@ const UNLABELLED: [Finding; 3] = [
     Finding::SupportDevices,
 ];
 
+/// One of ChestX-ray14's labels as [`LABELS`] writes it. The list of boxes says `Infiltrate`; copies have spaces for underscores.
+fn label(name: &str) -> Option<&'static (&'static str, Option<Finding>)> {
+    let name = match plain(name) {
+        name if name == "infiltrate" => "infiltration".to_owned(),
+        name => name,
+    };
+    LABELS.iter().find(|(label, _)| plain(label) == name)
+}
+
 /// The findings that one of ChestX-ray14's labels stands for or implies.
-pub fn findings_of(label: &str) -> Vec<Finding> {
-    let own = LABELS.iter().find(|(name, _)| *name == label);
-    let opacity = OPACITIES.contains(&label).then_some(Finding::LungOpacity);
-    own.and_then(|(_, finding)| *finding)
-        .into_iter()
-        .chain(opacity)
-        .collect()
+pub fn findings_of(name: &str) -> Vec<Finding> {
+    let Some((name, finding)) = label(name) else {
+        return Vec::new();
+    };
+    let opacity = OPACITIES.contains(name).then_some(Finding::LungOpacity);
+    finding.iter().copied().chain(opacity).collect()
+}
+
+/// The finding that a box of one of ChestX-ray14's labels is around.
+pub fn marked(name: &str) -> Option<Finding> {
+    match label(name)? {
+        ("Infiltration", _) => Some(Finding::LungOpacity),
+        (_, finding) => *finding,
+    }
+}
+
+/// The file of an image: ChestX-ray14 as it is distributed, in twelve folders; as others unpack it, in one.
+pub fn file(root: &Location, name: &str) -> Location {
+    let plain = root.join(name);
+    if name.contains('/') || plain.exists() {
+        return plain;
+    }
+    let folders = (1..=12).map(|n| format!("images_{n:03}/images"));
+    let folders = std::iter::once("images".to_owned()).chain(folders);
+    let mut places = folders.map(|folder| root.join(&folder).join(name));
+    places.find(Location::exists).unwrap_or(plain)
 }
 
 impl DataEntry {
-    /// `None` if the header is of another format.
-    pub fn of(header: &StringRecord) -> Option<Self> {
-        let column = |name: &str| header.iter().position(|h| h.eq_ignore_ascii_case(name));
-        Some(Self {
-            image: column("Image Index")?,
-            labels: column("Finding Labels")?,
-            patient: column("Patient ID")?,
-            position: column("View Position"),
-        })
+    /// `None` if the table is in another format.
+    ///
+    /// # Errors
+    /// When a column is there twice.
+    pub fn of(table: &Table) -> Result<Option<Self>> {
+        let (Some(image), Some(labels)) = (
+            table.column("Image Index")?,
+            table.column("Finding Labels")?,
+        ) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            image,
+            labels,
+            patient: table.column("Patient ID")?,
+            position: table.column("View Position")?,
+        }))
     }
 }
 
 impl Format for DataEntry {
-    /// A named finding is 1, any other 0; Lung Opacity is blank where a label leaves it open.
-    fn row(&self, record: &StringRecord) -> Result<Row> {
-        let mut labels = [Some(0.0); 14];
-        for finding in UNLABELLED {
-            labels[finding.index()] = None;
+    /// A named finding is present, any other absent; Lung Opacity is unlabelled where a label leaves it open.
+    fn entry(&self, line: &Line) -> Result<Entry> {
+        let path = line.cell(self.image);
+        if path.is_empty() {
+            bail!("there is no image's name");
         }
-        let named: Vec<&str> = record[self.labels].split('|').map(str::trim).collect();
-        for name in &named {
-            match LABELS
-                .iter()
-                .find(|(label, _)| label.eq_ignore_ascii_case(name))
-            {
-                Some((_, Some(finding))) => labels[finding.index()] = Some(1.0),
-                Some((_, None)) => {}
-                None => bail!("{name:?} is none of ChestX-ray14's labels"),
+        let mut labels = [Label::Absent; 14];
+        for finding in UNLABELLED {
+            labels[finding.index()] = Label::Unlabelled;
+        }
+        labels[Finding::LungOpacity.index()] = Label::Unlabelled;
+        for name in line.cell(self.labels).split('|').map(str::trim) {
+            if label(name).is_none() {
+                bail!("{name:?} is none of ChestX-ray14's labels");
+            }
+            for finding in findings_of(name) {
+                labels[finding.index()] = Label::Present;
             }
         }
-        labels[Finding::LungOpacity.index()] = if OPACITIES.iter().any(|o| named.contains(o)) {
-            Some(1.0)
-        } else if labels[Finding::NoFinding.index()] == Some(1.0) {
-            Some(0.0)
-        } else {
-            None
-        };
-        let path = record[self.image].to_owned();
-        Ok(Row {
-            patient: record[self.patient].to_owned(),
-            // The file names follow-ups, not studies: every image is one.
-            study: path.clone(),
+        let opacity = &mut labels[Finding::LungOpacity.index()];
+        if *opacity == Label::Unlabelled
+            && line.cell(self.labels).eq_ignore_ascii_case("No Finding")
+        {
+            *opacity = Label::Absent;
+        }
+        let patient = self.patient.map(|column| line.cell(column));
+        Ok(Entry {
+            path: path.to_owned(),
+            patient: patient
+                .filter(|name| !name.is_empty())
+                .map(paths::same_patient),
             labels,
-            lateral: false,
-            position: self.position.and_then(|c| Position::of(&record[c])),
-            path,
-            ..Row::default()
+            // All of them are frontal.
+            lateral: Some(false),
+            position: self.position.and_then(|c| Position::of(line.cell(c))),
         })
     }
 
-    fn root(&self, root: Location, _first: &str) -> Location {
-        root
+    fn file(&self, root: &Location, path: &str) -> Location {
+        file(root, &paths::plain(path))
     }
 }
 
@@ -139,16 +180,17 @@ mod tests {
 
         let data = Dataset::read(&csv.as_path().into(), None).expect("ChestX-ray14's format");
         let label = |row: usize, finding: Finding| data.rows[row].labels[finding.index()];
-        assert_eq!(label(0, Finding::Cardiomegaly), Some(1.0));
-        assert_eq!(label(0, Finding::PleuralEffusion), Some(1.0));
-        assert_eq!(label(0, Finding::Edema), Some(0.0));
-        assert_eq!(label(0, Finding::LungOpacity), None);
-        assert_eq!(label(0, Finding::Fracture), None);
-        assert_eq!(label(1, Finding::NoFinding), Some(1.0));
-        assert_eq!(label(1, Finding::LungOpacity), Some(0.0));
-        assert_eq!(label(2, Finding::LungLesion), Some(1.0));
-        assert_eq!(label(2, Finding::LungOpacity), Some(1.0));
-        assert_eq!(label(3, Finding::LungOpacity), None);
+        let (present, absent, unlabelled) = (Label::Present, Label::Absent, Label::Unlabelled);
+        assert_eq!(label(0, Finding::Cardiomegaly), present);
+        assert_eq!(label(0, Finding::PleuralEffusion), present);
+        assert_eq!(label(0, Finding::Edema), absent);
+        assert_eq!(label(0, Finding::LungOpacity), unlabelled);
+        assert_eq!(label(0, Finding::Fracture), unlabelled);
+        assert_eq!(label(1, Finding::NoFinding), present);
+        assert_eq!(label(1, Finding::LungOpacity), absent);
+        assert_eq!(label(2, Finding::LungLesion), present);
+        assert_eq!(label(2, Finding::LungOpacity), present);
+        assert_eq!(label(3, Finding::LungOpacity), unlabelled);
         assert_eq!(data.rows[1].position, Some(Position::Ap));
         assert_eq!(data.patients().len(), 3);
         assert!(
@@ -160,5 +202,40 @@ mod tests {
         std::fs::write(&csv, text.replace("Nodule", "Gout")).expect("written");
         let error = Dataset::read(&csv.as_path().into(), None).expect_err("no label of the set");
         assert!(format!("{error:#}").contains("\"Gout\""), "{error:#}");
+    }
+
+    #[test]
+    fn headers_of_2017_and_2020_are_read_and_copies_without_the_patient() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let csv = folder.path().join("Data_Entry_2017.csv");
+        let read = |text: &str| {
+            std::fs::write(&csv, text).expect("written");
+            Dataset::read(&csv.as_path().into(), None).expect("ChestX-ray14's format")
+        };
+        let size = "OriginalImage[Width,Height],OriginalImagePixelSpacing[x,y]";
+        for text in [
+            format!(
+                "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position,{size},\n\
+                 00000012_001.png,Pleural_Thickening|Infiltration,1,12,058Y,M,PA,2682,2749,0.143,0.143,\n"
+            ),
+            format!(
+                "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Sex,View Position,{size}\r\n\
+                 00000012_001.png,Infiltration|Pleural Thickening,1,12,58,M,PA,2682,2749,0.143,0.143\r\n"
+            ),
+            "Image Index,Finding Labels,Patient Age,Patient Gender,View Position\n\
+             00000012_001.png,Infiltration|Pleural_Thickening,58,M,PA\n"
+                .to_owned(),
+        ] {
+            let data = read(&text);
+            let row = &data.rows[0];
+            let label = |finding: Finding| row.labels[finding.index()];
+            assert_eq!(label(Finding::PleuralOther), Label::Present);
+            assert_eq!(label(Finding::LungOpacity), Label::Present);
+            assert_eq!(label(Finding::NoFinding), Label::Absent);
+            assert_eq!(row.patient.as_ref(), "12");
+            assert_eq!(row.column("Sex"), Some("M"));
+            assert_eq!(row.column("AP/PA"), Some("PA"));
+            assert_eq!(row.column("Age group"), Some("40 to 59"));
+        }
     }
 }

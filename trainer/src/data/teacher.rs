@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use sightline::finding::Finding;
 use sightline::package::{Calibration, sha256};
 
-use super::{Dataset, nih};
+use super::table::{Table, number, text_of};
+use super::{Dataset, nih, paths};
 use crate::metrics::Case;
 use crate::metrics::probability::platt;
 use crate::storage::Location;
@@ -28,7 +29,7 @@ pub struct Teacher {
 #[derive(Clone, Debug, Default)]
 pub struct Lessons {
     weight: f32,
-    /// By path.
+    /// By image ([`paths::key`]).
     probabilities: BTreeMap<String, [Option<f32>; 14]>,
 }
 
@@ -41,32 +42,34 @@ impl Lessons {
     pub fn read(teacher: &Teacher, folder: &Location, train: &Dataset) -> Result<Self> {
         let csv = folder.join(&teacher.csv.to_string_lossy());
         let raw = probabilities(&csv)?;
-        let taught = |row: &&super::Row| raw.contains_key(&row.path);
-        let rows: Vec<_> = train.rows.iter().filter(taught).collect();
+        let rows = train.rows.iter().map(|row| (paths::key(&row.path), row));
+        let rows: Vec<_> = rows
+            .filter(|(image, _)| raw.contains_key(image.as_ref()))
+            .collect();
         if rows.is_empty() {
             bail!("{csv} says nothing of the training images");
         }
         let mut probabilities = BTreeMap::new();
-        for row in &rows {
-            probabilities.insert(row.path.clone(), [None; 14]);
+        for (image, _) in &rows {
+            probabilities.insert(image.to_string(), [None; 14]);
         }
         for finding in Finding::ALL {
             let index = finding.index();
-            let logit = |row: &&super::Row| {
-                let p = raw[&row.path][index]?.clamp(1e-6, 1.0 - 1e-6);
+            let logit = |image: &str| {
+                let p = raw[image][index]?.clamp(1e-6, 1.0 - 1e-6);
                 Some((p / (1.0 - p)).ln())
             };
-            let cases = rows.iter().filter_map(|row| {
-                let label = row.labels[index].filter(|label| *label >= 0.0)?;
-                Some(Case::new(logit(row)?, label == 1.0))
+            let cases = rows.iter().filter_map(|(image, row)| {
+                let positive = row.labels[index].certain()?;
+                Some(Case::new(logit(image)?, positive))
             });
             let Some(Calibration::Platt { scale, offset }) = platt(&cases.collect::<Vec<_>>())
             else {
                 continue;
             };
-            for row in &rows {
-                if let (Some(logit), Some(taught)) = (logit(row), probabilities.get_mut(&row.path))
-                {
+            for (image, _) in &rows {
+                let taught = probabilities.get_mut(image.as_ref());
+                if let (Some(logit), Some(taught)) = (logit(image), taught) {
                     let p = 1.0 / (1.0 + (-(scale * logit + offset)).exp());
                     taught[index] = Some(p as f32);
                 }
@@ -90,7 +93,7 @@ impl Lessons {
 
     /// Brings the teacher's word into targets and mask.
     pub fn teach(&self, path: &str, targets: &mut [f32; 14], mask: &mut [f32; 14]) {
-        let Some(taught) = self.probabilities.get(path) else {
+        let Some(taught) = self.probabilities.get(paths::key(path).as_ref()) else {
             return;
         };
         for (index, taught) in taught.iter().enumerate() {
@@ -103,7 +106,7 @@ impl Lessons {
     }
 }
 
-/// What a model said of images, by their paths.
+/// What a model said of images, by their [`paths::key`].
 pub type Probabilities = BTreeMap<String, [Option<f64>; 14]>;
 
 /// Reads `Path` and a column for each finding, or `prob_` before each of ChestX-ray14's labels; of several columns for one
@@ -112,18 +115,14 @@ pub type Probabilities = BTreeMap<String, [Option<f64>; 14]>;
 /// # Errors
 /// When that cannot be read.
 pub fn probabilities(csv: &Location) -> Result<Probabilities> {
-    read(csv).with_context(|| csv.to_string())
+    read(&text_of(csv)?).with_context(|| csv.to_string())
 }
 
-fn read(csv: &Location) -> Result<Probabilities> {
-    let bytes = csv.read()?;
-    let mut reader = csv::ReaderBuilder::new()
-        .trim(csv::Trim::All)
-        .from_reader(bytes.as_slice());
-    let header = reader.headers()?.clone();
-    let path = header.iter().position(|h| h.eq_ignore_ascii_case("Path"));
-    let path = path.context("there is no column Path")?;
-    let columns: Vec<Vec<Finding>> = header
+fn read(text: &str) -> Result<Probabilities> {
+    let mut table = Table::of(text)?;
+    let path = table.needed("Path")?;
+    let columns: Vec<Vec<Finding>> = table
+        .header()
         .iter()
         .map(|name| match name.strip_prefix("prob_") {
             Some(label) => nih::findings_of(label),
@@ -134,22 +133,28 @@ fn read(csv: &Location) -> Result<Probabilities> {
         bail!("no column is named after a finding");
     }
     let mut rows = BTreeMap::new();
-    for record in reader.records() {
-        let record = record?;
+    while let Some(line) = table.next()? {
         let mut row = [None; 14];
-        for (text, findings) in record.iter().zip(&columns) {
+        for (text, findings) in line.cells().zip(&columns) {
+            if text.is_empty() || findings.is_empty() {
+                continue;
+            }
+            let p = number(text).filter(|p| (0.0..=1.0).contains(p));
+            let p = p.with_context(|| format!("{}: {text:?} is no probability", line.place()))?;
             for finding in findings {
-                let p: f64 = match text {
-                    "" => continue,
-                    text => text
-                        .parse()
-                        .with_context(|| format!("{text:?} is no probability"))?,
-                };
                 let best = &mut row[finding.index()];
                 *best = Some(best.map_or(p, |best: f64| best.max(p)));
             }
         }
-        rows.insert(record[path].to_owned(), row);
+        let image = paths::key(line.cell(path)).into_owned();
+        if let Some(before) = rows.insert(image, row)
+            && before != row
+        {
+            bail!(
+                "{}: its image is there before, with other scores",
+                line.place()
+            );
+        }
     }
     Ok(rows)
 }
@@ -157,7 +162,7 @@ fn read(csv: &Location) -> Result<Probabilities> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Row;
+    use crate::data::{Label, Row};
 
     #[test]
     fn a_teacher_is_fitted_to_the_training_labels_and_seen_on_training_rows_only() {
@@ -172,7 +177,11 @@ mod tests {
                 path: format!("train{i}.png"),
                 ..Row::default()
             };
-            row.labels[Finding::PleuralEffusion.index()] = Some(if i >= 20 { 1.0 } else { 0.0 });
+            let positive = i >= 20;
+            row.labels[Finding::PleuralEffusion.index()] = match positive {
+                true => Label::Present,
+                false => Label::Absent,
+            };
             rows.push(row);
         }
         text += "\ntest.png,0.9,0.1,0.2";
@@ -204,5 +213,31 @@ mod tests {
         let (half, _) = target("train39.png", Some(0.0));
         assert!((half - blank / 2.0).abs() < 1e-6);
         assert_eq!(target("test.png", Some(0.0)), (0.0, 1.0));
+    }
+
+    #[test]
+    fn scores_are_read_as_excel_writes_them_and_what_is_no_score_is_named_by_its_line() {
+        let text = "sep=;\nPath;Edema;prob_Effusion\nimages\\a.png;0,25;NA\nimages/b.png;1;0\n";
+        let scores = read(text).expect("scores");
+        let edema = Finding::Edema.index();
+        assert_eq!(scores["images/a.png"][edema], Some(0.25));
+        assert_eq!(
+            scores["images/a.png"][Finding::PleuralEffusion.index()],
+            None
+        );
+        assert_eq!(scores["images/b.png"][edema], Some(1.0));
+        for (wrong, why) in [
+            (
+                text.replace("0,25", "2,5"),
+                "line 3: \"2,5\" is no probability",
+            ),
+            (
+                text.replace("b.png", "a.png"),
+                "line 4: its image is there before",
+            ),
+        ] {
+            let error = read(&wrong).expect_err("no scores").to_string();
+            assert!(error.contains(why), "{error}");
+        }
     }
 }

@@ -148,6 +148,16 @@ impl Location {
         .with_context(|| format!("cannot look at {self}"))
     }
 
+    /// How many bytes a file has; `None` where it cannot be read.
+    pub fn size(&self) -> Option<u64> {
+        match self {
+            Location::Local(path) => Some(path.metadata().ok()?.len()),
+            Location::Remote { store, key, .. } => {
+                Some(RUNTIME.block_on(store.head(key)).ok()?.size)
+            }
+        }
+    }
+
     pub fn read(&self) -> Result<Vec<u8>> {
         let bytes = match self {
             Location::Local(path) => std::fs::read(path).map_err(Error::from),

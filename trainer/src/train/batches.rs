@@ -108,7 +108,10 @@ impl Source<'_> {
             let row = &self.data.rows[index];
             let (mut targets, mut mask) = self.recipe.labels.targets(row, &mut rng);
             self.lessons.teach(&row.path, &mut targets, &mut mask);
-            let marks = self.boxes.into_iter().flat_map(|boxes| boxes.of(&row.path));
+            let marks = self
+                .boxes
+                .into_iter()
+                .flat_map(|boxes| boxes.of_image(&row.path));
             let marks = marks.map(|(finding, boxes)| Mark::new(place, finding, boxes, &change));
             let marks: Vec<Mark> = marks.collect();
             (input.normalise(&changed), targets, mask, marks)

@@ -13,7 +13,7 @@ use super::loss::Loss;
 use super::pointing::Pointing;
 use super::student::Distillation;
 use crate::data::augment::Augmentation;
-use crate::data::{Dataset, LabelPolicy, Row, Selection, Splits, Teacher, Views};
+use crate::data::{Dataset, LabelPolicy, Selection, Splits, Teacher, Views};
 use crate::storage::Location;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -142,39 +142,31 @@ impl Data {
     /// When the recipe names too little or too much, a file cannot be read, or a patient is in two splits.
     pub fn splits(&self, folder: &Location) -> Result<Splits> {
         folder.refuse_file("--data", "the folder with the recipe's CSV")?;
-        let of = |file: &Path, split: Option<&str>| {
-            Dataset::read(&folder.join(&file.to_string_lossy()), Some(folder))?.select(&Selection {
-                views: self.views,
-                split: split.map(str::to_owned),
-            })
+        let read = |file: &Path| Dataset::read(&folder.join(&file.to_string_lossy()), Some(folder));
+        let selection = |split: Option<&str>| Selection {
+            views: self.views,
+            split: split.map(str::to_owned),
         };
+        let all = |file: &Path| read(file)?.select(&selection(None));
         let mut splits = match (&self.csv, &self.hold_out, &self.train, &self.valid) {
             (Some(csv), None, None, None) => {
-                let all = Dataset::read(&folder.join(&csv.to_string_lossy()), Some(folder))?;
-                let is_test = |row: &Row| row.columns.get("Split").is_some_and(|s| s == "test");
-                let tested = all.rows.iter().any(is_test);
-                let part = |data: Dataset, split: &str| {
-                    data.select(&Selection {
-                        views: self.views,
-                        split: Some(split.to_owned()),
-                    })
-                };
+                let rows = read(csv)?;
+                let part = |split| rows.part(&selection(Some(split)));
                 Splits {
-                    train: part(all.clone(), "train")?,
-                    valid: part(all.clone(), "valid")?,
-                    test: tested.then(|| part(all, "test")).transpose()?,
+                    train: part("train")?,
+                    valid: part("valid")?,
+                    test: match rows.has_split("test") {
+                        true => Some(part("test")?),
+                        false => None,
+                    },
                     rows_sha256: BTreeMap::new(),
                 }
             }
-            (Some(csv), Some(shares), None, None) => shares.split(of(csv, None)?)?,
+            (Some(csv), Some(shares), None, None) => shares.split(all(csv)?)?,
             (None, None, Some(train), Some(valid)) => Splits {
-                train: of(train, None)?,
-                valid: of(valid, None)?,
-                test: self
-                    .test
-                    .as_deref()
-                    .map(|test| of(test, None))
-                    .transpose()?,
+                train: all(train)?,
+                valid: all(valid)?,
+                test: self.test.as_deref().map(all).transpose()?,
                 rows_sha256: BTreeMap::new(),
             },
             _ => bail!(
@@ -191,17 +183,9 @@ impl Data {
         ]
         .into();
         for csv in &self.also {
-            let more = of(csv, Some("train"))?;
+            let more = read(csv)?.select(&selection(Some("train")))?;
             let name = format!("{} (train)", csv.display());
             splits.rows_sha256.insert(name, more.sha256());
-            // Paths begin at one folder; a format with a folder of its own would not be found.
-            if more.root.to_string() != splits.train.root.to_string() {
-                bail!(
-                    "the images of {} are not under {}",
-                    csv.display(),
-                    splits.train.root
-                );
-            }
             splits.train.rows.extend(more.rows);
         }
         splits.checked()
@@ -235,19 +219,28 @@ impl Data {
 
 impl HoldOut {
     fn split(self, all: Dataset) -> Result<Splits> {
-        let part = |wanted: fn(f64, HoldOut) -> bool| Dataset {
+        if let Some(row) = all.rows.iter().find(|row| !row.names_patient()) {
+            bail!(
+                "{} names no patient, and hold_out splits by patient: add a column Patient",
+                row.place()
+            );
+        }
+        let (mut train, mut valid, mut test) = (Vec::new(), Vec::new(), Vec::new());
+        for row in all.rows {
+            match share_of(&row.patient) {
+                at if at < self.test => test.push(row),
+                at if at < self.test + self.valid => valid.push(row),
+                _ => train.push(row),
+            }
+        }
+        let part = |rows| Dataset {
             root: all.root.clone(),
-            rows: all
-                .rows
-                .iter()
-                .filter(|row| wanted(share_of(&row.patient), self))
-                .cloned()
-                .collect(),
+            rows,
         };
         let splits = Splits {
-            test: (self.test > 0.0).then(|| part(|at, shares| at < shares.test)),
-            valid: part(|at, shares| at >= shares.test && at < shares.test + shares.valid),
-            train: part(|at, shares| at >= shares.test + shares.valid),
+            train: part(train),
+            valid: part(valid),
+            test: (self.test > 0.0).then(|| part(test)),
             rows_sha256: BTreeMap::new(),
         };
         let parts = [

@@ -30,7 +30,8 @@ use sightline::network::Network;
 use sightline::radiograph::GreyImage;
 
 use crate::data::{
-    Blank, Boxes, Dataset, Lessons, Pack, Pictures, Splits, load_pictures, load_squares,
+    Blank, Boxes, Dataset, Label, Lessons, Pack, Pictures, Splits, load_pictures, load_squares,
+    refuse_same_files, refuse_same_pixels,
 };
 use crate::import::load_body;
 use crate::metrics::{Scored, mean_defined_auc};
@@ -93,6 +94,7 @@ pub fn run(options: &Options) -> Result<()> {
     let recipe = Recipe::read(&options.config)?;
     recipe.check()?;
     let splits = recipe.data.splits(data)?;
+    refuse_same_files(&splits)?;
     let boxes = recipe.boxes(data, &splits.train)?;
     if options.dry_run {
         let marked = boxes.map_or(0, |(_, marked)| marked);
@@ -136,6 +138,7 @@ pub fn run(options: &Options) -> Result<()> {
             (train, Pictures::Memory(pictures))
         }
     };
+    refuse_same_pixels(&train, &train_pictures, &valid, side)?;
     let (valid, valid_pictures) = load_pictures(valid, |image| recipe.input.square(&image))?;
     let lessons = match &recipe.teacher {
         Some(teacher) => Lessons::read(teacher, data, &train)?,
@@ -169,12 +172,12 @@ pub fn run(options: &Options) -> Result<()> {
         run.plan()?.check_same(&plan)?;
     }
     println!(
-        "training {} on {} images of {} patients; validating on {} of {}",
+        "training {} on {} images of {}; validating on {} of {}",
         recipe.name,
         train.rows.len(),
-        train.patients().len(),
+        train.said_patients(),
         valid.rows.len(),
-        valid.patients().len()
+        valid.said_patients()
     );
     if lessons.len() > 0 {
         println!("a teacher knows {} of the training images", lessons.len());
@@ -317,7 +320,7 @@ impl Recipe {
         let csv = data.join(&pointing.csv.to_string_lossy());
         let boxes = Boxes::read(&csv)?;
         let rows = train.rows.iter();
-        let marked = rows.filter(|row| boxes.of(&row.path).next().is_some());
+        let marked = rows.filter(|row| boxes.of_image(&row.path).next().is_some());
         match marked.count() {
             0 => bail!("{csv} has no box on a training image"),
             marked => Ok(Some((boxes, marked))),
@@ -332,8 +335,8 @@ fn teaches(recipe: &Recipe, train: &Dataset, finding: Finding) -> bool {
         let mut rows = train.rows.iter();
         rows.any(|row| row.labels[finding.index()] == label)
     };
-    let negative = has(Some(0.0)) || (recipe.labels.blank == Blank::Zeros && has(None));
-    has(Some(1.0)) && negative
+    let blank = recipe.labels.blank == Blank::Zeros && has(Label::Unlabelled);
+    has(Label::Present) && (has(Label::Absent) || blank)
 }
 
 /// What a positive of each finding counts.
@@ -344,11 +347,11 @@ fn positive_weights(recipe: &Recipe, train: &Dataset) -> Vec<f32> {
             let labels = rows.filter(|row| row.labels[finding.index()] == label);
             labels.count() as f32
         };
-        let mut negatives = count(Some(0.0));
+        let mut negatives = count(Label::Absent);
         if recipe.labels.blank == Blank::Zeros {
-            negatives += count(None);
+            negatives += count(Label::Unlabelled);
         }
-        (negatives / count(Some(1.0)).max(1.0)).clamp(1.0, recipe.positive_weight.max(1.0))
+        (negatives / count(Label::Present).max(1.0)).clamp(1.0, recipe.positive_weight.max(1.0))
     };
     Finding::ALL.iter().map(weight).collect()
 }

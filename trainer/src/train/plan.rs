@@ -9,7 +9,7 @@ use sightline::finding::Finding;
 use sightline::network::Network;
 
 use super::{Epoch, Recipe};
-use crate::data::{Dataset, Splits};
+use crate::data::{Dataset, Label, Splits};
 use crate::metrics::Scored;
 use crate::plots;
 use crate::storage::write_together;
@@ -25,9 +25,9 @@ pub fn say(recipe: &Recipe, splits: &Splits, marked: usize) -> Result<()> {
     for (name, data) in parts {
         match data {
             Some(data) => println!(
-                "{name}: {} images of {} patients",
+                "{name}: {} images of {}",
                 data.rows.len(),
-                data.patients().len()
+                data.said_patients()
             ),
             None => println!("{name}: none"),
         }
@@ -45,21 +45,22 @@ pub fn say(recipe: &Recipe, splits: &Splits, marked: usize) -> Result<()> {
         println!(
             "{:28} {:>9} {:>9} {:>9} {:>9}{taught}",
             finding.name(),
-            count(Some(1.0)),
-            count(Some(0.0)),
-            count(Some(-1.0)),
-            count(None)
+            count(Label::Present),
+            count(Label::Absent),
+            count(Label::Uncertain),
+            count(Label::Unlabelled)
         );
     }
     if marked > 0 {
         println!("\nradiologists' boxes are on {marked} of the training images");
     }
-    let network = Network::new(&recipe.architecture, Finding::ALL.len(), &Device::flex())?;
+    let device = Device::flex().autodiff();
+    let network = Network::new(&recipe.architecture, Finding::ALL.len(), &device)?;
     let parameters = network.num_params();
     // Weights, gradients, Adam's two moments, and the average.
     let copies = if recipe.average_decay > 0.0 { 5 } else { 4 };
     let held = parameters * 4 * copies;
-    let activations = activations(recipe)? * recipe.batch;
+    let activations = activations(&network, recipe) * recipe.batch;
     let batches = (splits.train.rows.len() / recipe.batch).max(1);
     let steps = batches.div_ceil(recipe.accumulate);
     println!(
@@ -83,33 +84,42 @@ pub fn say(recipe: &Recipe, splits: &Splits, marked: usize) -> Result<()> {
     Ok(())
 }
 
-fn labels(data: &Dataset, finding: Finding, label: Option<f32>) -> usize {
+fn labels(data: &Dataset, finding: Finding, label: Label) -> usize {
     let rows = data.rows.iter();
     rows.filter(|row| row.labels[finding.index()] == label)
         .count()
 }
 
-/// The bytes that a training step keeps for each picture: what the process grows by in one forward pass of two pictures,
-/// measured here, on the CPU. 0 where the system does not tell.
-fn activations(recipe: &Recipe) -> Result<usize> {
+/// The bytes that a training step keeps for each picture: what is allocated in one forward pass, measured here, on the CPU, on
+/// small pictures, since it grows with their area. 0 where the system does not tell.
+fn activations(network: &Network, recipe: &Recipe) -> usize {
     const PICTURES: usize = 2;
-    let device = Device::flex().autodiff();
-    let network = Network::new(&recipe.architecture, Finding::ALL.len(), &device)?;
+    const SIDE: usize = 96;
     let (size, channels) = (recipe.input.size, recipe.architecture.in_channels);
-    let x = Tensor::zeros([PICTURES, channels, size, size], &device);
-    let before = resident();
+    let side = SIDE.min(size);
+    let device = Device::flex().autodiff();
+    let x = Tensor::zeros([PICTURES, channels, side, side], &device);
+    // Weights are made when they are first used.
+    drop(network.forward(x.clone()));
+    let before = allocated();
     let logits = network.forward(x);
-    let grown = resident().saturating_sub(before) / PICTURES;
+    let grown = allocated().wrapping_sub(before) as usize / PICTURES;
     drop(logits);
-    Ok(grown)
+    grown * (size * size) / (side * side)
 }
 
-/// The bytes of this process that are in memory.
-fn resident() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<usize>().ok());
-    kilobytes.unwrap_or(0) * 1024
+/// The bytes that are allocated, but for multiples of 4 GB: differences are right. Pages of the process would not tell: those that
+/// reading the tables has freed are used again.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn allocated() -> u32 {
+    // SAFETY: it reads the allocator's own counts.
+    let counts = unsafe { libc::mallinfo() };
+    (counts.uordblks as u32).wrapping_add(counts.hblkhd as u32)
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn allocated() -> u32 {
+    0
 }
 
 /// The epochs' figures in the run's folder: `metrics.csv`, and as pictures; with those of the last validation's scores.

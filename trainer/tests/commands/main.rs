@@ -9,6 +9,7 @@ mod runs;
 mod shards;
 mod shipped;
 mod streams;
+mod tables;
 mod train;
 
 use std::path::{Path, PathBuf};
@@ -33,6 +34,24 @@ fn samples() -> PathBuf {
 
 fn shipped() -> PathBuf {
     workspace().join("www/models/efficientnet-lite0-nih")
+}
+
+/// Small pictures, each another one, and their names.
+fn pictures(folder: &Path, count: usize) -> Vec<String> {
+    let small = SAMPLES.map(|sample| {
+        let picture = image::open(samples().join(sample)).expect("a sample");
+        picture.thumbnail_exact(96, 96).into_luma8()
+    });
+    let write = |number: usize| {
+        let mut picture = small[number % small.len()].clone();
+        for pixel in picture.pixels_mut() {
+            pixel.0[0] = pixel.0[0].saturating_sub(number as u8);
+        }
+        let name = format!("image-{number}.png");
+        picture.save(folder.join(&name)).expect("written");
+        name
+    };
+    (0..count).map(write).collect()
 }
 
 /// A CSV of the samples: a row for each path, finding (1 or 0 for all 14), patient and split.
@@ -237,7 +256,7 @@ fn localize_judges_maps_by_boxes_and_records_what_it_finds() {
         &"--boxes",
         &boxes,
     ];
-    refuse(&wrong, "row 2: X, Y, W, H must be in 0..1");
+    refuse(&wrong, "line 2: X, Y, W, H must be in 0..1");
 }
 
 #[test]
@@ -357,25 +376,16 @@ fn a_report_can_be_repeated_and_another_image_or_another_score_is_noticed() {
 fn a_model_is_trained_resumed_exported_and_evaluated() {
     let folder = tempfile::tempdir().expect("a folder");
     let root = folder.path();
-    for sample in SAMPLES {
-        std::fs::copy(samples().join(sample), root.join(sample)).expect("a copy");
-    }
     std::fs::write(root.join("broken.jpg"), b"no picture").expect("written");
     let mut rows = vec![("broken.jpg", "1", "p-broken", "train")];
-    for split in ["train", "valid", "test"] {
-        for (patient, (path, label)) in [
-            ("a", (SAMPLES[0], "1")),
-            ("b", (SAMPLES[1], "0")),
-            ("c", (SAMPLES[2], "-1")),
-        ] {
-            // Patients of a split are its own.
-            rows.push((
-                path,
-                label,
-                Box::leak(format!("{split}-{patient}").into_boxed_str()),
-                split,
-            ));
-        }
+    let names = pictures(root, 9);
+    for (number, name) in names.iter().enumerate() {
+        let (label, split) = (
+            ["1", "0", "-1"][number % 3],
+            ["train", "valid", "test"][number / 3],
+        );
+        // Every image is of another patient.
+        rows.push((name, label, name, split));
     }
     csv(root, &rows);
     let recipe = |epochs: usize| {
@@ -479,7 +489,8 @@ fn a_model_is_trained_resumed_exported_and_evaluated() {
 #[test]
 fn splits_that_share_a_patient_are_refused() {
     let folder = tempfile::tempdir().expect("a folder");
-    let shared = ["train", "valid", "test"].map(|split| (SAMPLES[0], "1", "the same", split));
+    let shared = [("train", 0), ("valid", 1), ("test", 2)];
+    let shared = shared.map(|(split, sample)| (SAMPLES[sample], "1", "the same", split));
     csv(folder.path(), &shared);
     let text = std::fs::read_to_string(
         workspace().join("trainer/configs/efficientnet-lite0-nih-labels.json"),
@@ -493,6 +504,6 @@ fn splits_that_share_a_patient_are_refused() {
     let out = folder.path().join("run");
     refuse(
         &training(&config, &folder.path(), &out, &[]),
-        "in two splits",
+        "patient the same is in two splits (labels.csv, line 2; labels.csv, line 3)",
     );
 }

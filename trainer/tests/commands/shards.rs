@@ -3,15 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use crate::command::{refuse, run_with, succeed};
-use crate::{SAMPLES, csv, samples, shipped};
+use crate::{csv, pictures, shipped};
 
-/// Several rows of few images, so that each of three parts has some, with both classes.
+/// Several rows, so that each of three parts has some, with both classes; and their images.
 fn rows(folder: &Path) -> PathBuf {
     let patients = ["a", "b", "c", "d", "e", "f", "g"];
+    let names = pictures(folder, patients.len());
     let rows: Vec<_> = patients
         .iter()
         .enumerate()
-        .map(|(i, patient)| (SAMPLES[i % 3], ["0", "1", "1"][i % 3], *patient, "test"))
+        .map(|(i, patient)| (names[i].as_str(), ["0", "1", "1"][i % 3], *patient, "test"))
         .collect();
     csv(folder, &rows)
 }
@@ -58,7 +59,7 @@ fn merged_is_whole(folder: &Path, arguments: &[&dyn AsRef<std::ffi::OsStr>], out
 fn parts_of_predict_join_to_the_whole() {
     let folder = tempfile::tempdir().expect("a folder");
     let csv = rows(folder.path());
-    let (model, root) = (shipped(), samples());
+    let (model, root) = (shipped(), folder.path());
     merged_is_whole(
         folder.path(),
         &[
@@ -72,14 +73,14 @@ fn parts_of_predict_join_to_the_whole() {
 fn selected_rows_are_divided_evenly_and_parts_of_another_result_are_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     // Every second row is a test image: by their numbers, one of two parts would have none.
-    let patients = ["a", "b", "c", "d", "e", "f"];
-    let rows: Vec<_> = patients
+    let names = pictures(folder.path(), 6);
+    let rows: Vec<_> = names
         .iter()
         .enumerate()
-        .map(|(i, patient)| (SAMPLES[i % 3], "1", *patient, ["train", "test"][i % 2]))
+        .map(|(i, name)| (name.as_str(), "1", name.as_str(), ["train", "test"][i % 2]))
         .collect();
     let csv = csv(folder.path(), &rows);
-    let (model, root) = (shipped(), samples());
+    let (model, root) = (shipped(), folder.path());
     let predict = |split: &str, shard: &str| {
         let out = folder.path().join(format!("{split}-{}", &shard[..1]));
         let said = succeed(&[
@@ -105,7 +106,7 @@ fn selected_rows_are_divided_evenly_and_parts_of_another_result_are_refused() {
 fn parts_of_evaluate_join_to_the_whole() {
     let folder = tempfile::tempdir().expect("a folder");
     let csv = rows(folder.path());
-    let (model, root) = (shipped(), samples());
+    let (model, root) = (shipped(), folder.path());
     merged_is_whole(
         folder.path(),
         &[
@@ -128,11 +129,15 @@ fn parts_of_localize_join_to_the_whole() {
     let folder = tempfile::tempdir().expect("a folder");
     let csv = rows(folder.path());
     let boxes = folder.path().join("boxes.csv");
-    let text = "Path,Class,X,Y,W,H\n\
-                effusion.jpg,Pleural Effusion,0,0.5,1,0.5\n\
-                cardiomegaly.jpg,Cardiomegaly,0.4,0.4,0.2,0.2\n";
+    let mut text = "Path,Class,X,Y,W,H\n".to_owned();
+    for effusion in [1, 4] {
+        text += &format!("image-{effusion}.png,Pleural Effusion,0,0.5,1,0.5\n");
+    }
+    for heart in [0, 3, 6] {
+        text += &format!("image-{heart}.png,Cardiomegaly,0.4,0.4,0.2,0.2\n");
+    }
     std::fs::write(&boxes, text).expect("written");
-    let (model, root) = (shipped(), samples());
+    let (model, root) = (shipped(), folder.path());
     // The random map, too, is each image's own.
     for method in ["grad-cam", "random"] {
         merged_is_whole(
@@ -159,7 +164,7 @@ fn parts_of_localize_join_to_the_whole() {
 fn a_slurm_array_and_a_kubernetes_job_take_their_part() {
     let folder = tempfile::tempdir().expect("a folder");
     let csv = rows(folder.path());
-    let (model, root) = (shipped(), samples());
+    let (model, root) = (shipped(), folder.path());
     let predict = |name: &str, environment: &[(&str, &str)]| {
         let out = folder.path().join(name);
         let arguments: [&dyn AsRef<std::ffi::OsStr>; 9] = [
@@ -193,7 +198,7 @@ fn a_slurm_array_and_a_kubernetes_job_take_their_part() {
 fn explain_takes_many_images_and_its_part_of_them() {
     let folder = tempfile::tempdir().expect("a folder");
     let csv = rows(folder.path());
-    let (model, root, out) = (shipped(), samples(), folder.path().join("maps"));
+    let (model, root, out) = (shipped(), folder.path(), folder.path().join("maps"));
     for shard in ["0/2", "1/2"] {
         succeed(&[
             &"explain", &"--model", &model, &"--csv", &csv, &"--root", &root, &"--shard", &shard,
@@ -201,5 +206,5 @@ fn explain_takes_many_images_and_its_part_of_them() {
         ]);
     }
     let maps = std::fs::read_dir(&out).expect("a folder").count();
-    assert_eq!(maps, SAMPLES.len(), "rows of one image have one map");
+    assert_eq!(maps, 7, "every image has a map");
 }

@@ -19,9 +19,21 @@ fn drafts(folder: &Path) -> Vec<u64> {
 #[test]
 fn predictions_are_written_as_they_come_and_a_killed_process_leaves_the_old_ones() {
     let folder = tempfile::tempdir().expect("a folder");
-    let rows = [(SAMPLES[0], "1", "a", "test")].repeat(20_000);
+    // Many names of one file.
+    std::fs::copy(samples().join(SAMPLES[0]), folder.path().join("image.jpg")).expect("a copy");
+    let link = |number: usize| {
+        let name = format!("image-{number}.jpg");
+        std::fs::hard_link(folder.path().join("image.jpg"), folder.path().join(&name))
+            .expect("a link");
+        name
+    };
+    let names: Vec<String> = (0..5_000).map(link).collect();
+    let rows: Vec<_> = names
+        .iter()
+        .map(|name| (name.as_str(), "1", "a", "test"))
+        .collect();
     let csv = csv(folder.path(), &rows);
-    let (model, root) = (shipped(), samples());
+    let (model, root) = (shipped(), folder.path());
     let place = folder.path().join("out");
     std::fs::create_dir(&place).expect("a folder");
     let out = place.join("scores.csv");

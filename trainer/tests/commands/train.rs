@@ -4,19 +4,17 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::command::{Argument, command, refuse, run, succeed, training, workspace};
-use crate::{SAMPLES, csv, samples};
+use crate::{csv, pictures};
 
 /// A data folder of the samples, and a recipe of a small network for them.
 pub fn prepare(root: &Path, change: impl Fn(&mut serde_json::Value)) -> PathBuf {
-    for sample in SAMPLES {
-        std::fs::copy(samples().join(sample), root.join(sample)).expect("a copy");
-    }
     let mut rows = Vec::new();
+    let names = pictures(root, 24);
     let patients: Vec<String> = (0..24).map(|i| format!("patient-{i}")).collect();
     for (i, patient) in patients.iter().enumerate() {
         let split = ["train", "train", "train", "valid", "test", "train"][i / 4];
         rows.push((
-            SAMPLES[i % 3],
+            names[i].as_str(),
             ["1", "0", "-1"][i % 3],
             patient.as_str(),
             split,
@@ -217,7 +215,7 @@ fn a_dry_run_tells_the_plan_and_writes_nothing() {
     }
     assert_eq!(
         std::fs::read_dir(folder.path()).expect("a folder").count(),
-        SAMPLES.len() + 2
+        24 + 2
     );
 }
 
@@ -225,6 +223,7 @@ fn a_dry_run_tells_the_plan_and_writes_nothing() {
 fn the_first_steps_of_every_chexpert_recipe_work_in_its_folders() {
     let folder = tempfile::tempdir().expect("a folder");
     let root = folder.path();
+    let names = pictures(root, 8);
     let header = "Path,Sex,Age,Frontal/Lateral,AP/PA,No Finding,Enlarged Cardiomediastinum,Cardiomegaly,Lung Opacity,\
                   Lung Lesion,Edema,Consolidation,Pneumonia,Atelectasis,Pneumothorax,Pleural Effusion,Pleural Other,\
                   Fracture,Support Devices";
@@ -240,7 +239,8 @@ fn the_first_steps_of_every_chexpert_recipe_work_in_its_folders() {
                 format!("CheXpert-v1.0-small/{split}/patient{number:05}/study1/view1_frontal.jpg");
             let file = root.join(&path);
             std::fs::create_dir_all(file.parent().expect("a folder")).expect("made");
-            std::fs::copy(samples().join(SAMPLES[patient % 3]), file).expect("a copy");
+            let other = if split == "train" { 0 } else { 4 };
+            std::fs::copy(root.join(&names[patient - 1 + other]), file).expect("a copy");
             let label = ["1.0", "-1.0", "0.0", ""][patient % 4];
             text += &format!(
                 "\n{path},Female,60,Frontal,AP{}",
@@ -320,10 +320,7 @@ fn maps_learn_from_boxes_on_training_images() {
         recipe["pointing"] = serde_json::json!({ "csv": "boxes.csv", "weight": 1.0 });
     });
     let boxes = |class: &str| {
-        let text = format!(
-            "Path,Class,X,Y,W,H\n{},{class},0.1,0.1,0.2,0.2\n",
-            SAMPLES[0]
-        );
+        let text = format!("Path,Class,X,Y,W,H\nimage-0.png,{class},0.1,0.1,0.2,0.2\n");
         std::fs::write(root.join("boxes.csv"), text).expect("written");
     };
     let (with, without) = (root.join("with"), root.join("without"));
