@@ -1,0 +1,108 @@
+//! WebGPU and CPU.
+
+use super::*;
+
+#[tokio::test]
+async fn without_webgpu_the_cpu_reads_and_asking_for_webgpu_says_what_to_do() -> Result<()> {
+    let server = Server::start()?;
+    let page = open(&server, "").await?;
+    ensure!(
+        page.text("adapter").await?.starts_with("CPU, "),
+        "{}",
+        page.text("adapter").await?
+    );
+    page.close().await?;
+    let page = Page::open(&server, "?device=webgpu", Options::default()).await?;
+    page.wait_for(&["error"], LOAD).await?;
+    ensure!(
+        page.text("error").await?.contains("no WebGPU"),
+        "{}",
+        page.text("error").await?
+    );
+    page.close().await
+}
+
+#[tokio::test]
+async fn a_software_adapter_is_used_only_when_asked_for_and_said_to_be_one() -> Result<()> {
+    let server = Server::start()?;
+    let options = Options {
+        webgpu: Webgpu::Software,
+        ..Options::default()
+    };
+    let page = Page::open(&server, "", options).await?;
+    page.wait_for(&["idle"], LOAD).await?;
+    ensure!(
+        page.text("adapter").await?.starts_with("CPU, "),
+        "{}",
+        page.text("adapter").await?
+    );
+    page.close().await?;
+
+    let page = Page::open(&server, "?device=webgpu", options).await?;
+    page.wait_for(&["idle"], SLOW).await?;
+    let adapter = page.text("adapter").await?;
+    ensure!(
+        adapter.starts_with("WebGPU: ") && adapter.contains("software"),
+        "{adapter}"
+    );
+    // A reading that is cancelled leaves the page ready for the next.
+    page.element("sample-0").await?.click().await?;
+    page.wait_for(&["reading"], READ).await?;
+    page.element("cancel").await?.click().await?;
+    page.wait_for(&["idle"], READ).await?;
+    page.element("sample-1").await?.click().await?;
+    page.wait_for(&["ready"], SLOW).await?;
+    assert_scores_are_native(&page, &sample("effusion.jpg")).await?;
+    page.close().await
+}
+
+/// A GPU without room for sixteen pictures, nor for eight: a third engine scores four at a time, and explains as the CPU does.
+#[tokio::test]
+async fn a_gpu_that_runs_out_of_memory_scores_fewer_pictures_at_once() -> Result<()> {
+    let server = Server::start()?;
+    let loader = std::fs::read_to_string(sightline_e2e::dist().join("engine_loader.js"))?;
+    // As Chromium has it: creating a buffer never fails, but the device hears of it soon after. The largest buffer that the
+    // default model needs for a picture has 4.8 MB.
+    let small_gpu = "
+        const createBuffer = GPUDevice.prototype.createBuffer;
+        GPUDevice.prototype.createBuffer = function (descriptor) {
+            if (descriptor.size > 24e6) {
+                const error = new GPUOutOfMemoryError('no room for a buffer of ' + descriptor.size + ' bytes');
+                setTimeout(() => this.dispatchEvent(new GPUUncapturedErrorEvent('uncapturederror', { error })));
+            }
+            return createBuffer.call(this, descriptor);
+        };
+    ";
+    let loader = format!("{small_gpu}{loader}").into_bytes();
+    server.answer_instead("engine_loader.js", loader);
+    let options = Options {
+        webgpu: Webgpu::Software,
+        ..Options::default()
+    };
+    let page = Page::open(&server, "?device=webgpu", options).await?;
+    page.wait_for(&["idle"], SLOW).await?;
+    page.element("sample-1").await?.click().await?;
+    page.wait_for(&["ready"], SLOW).await?;
+    choose(&page, "explain-method", "lime").await?;
+    let start = std::time::Instant::now();
+    loop {
+        let said = page.text("status").await?;
+        if said.contains("LIME") && said.contains("could not score 8") {
+            ensure!(said.contains("4 at a time"), "{said}");
+            break;
+        }
+        ensure!(start.elapsed() < SLOW, "{said}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let ours = stopped_early(&page).await?;
+    let adapter = page.text("adapter").await?;
+    ensure!(adapter.starts_with("WebGPU: "), "{adapter}");
+    let starts = server.count("engine_loader.js");
+    ensure!(starts == 3, "{starts} engines");
+
+    let reader = reader(&model()?.1)?;
+    let radiograph = Radiograph::decode(&std::fs::read(sample("effusion.jpg"))?)?;
+    let native = explained(&reader, &radiograph, &ours).await?;
+    assert_coefficients_are(&ours, &native)?;
+    page.close().await
+}

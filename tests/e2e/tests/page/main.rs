@@ -1,0 +1,160 @@
+//! What a reader does with the page, in a real browser. Each file has one subject.
+
+mod devices;
+mod explain;
+mod models;
+mod open;
+mod read;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use burn::tensor::Device;
+use sightline::explain::erase::erase;
+use sightline::explain::faithfulness::Curves;
+use sightline::explain::fill::Fill;
+use sightline::explain::lime::{self, Lime, Segmentation};
+use sightline::package::Manifest;
+use sightline::radiograph::Radiograph;
+use sightline::reading::{Reader, Reading};
+use sightline::report::Report;
+use sightline_e2e::{Options, Page, Server, Webgpu};
+use thirtyfour::prelude::*;
+
+const LOAD: Duration = Duration::from_secs(120);
+
+const READ: Duration = Duration::from_secs(120);
+
+/// SwiftShader computes shaders on the CPU.
+const SLOW: Duration = Duration::from_secs(420);
+
+/// Names how many samples LIME takes of each model, where that is to be measured: more than a test needs.
+const LIME_SAMPLES: &str = "SIGHTLINE_LIME_SAMPLES";
+
+const PATIENT: Duration = Duration::from_secs(1800);
+
+fn www() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../www")
+}
+
+fn sample(name: &str) -> PathBuf {
+    www().join("samples").join(name)
+}
+
+/// The default model's folder.
+fn model() -> Result<(String, PathBuf)> {
+    let index: sightline::package::ModelIndex =
+        serde_json::from_slice(&std::fs::read(www().join("models/index.json"))?)?;
+    let name = index.models.first().context("a model")?.name.clone();
+    Ok((name.clone(), www().join("models").join(name)))
+}
+
+/// The same reading by the native engine, with the default model.
+async fn native(file: &Path) -> Result<(Manifest, Reading)> {
+    native_with(&model()?.1, file).await
+}
+
+fn reader(folder: &Path) -> Result<Reader> {
+    let manifest = Manifest::parse(&std::fs::read(folder.join("manifest.json"))?)?;
+    let weights = std::fs::read(folder.join(&manifest.weights.file))?;
+    Ok(Reader::load(manifest, &weights, &Device::flex())?)
+}
+
+async fn native_with(folder: &Path, file: &Path) -> Result<(Manifest, Reading)> {
+    let reader = reader(folder)?;
+    let radiograph = Radiograph::decode(&std::fs::read(file)?)?;
+    let reading = reader.read(&radiograph.image).await?;
+    Ok((reader.manifest, reading))
+}
+
+async fn assert_scores_are_native(page: &Page, file: &Path) -> Result<()> {
+    assert_scores_are(page, &native(file).await?.1).await
+}
+
+async fn assert_scores_are(page: &Page, expected: &Reading) -> Result<()> {
+    let scores = page.scores().await?;
+    ensure!(
+        expected.probabilities.iter().any(Option::is_some),
+        "nothing was trained"
+    );
+    for (index, (ours, expected)) in scores.iter().zip(&expected.probabilities).enumerate() {
+        match (ours, expected) {
+            (Some(a), Some(b)) => {
+                ensure!((a - b).abs() < 1e-3, "finding {index}: {a}, natively {b}")
+            }
+            (None, None) => {}
+            other => bail!("finding {index}: {other:?}"),
+        }
+    }
+    Ok(())
+}
+
+/// The same explanation, of as many samples, by the native engine.
+async fn explained(
+    reader: &Reader,
+    radiograph: &Radiograph,
+    ours: &lime::Explanation,
+) -> Result<lime::Explanation> {
+    let input = &reader.manifest.input;
+    let square = input.square(&radiograph.image);
+    let mut lime = Lime::new(&square, input, ours.options.clone());
+    while lime.scored() < ours.samples {
+        let values = lime.next_batch(16.min(ours.samples - lime.scored()));
+        lime.push(reader.score(values).await?);
+    }
+    lime.explanation().context("no sample")
+}
+
+/// What LIME, which is under way, knows after its first samples, for which it is given more and more time.
+async fn stopped_early(page: &Page) -> Result<lime::Explanation> {
+    let start = std::time::Instant::now();
+    let mut patience = Duration::from_secs(10);
+    loop {
+        page.wait_for(&["explaining"], READ).await?;
+        tokio::time::sleep(patience).await;
+        patience *= 2;
+        page.element("cancel").await?.click().await?;
+        page.wait_for(&["ready"], READ).await?;
+        let (_, json) = page.saved_by("export-json").await?;
+        let report: Report = serde_json::from_slice(&json)?;
+        if let Some(lime) = report.lime {
+            return Ok(lime);
+        }
+        ensure!(start.elapsed() < SLOW, "LIME has nothing to show");
+        choose(page, "explain-method", "grad-cam").await?;
+        choose(page, "explain-method", "lime").await?;
+    }
+}
+
+fn assert_coefficients_are(ours: &lime::Explanation, native: &lime::Explanation) -> Result<()> {
+    ensure!(native.segments == ours.segments, "other regions");
+    for (ours, native) in ours.findings.iter().zip(&native.findings) {
+        let (Some(ours), Some(native)) = (ours, native) else {
+            ensure!(
+                ours.is_none() && native.is_none(),
+                "trained only in one place"
+            );
+            continue;
+        };
+        let pairs = ours.coefficients.iter().zip(&native.coefficients);
+        let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        ensure!(worst < 1e-3, "coefficients differ by {worst}");
+    }
+    Ok(())
+}
+
+async fn open(server: &Server, query: &str) -> Result<Page> {
+    let page = Page::open(server, query, Options::default()).await?;
+    page.wait_for(&["idle"], LOAD).await?;
+    Ok(page)
+}
+
+/// Sets a control and tells the page.
+async fn choose(page: &Page, control: &str, value: &str) -> Result<()> {
+    let set = "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('change'))";
+    let control = page.element(control).await?;
+    page.script(set, vec![control.to_json()?, serde_json::json!(value)])
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! A picture that was read: scores, maps, and what can be saved.
+
+use super::*;
+
+#[tokio::test]
+async fn a_sample_is_read_explained_and_nothing_leaves_the_origin() -> Result<()> {
+    let server = Server::start()?;
+    let page = open(&server, "?device=cpu").await?;
+    ensure!(
+        page.text("adapter").await?.starts_with("CPU, "),
+        "{}",
+        page.text("adapter").await?
+    );
+    page.screenshot("wide-idle").await?;
+    page.element("sample-1").await?.click().await?;
+    page.wait_for(&["ready"], READ).await?;
+    assert_scores_are_native(&page, &sample("effusion.jpg")).await?;
+    ensure!(!page.exists("error").await?, "an error is shown");
+    page.screenshot("wide-ready").await?;
+
+    // Hovering and arrow keys change the map at once.
+    let (width, first, coloured) = page.canvas_pixels("overlay-canvas").await?;
+    ensure!(
+        width > 200 && coloured > 1000,
+        "the overlay has {coloured} coloured pixels"
+    );
+    let list = page.driver.find(By::Css(".findings")).await?;
+    list.send_keys(Key::Down).await?;
+    let (_, second, _) = page.canvas_pixels("overlay-canvas").await?;
+    ensure!(first != second, "the arrow key did not change the map");
+    list.send_keys(Key::Up).await?;
+    ensure!(
+        page.canvas_pixels("overlay-canvas").await?.1 == first,
+        "the way back gives another map"
+    );
+    let other = page
+        .driver
+        .find(By::Css(".findings li:nth-child(3)"))
+        .await?;
+    page.driver
+        .action_chain()
+        .move_to_element_center(&other)
+        .perform()
+        .await?;
+    let (_, third, _) = page.canvas_pixels("overlay-canvas").await?;
+    ensure!(third != first, "hovering did not change the map");
+
+    // Colours and opacity.
+    let set = r#"
+        const input = document.querySelector(`[data-testid='${arguments[0]}']`);
+        input.value = arguments[1];
+        for (const kind of ['input', 'change']) input.dispatchEvent(new Event(kind, { bubbles: true }));
+    "#;
+    page.script(set, vec!["colormap".into(), "viridis".into()])
+        .await?;
+    ensure!(
+        page.canvas_pixels("overlay-canvas").await?.1 != third,
+        "the colours did not change"
+    );
+    page.script(set, vec!["opacity".into(), "0".into()]).await?;
+    let (_, _, coloured) = page.canvas_pixels("overlay-canvas").await?;
+    ensure!(coloured == 0, "{coloured} pixels are coloured at opacity 0");
+
+    ensure!(
+        page.text("trust-panel").await?.contains("AUC"),
+        "{}",
+        page.text("trust-panel").await?
+    );
+    ensure!(server.total() > 5, "the server was not asked");
+    ensure!(
+        server.foreign().is_empty(),
+        "requests left the origin: {:?}",
+        server.foreign()
+    );
+    page.close().await
+}
+
+/// Needs the shared radiographs (`../shared/data`); without them it says so and does nothing.
+#[tokio::test]
+async fn radiographs_of_other_hospitals_are_read_as_natively() -> Result<()> {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    if !data.is_dir() {
+        eprintln!("skipped: {} is not there", data.display());
+        return Ok(());
+    }
+    let server = Server::start()?;
+    let page = open(&server, "?device=cpu").await?;
+    for set in ["nih", "covid", "wingspan", "hannover", "kermany"] {
+        let csv = std::fs::read_to_string(data.join(format!("{set}.csv")))?;
+        let row = csv.lines().nth(7).context("rows")?;
+        let file = data.join(row.split(',').next().context("a path")?);
+        page.choose(&file).await?;
+        page.wait_for(&["reading", "ready"], READ).await?;
+        page.wait_for(&["ready"], READ).await?;
+        assert_scores_are_native(&page, &file)
+            .await
+            .with_context(|| file.display().to_string())?;
+    }
+    page.close().await
+}
+
+#[tokio::test]
+async fn the_report_and_the_picture_can_be_saved() -> Result<()> {
+    let server = Server::start()?;
+    let page = open(&server, "?device=cpu").await?;
+    page.element("sample-1").await?.click().await?;
+    page.wait_for(&["ready"], READ).await?;
+    let (name, json) = page.saved_by("export-json").await?;
+    ensure!(name == "effusion-sightline.json", "{name}");
+    let report: Report = serde_json::from_slice(&json)?;
+    let (manifest, expected) = native(&sample("effusion.jpg")).await?;
+    ensure!(report.model.weights_sha256 == manifest.weights.sha256);
+    ensure!(report.findings.len() == 14);
+    for (finding, logit) in report.findings.iter().zip(&expected.logits) {
+        ensure!(
+            (finding.logit - logit).abs() < 5e-3,
+            "{}: {} {logit}",
+            finding.name,
+            finding.logit
+        );
+        let cells: f32 = finding.grad_cam.cells.values.iter().sum();
+        let sum = cells + finding.grad_cam.bias;
+        ensure!(
+            (sum - finding.logit).abs() < 1e-3,
+            "{}: {sum} is not the logit",
+            finding.name
+        );
+    }
+    let (name, png) = page.saved_by("export-png").await?;
+    ensure!(name == "effusion-sightline.png", "{name}");
+    let picture = image::load_from_memory(&png)?;
+    ensure!(
+        picture.width() >= 760 && picture.height() > 320,
+        "{} x {}",
+        picture.width(),
+        picture.height()
+    );
+    page.close().await
+}
+
+#[tokio::test]
+async fn on_a_phone_nothing_is_wider_than_the_screen() -> Result<()> {
+    let server = Server::start()?;
+    let options = Options {
+        width: 500,
+        height: 900,
+        ..Options::default()
+    };
+    let page = Page::open(&server, "?device=cpu", options).await?;
+    page.wait_for(&["idle"], LOAD).await?;
+    page.screenshot("phone-idle").await?;
+    page.element("sample-0").await?.click().await?;
+    page.wait_for(&["ready"], READ).await?;
+    page.screenshot("phone-ready").await?;
+    let script = "return [document.documentElement.scrollWidth, window.innerWidth]";
+    let widths = page.script(script, vec![]).await?;
+    ensure!(
+        widths[0].as_i64() <= widths[1].as_i64(),
+        "the page is wider than the screen: {widths}"
+    );
+    page.close().await
+}
