@@ -39,7 +39,9 @@ impl ModelEntry {
     pub fn folder(&self) -> Result<String, PackageError> {
         let path = self.path.as_deref().unwrap_or(&self.name);
         let path = path.trim_end_matches('/');
-        if path.is_empty() || path.contains([':', '\\', '?', '#']) || path.starts_with("//") {
+        // Browsers leave tabs and line ends out of an address before they read it.
+        let reads_otherwise = |c: char| c.is_control() || ":\\?#".contains(c);
+        if path.is_empty() || path.contains(reads_otherwise) || path.starts_with("//") {
             return Err(PackageError::Elsewhere(path.to_owned()));
         }
         if path.starts_with('/') {
@@ -211,6 +213,9 @@ pub struct Training {
     pub commit: String,
     /// `YYYY-MM-DD`.
     pub date: String,
+    /// Whether boxes that radiologists drew on training images taught Grad-CAM where to point.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub taught_with_boxes: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

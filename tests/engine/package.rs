@@ -53,6 +53,7 @@ fn manifest(findings: &[Finding], weights: &[u8]) -> Manifest {
             epochs: None,
             commit: "none".to_owned(),
             date: "2000-01-01".to_owned(),
+            taught_with_boxes: false,
         },
         evaluation: None,
         licence: "none".to_owned(),
@@ -341,6 +342,9 @@ fn packages_may_lie_anywhere_on_the_pages_own_server_and_nowhere_else() {
         "/",
         "a?b",
         "\\\\\\\\x",
+        "/\\t/elsewhere/six",
+        "/\\n/elsewhere/six",
+        "/\\u0000/elsewhere",
     ] {
         let json = format!(r#"{{"name": "six", "path": "{path}"}}"#);
         assert_eq!(folder(&json), None, "{path}");

@@ -123,6 +123,7 @@ pub fn run(options: &Options) -> Result<()> {
             epochs: Some(best.epoch),
             commit: plan.commit.clone(),
             date: plan.started.clone(),
+            taught_with_boxes: recipe.pointing.is_some(),
         },
         evaluation: None,
         licence: recipe.licence.clone(),

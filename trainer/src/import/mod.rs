@@ -194,6 +194,7 @@ pub fn import(options: Options, device: &Device) -> Result<()> {
             commit: "not known".to_owned(),
             date: humantime::format_rfc3339(std::time::SystemTime::now()).to_string()[..10]
                 .to_owned(),
+            taught_with_boxes: false,
         },
         evaluation: None,
         licence: options.licence.clone(),

@@ -330,6 +330,15 @@ fn maps_learn_from_boxes_on_training_images() {
         said.contains("boxes are on") && said.contains("epoch 3 is kept"),
         "{said}"
     );
+    // The package says so.
+    let taught = |run: &Path| {
+        let package = run.with_extension("package");
+        succeed(&[&"export", &"--checkpoint", &run, &"--out", &package]);
+        let manifest = std::fs::read(package.join("manifest.json")).expect("a manifest");
+        let manifest = sightline::package::Manifest::parse(&manifest).expect("a sound manifest");
+        manifest.training.taught_with_boxes
+    };
+    assert!(taught(&with));
     // Boxes that changed since are another training.
     let halted = root.join("halted");
     succeed(&training(&recipe, &root, &halted, &[&"--steps", &"3"]));
