@@ -1,4 +1,4 @@
-//! The messages between the page and the engine worker.
+//! The messages between the page and its engine.
 
 use serde::{Deserialize, Serialize};
 use sightline::explain::erase::Spot;
@@ -13,7 +13,7 @@ pub enum Request {
     /// Choose a device, fetch a package and get ready to read with it.
     LoadModel {
         name: String,
-        /// The package's folder: an address relative to the page.
+        /// The package's folder: an address on the page's own server, relative to the page.
         folder: String,
         device: DeviceChoice,
         /// Pictures that may be scored at once, at most.
@@ -114,17 +114,27 @@ pub enum Answer {
         /// The [`sightline::report::Trust`], as JSON.
         trust: String,
     },
-    /// A request could not be done, in the reader's words. Without an `id` it was about the model.
+    /// So many pictures are being scored at once from now on; 0: none. If the engine ends now, it most likely ended for want of memory
+    /// for them.
+    Scoring(usize),
+    /// A request could not be done, in the reader's words.
     Refused {
-        id: Option<u32>,
+        what: What,
         why: String,
     },
-    /// The engine is at its end (lost device, out of memory, a bug) and answers no more.
-    Died {
-        why: String,
-        /// Pictures that were being scored at once; 0 if none were.
-        scoring: usize,
-    },
+}
+
+/// What was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum What {
+    /// No model is loaded.
+    Model,
+    /// The file of this reading cannot be read.
+    File(u32),
+    /// An explanation, a measurement or a probe of this reading. The reading stays as it is.
+    Job(u32),
+    /// The pictures of this ticket cannot be scored: between engines.
+    Score(u32),
 }
 
 /// How far a step is; `total` 0 where nobody knows.

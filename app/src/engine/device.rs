@@ -1,8 +1,8 @@
 //! Which device to compute on, told truthfully.
 
-use crate::messages::{Adapter, DeviceChoice};
 use burn::tensor::Device;
 use js_sys::{Function, Object, Promise, Reflect};
+use sightline_session::messages::{Adapter, DeviceChoice};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 

@@ -9,13 +9,9 @@ mod weights;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use crate::messages::{
-    Adapter, Answer, DeviceChoice, PREVIEW_SIDE, Progress, ReadingAnswer, Request,
-};
 use device::Opened;
 use futures::channel::oneshot;
 use gloo::timers::future::TimeoutFuture;
-use gloo::worker::{HandlerId, Worker, WorkerScope};
 use js_sys::Reflect;
 use pool::{Pool, Scoring};
 use sightline::explain::agreement::{agreement, elsewhere};
@@ -23,14 +19,19 @@ use sightline::explain::erase::{Erased, Spot, erase};
 use sightline::explain::faithfulness::{self, Curves};
 use sightline::explain::fill::Fill;
 use sightline::explain::heat_map::HeatMap;
-use sightline::explain::lime::{self, Lime};
+use sightline::explain::lime::{self, Lime, Scored};
 use sightline::network::Randomised;
 use sightline::package::sha256;
 use sightline::radiograph::{GreyImage, Radiograph, Region, resize};
 use sightline::reading::{ReadError, Reader};
 use sightline::report::{Report, Sanity, Timings, Trust};
+use sightline_session::messages::{
+    Adapter, Answer, DeviceChoice, PREVIEW_SIDE, Progress, ReadingAnswer, Request, What,
+};
 use wasm_bindgen::prelude::{Closure, JsCast, JsValue};
 use web_sys::{DedicatedWorkerGlobalScope, MessageChannel};
+
+use crate::wire;
 
 /// Pictures that are scored at once for LIME. The CPU backend is fastest with one at a time; a second lets less of it
 /// be lost between them.
@@ -46,7 +47,8 @@ const REPORTED_EVERY: f64 = 200.0;
 /// How often the time that a partial explanation took is spent on samples before the next.
 const SCORED_PER_SHOWN: f64 = 5.0;
 
-pub struct Engine {
+#[derive(Default)]
+struct Engine {
     model: Rc<RefCell<Option<Rc<Model>>>>,
     /// Counts requests; work for an older one stops at its next step.
     current: Rc<Cell<u64>>,
@@ -105,25 +107,34 @@ impl Model {
         }
     }
 
-    /// Scores pictures that `next` makes, here and with the helpers.
+    /// Scores pictures that `next` makes, here and with the helpers, and gives what is scored by now, in the order of the pictures.
     async fn score(
         &self,
         scoring: &mut Scoring<'_>,
         next: impl FnMut(usize) -> Vec<f32>,
-    ) -> Result<(), Stop> {
+    ) -> Result<Vec<Vec<Scored>>, Stop> {
         let batch = self.batch();
-        SCORING.set(batch * self.pool().workers());
-        scoring.step(batch, next).await?;
-        SCORING.set(0);
-        Ok(())
+        wire::answer(&Answer::Scoring(batch * self.pool().workers()));
+        let scored = async {
+            scoring.step(batch, next).await?;
+            let mut all = Vec::new();
+            while let Some(scored) = scoring.take().await? {
+                all.push(scored);
+            }
+            Ok(all)
+        };
+        let scored: Result<_, ReadError> = scored.await;
+        // A batch that ended, well or not, is not what a later death is due to. A device that failed is this engine's end.
+        if !matches!(scored, Err(ReadError::Device(_))) {
+            wire::answer(&Answer::Scoring(0));
+        }
+        Ok(scored?)
     }
 }
 
 /// Where an answer goes, and whether anyone still waits for it.
 #[derive(Clone)]
 struct Line {
-    scope: WorkerScope<Engine>,
-    page: HandlerId,
     current: Rc<Cell<u64>>,
     request: u64,
     /// Which step's progress was reported last, and when.
@@ -133,9 +144,13 @@ struct Line {
 impl Line {
     fn answer(&self, answer: Answer) {
         // Another engine asks for the next scores before it has the last.
-        let scores = matches!(answer, Answer::Scores { .. });
+        let scores = match &answer {
+            Answer::Scores { .. } => true,
+            Answer::Refused { what, .. } => matches!(what, What::Score(_)),
+            _ => false,
+        };
         if scores || self.current.get() == self.request {
-            self.scope.respond(self.page, answer);
+            wire::answer(&answer);
         }
     }
 
@@ -188,55 +203,25 @@ impl From<String> for Stop {
     }
 }
 
-thread_local! {
-    /// The page, for the panic hook, which can hold nothing that belongs to one thread.
-    static PAGE: RefCell<Option<(WorkerScope<Engine>, HandlerId)>> = const { RefCell::new(None) };
-    /// Pictures that are being scored at once.
-    static SCORING: Cell<usize> = const { Cell::new(0) };
+/// Serves the page that started this worker.
+pub fn start() {
+    // A panic ends the engine: its memory may be in any state. The page is told and starts a new one.
+    std::panic::set_hook(Box::new(|info| {
+        console_error_panic_hook::hook(info);
+        wire::end(&info.to_string());
+        js_sys::global()
+            .unchecked_into::<DedicatedWorkerGlobalScope>()
+            .close();
+    }));
+    let engine = Engine::default();
+    wire::serve(move |request| engine.received(request));
 }
 
-impl Worker for Engine {
-    type Message = ();
-    type Input = Request;
-    type Output = Answer;
-
-    fn create(_scope: &WorkerScope<Self>) -> Self {
-        Self {
-            model: Rc::default(),
-            current: Rc::default(),
-        }
-    }
-
-    fn update(&mut self, _scope: &WorkerScope<Self>, (): ()) {}
-
-    fn connected(&mut self, scope: &WorkerScope<Self>, id: HandlerId) {
-        PAGE.with(|page| *page.borrow_mut() = Some((scope.clone(), id)));
-        // A panic ends the engine: its memory may be in any state. The page is told and starts a new one.
-        std::panic::set_hook(Box::new(|info| {
-            console_error_panic_hook::hook(info);
-            PAGE.with(|page| {
-                if let Ok(Some((scope, id))) = page.try_borrow().as_deref() {
-                    scope.respond(
-                        *id,
-                        Answer::Died {
-                            why: info.to_string(),
-                            scoring: SCORING.get(),
-                        },
-                    );
-                }
-            });
-            js_sys::global()
-                .unchecked_into::<DedicatedWorkerGlobalScope>()
-                .close();
-        }));
-    }
-
-    fn received(&mut self, scope: &WorkerScope<Self>, request: Request, page: HandlerId) {
+impl Engine {
+    fn received(&self, request: Request) {
         let number = self.current.get() + 1;
         self.current.set(number);
         let line = Line {
-            scope: scope.clone(),
-            page,
             current: self.current.clone(),
             request: number,
             reported: Rc::default(),
@@ -258,23 +243,23 @@ impl Worker for Engine {
                             *slot.borrow_mut() = Some(Rc::new(model));
                             line.answer(Answer::Ready { adapter, manifest });
                         }
-                        Err(stop) => end(&line, None, stop),
+                        Err(stop) => end(&line, What::Model, stop),
                     }
                 });
             }
             Request::Explain { id, options } => {
-                with_model(slot, line, Some(id), async move |line, model| {
+                with_model(slot, line, What::Job(id), async move |line, model| {
                     explain(line, model, id, options).await
                 });
             }
             Request::Score { ticket, values } => {
-                with_model(slot, line, None, async move |_, model| {
+                with_model(slot, line, What::Score(ticket), async move |_, model| {
                     let scored = model.reader.score(values).await?;
                     Ok(Answer::Scores { ticket, scored })
                 });
             }
             Request::Probe { id, mask, fill } => {
-                with_model(slot, line, Some(id), async move |_, model| {
+                with_model(slot, line, What::Job(id), async move |_, model| {
                     let erased = probe(model, id, mask, fill).await?;
                     Ok(Answer::Probed { id, erased })
                 });
@@ -287,14 +272,14 @@ impl Worker for Engine {
                 other,
                 options,
             } => {
-                with_model(slot, line, Some(id), async move |line, model| {
+                with_model(slot, line, What::Job(id), async move |line, model| {
                     let maps = (&map, other.as_ref());
                     let trust = measure(line, model, id, finding, method, maps, options).await?;
                     Ok(Answer::Measured { id, trust })
                 });
             }
             Request::Read { id, file, bytes } => {
-                with_model(slot, line, Some(id), async move |line, model| {
+                with_model(slot, line, What::File(id), async move |line, model| {
                     let reading = read(line, model, id, file, bytes).await?;
                     Ok(Answer::Reading(Box::new(reading)))
                 });
@@ -307,7 +292,7 @@ impl Worker for Engine {
 fn with_model(
     slot: Rc<RefCell<Option<Rc<Model>>>>,
     line: Line,
-    id: Option<u32>,
+    what: What,
     job: impl AsyncFnOnce(&Line, &Model) -> Result<Answer, Stop> + 'static,
 ) {
     let model = slot.borrow().clone();
@@ -318,19 +303,16 @@ fn with_model(
         };
         match done {
             Ok(answer) => line.answer(answer),
-            Err(stop) => end(&line, id, stop),
+            Err(stop) => end(&line, what, stop),
         }
     });
 }
 
-fn end(line: &Line, id: Option<u32>, stop: Stop) {
+fn end(line: &Line, what: What, stop: Stop) {
     match stop {
         Stop::Cancelled => {}
-        Stop::Refused(why) => line.answer(Answer::Refused { id, why }),
-        Stop::Device(why) => line.answer(Answer::Died {
-            why,
-            scoring: SCORING.get(),
-        }),
+        Stop::Refused(why) => line.answer(Answer::Refused { what, why }),
+        Stop::Device(why) => wire::end(&why),
     }
 }
 
@@ -452,9 +434,10 @@ async fn explain(
     let mut scoring = Scoring::new(&pool, &model.reader);
     while !lime.is_done() {
         line.progress("LIME", lime.scored() as u64, total).await?;
-        let next = |most| lime.next_batch(most);
-        model.score(&mut scoring, next).await?;
-        while let Some(scored) = scoring.take().await? {
+        for scored in model
+            .score(&mut scoring, |most| lime.next_batch(most))
+            .await?
+        {
             lime.push(scored);
         }
         if lime.scored() > 0 && !lime.is_done() && now() - shown > every {
@@ -499,9 +482,10 @@ async fn measure(
     while !curves.is_done() {
         let (done, total) = (curves.scored() as u64, curves.total() as u64);
         line.progress("Measuring the map", done, total).await?;
-        let next = |most| curves.next_batch(most);
-        model.score(&mut scoring, next).await?;
-        while let Some(scored) = scoring.take().await? {
+        for scored in model
+            .score(&mut scoring, |most| curves.next_batch(most))
+            .await?
+        {
             let scored = scored.into_iter();
             let scores: Option<Vec<f64>> = scored.map(|s| s.probabilities[finding]).collect();
             curves.push(scores.ok_or("The finding was not trained.".to_owned())?);

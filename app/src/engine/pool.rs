@@ -1,31 +1,26 @@
 //! Other engines, each in a worker of its own, that score pictures beside this one: the CPU backend computes on one core.
 //!
 //! They load the same package (from the browser's cache) and are used as soon as they have it. One that does not answer is not asked
-//! again, and its pictures are scored here.
+//! again (its end is noticed as the page notices this engine's), and its pictures are scored here.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use futures::channel::oneshot;
-use futures::future::{Either, select};
-use gloo::timers::future::TimeoutFuture;
-use gloo::worker::{Spawnable, WorkerBridge};
 use js_sys::Reflect;
 use sightline::explain::lime::Scored;
 use sightline::package::Manifest;
 use sightline::reading::{ReadError, Reader};
+use sightline_session::messages::{Answer, DeviceChoice, Request, What};
 
-use super::{Engine, now};
-use crate::messages::{Answer, DeviceChoice, Request};
+use crate::wire::{self, Heard, Spawned};
 
 /// More bring little, and each holds the model.
 const MOST: usize = 7;
 /// What the helpers may hold together, in bytes, and what each holds beside the weights.
 const MEMORY: u64 = 500 << 20;
 const BESIDE_WEIGHTS: u64 = 120 << 20;
-/// In milliseconds: a helper that has not answered by then is taken for dead.
-const PATIENCE: f64 = 60_000.0;
 /// Batches that a helper has at once: one that it scores, and the next.
 const AHEAD: usize = 2;
 
@@ -47,7 +42,7 @@ pub struct Pool {
 }
 
 struct Helper {
-    bridge: WorkerBridge<Engine>,
+    spawned: Spawned,
     state: Rc<State>,
 }
 
@@ -62,9 +57,10 @@ struct State {
 impl Pool {
     /// Starts helpers, which load the package in their own time.
     pub fn start(count: usize, name: &str, folder: &str) -> Self {
+        // One that the browser does not start is skipped.
         let helper = |_| Helper::start(name, folder);
         Self {
-            helpers: (0..count).map(helper).collect(),
+            helpers: (0..count).filter_map(helper).collect(),
         }
     }
 
@@ -91,10 +87,8 @@ enum Batch {
     Scored(Vec<Scored>),
     Asked {
         values: Vec<f32>,
+        /// It ends without one if the helper ends, or cannot score these.
         answer: oneshot::Receiver<Vec<Scored>>,
-        helper: Rc<State>,
-        /// When it is too late.
-        until: f64,
     },
 }
 
@@ -127,12 +121,13 @@ impl<'a> Scoring<'a> {
         if !own.is_empty() {
             let scored = self.reader.score(own).await?;
             self.under_way.push_back(Batch::Scored(scored));
-        } else if let Some(Batch::Asked { answer, until, .. }) = self.under_way.front_mut() {
-            // Nothing is left to do here.
-            let rest = (*until - now()).max(0.0) as u32;
-            if let Either::Left((Ok(scored), _)) = select(answer, TimeoutFuture::new(rest)).await {
-                self.under_way[0] = Batch::Scored(scored);
-            }
+        } else if let Some(Batch::Asked { values, answer }) = self.under_way.front_mut() {
+            // Nothing is left to do here but to wait, or to do what a helper could not.
+            let scored = match answer.await {
+                Ok(scored) => scored,
+                Err(oneshot::Canceled) => self.reader.score(std::mem::take(values)).await?,
+            };
+            self.under_way[0] = Batch::Scored(scored);
         }
         Ok(())
     }
@@ -142,19 +137,10 @@ impl<'a> Scoring<'a> {
         let scored = match self.under_way.front_mut() {
             None => return Ok(None),
             Some(Batch::Scored(scored)) => std::mem::take(scored),
-            Some(Batch::Asked {
-                values,
-                answer,
-                helper,
-                until,
-            }) => match answer.try_recv() {
+            Some(Batch::Asked { values, answer }) => match answer.try_recv() {
                 Ok(Some(scored)) => scored,
-                Ok(None) if now() < *until => return Ok(None),
-                // Dead, or as good as dead.
-                _ => {
-                    helper.ready.set(false);
-                    self.reader.score(std::mem::take(values)).await?
-                }
+                Ok(None) => return Ok(None),
+                Err(oneshot::Canceled) => self.reader.score(std::mem::take(values)).await?,
             },
         };
         self.under_way.pop_front();
@@ -163,21 +149,17 @@ impl<'a> Scoring<'a> {
 }
 
 impl Helper {
-    fn start(name: &str, folder: &str) -> Self {
+    fn start(name: &str, folder: &str) -> Option<Self> {
         let state = Rc::new(State::default());
         let heard = state.clone();
-        let bridge = Engine::spawner()
-            .with_loader(true)
-            .as_module(false)
-            .callback(move |answer| heard.hear(answer))
-            .spawn("engine_loader.js");
-        bridge.send(Request::LoadModel {
+        let spawned = Spawned::start(&wire::own_program(), move |said| heard.hear(said)).ok()?;
+        spawned.send(Request::LoadModel {
             name: name.to_owned(),
             folder: folder.to_owned(),
             device: DeviceChoice::Cpu,
             at_once: 1,
         });
-        Self { bridge, state }
+        Some(Self { spawned, state })
     }
 
     fn ask(&self, values: Vec<f32>) -> Batch {
@@ -185,16 +167,11 @@ impl Helper {
         let ticket = self.state.tickets.get() + 1;
         self.state.tickets.set(ticket);
         self.state.waiting.borrow_mut().insert(ticket, sender);
-        self.bridge.send(Request::Score {
+        self.spawned.send(Request::Score {
             ticket,
             values: values.clone(),
         });
-        Batch::Asked {
-            values,
-            answer,
-            helper: self.state.clone(),
-            until: now() + PATIENCE,
-        }
+        Batch::Asked { values, answer }
     }
 }
 
@@ -203,20 +180,26 @@ impl State {
         self.ready.get() && self.waiting.borrow().len() < AHEAD
     }
 
-    fn hear(&self, answer: Answer) {
-        match answer {
-            Answer::Ready { .. } => self.ready.set(true),
-            Answer::Scores { ticket, scored } => {
+    fn hear(&self, said: Heard) {
+        match said {
+            Heard::Answer(Answer::Ready { .. }) => self.ready.set(true),
+            Heard::Answer(Answer::Scores { ticket, scored }) => {
                 if let Some(sender) = self.waiting.borrow_mut().remove(&ticket) {
                     // Nobody may be there any more.
                     let _ = sender.send(scored);
                 }
             }
-            Answer::Refused { .. } | Answer::Died { .. } => {
+            Heard::Answer(Answer::Refused {
+                what: What::Score(ticket),
+                ..
+            }) => {
+                self.waiting.borrow_mut().remove(&ticket);
+            }
+            Heard::Answer(Answer::Refused { .. }) | Heard::Ended(_) => {
                 self.ready.set(false);
                 self.waiting.take();
             }
-            _ => {}
+            Heard::Answer(_) => {}
         }
     }
 }

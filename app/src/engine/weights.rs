@@ -1,17 +1,19 @@
 //! Fetching a package: the manifest always, the weights once.
 //!
 //! Weights are kept in Cache storage under their hash, so a package is downloaded once per version and an old
-//! version is never mistaken for a new one. Where there is no Cache storage, or it is full, they are fetched anew.
+//! version is never mistaken for a new one; it is removed when the package names another. Where there is no Cache storage, or it is full, they are fetched anew.
 
 use burn::tensor::Device;
-use js_sys::{Reflect, Uint8Array};
+use js_sys::{Array, Reflect, Uint8Array};
 use sightline::network::Network;
 use sightline::package::{Loader, Manifest, PackageError};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    Cache, CacheStorage, DedicatedWorkerGlobalScope, ReadableStreamDefaultReader, Response,
+    Cache, CacheStorage, DedicatedWorkerGlobalScope, ReadableStreamDefaultReader, Request, Response,
 };
+
+use crate::wire::address;
 
 const CACHE: &str = "sightline-weights";
 
@@ -47,8 +49,12 @@ pub async fn network(
     progress: impl Fn(u64),
 ) -> Result<Network, String> {
     let refused = |error| format!("The model {package} is refused: {error}.");
-    let key = format!("{folder}/weights?sha256={}", manifest.weights.sha256);
+    let versions = address(&format!("{folder}/weights?sha256="))?;
+    let key = format!("{versions}{}", manifest.weights.sha256);
     let cache = cache().await;
+    if let Some(cache) = &cache {
+        forget_others(cache, &versions, &key).await;
+    }
     if let Some(cache) = &cache
         && let Some(response) = cached(cache, &key).await
         && let Ok(loader) = receive(&response, manifest, &progress).await
@@ -64,14 +70,14 @@ pub async fn network(
     // fetches again.
     let copy = cache.as_ref().and_then(|cache| {
         let copy = response.clone().ok()?;
-        Some((cache, cache.put_with_str(&key, &copy)))
+        Some((cache, JsFuture::from(cache.put_with_str(&key, &copy))))
     });
     let network = match receive(&response, manifest, &progress).await {
         Ok(loader) => loader.finish(manifest, device).map_err(refused),
         Err(why) => Err(why),
     };
     if let Some((cache, copy)) = copy {
-        let kept = JsFuture::from(copy).await.is_ok();
+        let kept = copy.await.is_ok();
         if kept && network.is_err() {
             forget(cache, &key).await;
         }
@@ -105,6 +111,19 @@ async fn receive(
     Ok(loader)
 }
 
+/// Removes what is kept of the package's other versions, whose addresses begin with `versions`.
+async fn forget_others(cache: &Cache, versions: &str, key: &str) {
+    let Ok(kept) = JsFuture::from(cache.keys()).await else {
+        return;
+    };
+    for request in Array::from(&kept) {
+        let url = request.unchecked_into::<Request>().url();
+        if url.starts_with(versions) && url != key {
+            forget(cache, &url).await;
+        }
+    }
+}
+
 async fn forget(cache: &Cache, key: &str) {
     // What is not there need not be removed.
     let _ = JsFuture::from(cache.delete_with_str(key)).await;
@@ -129,7 +148,7 @@ async fn cached(cache: &Cache, key: &str) -> Option<Response> {
 }
 
 async fn fetch(url: &str) -> Result<Response, String> {
-    let response = JsFuture::from(global().fetch_with_str(url)).await;
+    let response = JsFuture::from(global().fetch_with_str(&address(url)?)).await;
     let response: Response = response
         .ok()
         .and_then(|response| response.dyn_into().ok())

@@ -60,7 +60,7 @@ pub fn Easel() -> impl IntoView {
                 .spots
                 .with_untracked(|spots| spots.last().is_some_and(near))
             {
-                state.erase(|spots| spots.push(spot));
+                state.tell(|session| session.erase(|spots| spots.push(spot)));
             }
         }
     };
@@ -98,21 +98,20 @@ pub fn EraseTools() -> impl IntoView {
     let choose = move |event| {
         let name = event_target_value(&event);
         if let Some((fill, _)) = FILLS.into_iter().find(|(_, known)| *known == name) {
-            state.fill.set(fill);
-            state.probe();
+            state.tell(|session| session.choose_fill(fill));
         }
     };
     view! {
         <span class="erase">
             <Show when=none fallback=move || view! {
-                <button type="button" data-testid="undo" on:click=move |_| state.erase(|spots| { spots.pop(); })>"Undo"</button>
-                <button type="button" data-testid="clear" on:click=move |_| state.erase(Vec::clear)>"Clear"</button>
+                <button type="button" data-testid="undo" on:click=move |_| state.tell(|session| session.erase(|spots| { spots.pop(); }))>"Undo"</button>
+                <button type="button" data-testid="clear" on:click=move |_| state.tell(|session| session.erase(Vec::clear))>"Clear"</button>
                 <label>
                     "filled with "
                     <select data-testid="fill" on:change=choose>
                         {FILLS
                             .map(|(fill, name)| view! {
-                                <option value=name selected=move || state.fill.get_untracked() == fill>{name}</option>
+                                <option value=name prop:selected=move || state.fill.get() == fill>{name}</option>
                             })
                             .collect_view()}
                     </select>

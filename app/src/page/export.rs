@@ -2,21 +2,20 @@
 
 use js_sys::{Array, Uint8Array};
 use leptos::prelude::*;
+use sightline_session::picture::{Method, ReadPicture};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, HtmlCanvasElement, Url};
 
 use super::canvas::{Look, context, paint};
-use super::state::{Method, ReadPicture, State};
+use super::state::State;
 
 #[component]
 pub fn ExportButtons() -> impl IntoView {
     let state = expect_context::<State>();
     let complain = move |result: Result<(), JsValue>| {
         if result.is_err() {
-            state
-                .error
-                .set(Some("The browser refused to save the file.".to_owned()));
+            state.complain("The browser refused to save the file.");
         }
     };
     let json = move |_| {
@@ -32,7 +31,7 @@ pub fn ExportButtons() -> impl IntoView {
     view! {
         <div class="export">
             <button type="button" data-testid="export-json" on:click=json>"Save the report (JSON)"</button>
-            <button type="button" data-testid="export-png" on:click=png>"Save the picture (PNG)"</button>
+            <button type="button" data-testid="export-png" disabled=move || state.shown_map().is_none() on:click=png>"Save the picture (PNG)"</button>
         </div>
     }
 }
@@ -84,7 +83,7 @@ fn save_png(picture: &ReadPicture, state: State) -> Result<(), JsValue> {
         colormap: state.colormap.get(),
         opacity: state.opacity.get(),
     };
-    let Some(cells) = state.map_of(state.selected.get()) else {
+    let Some(cells) = state.shown_map() else {
         return Ok(());
     };
     let method = state.method.get();

@@ -3,6 +3,8 @@
 use leptos::ev::KeyboardEvent;
 use leptos::prelude::*;
 
+use sightline_session::picture::ReadPicture;
+
 use super::state::State;
 
 #[component]
@@ -15,7 +17,7 @@ pub fn Findings() -> impl IntoView {
             _ => return,
         };
         event.prevent_default();
-        state.select_by(step);
+        state.tell(|session| session.select_by(step));
     };
     view! {
         <h2>"Findings"</h2>
@@ -32,7 +34,7 @@ pub fn Findings() -> impl IntoView {
                 aria-label="Findings, highest score first. Arrow keys change the map."
                 on:keydown=keys
             >
-                <For each=move || state.ranking() key=|index| *index let:index>
+                <For each=move || state.of_picture(ReadPicture::ranking).unwrap_or_default() key=|index| *index let:index>
                     <FindingRow index/>
                 </For>
             </ol>
@@ -58,11 +60,8 @@ fn FindingRow(index: usize) -> impl IntoView {
     let trained = move || finding.get().is_some_and(|f| f.trained);
     let score = move || finding.get().and_then(|f| f.probability);
     let called = move || finding.get().is_some_and(|f| f.called);
-    let select = move || {
-        if trained() {
-            state.selected.set(index);
-        }
-    };
+    let selected = move || state.selected.get() == Some(index);
+    let select = move || state.tell(|session| session.select(index));
     let percent = |share: f64| format!("{:.1}%", share * 100.0);
     view! {
         <li
@@ -70,8 +69,8 @@ fn FindingRow(index: usize) -> impl IntoView {
             data-testid=format!("finding-{index}")
             data-score=move || score().map(|p| format!("{p:.6}"))
             data-trained=move || trained().to_string()
-            aria-selected=move || (trained() && state.selected.get() == index).to_string()
-            class:selected=move || trained() && state.selected.get() == index
+            aria-selected=move || selected().to_string()
+            class:selected=selected
             class:called=called
             class:untrained=move || !trained()
             on:mouseenter=move |_| select()
@@ -93,7 +92,7 @@ fn FindingRow(index: usize) -> impl IntoView {
                 </span>
                 <span class="score">
                     {move || score().map(|p| format!("{p:.2}"))}
-                    {move || state.erased_score(index).map(|p| view! {
+                    {move || state.of_picture(|picture| picture.erased_score(index)).flatten().map(|p| view! {
                         <em class="erased" data-testid=format!("erased-{index}") data-score=format!("{p:.6}")>
                             {format!(" \u{2192} {p:.2}")}
                         </em>

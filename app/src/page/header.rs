@@ -2,8 +2,10 @@
 
 use leptos::prelude::*;
 
-use super::state::{State, Status};
-use crate::messages::Adapter;
+use sightline_session::messages::Adapter;
+use sightline_session::session::Status;
+
+use super::state::State;
 
 #[component]
 pub fn Header() -> impl IntoView {
@@ -26,7 +28,7 @@ pub fn Header() -> impl IntoView {
                     <select
                         data-testid="model-select"
                         prop:value=move || state.model.get()
-                        on:change=move |event| state.load_model(event_target_value(&event))
+                        on:change=move |event| state.tell(|session| session.load(&event_target_value(&event)))
                     >
                         <For each=move || state.models.get() key=|entry| entry.name.clone() let:entry>
                             <option value=entry.name.clone()>{entry.name.clone()}</option>
@@ -98,7 +100,10 @@ fn StatusLine() -> impl IntoView {
                 )
             })
         }),
-        (Status::Error, _) => "Something went wrong".to_owned(),
+        (Status::Error, _) if state.manifest.with(Option::is_some) => {
+            "The file cannot be read; give another".to_owned()
+        }
+        (Status::Error, _) => "No model is loaded".to_owned(),
     };
     let busy = move || {
         matches!(
@@ -123,10 +128,10 @@ fn StatusLine() -> impl IntoView {
             <span>{text}</span>
             <Show when=busy>
                 <progress data-testid="progress" max="1" value=share aria-label="Progress"></progress>
-                <button type="button" data-testid="cancel" on:click=move |_| state.cancel()>"Cancel"</button>
+                <button type="button" data-testid="cancel" on:click=move |_| state.tell(|session| session.cancel())>"Cancel"</button>
             </Show>
-            <Show when=move || state.note.get().is_some()>
-                <span class="note">{move || state.note.get()}</span>
+            <Show when=move || state.fallback.get().is_some()>
+                <span class="note">{move || state.fallback.get()}</span>
             </Show>
         </div>
     }

@@ -1,7 +1,7 @@
 //! What a person sees and does.
 //!
-//! [`state::State`] holds the signals and what can be done to them; the other files are the views, one for each
-//! thing on the page.
+//! [`state::State`] holds the signals and binds the session to the browser; the other files are the views, one for each thing on the
+//! page.
 
 mod canvas;
 mod erase;

@@ -1,14 +1,13 @@
 //! Ways to give the page a radiograph: a button, dropping, pasting, samples.
 
-use gloo::file::futures::read_as_bytes;
-use gloo::net::http::Request;
 use leptos::ev;
 use leptos::html::Input;
 use leptos::prelude::*;
-use sightline::radiograph::MAX_BYTES;
-use wasm_bindgen_futures::spawn_local;
+use sightline_session::session::Remedy;
+use wasm_bindgen::JsCast;
+use web_sys::{DataTransfer, FileList, HtmlInputElement};
 
-use super::state::{GivenFile, State, Status};
+use super::state::{Source, State};
 
 /// The bundled radiographs: file, and what the source says of it.
 const SAMPLES: [(&str, &str); 3] = [
@@ -17,28 +16,27 @@ const SAMPLES: [(&str, &str); 3] = [
     ("no-finding.jpg", "No finding"),
 ];
 
-/// A file anywhere on the page, dropped or pasted.
+/// What the button offers to choose, and what it says of it.
+const ACCEPTED: &str = "image/jpeg,image/png,.jpg,.jpeg,.png";
+const FORMATS: &str = "JPEG or PNG, frontal view.";
+
+/// Anything that is dropped or pasted anywhere on the page.
 pub fn listen_for_paste_and_drop(state: State) {
     let over = window_event_listener(ev::dragover, |event| event.prevent_default());
     let drop = window_event_listener(ev::drop, move |event| {
         event.prevent_default();
-        let files = event.data_transfer().and_then(|transfer| transfer.files());
-        match files.and_then(|files| files.get(0)) {
-            Some(file) => open_file(state, file),
-            // What is under way goes on.
-            None => state.error.set(Some(
-                "What was dropped is no file. Save the picture first, then drop its file."
-                    .to_owned(),
-            )),
+        if let Some(transfer) = event.data_transfer() {
+            open(state, &transfer);
         }
     });
     let paste = window_event_listener(ev::paste, move |event| {
-        let files = event
-            .clipboard_data()
-            .and_then(|clipboard| clipboard.files());
-        if let Some(file) = files.and_then(|files| files.get(0)) {
+        // Text that is pasted into a field is the field's.
+        let field = event
+            .target()
+            .is_some_and(|at| at.has_type::<HtmlInputElement>());
+        if let Some(clipboard) = event.clipboard_data().filter(|_| !field) {
             event.prevent_default();
-            open_file(state, file);
+            open(state, &clipboard);
         }
     });
     on_cleanup(move || {
@@ -48,38 +46,68 @@ pub fn listen_for_paste_and_drop(state: State) {
     });
 }
 
-fn open_file(state: State, file: web_sys::File) {
-    let name = file.name();
-    if file.size() > MAX_BYTES as f64 {
-        return state.refuse_file(format!(
-            "{name} is {:.0} MiB long; files up to {} MiB can be read.",
-            file.size() / f64::from(1 << 20),
-            MAX_BYTES >> 20
-        ));
+fn open(state: State, transfer: &DataTransfer) {
+    if let Some(sample) = sample(transfer) {
+        return state.give(vec![Source::Sample(sample)], Vec::new());
     }
-    spawn_local(async move {
-        match read_as_bytes(&gloo::file::Blob::from(file)).await {
-            Ok(bytes) => state.open(GivenFile { name, bytes }),
-            Err(error) => state.refuse_file(format!("{name} cannot be read: {error}.")),
-        }
-    });
+    let (files, folders) = files_and_folders(transfer);
+    if files.is_empty() && folders.is_empty() {
+        return state.complain(said_of_no_file(transfer));
+    }
+    state.give(files, folders);
 }
 
-async fn open_sample(state: State, file: &'static str) {
-    let response = Request::get(&format!("samples/{file}")).send().await;
-    let bytes = match response {
-        Ok(response) if response.ok() => response.binary().await,
-        Ok(response) => {
-            return state.refuse_file(format!("The sample is not there ({}).", response.status()));
+/// A sample of this page, dragged from its button.
+fn sample(transfer: &DataTransfer) -> Option<&'static str> {
+    let home = document().base_uri().ok()??;
+    let dragged = transfer.get_data("text/uri-list").ok()?;
+    let mut files = SAMPLES.into_iter().map(|(file, _)| file);
+    files.find(|file| {
+        let address = web_sys::Url::new_with_base(&format!("samples/{file}"), &home);
+        address.is_ok_and(|address| address.href() == dragged.trim())
+    })
+}
+
+/// The files, and the names of the folders, in their order.
+fn files_and_folders(transfer: &DataTransfer) -> (Vec<Source>, Vec<String>) {
+    let (mut files, mut folders) = (Vec::new(), Vec::new());
+    let items = transfer.items();
+    for index in 0..items.length() {
+        let Some(item) = items.get(index).filter(|item| item.kind() == "file") else {
+            continue;
+        };
+        match item.webkit_get_as_entry() {
+            Ok(Some(entry)) if entry.is_directory() => folders.push(entry.name()),
+            _ => files.extend(item.get_as_file().ok().flatten().map(Source::File)),
         }
-        Err(error) => Err(error),
+    }
+    (files, folders)
+}
+
+fn listed(files: &FileList) -> Vec<Source> {
+    let files = (0..files.length()).filter_map(|index| files.get(index));
+    files.map(Source::File).collect()
+}
+
+/// What a reader can do with something that holds no file.
+fn said_of_no_file(transfer: &DataTransfer) -> &'static str {
+    let data = |kind: &str| transfer.get_data(kind).unwrap_or_default();
+    let text = data("text/plain");
+    let is_address = |text: &str| {
+        let text = text.trim();
+        let web = text.starts_with("http://") || text.starts_with("https://");
+        web && !text.contains(char::is_whitespace)
     };
-    match bytes {
-        Ok(bytes) => state.open(GivenFile {
-            name: file.to_owned(),
-            bytes,
-        }),
-        Err(error) => state.refuse_file(format!("The sample cannot be fetched: {error}.")),
+    if !data("text/uri-list").is_empty() || is_address(&text) {
+        "This is an address, and nothing is fetched from other places. Open the address, save the picture, and give its file; or copy \
+         the picture itself and paste it."
+    } else if !data("text/html").is_empty() {
+        "This is a piece of a web page or document, not a picture. Save the picture in it and give its file; or copy the picture \
+         itself and paste it."
+    } else if !text.is_empty() {
+        "This is text, not a picture. Give the picture's file, or copy the picture itself and paste it."
+    } else {
+        "There is no picture and no file in this. Save the picture, then give its file."
     }
 }
 
@@ -91,8 +119,8 @@ pub fn OpenPanel() -> impl IntoView {
     let (over, set_over) = signal(false);
     let choose = move |_| {
         if let Some(input) = input.get() {
-            if let Some(file) = input.files().and_then(|files| files.get(0)) {
-                open_file(state, file);
+            if let Some(files) = input.files() {
+                state.give(listed(&files), Vec::new());
             }
             // So that the same file can be chosen again.
             input.set_value("");
@@ -113,13 +141,14 @@ pub fn OpenPanel() -> impl IntoView {
                 <p class="call">
                     {move || if open() { "Read another chest X-ray" } else { "Drop a chest X-ray here" }}
                 </p>
-                <p class="hint">"JPEG or PNG, frontal view. Or paste a picture, or "
+                <p class="hint">{FORMATS}" Or paste a picture, or "
                     <label class="button">
                         "choose a file"
                         <input
                             node_ref=input
                             type="file"
-                            accept="image/jpeg,image/png,.jpg,.jpeg,.png"
+                            multiple
+                            accept=ACCEPTED
                             data-testid="file-input"
                             on:change=choose
                         />
@@ -135,7 +164,7 @@ pub fn OpenPanel() -> impl IntoView {
                             type="button"
                             data-testid=format!("sample-{index}")
                             title=format!("{label} (NIH ChestX-ray14)")
-                            on:click=move |_| spawn_local(open_sample(state, file))
+                            on:click=move |_| state.give(vec![Source::Sample(file)], Vec::new())
                         >
                             <img src=format!("samples/{file}") alt="" width="72" height="72"/>
                             <span>{label}</span>
@@ -152,15 +181,39 @@ pub fn OpenPanel() -> impl IntoView {
 #[component]
 pub fn Problem() -> impl IntoView {
     let state = expect_context::<State>();
+    let remedy = move || {
+        state.remedy.get().map(|remedy| match remedy {
+            Remedy::LoadAgain => view! {
+                <button type="button" on:click=move |_| state.tell(|session| session.load_again())>
+                    "Load the model again"
+                </button>
+            }
+            .into_any(),
+            Remedy::ReloadPage => view! {
+                <button type="button" on:click=move |_| {
+                    // Where the browser refuses, its own button is there.
+                    let _ = window().location().reload();
+                }>
+                    "Reload the page"
+                </button>
+            }
+            .into_any(),
+        })
+    };
     view! {
-        <Show when=move || state.error.get().is_some()>
-            <div class="problem" role="alert" data-testid="error">
-                <p>{move || state.error.get()}</p>
-                <Show when=move || state.status.get() == Status::Error && state.manifest.get().is_none()>
-                    <button type="button" on:click=move |_| state.load_model(state.model.get_untracked())>
-                        "Load the model again"
-                    </button>
-                </Show>
+        <Show when=move || state.problems.with(|all| !all.is_empty())>
+            <div class="problem" role="alert">
+                <div data-testid="error">
+                    {move || state.problems.get().into_iter().map(|why| view! { <p>{why}</p> }).collect_view()}
+                </div>
+                <div class="remedies">
+                    {remedy}
+                    <Show when=move || state.complains.get()>
+                        <button type="button" data-testid="dismiss" on:click=move |_| state.tell(|session| session.dismiss())>
+                            "Close"
+                        </button>
+                    </Show>
+                </div>
             </div>
         </Show>
     }

@@ -1,708 +1,271 @@
-//! The page's signals, and what can be done to them.
+//! What the views show, and what they can ask for. All behaviour is [`Session`]'s; here it is bound to the browser.
 
 use std::sync::Arc;
 
-use gloo::worker::{Spawnable, WorkerBridge};
+use gloo::file::futures::read_as_bytes;
+use gloo::net::http::Request;
 use leptos::prelude::*;
 use sightline::explain::colormap::Colormap;
-use sightline::explain::erase::{Erased, Spot};
-use sightline::explain::faithfulness;
+use sightline::explain::erase::Spot;
 use sightline::explain::fill::Fill;
 use sightline::explain::heat_map::HeatMap;
 use sightline::explain::lime;
-use sightline::finding::Finding;
-use sightline::package::{Manifest, ModelEntry, ModelIndex, PackageError};
-use sightline::radiograph::GreyImage;
-use sightline::report::{FindingReport, Report, Trust};
+use sightline::package::{Manifest, ModelEntry, ModelIndex};
+use sightline::radiograph::MAX_BYTES;
+use sightline::report::{FindingReport, Trust};
+use sightline_session::messages::{Adapter, DeviceChoice, Progress};
+use sightline_session::picture::{Method, ReadPicture};
+use sightline_session::session::{Effect, End, GivenFile, Remedy, Session, Status};
 use wasm_bindgen_futures::spawn_local;
 
-use crate::engine::Engine;
-use crate::messages::{Adapter, Answer, DeviceChoice, Progress, ReadingAnswer, Request};
-
-/// What the page is doing; `data-state` of the status line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    Loading,
-    Idle,
-    Reading,
-    Explaining,
-    Ready,
-    Error,
-}
-
-/// How the map is made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Method {
-    #[default]
-    GradCam,
-    Lime,
-}
-
-impl Method {
-    pub const ALL: [Self; 2] = [Method::GradCam, Method::Lime];
-
-    /// In the page's options and the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Method::GradCam => "grad-cam",
-            Method::Lime => "lime",
-        }
-    }
-
-    pub fn title(self) -> &'static str {
-        match self {
-            Method::GradCam => "Grad-CAM",
-            Method::Lime => "LIME",
-        }
-    }
-}
-
-impl Status {
-    pub fn name(self) -> &'static str {
-        match self {
-            Status::Loading => "loading",
-            Status::Idle => "idle",
-            Status::Reading => "reading",
-            Status::Explaining => "explaining",
-            Status::Ready => "ready",
-            Status::Error => "error",
-        }
-    }
-}
-
-/// A radiograph that was read.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ReadPicture {
-    pub preview: GreyImage,
-    pub report: Report,
-}
-
-/// A file as it was given.
-#[derive(Debug)]
-pub struct GivenFile {
-    pub name: String,
-    pub bytes: Vec<u8>,
-}
-
-type Bridge = WorkerBridge<Engine>;
+use crate::wire::{self, Heard, Spawned};
 
 /// Everything the views show. Cheap to copy.
 #[derive(Clone, Copy)]
 pub struct State {
-    pub status: RwSignal<Status>,
-    pub progress: RwSignal<Option<Progress>>,
-    pub adapter: RwSignal<Option<Adapter>>,
-    /// Something the reader should know and can go on with, such as a fall back to the CPU.
-    pub note: RwSignal<Option<String>>,
-    pub error: RwSignal<Option<String>>,
-    pub models: RwSignal<Vec<ModelEntry>>,
-    pub model: RwSignal<String>,
-    pub manifest: RwSignal<Option<Arc<Manifest>>>,
-    pub picture: RwSignal<Option<Arc<ReadPicture>>>,
+    pub status: Memo<Status>,
+    pub progress: Memo<Option<Progress>>,
+    pub adapter: Memo<Option<Adapter>>,
+    /// What the engine fell back to.
+    pub fallback: Memo<Option<String>>,
+    pub problems: Memo<Vec<String>>,
+    /// Whether one of the problems can be dismissed.
+    pub complains: Memo<bool>,
+    pub remedy: Memo<Option<Remedy>>,
+    /// What is to be said beside the radiograph.
+    pub notices: Memo<Vec<String>>,
+    pub models: Memo<Vec<ModelEntry>>,
+    pub model: Memo<String>,
+    pub manifest: Memo<Option<Arc<Manifest>>>,
+    pub picture: Memo<Option<Arc<ReadPicture>>>,
     /// The finding whose map is shown: a position in the report.
-    pub selected: RwSignal<usize>,
+    pub selected: Memo<Option<usize>>,
+    pub method: Memo<Method>,
+    /// How LIME is made.
+    pub lime: Memo<lime::Options>,
+    /// What is painted over, and how it is filled.
+    pub spots: Memo<Vec<Spot>>,
+    pub fill: Memo<Fill>,
     /// Of a combined network, the branch whose part of the map is shown; `None`: all of them together.
     pub branch: RwSignal<Option<usize>>,
-    pub method: RwSignal<Method>,
-    /// How LIME is made.
-    pub lime: RwSignal<lime::Options>,
-    /// What is painted over, and how it is filled.
-    pub spots: RwSignal<Vec<Spot>>,
-    pub fill: RwSignal<Fill>,
     pub colormap: RwSignal<Colormap>,
     /// 0..1.
     pub opacity: RwSignal<f32>,
-    bridge: StoredValue<Option<Bridge>, LocalStorage>,
-    /// Pictures that may be scored at once: fewer after an engine failed with more.
-    at_once: StoredValue<usize>,
-    device: StoredValue<DeviceChoice>,
-    /// The last file given: read once a model is there, and again when the model changes.
-    file: StoredValue<Option<Arc<GivenFile>>>,
-    /// The number of the reading that is waited for.
-    reading: StoredValue<u32>,
-    /// What the engine is at, while the status is [`Status::Explaining`]: answers to anything else come too late.
-    job: StoredValue<Option<Job>>,
-    /// Whether the engine is at a picture with places painted over.
-    probing: StoredValue<bool>,
+    session: RwSignal<Session>,
+    /// What was given last.
+    given: StoredValue<Vec<Source>, LocalStorage>,
+    engine: StoredValue<Option<Spawned>, LocalStorage>,
+    /// The address of the engine's program.
+    program: StoredValue<Option<String>>,
 }
 
-/// Work whose result is waited for beside a reading.
-#[derive(Clone, PartialEq)]
-enum Job {
-    Lime(lime::Options),
-    /// Of a finding, by a method.
-    Measure(Finding, &'static str),
+/// Where the bytes of a radiograph are.
+#[derive(Clone, Debug)]
+pub enum Source {
+    File(web_sys::File),
+    /// Beside the page.
+    Sample(&'static str),
+}
+
+impl Source {
+    /// As the file is called; empty for a pasted picture without a name.
+    pub fn name(&self) -> String {
+        match self {
+            Source::File(file) => file.name(),
+            Source::Sample(file) => (*file).to_owned(),
+        }
+    }
+
+    async fn file(self) -> Result<GivenFile, String> {
+        let name = self.name();
+        let bytes = match self {
+            Source::File(file) => {
+                if file.size() > MAX_BYTES as f64 {
+                    return Err(format!(
+                        "{name} is {:.0} MiB long; files up to {} MiB can be read.",
+                        file.size() / f64::from(1 << 20),
+                        MAX_BYTES >> 20
+                    ));
+                }
+                let bytes = read_as_bytes(&gloo::file::Blob::from(file)).await;
+                bytes.map_err(|error| {
+                    format!(
+                        "{name} cannot be read: {error}. If it is a folder, give the files in it."
+                    )
+                })?
+            }
+            Source::Sample(file) => {
+                let failed = |error| format!("The sample cannot be fetched: {error}.");
+                let response = Request::get(&format!("samples/{file}")).send().await;
+                let response = response.map_err(failed)?;
+                if !response.ok() {
+                    return Err(format!("The sample is not there ({}).", response.status()));
+                }
+                response.binary().await.map_err(failed)?
+            }
+        };
+        Ok(GivenFile { name, bytes })
+    }
 }
 
 impl State {
     /// The page as it begins: the engine starts, and the first model is loaded.
     pub fn start() -> Self {
+        let session = RwSignal::new(Session::new(device_of_address()));
+        let picture = move |_: Option<&Option<Arc<ReadPicture>>>| {
+            session.with(|session| session.picture().cloned())
+        };
+        // Each time that it changes it is another one: what is in it need not be compared.
+        let changed = |old: Option<&Option<Arc<ReadPicture>>>,
+                       new: Option<&Option<Arc<ReadPicture>>>| {
+            match (old.and_then(Option::as_ref), new.and_then(Option::as_ref)) {
+                (Some(old), Some(new)) => !Arc::ptr_eq(old, new),
+                (None, None) => false,
+                _ => true,
+            }
+        };
         let state = Self {
-            status: RwSignal::new(Status::Loading),
-            progress: RwSignal::new(None),
-            adapter: RwSignal::new(None),
-            note: RwSignal::new(None),
-            error: RwSignal::new(None),
-            models: RwSignal::new(Vec::new()),
-            model: RwSignal::new(String::new()),
-            manifest: RwSignal::new(None),
-            picture: RwSignal::new(None),
-            selected: RwSignal::new(0),
+            status: Memo::new(move |_| session.with(Session::status)),
+            progress: Memo::new(move |_| session.with(|session| session.progress().cloned())),
+            adapter: Memo::new(move |_| session.with(|session| session.adapter().cloned())),
+            fallback: Memo::new(move |_| {
+                session.with(|session| session.fallback().map(str::to_owned))
+            }),
+            problems: Memo::new(move |_| session.with(Session::problems)),
+            complains: Memo::new(move |_| session.with(Session::complains)),
+            remedy: Memo::new(move |_| session.with(Session::remedy)),
+            notices: Memo::new(move |_| session.with(Session::notices)),
+            models: Memo::new(move |_| session.with(|session| session.models().to_vec())),
+            model: Memo::new(move |_| session.with(|session| session.model().to_owned())),
+            manifest: Memo::new(move |_| session.with(|session| session.manifest().cloned())),
+            picture: Memo::new_with_compare(picture, changed),
+            selected: Memo::new(move |_| session.with(Session::selected)),
+            method: Memo::new(move |_| session.with(Session::method)),
+            lime: Memo::new(move |_| session.with(|session| session.lime().clone())),
+            spots: Memo::new(move |_| session.with(|session| session.spots().to_vec())),
+            fill: Memo::new(move |_| session.with(Session::fill)),
             branch: RwSignal::new(None),
-            method: RwSignal::new(Method::default()),
-            lime: RwSignal::new(lime::Options::default()),
-            spots: RwSignal::new(Vec::new()),
-            fill: RwSignal::new(Fill::PictureMean),
             colormap: RwSignal::new(Colormap::default()),
             opacity: RwSignal::new(0.6),
-            bridge: StoredValue::new_local(None),
-            device: StoredValue::new(device_of_address()),
-            at_once: StoredValue::new(usize::MAX),
-            file: StoredValue::new(None),
-            reading: StoredValue::new(0),
-            job: StoredValue::new(None),
-            probing: StoredValue::new(false),
+            session,
+            given: StoredValue::new_local(Vec::new()),
+            engine: StoredValue::new_local(None),
+            program: StoredValue::new(None),
         };
-        state.load_index();
+        state.tell(|_| {});
         state
     }
 
-    /// Fetches the list of packages and loads the first.
-    fn load_index(self) {
-        self.error.set(None);
-        self.status.set(Status::Loading);
-        spawn_local(async move {
-            match fetch_index().await {
-                Ok(index) => {
-                    let first = index.models[0].name.clone();
-                    self.models.set(index.models);
-                    self.load_model(first);
+    /// Tells the session what happened, and does what comes of it.
+    pub fn tell(self, event: impl FnOnce(&mut Session)) {
+        let effects = self.session.try_update(|session| {
+            event(session);
+            session.effects()
+        });
+        for effect in effects.unwrap_or_default() {
+            self.perform(effect);
+        }
+    }
+
+    fn perform(self, effect: Effect) {
+        match effect {
+            Effect::FetchList => spawn_local(async move {
+                let list = fetch_list().await;
+                self.tell(|session| session.list(list));
+            }),
+            Effect::StartEngine => self.start_engine(),
+            Effect::StopEngine => self.engine.set_value(None),
+            Effect::Send(request) => self.engine.with_value(|engine| {
+                if let Some(engine) = engine {
+                    engine.send(request);
                 }
-                Err(why) => self.fail(why),
+            }),
+            Effect::Fetch { id, index } => {
+                let source = self.given.with_value(|given| given.get(index).cloned());
+                if let Some(source) = source {
+                    spawn_local(async move {
+                        let file = source.file().await;
+                        self.tell(|session| session.fetched(id, file));
+                    });
+                }
             }
-        });
+        }
     }
 
-    /// Loads a package in a fresh engine; a radiograph that is open is then read with it.
-    pub fn load_model(self, name: String) {
-        if name.is_empty() {
-            return self.load_index();
-        }
-        self.model.set(name.clone());
-        self.manifest.set(None);
-        let folder = match self.folder() {
-            Ok(folder) => folder,
-            Err(why) => return self.fail(format!("The model {name} is refused: {why}.")),
-        };
-        self.adapter.set(None);
-        self.picture.set(None);
+    fn start_engine(self) {
         self.branch.set(None);
-        self.error.set(None);
-        self.progress.set(None);
-        self.status.set(Status::Loading);
-        self.start_engine();
-        self.send(Request::LoadModel {
-            name,
-            folder,
-            device: self.device.get_value(),
-            at_once: self.at_once.get_value(),
-        });
-    }
-
-    /// The chosen package's folder: an address relative to the page.
-    pub fn folder(self) -> Result<String, PackageError> {
-        let name = self.model.get_untracked();
-        self.models.with_untracked(|models| {
-            let entry = models.iter().find(|entry| entry.name == name);
-            let beside_the_page = ModelEntry { name, path: None };
-            entry.unwrap_or(&beside_the_page).folder()
-        })
-    }
-
-    /// Reads a file, now or as soon as a model is loaded.
-    pub fn open(self, file: GivenFile) {
-        self.file.set_value(Some(Arc::new(file)));
-        self.note.set(None);
-        self.error.set(None);
-        self.picture.set(None);
-        if self.manifest.with_untracked(Option::is_some) {
-            self.read_file();
-        } else if self.status.get_untracked() != Status::Loading {
-            // The model failed to load: perhaps it can be had now.
-            self.load_model(self.model.get_untracked());
+        if self.program.with_value(Option::is_none) {
+            let home = document().base_uri().ok().flatten().unwrap_or_default();
+            self.program.set_value(wire::program(&home).ok());
+        }
+        let program = self.program.get_value().unwrap_or_default();
+        // The engine that there was ends.
+        self.engine.set_value(None);
+        let hear = move |heard| match heard {
+            Heard::Answer(answer) => self.tell(|session| session.hear(answer)),
+            Heard::Ended(end) => self.ended(end),
+        };
+        match Spawned::start(&program, hear) {
+            Ok(engine) => self.engine.set_value(Some(engine)),
+            Err(end) => self.ended(end),
         }
     }
 
-    /// Ends what is under way. While loading the engine is dropped; a reading's answer is no longer waited for.
-    pub fn cancel(self) {
-        self.send(Request::Cancel);
-        if self.status.get_untracked() == Status::Explaining {
-            // What is known so far stays, and the controls say how it was made.
-            self.progress.set(None);
-            let made = self.picture.with_untracked(|picture| {
-                let lime = picture.as_ref()?.report.lime.as_ref()?;
-                Some(lime.options.clone())
-            });
-            match made {
-                Some(options) => self.lime.set(options),
-                None => self.method.set(Method::GradCam),
-            }
-            self.status.set(Status::Ready);
-            return self.catch_up();
+    fn ended(self, end: End) {
+        leptos::logging::error!("the engine ended: {end:?}");
+        self.tell(|session| session.ended(end));
+    }
+
+    /// Opens radiographs that were given together, and says what is to be done with folders.
+    pub fn give(self, sources: Vec<Source>, folders: Vec<String>) {
+        let names = sources.iter().map(Source::name).collect();
+        if !sources.is_empty() {
+            self.given.set_value(sources);
         }
-        self.file.set_value(None);
-        let was_loading = self.status.get_untracked() == Status::Loading;
-        self.reading.update_value(|number| *number += 1);
-        self.progress.set(None);
-        if was_loading {
-            self.bridge.set_value(None);
-            self.fail("Loading the model was cancelled. Choose a model to load it.".to_owned());
-        } else {
-            self.status.set(Status::Idle);
-        }
+        self.tell(|session| session.give(names, folders));
+    }
+
+    /// Says that something cannot be done; what is under way goes on.
+    pub fn complain(self, why: impl Into<String>) {
+        let why = why.into();
+        self.tell(|session| session.complain(why));
+    }
+
+    /// The chosen package's folder, where there is one on this server.
+    pub fn folder(self) -> Option<String> {
+        self.session.with(|session| session.folder().ok())
     }
 
     /// The report of the finding whose map is shown.
     pub fn selected_finding(self) -> Option<FindingReport> {
-        let selected = self.selected.get();
+        let selected = self.selected.get()?;
         self.picture
             .with(|picture| picture.as_ref()?.report.findings.get(selected).cloned())
     }
 
     /// The map of a finding by the chosen method; `None` where it is not known yet.
     pub fn map_of(self, index: usize) -> Option<HeatMap> {
-        let (method, branch) = (self.method.get(), self.branch.get());
-        self.picture.with(|picture| {
-            let report = &picture.as_ref()?.report;
-            if method == Method::Lime {
-                return report.lime.as_ref()?.map(index);
-            }
-            let map = &report.findings.get(index)?.grad_cam;
-            let branch = branch.and_then(|index| map.branches.get(index));
-            Some(branch.map_or(&map.cells, |branch| &branch.cells).clone())
-        })
+        let (method, branch, lime) = (self.method.get(), self.branch.get(), self.lime.get());
+        self.picture
+            .with(|picture| picture.as_ref()?.map(index, method, branch, &lime))
     }
 
-    /// Shows the maps of a method, and makes them if they are not there.
-    pub fn explain_by(self, method: Method) {
-        self.method.set(method);
-        self.explain();
+    /// The map in view.
+    pub fn shown_map(self) -> Option<HeatMap> {
+        self.map_of(self.selected.get()?)
     }
 
-    /// Asks for LIME if it is chosen and not there as it is wanted.
-    pub fn explain(self) {
-        let options = self.lime.get_untracked();
-        let there = self.picture.with_untracked(|picture| {
-            picture.as_ref().map(|picture| {
-                let lime = picture.report.lime.as_ref();
-                lime.is_some_and(|lime| {
-                    let enough = options.until_stable && lime.stable;
-                    lime.options == options && (enough || lime.samples == options.samples)
-                })
-            })
-        });
-        let idle = matches!(
-            self.status.get_untracked(),
-            Status::Ready | Status::Explaining
-        );
-        // Perhaps it is being made already.
-        let job = Job::Lime(options.clone());
-        let wanted = there == Some(false) && self.job.get_value() != Some(job.clone());
-        if self.method.get_untracked() == Method::Lime && wanted && idle {
-            self.progress.set(None);
-            self.status.set(Status::Explaining);
-            self.send(Request::Explain {
-                id: self.reading.get_value(),
-                options,
-            });
-            self.job.set_value(Some(job));
-        }
-    }
-
-    /// What was measured of the method's map of all networks together, if it was.
+    /// What was measured of the map in view, if it was.
     pub fn trust(self) -> Option<Trust> {
-        let (finding, method) = (self.selected_finding()?.name, self.method.get().name());
-        self.picture.with(|picture| {
-            let mut trust = picture.as_ref()?.report.trust.iter();
-            trust
-                .find(|t| t.finding == finding && t.method == method)
-                .cloned()
-        })
+        self.shown_map()?;
+        let (selected, method) = (self.selected.get()?, self.method.get());
+        self.picture
+            .with(|picture| picture.as_ref()?.trust(selected, method).cloned())
     }
 
-    /// Measures the map in view.
-    pub fn measure(self) {
-        let (finding, method) = (self.selected.get_untracked(), self.method.get_untracked());
-        let maps = self.picture.with_untracked(|picture| {
-            let report = &picture.as_ref()?.report;
-            let grad_cam = report.findings.get(finding)?.grad_cam.cells.clone();
-            let lime = report.lime.as_ref().and_then(|lime| lime.map(finding));
-            let name = report.findings.get(finding)?.name;
-            match method {
-                Method::GradCam => Some((name, grad_cam, lime)),
-                Method::Lime => Some((name, lime?, Some(grad_cam))),
-            }
-        });
-        let ready = self.status.get_untracked() == Status::Ready;
-        if let (Some((name, map, other)), true) = (maps, ready) {
-            self.progress.set(None);
-            self.status.set(Status::Explaining);
-            self.send(Request::Measure {
-                id: self.reading.get_value(),
-                finding,
-                method: method.name().to_owned(),
-                map,
-                other,
-                options: faithfulness::Options::default(),
-            });
-            self.job.set_value(Some(Job::Measure(name, method.name())));
-        }
-    }
-
-    /// Paints over a place, or takes places back; the scores follow.
-    pub fn erase(self, change: impl FnOnce(&mut Vec<Spot>)) {
-        self.spots.update(change);
-        self.probe();
-    }
-
-    /// Asks for the scores of what is painted now. While an answer is waited for nothing is asked: it asks again.
-    pub fn probe(self) {
-        let spots = self.spots.get_untracked();
-        if spots.is_empty() {
-            return self.set_erased(None);
-        }
-        let ready = self.status.get_untracked() == Status::Ready;
-        if ready && !self.probing.get_value() {
-            self.send(Request::Probe {
-                id: self.reading.get_value(),
-                mask: spots,
-                fill: self.fill.get_untracked(),
-            });
-        }
-    }
-
-    fn set_erased(self, erased: Option<Erased>) {
-        self.picture.update(|picture| {
-            if let Some(picture) = picture {
-                Arc::make_mut(picture).report.erased = erased;
-            }
-        });
-    }
-
-    /// The score of a finding without what is painted over.
-    pub fn erased_score(self, index: usize) -> Option<f64> {
-        self.picture.with(|picture| {
-            let erased = picture.as_ref()?.report.erased.as_ref()?;
-            *erased.probabilities.get(index)?
-        })
-    }
-
-    /// The networks that a combined model joins; none for a model of one.
-    pub fn branches(self) -> Vec<String> {
-        self.picture.with(|picture| {
-            let first = picture.as_ref().and_then(|p| p.report.findings.first());
-            let branches = first.map(|finding| &finding.grad_cam.branches);
-            let names = branches.into_iter().flatten().map(|b| b.network.clone());
-            names.collect()
-        })
-    }
-
-    /// Positions in the report: trained findings from the highest score down, then the untrained ones.
-    pub fn ranking(self) -> Vec<usize> {
-        self.picture.with(|picture| {
-            let Some(picture) = picture else {
-                return Vec::new();
-            };
-            let findings = &picture.report.findings;
-            let mut order: Vec<usize> = (0..findings.len()).collect();
-            let score = |index: &usize| findings[*index].probability.unwrap_or(-1.0);
-            order.sort_by(|a, b| score(b).total_cmp(&score(a)));
-            order
-        })
-    }
-
-    /// Shows the map of the finding `step` places further down the ranking.
-    pub fn select_by(self, step: isize) {
-        let trained = |index: &usize| {
-            self.picture.with_untracked(|p| {
-                p.as_ref()
-                    .is_some_and(|p| p.report.findings[*index].trained)
-            })
-        };
-        let order: Vec<usize> = untrack(|| self.ranking())
-            .into_iter()
-            .filter(trained)
-            .collect();
-        if let Some(at) = order
-            .iter()
-            .position(|index| *index == self.selected.get_untracked())
-        {
-            let next = (at as isize + step).clamp(0, order.len() as isize - 1);
-            self.selected.set(order[next as usize]);
-        }
-    }
-
-    /// Says why a file cannot be opened. As with one that the engine cannot read, nothing else is open any more.
-    pub fn refuse_file(self, why: String) {
-        if self.manifest.with_untracked(Option::is_some) {
-            self.send(Request::Cancel);
-        }
-        self.reading.update_value(|number| *number += 1);
-        self.file.set_value(None);
-        self.picture.set(None);
-        self.fail(why);
-    }
-
-    /// Says that something did not work, and what to do.
-    pub fn fail(self, why: String) {
-        self.progress.set(None);
-        self.error.set(Some(why));
-        self.status.set(Status::Error);
-    }
-
-    fn start_engine(self) {
-        let bridge = Engine::spawner()
-            .with_loader(true)
-            .as_module(false)
-            .callback(move |answer| self.hear(answer))
-            .spawn("engine_loader.js");
-        // The old engine closes when its bridge is dropped.
-        self.bridge.set_value(Some(bridge));
-    }
-
-    fn send(self, request: Request) {
-        // The engine works for the newest request only: any other ends a probe without an answer.
-        self.probing
-            .set_value(matches!(request, Request::Probe { .. }));
-        self.job.set_value(None);
-        self.bridge.with_value(|bridge| {
-            if let Some(bridge) = bridge {
-                bridge.send(request);
-            }
-        });
-    }
-
-    fn read_file(self) {
-        let Some(file) = self.file.get_value() else {
-            return;
-        };
-        self.reading.update_value(|number| *number += 1);
-        self.progress.set(None);
-        self.status.set(Status::Reading);
-        self.send(Request::Read {
-            id: self.reading.get_value(),
-            file: file.name.clone(),
-            bytes: file.bytes.clone(),
-        });
-    }
-
-    fn hear(self, answer: Answer) {
-        match answer {
-            Answer::Progress(progress) => {
-                if matches!(
-                    self.status.get_untracked(),
-                    Status::Loading | Status::Reading | Status::Explaining
-                ) {
-                    self.progress.set(Some(progress));
-                }
-            }
-            Answer::Opened { adapter } => self.adapter.set(Some(adapter)),
-            Answer::Ready { adapter, manifest } => {
-                self.progress.set(None);
-                match Manifest::parse(manifest.as_bytes()) {
-                    Ok(manifest) => self.manifest.set(Some(Arc::new(manifest))),
-                    Err(error) => return self.fail(error.to_string()),
-                }
-                self.adapter.set(Some(adapter));
-                self.error.set(None);
-                self.status.set(Status::Idle);
-                self.read_file();
-            }
-            Answer::Reading(reading) => {
-                if reading.id == self.reading.get_value() {
-                    self.show(*reading);
-                }
-            }
-            Answer::Explanation { id, done, lime } => {
-                if id == self.reading.get_value() {
-                    self.show_lime(&lime, done);
-                }
-            }
-            // Between engines.
-            Answer::Scores { .. } => {}
-            Answer::Probed { id, erased } => {
-                self.probing.set_value(false);
-                if id == self.reading.get_value() {
-                    self.show_erased(&erased);
-                }
-            }
-            Answer::Measured { id, trust } => {
-                if id == self.reading.get_value() {
-                    self.show_trust(&trust);
-                }
-            }
-            Answer::Refused { id, why } => {
-                if id.is_none_or(|id| id == self.reading.get_value()) {
-                    // A file that cannot be read is not tried again with the next model.
-                    if id.is_some() {
-                        self.file.set_value(None);
-                    }
-                    self.fail(why);
-                }
-            }
-            Answer::Died { why, scoring } => self.engine_died(&why, scoring),
-        }
-    }
-
-    fn show(self, reading: ReadingAnswer) {
-        let ReadingAnswer {
-            width,
-            height,
-            pixels,
-            report,
-            ..
-        } = reading;
-        self.progress.set(None);
-        match serde_json::from_str::<Report>(&report) {
-            Ok(report) => {
-                let preview = GreyImage {
-                    width,
-                    height,
-                    pixels,
-                };
-                self.error.set(None);
-                self.spots.set(Vec::new());
-                self.probing.set_value(false);
-                self.picture
-                    .set(Some(Arc::new(ReadPicture { preview, report })));
-                self.selected
-                    .set(untrack(|| self.ranking()).first().copied().unwrap_or(0));
-                self.status.set(Status::Ready);
-                self.explain();
-            }
-            Err(error) => self.fail(format!(
-                "The engine's answer cannot be understood: {error}."
-            )),
-        }
-    }
-
-    fn show_lime(self, lime: &str, done: bool) {
-        match serde_json::from_str::<lime::Explanation>(lime) {
-            // Sent before the engine heard of something else: the answer to that is yet to come.
-            Ok(lime) if self.job.get_value() != Some(Job::Lime(lime.options.clone())) => return,
-            Ok(lime) => self.picture.update(|picture| {
-                if let Some(picture) = picture {
-                    let report = &mut Arc::make_mut(picture).report;
-                    // What was measured of another map of LIME's is not of this one.
-                    report
-                        .trust
-                        .retain(|trust| trust.method != Method::Lime.name());
-                    for trust in &mut report.trust {
-                        trust.agreement = None;
-                    }
-                    report.lime = Some(lime);
-                }
-            }),
-            Err(error) => {
-                return self.fail(format!(
-                    "The engine's answer cannot be understood: {error}."
-                ));
-            }
-        }
-        if done {
-            self.end_job();
-        }
-    }
-
-    fn show_erased(self, erased: &str) {
-        match serde_json::from_str::<Erased>(erased) {
-            Ok(erased) => {
-                let (spots, fill) = (self.spots.get_untracked(), self.fill.get_untracked());
-                let behind = erased.spots != spots || erased.fill != fill;
-                if !spots.is_empty() {
-                    self.set_erased(Some(erased));
-                }
-                if behind {
-                    self.probe();
-                }
-            }
-            Err(error) => self.fail(format!(
-                "The engine's answer cannot be understood: {error}."
-            )),
-        }
-    }
-
-    fn show_trust(self, trust: &str) {
-        match serde_json::from_str::<Trust>(trust) {
-            Ok(trust) if !self.is_measuring(&trust) => return,
-            Ok(trust) => self.picture.update(|picture| {
-                if let Some(picture) = picture {
-                    let all = &mut Arc::make_mut(picture).report.trust;
-                    all.retain(|old| old.finding != trust.finding || old.method != trust.method);
-                    all.push(trust);
-                }
-            }),
-            Err(error) => {
-                return self.fail(format!(
-                    "The engine's answer cannot be understood: {error}."
-                ));
-            }
-        }
-        self.end_job();
-    }
-
-    fn is_measuring(self, trust: &Trust) -> bool {
-        self.job.with_value(|job| match job {
-            Some(Job::Measure(finding, method)) => {
-                (*finding, *method) == (trust.finding, trust.method.as_str())
-            }
-            _ => false,
-        })
-    }
-
-    fn end_job(self) {
-        self.job.set_value(None);
-        self.progress.set(None);
-        self.status.set(Status::Ready);
-        self.catch_up();
-    }
-
-    /// Asks for the scores of what was painted meanwhile.
-    fn catch_up(self) {
-        if !self.spots.with_untracked(Vec::is_empty) {
-            self.probe();
-        }
-    }
-
-    /// Most likely for want of memory, of which half as many pictures need half as much. A GPU that fails with one picture is not tried
-    /// again: the CPU goes on. A CPU that does is the end.
-    fn engine_died(self, why: &str, scoring: usize) {
-        leptos::logging::error!("the engine ended: {why}");
-        let on_cpu = matches!(self.adapter.get_untracked(), Some(Adapter::Cpu { .. }))
-            || self.device.get_value() == DeviceChoice::Cpu;
-        if scoring > 1 {
-            self.at_once.set_value(scoring / 2);
-            self.load_model(self.model.get_untracked());
-            self.note.set(Some(format!(
-                "The {} could not score {scoring} pictures at once. It begins again with {} at a time.",
-                if on_cpu { "engine" } else { "GPU" },
-                scoring / 2
-            )));
-        } else if on_cpu {
-            self.manifest.set(None);
-            self.file.set_value(None);
-            self.fail(
-                "The engine stopped, most likely out of memory. Close other tabs, then open the file again, \
-                 or choose a smaller model."
-                    .to_owned(),
-            );
-        } else {
-            self.device.set_value(DeviceChoice::Cpu);
-            self.load_model(self.model.get_untracked());
-            self.note.set(Some(
-                "The GPU failed, so this page goes on with the CPU.".to_owned(),
-            ));
-        }
+    /// Of the radiograph, if there is one.
+    pub fn of_picture<T>(self, what: impl FnOnce(&ReadPicture) -> T) -> Option<T> {
+        self.picture.with(|picture| picture.as_deref().map(what))
     }
 }
 
@@ -717,10 +280,10 @@ fn device_of_address() -> DeviceChoice {
     }
 }
 
-async fn fetch_index() -> Result<ModelIndex, String> {
+async fn fetch_list() -> Result<Vec<ModelEntry>, String> {
     let url = "models/index.json";
     let failed = |why: String| format!("The list of models ({url}) cannot be fetched: {why}");
-    let response = gloo::net::http::Request::get(url).send().await;
+    let response = Request::get(url).send().await;
     let response = response.map_err(|error| failed(error.to_string()))?;
     if !response.ok() {
         return Err(failed(format!("the server said {}.", response.status())));
@@ -734,5 +297,5 @@ async fn fetch_index() -> Result<ModelIndex, String> {
             "it is empty. Train a model, or copy a package into models/.".to_owned(),
         ));
     }
-    Ok(index)
+    Ok(index.models)
 }

@@ -7,9 +7,15 @@ use sightline::explain::heat_map::HeatMap;
 use sightline::network::Randomised;
 use sightline::package::{FindingCard, Pointing};
 use sightline::report::{Sanity, Trust};
+use sightline_session::picture::Method;
+use sightline_session::session::Status;
 
 use super::canvas::{Look, paint};
-use super::state::{Method, State, Status};
+use super::state::State;
+
+/// Said beside how often Grad-CAM hits, of a model that was taught so.
+const TAUGHT: &str = "Radiologists' boxes taught this model's Grad-CAM where to point, so a hit says where the finding is better than it says \
+                      what the score rests on.";
 
 /// The finding's card in the manifest.
 fn card(state: State, index: usize) -> Option<FindingCard> {
@@ -24,7 +30,7 @@ pub fn TrustPanel() -> impl IntoView {
     let state = expect_context::<State>();
     let text = move || {
         let finding = state.selected_finding()?;
-        let card = card(state, state.selected.get())?;
+        let card = card(state, state.selected.get()?)?;
         let evidence = state
             .manifest
             .with(|m| m.as_ref()?.evaluation.as_ref().map(|e| e.set.clone()));
@@ -90,9 +96,13 @@ pub fn TrustPanel() -> impl IntoView {
                      used, not where the disease is."
                 .to_owned(),
         };
+        let taught = state
+            .manifest
+            .with(|m| m.as_ref().is_some_and(|m| m.training.taught_with_boxes));
+        let taught = (taught && state.method.get() == Method::GradCam).then(|| TAUGHT.to_owned());
         Some((
             finding.name.name(),
-            [Some(called), Some(auc), weak, Some(maps)],
+            [Some(called), Some(auc), weak, Some(maps), taught],
         ))
     };
     view! {
@@ -117,8 +127,7 @@ pub fn TrustPanel() -> impl IntoView {
 #[component]
 fn Measured() -> impl IntoView {
     let state = expect_context::<State>();
-    let busy =
-        move || state.status.get() != Status::Ready || state.map_of(state.selected.get()).is_none();
+    let busy = move || state.status.get() != Status::Ready || state.shown_map().is_none();
     view! {
         <h3>"This map, on this picture"</h3>
         <Show when=move || state.branch.get().is_some() && state.method.get() == Method::GradCam>
@@ -133,7 +142,7 @@ fn Measured() -> impl IntoView {
             .into_any(),
             |trust| view! { <Figures trust/> }.into_any(),
         )}
-        <button data-testid="measure" disabled=busy on:click=move |_| state.measure()>
+        <button data-testid="measure" disabled=busy on:click=move |_| state.tell(|session| session.measure())>
             {move || if state.trust().is_some() { "Measure again" } else { "Measure this map" }}
         </button>
     }

@@ -1,17 +1,17 @@
 //! The radiograph, and beside it the same with a map on it.
 
-use leptos::html::Canvas;
+use leptos::html::{Canvas, Input};
 use leptos::prelude::*;
 use sightline::explain::colormap::Colormap;
 use sightline::explain::lime::Segmentation;
+use sightline_session::picture::{Method, ReadPicture};
+use sightline_session::session::SAMPLES;
 
 use super::canvas::{Look, is_cropped, paint};
 use super::erase::{Easel, EraseTools, FILLS};
 use super::export::ExportButtons;
-use super::state::{Method, State};
+use super::state::State;
 
-/// Of LIME: fewer explain nothing, more take minutes and change little.
-const SAMPLES: std::ops::RangeInclusive<usize> = 50..=10_000;
 /// LIME's regions, and what they are called.
 const REGIONS: [(Segmentation, &str); 2] = [
     (Segmentation::Quickshift, "quickshift"),
@@ -36,7 +36,7 @@ pub fn Viewer() -> impl IntoView {
                     <figcaption>{move || file_line(state)}" "<EraseTools/></figcaption>
                 </figure>
                 <figure>
-                    <Picture finding=Signal::derive(move || Some(state.selected.get())) testid="overlay-canvas"/>
+                    <Picture finding=Signal::derive(move || state.selected.get()) testid="overlay-canvas"/>
                     <figcaption>
                         {move || match state.method.get() {
                             Method::GradCam => "Grad-CAM: where the evidence for ",
@@ -54,6 +54,7 @@ pub fn Viewer() -> impl IntoView {
                     </figcaption>
                 </figure>
             </div>
+            <Notices/>
             <ColorBar/>
             <Controls/>
             <TopThree/>
@@ -65,8 +66,9 @@ pub fn Viewer() -> impl IntoView {
 /// How far LIME is and how well it explains the score.
 fn lime_line(state: State) -> String {
     state.picture.with(|picture| {
-        let lime = picture.as_ref().and_then(|p| p.report.lime.as_ref());
-        let finding = lime.and_then(|lime| lime.findings.get(state.selected.get())?.as_ref());
+        let options = state.lime.get();
+        let lime = picture.as_ref().and_then(|p| p.lime(&options));
+        let finding = lime.and_then(|lime| lime.findings.get(state.selected.get()?)?.as_ref());
         let (Some(lime), Some(finding)) = (lime, finding) else {
             return ". The first samples are being scored.".to_owned();
         };
@@ -154,6 +156,24 @@ fn Picture(finding: Signal<Option<usize>>, testid: &'static str) -> impl IntoVie
     view! { <canvas node_ref=canvas data-testid=testid role="img" aria-label=label></canvas> }
 }
 
+/// What is to be said of the file that is shown, a sentence or two each: other files that were given with it, and the like.
+#[component]
+fn Notices() -> impl IntoView {
+    let state = expect_context::<State>();
+    let lines = move || {
+        state
+            .notices
+            .get()
+            .into_iter()
+            .map(|line| view! { <li>{line}</li> })
+    };
+    view! {
+        <Show when=move || state.notices.with(|all| !all.is_empty())>
+            <ul class="notices" data-testid="notices" role="status">{move || lines().collect_view()}</ul>
+        </Show>
+    }
+}
+
 /// What the colours mean, in logits.
 #[component]
 fn ColorBar() -> impl IntoView {
@@ -168,17 +188,13 @@ fn ColorBar() -> impl IntoView {
             .collect();
         format!("linear-gradient(to right, {})", stops.join(","))
     };
-    let most = Memo::new(move |_| {
-        state
-            .map_of(state.selected.get())
-            .map_or(0.0, |map| map.max())
-    });
+    let most = Memo::new(move |_| state.shown_map().map_or(0.0, |map| map.max()));
     view! {
         <div class="color-bar">
             <Show
                 when=move || { most.get() > 0.0 }
                 fallback=move || view! {
-                    <p>{move || match state.map_of(state.selected.get()) {
+                    <p>{move || match state.shown_map() {
                         Some(_) => "No part of the picture speaks for this finding: its map is empty.",
                         None => "The map is on its way.",
                     }}</p>
@@ -207,35 +223,36 @@ fn Controls() -> impl IntoView {
     let choose_method = move |event| {
         let name = event_target_value(&event);
         if let Some(method) = Method::ALL.into_iter().find(|m| m.name() == name) {
-            state.explain_by(method);
+            state.tell(|session| session.explain_by(method));
         }
     };
+    let samples = NodeRef::<Input>::new();
     let choose_samples = move |event| {
         if let Ok(samples) = event_target_value(&event).parse::<usize>() {
-            let samples = samples.clamp(*SAMPLES.start(), *SAMPLES.end());
-            state.lime.update(|lime| lime.samples = samples);
-            state.explain();
+            state.tell(|session| session.choose_lime(|lime| lime.samples = samples));
+        }
+        // What is no number, or out of bounds, changed nothing that would show in the field.
+        if let Some(field) = samples.get_untracked() {
+            field.set_value(&state.lime.get_untracked().samples.to_string());
         }
     };
     let choose_stop = move |event| {
         let until_stable = event_target_checked(&event);
-        state.lime.update(|lime| lime.until_stable = until_stable);
-        state.explain();
+        state.tell(|session| session.choose_lime(|lime| lime.until_stable = until_stable));
     };
     let choose_regions = move |event| {
         let name = event_target_value(&event);
         if let Some((segmentation, _)) = REGIONS.into_iter().find(|(_, n)| *n == name) {
-            state.lime.update(|lime| lime.segmentation = segmentation);
-            state.explain();
+            state.tell(|session| session.choose_lime(|lime| lime.segmentation = segmentation));
         }
     };
     let choose_fill = move |event| {
         let name = event_target_value(&event);
         if let Some((fill, _)) = FILLS.into_iter().find(|(_, n)| *n == name) {
-            state.lime.update(|lime| lime.fill = fill);
-            state.explain();
+            state.tell(|session| session.choose_lime(|lime| lime.fill = fill));
         }
     };
+    let branches = move || state.of_picture(ReadPicture::branches).unwrap_or_default();
     let choose_opacity = move |event| {
         if let Ok(percent) = event_target_value(&event).parse::<f32>() {
             state.opacity.set((percent / 100.0).clamp(0.0, 1.0));
@@ -257,6 +274,7 @@ fn Controls() -> impl IntoView {
             <label>
                 <span>"LIME samples"</span>
                 <input
+                    node_ref=samples
                     type="number" min=*SAMPLES.start() max=*SAMPLES.end() step="50"
                     data-testid="lime-samples"
                     prop:value=move || state.lime.get().samples.to_string()
@@ -296,7 +314,7 @@ fn Controls() -> impl IntoView {
                     </select>
                 </label>
             </Show>
-            <Show when=move || state.method.get() == Method::GradCam && !state.branches().is_empty()>
+            <Show when=move || state.method.get() == Method::GradCam && !branches().is_empty()>
                 <label>
                     <span>"Network"</span>
                     <select
@@ -305,7 +323,7 @@ fn Controls() -> impl IntoView {
                     >
                         <option value="" selected=move || state.branch.get().is_none()>"all together"</option>
                         {move || {
-                            let names = state.branches().into_iter().enumerate();
+                            let names = branches().into_iter().enumerate();
                             names
                                 .map(|(index, name)| view! {
                                     <option value=index.to_string()>{name}</option>
@@ -344,14 +362,7 @@ fn Controls() -> impl IntoView {
 fn TopThree() -> impl IntoView {
     let state = expect_context::<State>();
     let top = Memo::new(move |_| {
-        let mut order = state.ranking();
-        state.picture.with(|picture| {
-            order.retain(|index| {
-                picture
-                    .as_ref()
-                    .is_some_and(|p| p.report.findings[*index].trained)
-            });
-        });
+        let mut order = state.of_picture(ReadPicture::trained).unwrap_or_default();
         order.truncate(AT_ONCE);
         order
     });
@@ -360,9 +371,9 @@ fn TopThree() -> impl IntoView {
             <For each=move || top.get() key=|index| *index let:index>
                 <button
                     type="button"
-                    class:selected=move || state.selected.get() == index
-                    on:click=move |_| state.selected.set(index)
-                    on:mouseenter=move |_| state.selected.set(index)
+                    class:selected=move || state.selected.get() == Some(index)
+                    on:click=move |_| state.tell(|session| session.select(index))
+                    on:mouseenter=move |_| state.tell(|session| session.select(index))
                 >
                     <Picture finding=Signal::derive(move || Some(index)) testid="top-canvas"/>
                     <span>{move || state.picture.with(|p| {

@@ -1,0 +1,122 @@
+//! The radiograph that was given last.
+
+use std::sync::Arc;
+
+use super::{Effect, Engine, GivenFile, Remedy, Session, Status, Study};
+use crate::given::{Given, said_of_folders};
+use crate::messages::Request;
+
+impl Session {
+    /// Files were given, in this order, and folders beside them. From now on this is the radiograph; what is under way for another ends.
+    pub fn give(&mut self, files: Vec<String>, folders: Vec<String>) {
+        if files.is_empty() {
+            if !folders.is_empty() {
+                self.complain(said_of_folders(&folders));
+            }
+            return;
+        }
+        if matches!(self.engine, Engine::Ready(_)) {
+            self.send(Request::Cancel);
+        }
+        self.complaint = None;
+        self.fallback = None;
+        self.progress = None;
+        self.file = None;
+        self.given = Given::new(files, folders);
+        self.fetch(0);
+    }
+
+    pub(super) fn fetch(&mut self, index: usize) {
+        self.forget_reading();
+        self.id += 1;
+        self.study = Study::Fetching;
+        let id = self.id;
+        self.effects.push(Effect::Fetch { id, index });
+    }
+
+    /// The bytes of a file that was given as number `id` are there, or why they are not.
+    pub fn fetched(&mut self, id: u32, file: Result<GivenFile, String>) {
+        if id != self.id || !matches!(self.study, Study::Fetching) {
+            return;
+        }
+        match file {
+            Ok(file) => {
+                self.file = Some(Arc::new(file));
+                self.study = Study::Waiting;
+                match self.engine {
+                    Engine::Ready(_) => self.read(),
+                    Engine::Loading => {}
+                    // Perhaps it can be had now.
+                    Engine::Failed { .. } => self.load_again(),
+                }
+            }
+            Err(why) => self.refuse_file(why),
+        }
+    }
+
+    pub(super) fn refuse_file(&mut self, why: String) {
+        self.progress = None;
+        self.file = None;
+        match self.given.refuse(why) {
+            Some(next) => self.fetch(next),
+            None => self.study = Study::Refused(self.given.why_none()),
+        }
+    }
+
+    pub(super) fn read(&mut self) {
+        let Some(file) = self.file.clone() else {
+            return;
+        };
+        self.id += 1;
+        self.progress = None;
+        self.study = Study::Reading;
+        self.send(Request::Read {
+            id: self.id,
+            file: file.name.clone(),
+            bytes: file.bytes.clone(),
+        });
+    }
+
+    /// Ends what is under way. While loading the engine is dropped; a reading's answer is no longer waited for.
+    pub fn cancel(&mut self) {
+        match self.status() {
+            Status::Loading => {
+                self.effects.push(Effect::StopEngine);
+                self.fail(
+                    "Loading the model was cancelled. Choose a model to load it.".to_owned(),
+                    Remedy::LoadAgain,
+                );
+            }
+            Status::Reading => self.send(Request::Cancel),
+            Status::Explaining => {
+                let asked = self.asked.clone();
+                self.send(Request::Cancel);
+                self.job_ended(asked);
+                return self.catch_up();
+            }
+            Status::Idle | Status::Ready | Status::Error => return,
+        }
+        self.progress = None;
+        self.id += 1;
+        self.file = None;
+        if !matches!(self.study, Study::Refused(_)) {
+            self.study = Study::None;
+        }
+    }
+
+    /// Says that something cannot be done; what is under way goes on.
+    pub fn complain(&mut self, why: String) {
+        self.complaint = Some(why);
+    }
+
+    /// The complaint was read.
+    pub fn dismiss(&mut self) {
+        self.complaint = None;
+    }
+
+    pub(super) fn forget_reading(&mut self) {
+        self.asked = None;
+        self.spots.clear();
+        self.selected = None;
+    }
+}

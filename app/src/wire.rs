@@ -1,0 +1,289 @@
+//! How the page reaches its engine, and an engine its helpers: a worker is started, messages go both ways, and its end is noticed.
+//!
+//! The worker's program is a blob that loads `engine.js`. A worker from a blob has the policy of the page that made it, so what the page
+//! may not fetch, no engine can either; a worker from a file would have the policy of that file's headers, and plain servers send none.
+//!
+//! Messages of the two programs are bytes; beside them go a few words of text: which version the engine is of, that it lives, that it
+//! ended. They can be understood by programs of any version.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use gloo::timers::callback::Interval;
+use js_sys::{Array, Uint8Array};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sightline_session::messages::{Answer, Request};
+use sightline_session::session::End;
+use wasm_bindgen::prelude::Closure;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{
+    Blob, BlobPropertyBag, DedicatedWorkerGlobalScope, ErrorEvent, Event, MessageEvent, Url, Worker,
+};
+
+/// Names the sources that this program was built from: page and engine must be of the same.
+const VERSION: &str = env!("SIGHTLINE_BUILD");
+
+/// What an engine says first, followed by its version.
+const READY: &str = "ready ";
+/// The engine is at its end, followed by why.
+const ENDED: &str = "ended ";
+/// The engine's program cannot be started, followed by why.
+const FAILED: &str = "failed ";
+/// Asks whether the engine lives. It answers between two steps of its work.
+const PING: &str = "ping";
+
+/// How often an engine is asked whether it lives, in milliseconds, and how many questions may stay without an answer: a step of a large
+/// model on a slow machine takes a minute.
+const BEAT: u32 = 2_000;
+const PATIENCE: u32 = 60;
+
+/// What an engine said, or that it is not there any more.
+pub enum Heard {
+    Answer(Answer),
+    Ended(End),
+}
+
+/// A running engine. It ends at once when this is dropped.
+pub struct Spawned {
+    worker: Worker,
+    /// What is sent as soon as the engine is there; `None` once it is.
+    waiting: Rc<RefCell<Option<Vec<Request>>>>,
+    _message: Closure<dyn FnMut(MessageEvent)>,
+    _error: Closure<dyn FnMut(Event)>,
+    _garbled: Closure<dyn FnMut(MessageEvent)>,
+    _heartbeat: Interval,
+}
+
+impl Spawned {
+    /// Starts an engine from the program at `address`: see [`program`] and [`own_program`].
+    ///
+    /// # Errors
+    /// When the browser starts no worker.
+    pub fn start(address: &str, hear: impl Fn(Heard) + 'static) -> Result<Self, End> {
+        let worker = Worker::new(address).map_err(|error| End::NotLoaded(text(&error)))?;
+        let waiting = Rc::new(RefCell::new(Some(Vec::new())));
+        let unanswered = Rc::new(Cell::new(0));
+        let over = Cell::new(false);
+        let hear = {
+            let worker = worker.clone();
+            Rc::new(move |heard: Heard| {
+                let ends = matches!(heard, Heard::Ended(_));
+                if over.replace(over.get() || ends) {
+                    return;
+                }
+                if ends {
+                    worker.terminate();
+                }
+                hear(heard);
+            })
+        };
+
+        let message = {
+            let (hear, waiting, worker) = (hear.clone(), waiting.clone(), worker.clone());
+            let unanswered = unanswered.clone();
+            Closure::new(move |event: MessageEvent| {
+                unanswered.set(0);
+                let data = event.data();
+                match data.as_string() {
+                    None => match decode(&data) {
+                        Some(answer) => hear(Heard::Answer(answer)),
+                        None => hear(Heard::Ended(garbled())),
+                    },
+                    Some(said) => {
+                        if let Some(version) = said.strip_prefix(READY) {
+                            if version != VERSION {
+                                return hear(Heard::Ended(End::OtherVersion));
+                            }
+                            for request in waiting.take().unwrap_or_default() {
+                                post(&request, |bytes, moved| {
+                                    worker.post_message_with_transfer(bytes, moved)
+                                });
+                            }
+                        } else if let Some(why) = said.strip_prefix(FAILED) {
+                            hear(Heard::Ended(End::NotLoaded(why.to_owned())));
+                        } else if let Some(why) = said.strip_prefix(ENDED) {
+                            hear(Heard::Ended(End::Died(why.to_owned())));
+                        }
+                    }
+                }
+            })
+        };
+        let error = {
+            let (hear, waiting) = (hear.clone(), waiting.clone());
+            Closure::new(move |event: Event| {
+                let why = event.dyn_ref::<ErrorEvent>().map(ErrorEvent::message);
+                let why = why.unwrap_or_default();
+                hear(Heard::Ended(match *waiting.borrow() {
+                    Some(_) => End::NotLoaded(why),
+                    None => End::Died(why),
+                }));
+            })
+        };
+        let unreadable = {
+            let hear = hear.clone();
+            Closure::new(move |_| hear(Heard::Ended(garbled())))
+        };
+        let heartbeat = {
+            let worker = worker.clone();
+            Interval::new(BEAT, move || {
+                unanswered.set(unanswered.get() + 1);
+                if unanswered.get() > PATIENCE {
+                    hear(Heard::Ended(End::Silent));
+                } else {
+                    // It fails only for what cannot be copied, which text can.
+                    let _ = worker.post_message(&PING.into());
+                }
+            })
+        };
+        worker.set_onmessage(Some(message.as_ref().unchecked_ref()));
+        worker.set_onerror(Some(error.as_ref().unchecked_ref()));
+        worker.set_onmessageerror(Some(unreadable.as_ref().unchecked_ref()));
+        Ok(Self {
+            worker,
+            waiting,
+            _message: message,
+            _error: error,
+            _garbled: unreadable,
+            _heartbeat: heartbeat,
+        })
+    }
+
+    /// Sends a request, now or as soon as the engine is there.
+    pub fn send(&self, request: Request) {
+        match self.waiting.borrow_mut().as_mut() {
+            Some(waiting) => waiting.push(request),
+            None => post(&request, |bytes, moved| {
+                self.worker.post_message_with_transfer(bytes, moved)
+            }),
+        }
+    }
+}
+
+impl Drop for Spawned {
+    fn drop(&mut self) {
+        self.worker.set_onmessage(None);
+        self.worker.set_onerror(None);
+        self.worker.set_onmessageerror(None);
+        self.worker.terminate();
+    }
+}
+
+fn garbled() -> End {
+    End::Died("a message that cannot be understood".to_owned())
+}
+
+/// The address of a program that starts an engine. `home`: the page's address.
+///
+/// # Errors
+/// When the browser makes no blobs.
+pub fn program(home: &str) -> Result<String, JsValue> {
+    let home = js_sys::JSON::stringify(&home.into())?;
+    let home = String::from(home);
+    // An error that nobody catches comes to the worker's owner by itself, but not one within a promise. A trap is the end of the engine.
+    let script = format!(
+        "self.home = {home};
+addEventListener('message', event => {{ if (event.data === '{PING}') postMessage('alive'); }});
+addEventListener('unhandledrejection', event => {{
+  if (event.reason instanceof WebAssembly.RuntimeError) postMessage('{ENDED}' + event.reason);
+}});
+const failed = error => postMessage('{FAILED}' + error);
+try {{
+  importScripts(new URL('engine.js', home).href);
+  wasm_bindgen({{ module_or_path: new URL('engine_bg.wasm', home).href }}).catch(failed);
+}} catch (error) {{
+  failed(error);
+}}
+"
+    );
+    let kind = BlobPropertyBag::new();
+    kind.set_type("text/javascript");
+    let blob = Blob::new_with_str_sequence_and_options(&Array::of1(&script.into()), &kind)?;
+    Url::create_object_url_with_blob(&blob)
+}
+
+/// The address of the program of this engine, to start others like it.
+pub fn own_program() -> String {
+    scope().location().href()
+}
+
+/// The address of something on the page's own server. `path` is relative to the page.
+///
+/// # Errors
+/// When it leads anywhere else.
+pub fn address(path: &str) -> Result<String, String> {
+    let home = js_sys::Reflect::get(&scope(), &"home".into()).ok();
+    let home = home.and_then(|home| home.as_string()).unwrap_or_default();
+    let no_address = |_| format!("{path:?} is no address");
+    let (address, home) = (Url::new_with_base(path, &home), Url::new(&home));
+    let (address, home) = (address.map_err(no_address)?, home.map_err(no_address)?);
+    if address.origin() == home.origin() {
+        Ok(address.href())
+    } else {
+        Err(format!("{path:?} is not on this page's own server"))
+    }
+}
+
+/// Serves the page that started this engine: says that it is there, and hands over every request.
+pub fn serve(received: impl Fn(Request) + 'static) {
+    let hear: Closure<dyn FnMut(MessageEvent)> = Closure::new(move |event: MessageEvent| {
+        let data = event.data();
+        if data.is_string() {
+            return;
+        }
+        match decode(&data) {
+            Some(request) => received(request),
+            None => end("a request that cannot be understood"),
+        }
+    });
+    let listener = hear.as_ref().unchecked_ref();
+    if scope()
+        .add_event_listener_with_callback("message", listener)
+        .is_ok()
+    {
+        hear.forget();
+        say(&format!("{READY}{VERSION}"));
+    }
+}
+
+/// Answers the page.
+pub fn answer(answer: &Answer) {
+    post(answer, |bytes, moved| {
+        scope().post_message_with_transfer(bytes, moved)
+    });
+}
+
+/// Tells the page that this engine is at its end (lost device, out of memory, a bug) and answers no more.
+pub fn end(why: &str) {
+    say(&format!("{ENDED}{why}"));
+}
+
+fn say(text: &str) {
+    // Nobody is there to hear that it failed.
+    let _ = scope().post_message(&text.into());
+}
+
+fn scope() -> DedicatedWorkerGlobalScope {
+    js_sys::global().unchecked_into()
+}
+
+/// Sends a message; its bytes are handed over, not copied.
+fn post(message: &impl Serialize, send: impl FnOnce(&JsValue, &JsValue) -> Result<(), JsValue>) {
+    let bytes = bincode::serialize(message).expect("every message can be encoded");
+    let bytes = Uint8Array::from(bytes.as_slice());
+    let moved = Array::of1(&bytes.buffer());
+    if let Err(error) = send(&bytes, &moved) {
+        web_sys::console::error_1(&error);
+    }
+}
+
+fn decode<T: DeserializeOwned>(data: &JsValue) -> Option<T> {
+    let bytes = data.dyn_ref::<Uint8Array>()?.to_vec();
+    bincode::deserialize(&bytes).ok()
+}
+
+fn text(error: &JsValue) -> String {
+    error
+        .as_string()
+        .unwrap_or_else(|| String::from(js_sys::Object::from(error.clone()).to_string()))
+}
