@@ -8,6 +8,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
+use thirtyfour::extensions::cdp::ChromeDevTools;
 use thirtyfour::prelude::*;
 
 use crate::Server;
@@ -71,14 +72,23 @@ impl Page {
             "--disable-default-apps".to_owned(),
             "--disable-domain-reliability".to_owned(),
             "--disable-client-side-phishing-detection".to_owned(),
-            "--disable-features=OptimizationHints,MediaRouter,Translate".to_owned(),
+            // Accounts and updates, which cannot be switched off, are asked of the test's server: it is to see no other place than the page
+            // asks for.
+            format!("--gaia-url=http://{}", server.address),
+            format!(
+                "--component-updater=url-source=http://{}/updates",
+                server.address
+            ),
             format!("--window-size={},{}", options.width, options.height),
             // Everything goes through the test's server, loopback addresses too.
             format!("--proxy-server=http://{}", server.address),
             "--proxy-bypass-list=<-loopback>".to_owned(),
         ];
+        // Only the last list of features counts.
+        let mut off =
+            "OptimizationHints,MediaRouter,Translate,NetworkTimeServiceQuerying".to_owned();
         match options.webgpu {
-            Webgpu::No => arguments.push("--disable-features=WebGPU,WebGPUService".to_owned()),
+            Webgpu::No => off.push_str(",WebGPU,WebGPUService"),
             Webgpu::Software => arguments.extend(
                 [
                     "--enable-unsafe-webgpu",
@@ -89,6 +99,7 @@ impl Page {
                 .map(str::to_owned),
             ),
         }
+        arguments.push(format!("--disable-features={off}"));
         let mut capabilities = DesiredCapabilities::chrome();
         for argument in &arguments {
             capabilities.add_arg(argument)?;
@@ -225,6 +236,70 @@ impl Page {
         )
         .await?;
         Ok(())
+    }
+
+    /// Drops files and folders of this machine on the page, as a person does.
+    pub async fn drop_paths(&self, paths: &[&std::path::Path]) -> Result<()> {
+        let mut files = Vec::new();
+        for path in paths {
+            files.push(path.canonicalize()?);
+        }
+        let tools = ChromeDevTools::new(self.driver.handle.clone());
+        for kind in ["dragEnter", "dragOver", "drop"] {
+            let event = json!({
+                "type": kind, "x": 300, "y": 200,
+                "data": { "items": [], "files": files, "dragOperationsMask": 1 },
+            });
+            tools
+                .execute_cdp_with_params("Input.dispatchDragEvent", event)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Drops or pastes data of kinds like `text/html`, without a file.
+    pub async fn give_data(&self, how: &str, data: &[(&str, &str)]) -> Result<()> {
+        let script = r#"
+            const [how, data] = arguments;
+            const transfer = new DataTransfer();
+            for (const [kind, text] of data) transfer.setData(kind, text);
+            const options = { bubbles: true, cancelable: true };
+            const event = how === 'paste'
+                ? new ClipboardEvent('paste', { ...options, clipboardData: transfer })
+                : new DragEvent('drop', { ...options, dataTransfer: transfer });
+            document.querySelector("[data-testid='drop-zone']").dispatchEvent(event);
+        "#;
+        self.script(script, vec![json!(how), json!(data)]).await?;
+        Ok(())
+    }
+
+    /// Runs a script before any of the page's own each time that the page is loaded from now on, and loads it again.
+    pub async fn reload_with(&self, script: &str) -> Result<()> {
+        let tools = ChromeDevTools::new(self.driver.handle.clone());
+        let script = json!({ "source": script });
+        tools
+            .execute_cdp_with_params("Page.addScriptToEvaluateOnNewDocument", script)
+            .await?;
+        Ok(self.driver.refresh().await?)
+    }
+
+    /// Waits until the page shows a problem with these words.
+    pub async fn wait_for_error(&self, words: &str, limit: Duration) -> Result<()> {
+        let start = Instant::now();
+        loop {
+            let shown = if self.exists("error").await? {
+                self.text("error").await?
+            } else {
+                String::new()
+            };
+            if shown.contains(words) {
+                return Ok(());
+            }
+            if start.elapsed() > limit {
+                bail!("no word of {words:?} after {limit:?}; the page says {shown:?}");
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     pub async fn script(&self, script: &str, arguments: Vec<Value>) -> Result<Value> {

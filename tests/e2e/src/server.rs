@@ -21,9 +21,6 @@ struct Record {
     delay: HashMap<String, Duration>,
 }
 
-/// Chromium asks its maker for the time, updates and accounts, whatever page is open; these are not the page's.
-const CHROMIUMS_OWN: [&str; 3] = [".google.com", ".googleapis.com", ".gvt1.com"];
-
 /// The built page: the folder named by `SIGHTLINE_DIST`, or the workspace's `dist`.
 pub fn dist() -> PathBuf {
     match std::env::var_os("SIGHTLINE_DIST") {
@@ -93,7 +90,8 @@ impl Server {
         self.lock().paths.len()
     }
 
-    /// Requests to any other place than the page's own origin.
+    /// Requests to any other place than the page's own origin. No place is excepted: what the browser asks its maker for by itself is
+    /// switched off, or asked of this server (see [`crate::Page::open`]).
     pub fn foreign(&self) -> Vec<String> {
         self.lock().foreign.clone()
     }
@@ -122,11 +120,7 @@ fn answer(request: tiny_http::Request, record: &Mutex<Record>, dist: &Path, addr
         .and_then(|rest| rest.strip_prefix(address))
         .or_else(|| url.starts_with('/').then_some(url.as_str()));
     let Some(own) = own.filter(|_| *request.method() != Method::Connect) else {
-        let place = url.strip_prefix("http://").unwrap_or(&url);
-        let host = place.split(['/', ':']).next().unwrap_or_default();
-        if !CHROMIUMS_OWN.iter().any(|own| host.ends_with(own)) {
-            lock(record).foreign.push(url);
-        }
+        lock(record).foreign.push(url);
         let _ = request.respond(Response::empty(403));
         return;
     };

@@ -60,7 +60,7 @@ async fn a_software_adapter_is_used_only_when_asked_for_and_said_to_be_one() -> 
 #[tokio::test]
 async fn a_gpu_that_runs_out_of_memory_scores_fewer_pictures_at_once() -> Result<()> {
     let server = Server::start()?;
-    let loader = std::fs::read_to_string(sightline_e2e::dist().join("engine_loader.js"))?;
+    let loader = std::fs::read_to_string(sightline_e2e::dist().join("engine.js"))?;
     // As Chromium has it: creating a buffer never fails, but the device hears of it soon after. The largest buffer that the
     // default model needs for a picture has 4.8 MB.
     let small_gpu = "
@@ -74,7 +74,7 @@ async fn a_gpu_that_runs_out_of_memory_scores_fewer_pictures_at_once() -> Result
         };
     ";
     let loader = format!("{small_gpu}{loader}").into_bytes();
-    server.answer_instead("engine_loader.js", loader);
+    server.answer_instead("engine.js", loader);
     let options = Options {
         webgpu: Webgpu::Software,
         ..Options::default()
@@ -97,7 +97,7 @@ async fn a_gpu_that_runs_out_of_memory_scores_fewer_pictures_at_once() -> Result
     let ours = stopped_early(&page).await?;
     let adapter = page.text("adapter").await?;
     ensure!(adapter.starts_with("WebGPU: "), "{adapter}");
-    let starts = server.count("engine_loader.js");
+    let starts = server.count("engine.js");
     ensure!(starts == 3, "{starts} engines");
 
     let reader = reader(&model()?.1)?;

@@ -219,21 +219,26 @@ async fn lime_explains_as_natively_streams_and_can_be_cancelled() -> Result<()> 
 async fn lime_goes_on_without_a_helper_that_died() -> Result<()> {
     const SAMPLES: usize = 100;
     let server = Server::start()?;
-    let loader = std::fs::read_to_string(sightline_e2e::dist().join("engine_loader.js"))?;
-    // Of two workers; the helper is ended, without a word, at its seventh message.
+    // Of two workers; the helper is ended, without a word, at its seventh request. The engine's next question whether it lives counts as a
+    // hundred.
     let dies = "Object.defineProperty(navigator, 'hardwareConcurrency', { value: 2 });
+        let dead = false;
+        const set = self.setInterval.bind(self);
+        self.setInterval = (beat, every) => set(() => {
+            for (let beats = dead ? 100 : 1; beats > 0; beats--) beat();
+        }, every);
         const Real = self.Worker;
         self.Worker = function (...all) {
             const worker = new Real(...all), post = worker.postMessage.bind(worker);
-            let messages = 0;
-            worker.postMessage = (...message) => {
-                messages += 1;
-                if (messages === 7) { worker.terminate(); fetch('/a-helper-died'); }
-                post(...message);
+            let requests = 0;
+            worker.postMessage = (message, ...rest) => {
+                if (message instanceof Uint8Array) requests += 1;
+                if (requests === 7 && !dead) { dead = true; worker.terminate(); fetch('/a-helper-died'); }
+                post(message, ...rest);
             };
             return worker;
         };";
-    server.answer_instead("engine_loader.js", format!("{dies}{loader}").into_bytes());
+    server.answer_instead("engine.js", engine_after(dies)?);
     let page = open(&server, "?device=cpu").await?;
     page.element("sample-1").await?.click().await?;
     page.wait_for(&["ready"], READ).await?;
@@ -259,7 +264,7 @@ async fn lime_goes_on_without_a_helper_that_died() -> Result<()> {
 #[tokio::test]
 #[ignore = "measures, and tells nothing true or false: cargo xtask bench page"]
 async fn two_workers_beside_one() -> Result<()> {
-    let loader = std::fs::read_to_string(sightline_e2e::dist().join("engine_loader.js"))?;
+    let loader = std::fs::read_to_string(sightline_e2e::dist().join("engine.js"))?;
     let mut seconds = [Vec::new(), Vec::new()];
     for _ in 0..2 {
         for workers in [1, 2] {
@@ -267,7 +272,7 @@ async fn two_workers_beside_one() -> Result<()> {
             let cores = format!(
                 "Object.defineProperty(navigator, 'hardwareConcurrency', {{ value: {workers} }});{loader}"
             );
-            server.answer_instead("engine_loader.js", cores.into_bytes());
+            server.answer_instead("engine.js", cores.into_bytes());
             let page = open(&server, "?device=cpu").await?;
             let adapter = page.text("adapter").await?;
             ensure!(adapter.contains(&format!("{workers} worker")), "{adapter}");
@@ -294,4 +299,47 @@ async fn two_workers_beside_one() -> Result<()> {
         sum[0] / sum[1]
     );
     Ok(())
+}
+
+#[tokio::test]
+async fn the_field_of_lime_samples_shows_what_its_map_is_made_of() -> Result<()> {
+    let server = Server::start()?;
+    let page = open(&server, "?device=cpu").await?;
+    page.element("sample-1").await?.click().await?;
+    page.wait_for(&["ready"], READ).await?;
+    choose(&page, "lime-samples", "50").await?;
+    choose(&page, "explain-method", "lime").await?;
+    page.wait_for(&["explaining"], READ).await?;
+    page.wait_for(&["ready"], SLOW).await?;
+    // Out of bounds, no number, nothing.
+    for typed in ["20", "-1", "1e99", ""] {
+        choose(&page, "lime-samples", typed).await?;
+        let field = page.element("lime-samples").await?;
+        let shown = page
+            .script("return arguments[0].value", vec![field.to_json()?])
+            .await?;
+        ensure!(shown == serde_json::json!("50"), "{typed:?} leaves {shown}");
+        ensure!(
+            page.state().await? == "ready",
+            "{typed:?} started something"
+        );
+    }
+    // A longer one, given up before its first samples: the field says again what is shown.
+    choose(&page, "lime-samples", "9000").await?;
+    page.wait_for(&["explaining"], READ).await?;
+    page.element("cancel").await?.click().await?;
+    page.wait_for(&["ready"], READ).await?;
+    let (_, json) = page.saved_by("export-json").await?;
+    let report: Report = serde_json::from_slice(&json)?;
+    let lime = report.lime.context("the map is gone")?;
+    let field = page.element("lime-samples").await?;
+    let shown = page
+        .script("return arguments[0].value", vec![field.to_json()?])
+        .await?;
+    ensure!(
+        shown == serde_json::json!(lime.options.samples.to_string()),
+        "the field says {shown}, the map is of {}",
+        lime.options.samples
+    );
+    page.close().await
 }

@@ -1,10 +1,12 @@
 //! What a reader does with the page, in a real browser. Each file has one subject.
 
 mod devices;
+mod engine;
 mod explain;
 mod models;
 mod open;
 mod read;
+mod trust;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,6 +22,7 @@ use sightline::radiograph::Radiograph;
 use sightline::reading::{Reader, Reading};
 use sightline::report::Report;
 use sightline_e2e::{Options, Page, Server, Webgpu};
+use sightline_session::messages::{Answer, What};
 use thirtyfour::prelude::*;
 
 const LOAD: Duration = Duration::from_secs(120);
@@ -157,4 +160,10 @@ async fn choose(page: &Page, control: &str, value: &str) -> Result<()> {
     page.script(set, vec![control.to_json()?, serde_json::json!(value)])
         .await?;
     Ok(())
+}
+
+/// The engine's program with a script in front, which runs in the worker before it.
+fn engine_after(script: &str) -> Result<Vec<u8>> {
+    let program = std::fs::read_to_string(sightline_e2e::dist().join("engine.js"))?;
+    Ok(format!("{script}\n{program}").into_bytes())
 }

