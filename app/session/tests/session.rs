@@ -3,7 +3,7 @@
 use sightline::explain::heat_map::HeatMap;
 use sightline::explain::lime::{self, FindingLime, Segments};
 use sightline::package::{Manifest, ModelEntry};
-use sightline::radiograph::{Format, GreyImage, Radiograph, Region};
+use sightline::radiograph::{Depth, DepthSource, Format, GreyImage, Radiograph, Region};
 use sightline::reading::Reading;
 use sightline::report::{Report, Timings};
 use sightline_session::messages::{
@@ -158,6 +158,11 @@ fn report(file: &str) -> Report {
         },
         format: Format::Png,
         bits: 8,
+        depth: Depth {
+            bits: 8,
+            told_by: DepthSource::Format,
+        },
+        notices: Vec::new(),
     };
     let timings = Timings::default();
     Report::new(
@@ -172,12 +177,16 @@ fn report(file: &str) -> Report {
 }
 
 fn read(id: u32, file: &str) -> Answer {
+    reading(id, &report(file))
+}
+
+fn reading(id: u32, report: &Report) -> Answer {
     Answer::Reading(Box::new(ReadingAnswer {
         id,
         width: 1,
         height: 1,
         pixels: vec![0],
-        report: serde_json::to_string(&report(file)).expect("a report is JSON"),
+        report: serde_json::to_string(report).expect("a report is JSON"),
     }))
 }
 
@@ -327,6 +336,22 @@ fn of_several_files_the_first_readable_one_is_read_and_the_others_are_named() {
 }
 
 #[test]
+fn what_is_to_be_known_of_the_file_that_is_shown_is_said_beside_it() {
+    let mut page = Page::loaded();
+    let id = page.give(&["a.png", "b.png"]);
+    page.arrives(id, "a.png");
+    let (id, _) = page.reading();
+    let mut report = report("a.png");
+    report.image.notices = vec!["12 bits, as far as the pixels tell.".to_owned()];
+    page.answer(reading(id, &report));
+    let [first, second] = page.session.notices().try_into().expect("two notices");
+    assert!(
+        first.starts_with("12 bits") && second.contains("b.png"),
+        "{first} {second}"
+    );
+}
+
+#[test]
 fn where_no_file_can_be_read_each_is_named() {
     let mut page = Page::loaded();
     let id = page.give(&["a.txt", "b.txt"]);
@@ -456,13 +481,7 @@ fn of_a_model_that_was_trained_on_nothing_no_finding_is_selected_or_measured() {
         finding.trained = false;
         finding.probability = None;
     }
-    page.answer(Answer::Reading(Box::new(ReadingAnswer {
-        id,
-        width: 1,
-        height: 1,
-        pixels: vec![0],
-        report: serde_json::to_string(&report).expect("a report is JSON"),
-    })));
+    page.answer(reading(id, &report));
     assert_eq!(page.session.selected(), None);
     page.tell(Session::measure);
     assert!(

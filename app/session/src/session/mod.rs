@@ -302,8 +302,12 @@ impl Session {
 
     /// What is to be said beside the radiograph, a sentence or two each.
     pub fn notices(&self) -> Vec<String> {
-        match self.study {
-            Study::Read(_) => self.given.said_of_the_rest().into_iter().collect(),
+        match &self.study {
+            Study::Read(picture) => {
+                let of_the_picture = picture.report.image.notices.iter().cloned();
+                let of_the_rest = self.given.said_of_the_rest();
+                of_the_picture.chain(of_the_rest).collect()
+            }
             _ => Vec::new(),
         }
     }
