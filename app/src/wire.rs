@@ -10,7 +10,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use gloo::timers::callback::Interval;
-use js_sys::{Array, Uint8Array};
+use js_sys::{Array, Reflect, Uint8Array};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sightline_session::messages::{Answer, Request};
@@ -204,7 +204,12 @@ try {{
 
 /// The address of the program of this engine, to start others like it.
 pub fn own_program() -> String {
-    scope().location().href()
+    let location = Reflect::get(&scope(), &"location".into());
+    let address = location.and_then(|location| Reflect::get(&location, &"href".into()));
+    address
+        .ok()
+        .and_then(|address| address.as_string())
+        .unwrap_or_default()
 }
 
 /// The address of something on the page's own server. `path` is relative to the page.
@@ -212,7 +217,7 @@ pub fn own_program() -> String {
 /// # Errors
 /// When it leads anywhere else.
 pub fn address(path: &str) -> Result<String, String> {
-    let home = js_sys::Reflect::get(&scope(), &"home".into()).ok();
+    let home = Reflect::get(&scope(), &"home".into()).ok();
     let home = home.and_then(|home| home.as_string()).unwrap_or_default();
     let no_address = |_| format!("{path:?} is no address");
     let (address, home) = (Url::new_with_base(path, &home), Url::new(&home));

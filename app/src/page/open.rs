@@ -1,11 +1,12 @@
 //! Ways to give the page a radiograph: a button, dropping, pasting, samples.
 
+use js_sys::{Function, Reflect};
 use leptos::ev;
 use leptos::html::Input;
 use leptos::prelude::*;
 use sightline_session::session::Remedy;
-use wasm_bindgen::JsCast;
-use web_sys::{DataTransfer, FileList, HtmlInputElement};
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{DataTransfer, DataTransferItem, FileList, HtmlInputElement};
 
 use super::state::{Source, State};
 
@@ -76,12 +77,21 @@ fn files_and_folders(transfer: &DataTransfer) -> (Vec<Source>, Vec<String>) {
         let Some(item) = items.get(index).filter(|item| item.kind() == "file") else {
             continue;
         };
-        match item.webkit_get_as_entry() {
-            Ok(Some(entry)) if entry.is_directory() => folders.push(entry.name()),
-            _ => files.extend(item.get_as_file().ok().flatten().map(Source::File)),
+        match folder(&item) {
+            Some(name) => folders.push(name),
+            None => files.extend(item.get_as_file().ok().flatten().map(Source::File)),
         }
     }
     (files, folders)
+}
+
+/// The item's name, if it is a folder.
+fn folder(item: &DataTransferItem) -> Option<String> {
+    let get = |object: &JsValue, key: &str| Reflect::get(object, &key.into()).ok();
+    let entry: Function = get(item, "webkitGetAsEntry")?.dyn_into().ok()?;
+    let entry = entry.call0(item).ok().filter(JsValue::is_object)?;
+    let is_folder = get(&entry, "isDirectory")?.is_truthy();
+    get(&entry, "name").filter(|_| is_folder)?.as_string()
 }
 
 fn listed(files: &FileList) -> Vec<Source> {

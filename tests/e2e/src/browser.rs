@@ -8,7 +8,6 @@ use anyhow::{Context, Result, anyhow, bail};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
-use thirtyfour::extensions::cdp::ChromeDevTools;
 use thirtyfour::prelude::*;
 
 use crate::Server;
@@ -244,15 +243,13 @@ impl Page {
         for path in paths {
             files.push(path.canonicalize()?);
         }
-        let tools = ChromeDevTools::new(self.driver.handle.clone());
+        let tools = self.driver.cdp();
         for kind in ["dragEnter", "dragOver", "drop"] {
             let event = json!({
                 "type": kind, "x": 300, "y": 200,
                 "data": { "items": [], "files": files, "dragOperationsMask": 1 },
             });
-            tools
-                .execute_cdp_with_params("Input.dispatchDragEvent", event)
-                .await?;
+            tools.send_raw("Input.dispatchDragEvent", event).await?;
         }
         Ok(())
     }
@@ -275,10 +272,10 @@ impl Page {
 
     /// Runs a script before any of the page's own each time that the page is loaded from now on, and loads it again.
     pub async fn reload_with(&self, script: &str) -> Result<()> {
-        let tools = ChromeDevTools::new(self.driver.handle.clone());
+        let tools = self.driver.cdp();
         let script = json!({ "source": script });
         tools
-            .execute_cdp_with_params("Page.addScriptToEvaluateOnNewDocument", script)
+            .send_raw("Page.addScriptToEvaluateOnNewDocument", script)
             .await?;
         Ok(self.driver.refresh().await?)
     }
