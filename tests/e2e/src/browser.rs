@@ -85,7 +85,7 @@ impl Page {
         ];
         // Only the last list of features counts.
         let mut off =
-            "OptimizationHints,MediaRouter,Translate,NetworkTimeServiceQuerying".to_owned();
+            "OptimizationHints,MediaRouter,Translate,NetworkTimeServiceQuerying,AutofillServerCommunication".to_owned();
         match options.webgpu {
             Webgpu::No => off.push_str(",WebGPU,WebGPUService"),
             Webgpu::Software => arguments.extend(
