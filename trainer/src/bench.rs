@@ -27,7 +27,7 @@ pub enum What {
     /// Training steps (forward, backward, AdamW) on random pictures.
     Train(Steps),
     /// Pictures read, decoded, resized, changed at random and normalised.
-    Data(Pictures),
+    Data(Box<Pictures>),
     /// How many samples LIME needs until its map is the one of very many.
     Lime(Box<Samples>),
 }

@@ -272,6 +272,7 @@ fn laterals_are_skipped_with_their_count_and_lists_choose_rows() {
 
 /// As many rows as CheXpert's training set, in a process of its own; the images are not there.
 #[cfg(target_os = "linux")]
+#[expect(clippy::zombie_processes, reason = "wait4 waits for it")]
 #[test]
 fn a_plan_of_a_table_as_large_as_chexperts_takes_little_memory() {
     let folder = tempfile::tempdir().expect("a folder");
