@@ -353,6 +353,8 @@ pub struct Emulator {
     means: Vec<f64>,
     /// Sample by sample, finding by finding: the log-odds that the other samples foretell.
     left_out: Vec<Vec<f64>>,
+    /// The same that it makes of samples that it has taken in.
+    fitted: Vec<Vec<f64>>,
 }
 
 #[derive(Clone, Debug)]
@@ -380,6 +382,7 @@ impl Emulator {
         let turned = Turned::of(samples);
         let findings = evidence[0].len() / CELLS;
         let mut left_out = vec![vec![0.0; findings]; samples.len()];
+        let mut fitted = left_out.clone();
         let mut means = vec![0.0; findings];
         let cells = priors.iter().enumerate().map(|(cell, prior)| {
             let centred = Centred::of(evidence, cell);
@@ -390,6 +393,9 @@ impl Emulator {
             let inverse = turned.inverse_diagonal(&factor);
             let weights = centred.varying.into_iter().map(|(finding, values)| {
                 let solved = turned.turn_back(&factor.solve(&turned.turn(&values)));
+                for (sample, fitted) in fitted.iter_mut().enumerate() {
+                    fitted[finding] += values[sample] - prior.noise * solved[sample];
+                }
                 for (sample, left_out) in left_out.iter_mut().enumerate() {
                     // Without a sample its value would have been foretold so (Rasmussen and Williams, equation 5.12).
                     left_out[finding] += values[sample] - solved[sample] / inverse[sample];
@@ -410,8 +416,8 @@ impl Emulator {
             }
         });
         let cells = cells.collect();
-        for left_out in &mut left_out {
-            for (value, mean) in left_out.iter_mut().zip(&means) {
+        for sample in left_out.iter_mut().chain(&mut fitted) {
+            for (value, mean) in sample.iter_mut().zip(&means) {
                 *value += mean;
             }
         }
@@ -420,6 +426,7 @@ impl Emulator {
             cells,
             means,
             left_out,
+            fitted,
         }
     }
 
@@ -453,6 +460,11 @@ impl Emulator {
             }
         }
         log_odds
+    }
+
+    /// The same of each sample that it has taken in.
+    pub fn fitted(&self) -> &[Vec<f64>] {
+        &self.fitted
     }
 
     /// The same of each sample that it has taken in, as if it had not.

@@ -47,6 +47,9 @@ pub const TAUGHT: usize = 256;
 /// Samples that it foretells.
 pub const EMULATED: usize = 2048;
 
+/// Half the width of a 95% interval, in standard errors, which are themselves estimated.
+const ERRORS: f64 = 2.0;
+
 /// How the picture is cut into regions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -122,7 +125,7 @@ pub struct Scored {
 pub struct FindingLime {
     /// What showing each region adds to the score.
     pub coefficients: Vec<f64>,
-    /// Half the width of each coefficient's 95% interval.
+    /// Half the width of each coefficient's 95% interval, which holds what LIME's regression would say of infinitely many samples.
     pub margins: Vec<f64>,
     pub intercept: f64,
     /// Share of the scores' variance, near the whole picture, that the regions explain.
@@ -184,6 +187,8 @@ pub struct Lime {
 struct Emulation {
     /// Of each finding, region by region.
     coefficients: Vec<Vec<f64>>,
+    /// Of these, since [`EMULATED`] samples are not infinitely many.
+    standard_errors: Vec<Vec<f64>>,
     /// Sample by sample, of each finding: the probability it expects, without having seen that sample.
     expected: Vec<Vec<f64>>,
     emulator: Emulator,
@@ -358,9 +363,11 @@ impl Lime {
 
     fn regressed(&self, design: &Design, scores: &[f64]) -> FindingLime {
         let fitted = design.fit(scores, usize::MAX);
+        let errors = fitted.standard_errors.iter().zip(&fitted.shrunken_by);
+        let margins: Vec<f64> = errors.map(|(e, bias)| ERRORS * e + bias.abs()).collect();
         FindingLime {
             coefficients: self.by_region(&fitted.features, &fitted.coefficients),
-            margins: margins(&self.by_region(&fitted.features, &fitted.standard_errors)),
+            margins: self.by_region(&fitted.features, &margins),
             intercept: fitted.intercept,
             r_squared: fitted.r_squared,
         }
@@ -376,21 +383,37 @@ impl Lime {
         let expected = emulation.expected.iter().map(|expected| expected[finding]);
         let errors: Vec<f64> = scores.iter().zip(expected).map(|(s, e)| s - e).collect();
         let mut coefficients = emulation.coefficients[finding].clone();
-        let mut standard_errors = design.standard_errors_of(&errors);
-        if scores.len() > TAUGHT {
-            let missed = design.fit(&errors, usize::MAX);
-            // As much of what was missed as is more than chance: the positive part of James and Stein's estimator (1961).
-            let chance: f64 = missed.standard_errors.iter().map(|e| e * e).sum();
-            let found: f64 = missed.coefficients.iter().map(|c| c * c).sum();
-            let share = (1.0 - chance / found.max(f64::MIN_POSITIVE)).max(0.0);
-            for (region, coefficient) in missed.features.iter().zip(&missed.coefficients) {
-                coefficients[*region] += share * coefficient;
-            }
-            standard_errors = self.by_region(&missed.features, &missed.standard_errors);
+        let missed = design.fit(&errors, usize::MAX);
+        // As much of what was missed as is more than chance: the positive part of James and Stein's estimator (1961).
+        let chance: f64 = missed.standard_errors.iter().map(|e| e * e).sum();
+        let found: f64 = missed.coefficients.iter().map(|c| c * c).sum();
+        let share = (1.0 - chance / found.max(f64::MIN_POSITIVE)).max(0.0);
+        for (region, coefficient) in missed.features.iter().zip(&missed.coefficients) {
+            coefficients[*region] += share * coefficient;
         }
+        let corrected = self.by_region(&missed.features, &missed.standard_errors);
+        // What was foretold of samples that the emulator never saw is wrong by what it does not know; of those that it learned from, and
+        // left out in turn, by more.
+        let (share, left_out) = if scores.len() > TAUGHT {
+            (1.0, vec![0.0; corrected.len()])
+        } else {
+            let fitted = emulation.emulator.fitted().iter();
+            let fitted = fitted.map(|log_odds| sigmoid(log_odds[finding]));
+            let squares = scores.iter().zip(fitted).map(|(s, f)| (s - f).powi(2));
+            let missed: f64 = errors.iter().map(|e| e * e).sum();
+            let unlearned = squares.sum::<f64>() / missed.max(f64::MIN_POSITIVE);
+            let left_out = design.standard_errors_of_left_out(&errors, unlearned);
+            (share, left_out)
+        };
+        let sampled = emulation.standard_errors[finding].iter();
+        let errors = corrected.iter().zip(&left_out).zip(sampled);
+        let margins = errors.map(|((corrected, left_out), sampled)| {
+            let known = share * corrected.powi(2) + (1.0 - share) * left_out.powi(2);
+            ERRORS * (known + sampled.powi(2)).sqrt()
+        });
         let (intercept, r_squared) = design.explained_by(scores, &coefficients);
         FindingLime {
-            margins: margins(&standard_errors),
+            margins: margins.collect(),
             coefficients,
             intercept,
             r_squared,
@@ -427,12 +450,20 @@ impl Lime {
         let foretold: Vec<Vec<f64>> = foretold.map(probabilities).collect();
         let design = Design::new(&more, true);
         let findings = 0..foretold[0].len();
-        let coefficients = findings.map(|finding| {
+        let fitted = findings.map(|finding| {
             let scores: Vec<f64> = foretold.iter().map(|scores| scores[finding]).collect();
-            design.coefficients(&scores)
+            let fitted = design.fit(&scores, usize::MAX);
+            let whole = fitted.coefficients.iter().zip(&fitted.shrunken_by);
+            let whole: Vec<f64> = whole.map(|(c, shrunken_by)| c + shrunken_by).collect();
+            (
+                self.by_region(&fitted.features, &whole),
+                self.by_region(&fitted.features, &fitted.standard_errors),
+            )
         });
+        let (coefficients, standard_errors) = fitted.unzip();
         Some(Emulation {
-            coefficients: coefficients.collect(),
+            coefficients,
+            standard_errors,
             expected: emulator
                 .left_out()
                 .iter()
@@ -478,11 +509,6 @@ impl Lime {
         });
         maps.collect()
     }
-}
-
-/// Half the widths of the 95% intervals.
-fn margins(standard_errors: &[f64]) -> Vec<f64> {
-    standard_errors.iter().map(|error| 1.96 * error).collect()
 }
 
 fn probabilities(log_odds: Vec<f64>) -> Vec<f64> {
