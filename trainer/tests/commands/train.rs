@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use sightline::finding::Finding;
+use sightline::report::Report;
+
 use crate::command::{Argument, command, refuse, run, succeed, training, workspace};
 use crate::{csv, pictures};
 
@@ -313,19 +316,23 @@ fn what_cannot_be_trained_is_refused_with_the_reason() {
 fn maps_learn_from_boxes_on_training_images() {
     let folder = tempfile::tempdir().expect("a folder");
     let root = folder.path();
-    let recipe = prepare(root, |recipe| {
-        recipe["input"]["size"] = 64.into();
-        recipe["epochs"] = 3.into();
-        recipe["keeps"] = "last".into();
-        recipe["pointing"] = serde_json::json!({ "csv": "boxes.csv", "weight": 1.0 });
-    });
+    let prepared = |pointing: Option<f64>| {
+        prepare(root, |recipe| {
+            recipe["input"]["size"] = 64.into();
+            recipe["epochs"] = 3.into();
+            recipe["keeps"] = "last".into();
+            if let Some(weight) = pointing {
+                recipe["pointing"] = serde_json::json!({ "csv": "boxes.csv", "weight": weight });
+            }
+        })
+    };
     let boxes = |class: &str| {
         let text = format!("Path,Class,X,Y,W,H\nimage-0.png,{class},0.1,0.1,0.2,0.2\n");
         std::fs::write(root.join("boxes.csv"), text).expect("written");
     };
     let (with, without) = (root.join("with"), root.join("without"));
     boxes("Cardiomegaly");
-    let said = succeed(&training(&recipe, &root, &with, &[]));
+    let said = succeed(&training(&prepared(Some(10.0)), &root, &with, &[]));
     assert!(
         said.contains("boxes are on") && said.contains("epoch 3 is kept"),
         "{said}"
@@ -339,6 +346,23 @@ fn maps_learn_from_boxes_on_training_images() {
         manifest.training.taught_with_boxes
     };
     assert!(taught(&with));
+    // The same training without boxes has another map: how far the box's cell, the upper left one of four, stands out.
+    succeed(&training(&prepared(None), &root, &without, &[]));
+    let in_box = |run: &Path| {
+        let (package, json) = (run.with_extension("package"), root.join("map.json"));
+        let image = root.join("image-0.png");
+        succeed(&[&"explain", &"--model", &package, &image, &"--json", &json]);
+        let report = std::fs::read(&json).expect("a report");
+        let report: Report = serde_json::from_slice(&report).expect("a sound report");
+        let findings = &report.findings[Finding::Cardiomegaly.index()];
+        let cells = &findings.grad_cam.cells.values;
+        cells[0] - cells.iter().sum::<f32>() / cells.len() as f32
+    };
+    assert!(!taught(&without));
+    let (inside, untaught) = (in_box(&with), in_box(&without));
+    assert_ne!(inside, untaught);
+    let recipe = prepared(Some(1.0));
+    let without = root.join("no-box");
     // Boxes that changed since are another training.
     let halted = root.join("halted");
     succeed(&training(&recipe, &root, &halted, &[&"--steps", &"3"]));
