@@ -66,15 +66,6 @@ impl Reader {
         }
     }
 
-    /// The same package with a part of what it has learned gone, for the sanity check of its maps.
-    pub fn randomised(&self, part: Randomised, seed: u64) -> Self {
-        Self {
-            manifest: self.manifest.clone(),
-            network: self.network.clone().randomised(part, seed),
-            device: self.device.clone(),
-        }
-    }
-
     /// Reads one picture: scores and all maps, from one forward pass.
     ///
     /// # Errors
@@ -103,6 +94,36 @@ impl Reader {
             bias,
             region: self.manifest.input.region(image.width, image.height),
         })
+    }
+
+    /// The evidence for a finding (its place in the manifest) if a part of the network were drawn at random: a map for each seed.
+    ///
+    /// # Errors
+    /// As [`Reader::read`].
+    pub async fn read_randomised(
+        &self,
+        image: &GreyImage,
+        finding: usize,
+        part: Randomised,
+        seeds: &[u64],
+    ) -> Result<Vec<HeatMap>, ReadError> {
+        let input = self.manifest.input.tensor(&[image], &self.device);
+        // What lies below the part is the same for all.
+        let kept = match part {
+            Randomised::Classifier => Some(self.network.feature_maps(input.clone())),
+            Randomised::LastStage => None,
+        };
+        let mut drawn = Vec::new();
+        for seed in seeds {
+            let network = self.network.clone().randomised(part, *seed);
+            let maps = match &kept {
+                Some(maps) => maps.clone(),
+                None => network.feature_maps(input.clone()),
+            };
+            let cells = grad_cam::evidence(&network, maps).cells;
+            drawn.extend(heat_maps(cells).await?.into_iter().nth(finding));
+        }
+        Ok(drawn)
     }
 
     /// The logits of several pictures at once, a row each.

@@ -9,3 +9,4 @@ pub mod grad_cam;
 pub mod heat_map;
 pub mod lime;
 pub mod overlay;
+pub mod sanity;

@@ -138,43 +138,51 @@ pub const ON_MASKS: &str = " on masks";
 impl FindingCard {
     /// Fewer images than this tell nothing of a method's maps.
     const FEW: usize = 5;
+    /// Of maps that are no better than the middle, as many may be said to be.
+    const LEVEL: f64 = 0.05;
 
-    /// Whether a method's maps were found to point at the finding better than a Gaussian in the middle of every picture does: by
-    /// its hits or, where the middle hits nearly always, by its IoU. `None` where that was not measured, or on few images.
+    /// Whether a method's maps were found to point at the finding better than a Gaussian in the middle of the same pictures does: by
+    /// its hits or, where the middle hits nearly always, by its IoU. `None` where the two were not compared, or on few images.
     pub fn pointing(&self, method: &str) -> Option<Pointing> {
-        let marks = if method.ends_with(ON_MASKS) {
-            ON_MASKS
-        } else {
-            ""
-        };
         let maps = self.localisation.get(method)?;
-        let middle = self.localisation.get(&format!("center{marks}"))?;
+        let compared = maps.over_middle.as_ref()?;
         if maps.n < Self::FEW {
             return None;
         }
-        let (value, interval, aim) = if middle.pointing_hit > 0.9 {
-            (maps.iou, maps.iou_ci95, middle.iou)
+        let (more, p) = if maps.pointing_hit - compared.hit > 0.9 {
+            (compared.iou, compared.iou_p)
         } else {
-            let interval = maps.pointing_hit_ci95;
-            (maps.pointing_hit, interval, middle.pointing_hit)
+            (compared.hit, compared.hit_p)
         };
-        Some(match interval {
-            _ if value <= aim => Pointing::Unreliable,
-            Some([low, _]) if low > aim => Pointing::Better,
-            _ => Pointing::Unsettled,
+        Some(match p {
+            _ if more <= 0.0 => Pointing::Unreliable,
+            p if p <= Self::LEVEL => Pointing::Better { p },
+            p => Pointing::Unsettled { p },
         })
     }
 }
 
-/// How a method's maps compare with a Gaussian in the middle of every picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a method's maps compare with a Gaussian in the middle of the same pictures.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pointing {
     /// No better.
     Unreliable,
-    /// Better on the images measured, but the 95% interval reaches down to the middle.
-    Unsettled,
-    /// Better, and the whole interval is.
-    Better,
+    /// Better on the images measured, but that may be chance: maps no better than the middle would differ as much with this probability.
+    Unsettled { p: f64 },
+    /// Better.
+    Better { p: f64 },
+}
+
+/// How much better maps are than a Gaussian in the middle of the same pictures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct OverMiddle {
+    /// Hits less the middle's, as a share of the images.
+    pub hit: f64,
+    /// Of the paired test of that: patients' differences with random signs (McNemar's exact test, with several images of a patient).
+    pub hit_p: f64,
+    /// Mean IoU above Otsu's threshold less the middle's.
+    pub iou: f64,
+    pub iou_p: f64,
 }
 
 /// Of a method's maps of a finding, with 95% intervals by patient.
@@ -195,6 +203,9 @@ pub struct Localisation {
     pub iou_same_area_ci95: Option<[f64; 2]>,
     /// Images.
     pub n: usize,
+    /// The same pictures, image by image, beside the middle.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over_middle: Option<OverMiddle>,
     /// Of LIME, at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub samples: Option<usize>,

@@ -9,7 +9,7 @@ mod weights;
 
 pub use manifest::{
     Calibration, Evaluation, FindingCard, Localisation, Manifest, ModelEntry, ModelIndex, ON_MASKS,
-    Pointing, SCHEMA_VERSION, Training, Unit, Weights, sigmoid,
+    OverMiddle, Pointing, SCHEMA_VERSION, Training, Unit, Weights, sigmoid,
 };
 pub use weights::{Loader, load, save, sha256};
 

@@ -11,8 +11,8 @@ use crate::explain::erase::Erased;
 use crate::explain::faithfulness::Faithfulness;
 use crate::explain::heat_map::HeatMap;
 use crate::explain::lime;
+use crate::explain::sanity::Sanity;
 use crate::finding::{Finding, called};
-use crate::network::Randomised;
 use crate::package::Manifest;
 use crate::radiograph::{Depth, Input, Radiograph, Region};
 use crate::reading::Reading;
@@ -67,18 +67,9 @@ pub struct Trust {
     pub elsewhere: Option<Elsewhere>,
     /// With the map of the other method, where both are there.
     pub agreement: Option<Agreement>,
-    /// Of Grad-CAM: the maps of the same network without what it has learned.
+    /// Of Grad-CAM: the maps of the same network with a part drawn at random.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sanity: Vec<Sanity>,
-}
-
-/// A map of a network of which a part was drawn at random (Adebayo et al., 2018).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Sanity {
-    pub randomised: Randomised,
-    pub map: HeatMap,
-    /// With the map of the network as it is: near 1 would mean that the map does not depend on what was learned.
-    pub rank_correlation: Option<f64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use sightline::explain::lime::emulator::CELLS;
 use sightline::finding::Finding;
 use sightline::network::{Architecture, Family, Head, Naming, Network};
 use sightline::package::{
-    self, Calibration, FindingCard, Localisation, Manifest, ModelEntry, ON_MASKS, PackageError,
+    self, Calibration, FindingCard, Localisation, Manifest, ModelEntry, OverMiddle, PackageError,
     Pointing, SCHEMA_VERSION, Training, Weights,
 };
 use sightline::radiograph::{Input, Resize};
@@ -423,41 +423,53 @@ fn a_scored_pictures_cells_add_up_to_the_log_odds_of_its_probabilities() {
 #[test]
 fn maps_are_judged_by_hits_or_where_the_middle_always_hits_by_overlap() {
     let mut card = manifest(&[Finding::Edema], b"").findings.remove(0);
-    let mut measured = |method: &str, pointing_hit, iou, n| {
+    let mut pointing = |n, pointing_hit, hit: (f64, f64), iou: (f64, f64)| {
+        let over_middle = OverMiddle {
+            hit: hit.0,
+            hit_p: hit.1,
+            iou: iou.0,
+            iou_p: iou.1,
+        };
         let measured = Localisation {
             pointing_hit,
-            pointing_hit_ci95: Some([pointing_hit - 0.08, pointing_hit + 0.1]),
-            iou,
-            iou_ci95: Some([iou - 0.08, iou + 0.1]),
             n,
+            over_middle: Some(over_middle),
             ..Localisation::default()
         };
-        card.localisation.insert(method.to_owned(), measured);
+        card.localisation.insert("grad-cam".to_owned(), measured);
         card.pointing("grad-cam")
     };
-    assert_eq!(measured("grad-cam", 0.3, 0.1, 20), None, "no middle");
-    assert_eq!(measured("center", 0.2, 0.4, 20), Some(Pointing::Better));
-    assert_eq!(measured("center", 0.25, 0.4, 20), Some(Pointing::Unsettled));
-    assert_eq!(measured("center", 0.3, 0.0, 20), Some(Pointing::Unreliable));
-    assert_eq!(measured("center", 1.0, 0.4, 20), Some(Pointing::Unreliable));
+    let (worse, same) = ((-0.2, 0.01), (0.0, 1.0));
+    let better = Some(Pointing::Better { p: 0.05 });
+    assert_eq!(pointing(20, 0.5, (0.2, 0.05), worse), better);
     assert_eq!(
-        measured("grad-cam", 0.3, 0.45, 20),
-        Some(Pointing::Unsettled)
+        pointing(20, 0.5, (0.2, 0.06), worse),
+        Some(Pointing::Unsettled { p: 0.06 })
     );
-    assert_eq!(measured("grad-cam", 0.3, 0.5, 20), Some(Pointing::Better));
-    assert_eq!(measured("grad-cam", 0.3, 0.5, 2), None, "too few");
-    // Masks are another matter.
-    measured("grad-cam on masks", 0.9, 0.5, 20);
-    assert_eq!(card.pointing("grad-cam on masks"), None);
-    let middle = card.localisation["center"].clone();
-    card.localisation
-        .insert(format!("center{ON_MASKS}"), middle);
-    assert_eq!(card.pointing("grad-cam on masks"), Some(Pointing::Better));
-    // What was recorded without intervals settles nothing.
-    let maps = card.localisation.get_mut("grad-cam on masks");
-    maps.expect("recorded").iou_ci95 = None;
-    assert_eq!(
-        card.pointing("grad-cam on masks"),
-        Some(Pointing::Unsettled)
-    );
+    for hit in [worse, same] {
+        let verdict = pointing(20, 0.5, hit, (0.2, 0.01));
+        assert_eq!(verdict, Some(Pointing::Unreliable));
+    }
+    // The middle hits in 95 of 100: overlap tells.
+    let verdict = pointing(20, 0.85, (-0.1, 0.01), (0.2, 0.05));
+    assert_eq!(verdict, better);
+    let verdict = pointing(20, 1.0, (0.05, 0.01), worse);
+    assert_eq!(verdict, Some(Pointing::Unreliable));
+    assert_eq!(pointing(4, 0.5, (0.2, 0.05), worse), None, "too few");
+}
+
+#[test]
+fn maps_that_were_not_compared_with_the_middle_image_by_image_have_no_verdict() {
+    let mut card = manifest(&[Finding::Edema], b"").findings.remove(0);
+    let measured = |pointing_hit| Localisation {
+        pointing_hit,
+        pointing_hit_ci95: Some([pointing_hit - 0.1, pointing_hit + 0.1]),
+        n: 100,
+        ..Localisation::default()
+    };
+    let all = [("grad-cam", 0.9), ("center", 0.1)];
+    let all = all.map(|(method, hit)| (method.to_owned(), measured(hit)));
+    card.localisation = all.into();
+    assert_eq!(card.pointing("grad-cam"), None);
+    assert_eq!(card.pointing("lime"), None);
 }

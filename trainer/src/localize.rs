@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sightline::explain::heat_map::HeatMap;
 use sightline::explain::lime;
 use sightline::finding::Finding;
-use sightline::package::{Localisation, ON_MASKS};
+use sightline::package::{Localisation, ON_MASKS, OverMiddle};
 use sightline::radiograph::{GreyImage, Region};
 use sightline::reading::Reader;
 
@@ -19,7 +19,7 @@ use crate::card;
 use crate::data::{Dataset, Views, stream};
 use crate::explain::explain_by_lime;
 use crate::marks::{Marks, SIDE};
-use crate::metrics::{Case, Estimate, Scored, bootstrap, cases_of};
+use crate::metrics::{Case, Estimate, Scored, bootstrap, cases_of, sign_flip};
 use crate::options::{Images, LimeOptions, Model};
 use crate::parts::Part;
 use crate::score::Package;
@@ -111,6 +111,9 @@ pub struct Judged {
     pub patient: String,
     /// By finding that is marked and trained: hit (1 or 0), IoU above Otsu's threshold, IoU of the same area.
     pub findings: BTreeMap<Finding, [f64; 3]>,
+    /// The same of a Gaussian in the middle.
+    #[serde(default)]
+    pub middle: BTreeMap<Finding, [f64; 3]>,
 }
 
 pub fn run(options: &Options) -> Result<()> {
@@ -213,6 +216,8 @@ pub struct FindingResult {
     pub iou_otsu: Estimate,
     /// The same with as much of the map as the marks cover.
     pub iou_area: Estimate,
+    /// Less what a Gaussian in the middle of the same images has, and the p-values of that.
+    pub over_middle: OverMiddle,
 }
 
 /// Compares the maps of a method with the marks, on every image that has a mark of a finding that was trained.
@@ -236,6 +241,7 @@ fn judge(
         "images {bar:40} {pos}/{len} ({eta} left)",
     )?);
     let mut rows = Vec::new();
+    let blot = centre();
     // Whole pictures, so only as many as can be decoded side by side.
     let at_once = rayon::current_num_threads();
     let left_out = stream(
@@ -247,23 +253,22 @@ fn judge(
                 // Each image draws its own, whatever other images there are.
                 let mut random = StdRng::seed_from_u64(SEED.wrapping_add(row.number as u64));
                 let maps = maps(reader, picture, method, &mut random)?;
-                let mut findings = BTreeMap::new();
+                let (mut findings, mut middle) = (BTreeMap::new(), BTreeMap::new());
                 for (finding, mark) in &marks.grids(&row.path)? {
                     let Some(output) = trained[*finding] else {
                         continue;
                     };
                     let map = maps(output).with_context(|| format!("no map of output {output}"))?;
-                    let hit = peak(&map).is_some_and(|place| mark[place]);
-                    let area = mark.iter().filter(|marked| **marked).count();
-                    let values = [
-                        f64::from(u8::from(hit)),
-                        iou(&map, otsu(&map), mark),
-                        iou(&map, nth_largest(&map, area), mark),
-                    ];
-                    findings.insert(Finding::ALL[*finding], values);
+                    findings.insert(Finding::ALL[*finding], against(mark, &map));
+                    middle.insert(Finding::ALL[*finding], against(mark, &blot));
                 }
                 let patient = row.patient.to_string();
-                rows.push((row.number, Judged { patient, findings }));
+                let judged = Judged {
+                    patient,
+                    findings,
+                    middle,
+                };
+                rows.push((row.number, judged));
                 bar.inc(1);
             }
             Ok(())
@@ -272,6 +277,16 @@ fn judge(
     bar.finish_and_clear();
     left_out.say(&data)?;
     Ok(rows)
+}
+
+/// Hit, IoU above Otsu's threshold, IoU of the same area.
+fn against(mark: &[bool], map: &[f32]) -> [f64; 3] {
+    let hit = peak(map).is_some_and(|place| mark[place]);
+    [
+        f64::from(u8::from(hit)),
+        iou(map, otsu(map), mark),
+        iou_of_same_area(map, mark),
+    ]
 }
 
 /// Measures judgements.
@@ -292,7 +307,25 @@ pub fn report(judgements: &Judgements) -> Report {
                 (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
             })
         };
+        let over_middle = |of: usize| {
+            let rows = judgements.rows.iter();
+            let differences = rows.filter_map(|(_, judged)| {
+                let (ours, middle) = (judged.findings.get(&finding)?, judged.middle.get(&finding)?);
+                Some((judged.patient.as_str(), ours[of] - middle[of]))
+            });
+            let differences: Vec<(&str, f64)> = differences.collect();
+            let total: f64 = differences.iter().map(|(_, difference)| difference).sum();
+            let mean = total / differences.len().max(1) as f64;
+            (mean, sign_flip(differences, SEED))
+        };
+        let ((hit, hit_p), (iou, iou_p)) = (over_middle(0), over_middle(1));
         Some(FindingResult {
+            over_middle: OverMiddle {
+                hit,
+                hit_p,
+                iou,
+                iou_p,
+            },
             name: finding,
             n: marked.len(),
             patients: patients.len(),
@@ -311,24 +344,33 @@ impl Report {
     /// A table for people.
     pub fn table(&self) -> String {
         let mut text = format!(
-            "{} against {}\n{:28} {:>6}  {:24} {:24} {:24}\n",
+            "{} against {}\n{:28} {:>6}  {:24} {:24} {:24} {}\n",
             self.header.method,
             self.header.marks,
             "",
             "images",
             "pointing game",
             "IoU (Otsu)",
-            "IoU (same area)"
+            "IoU (same area)",
+            "hits, IoU (Otsu) over the middle's"
         );
         let show = |e: &Estimate| format!("{:.2} ({:.2} to {:.2})", e.value, e.ci95[0], e.ci95[1]);
+        let over = |o: &OverMiddle| {
+            let (hit, iou) = (o.hit, o.iou);
+            format!(
+                "{hit:+.2} (p = {:.3}), {iou:+.2} (p = {:.3})",
+                o.hit_p, o.iou_p
+            )
+        };
         for finding in &self.findings {
             text += &format!(
-                "{:28} {:>6}  {:24} {:24} {:24}\n",
+                "{:28} {:>6}  {:24} {:24} {:24} {}\n",
                 finding.name.name(),
                 finding.n,
                 show(&finding.pointing_hit),
                 show(&finding.iou_otsu),
-                show(&finding.iou_area)
+                show(&finding.iou_area),
+                over(&finding.over_middle),
             );
         }
         text
@@ -345,6 +387,7 @@ impl Report {
             iou_same_area: Some(result.iou_area.value),
             iou_same_area_ci95: Some(result.iou_area.ci95),
             n: result.n,
+            over_middle: Some(result.over_middle),
             samples: self.header.options.as_ref().map(|lime| lime.samples),
         })
     }
@@ -371,13 +414,7 @@ fn maps(
             Box::new(move |output| Some(spread(&explanation.map(output)?, region)))
         }
         Method::Centre => {
-            let middle = |index: usize| ((index as f64 + 0.5) / SIDE as f64 - 0.5) / CENTRE_WIDTH;
-            let values: Vec<f32> = (0..SIDE * SIDE)
-                .map(|place| {
-                    let (x, y) = (middle(place % SIDE), middle(place / SIDE));
-                    (-(x * x + y * y) / 2.0).exp() as f32
-                })
-                .collect();
+            let values = centre();
             Box::new(move |_| Some(values.clone()))
         }
         Method::Random => {
@@ -390,6 +427,16 @@ fn maps(
             Box::new(move |output| maps.get(output).cloned())
         }
     })
+}
+
+/// A Gaussian in the middle of the picture.
+fn centre() -> Vec<f32> {
+    let middle = |index: usize| ((index as f64 + 0.5) / SIDE as f64 - 0.5) / CENTRE_WIDTH;
+    let value = |place: usize| {
+        let (x, y) = (middle(place % SIDE), middle(place / SIDE));
+        (-(x * x + y * y) / 2.0).exp() as f32
+    };
+    (0..SIDE * SIDE).map(value).collect()
 }
 
 /// A map's positive part where its region of the picture is, and 0 elsewhere.
@@ -463,11 +510,27 @@ fn otsu(map: &[f32]) -> f32 {
     best.1 as f32 / LEVELS as f32 * most
 }
 
-/// The threshold that keeps `count` values.
-fn nth_largest(map: &[f32], count: usize) -> f32 {
+/// Intersection over union of the marks and just as much of the map, its highest values. Of values that are equal, such as a region of LIME
+/// or the part without evidence, as many as are wanted: which ones is chance, so each counts by its share.
+fn iou_of_same_area(map: &[f32], marks: &[bool]) -> f64 {
+    let area = marks.iter().filter(|marked| **marked).count();
+    if area == 0 {
+        return 0.0;
+    }
     let mut sorted = map.to_vec();
     sorted.sort_by(|a, b| b.total_cmp(a));
-    sorted[count.clamp(1, sorted.len()) - 1]
+    let threshold = sorted[area - 1];
+    let above = map.iter().filter(|value| **value > threshold).count();
+    let ties = map.iter().filter(|value| **value == threshold).count();
+    let share = (area - above) as f64 / ties as f64;
+    let both = map.iter().zip(marks).filter(|(_, marked)| **marked);
+    let both = both.map(|(value, _)| match value {
+        value if *value > threshold => 1.0,
+        value if *value == threshold => share,
+        _ => 0.0,
+    });
+    let both: f64 = both.sum();
+    both / (2.0 * area as f64 - both)
 }
 
 /// Intersection over union of the marks and what of the map is above 0 and not below the threshold.
@@ -506,7 +569,7 @@ mod tests {
         let map = map_of(&mark, 0.7);
         assert!(mark[peak(&map).expect("a peak")]);
         assert_eq!(iou(&map, otsu(&map), &mark), 1.0);
-        assert_eq!(iou(&map, nth_largest(&map, 900), &mark), 1.0);
+        assert_eq!(iou_of_same_area(&map, &mark), 1.0);
         // Of a plateau the middle.
         assert_eq!(peak(&map), Some(54 * SIDE + 34));
     }
@@ -524,6 +587,73 @@ mod tests {
         let map = vec![0.0; SIDE * SIDE];
         assert_eq!(peak(&map), None);
         assert_eq!(iou(&map, otsu(&map), &mark), 0.0);
+    }
+
+    #[test]
+    fn of_a_plateau_as_much_counts_as_the_mark_covers() {
+        // A plateau of four times the mark's area around it: a quarter of it is taken, wherever the plateau begins.
+        let (mark, plateau) = (square(40, 40, 20), square(30, 30, 40));
+        let share = |map: &[f32]| iou_of_same_area(map, &mark);
+        let expected = 0.25 / 1.75;
+        assert!((share(&map_of(&plateau, 0.5)) - expected).abs() < 1e-12);
+        // What is higher comes first, and the plateau gives the rest.
+        let mut map = map_of(&plateau, 0.5);
+        for (value, top) in map.iter_mut().zip(square(40, 40, 10)) {
+            *value += f32::from(top);
+        }
+        let both = 100.0 + 300.0 * (300.0 / 1500.0);
+        assert!((share(&map) - both / (800.0 - both)).abs() < 1e-12);
+        // A map that marks nothing is as good as chance.
+        let chance = 400.0 / (SIDE * SIDE) as f64;
+        let nothing = share(&[0.0; SIDE * SIDE]);
+        assert!(
+            (nothing - chance / (2.0 - chance)).abs() < 1e-12,
+            "{nothing}"
+        );
+        assert_eq!(iou_of_same_area(&map, &[false; SIDE * SIDE]), 0.0);
+    }
+
+    #[test]
+    fn a_map_is_compared_with_the_middle_on_the_same_images() {
+        let judged = |patient: usize, hit: f64, middle: f64| {
+            let of = |value| BTreeMap::from([(Finding::Edema, [value, 0.5, 0.0])]);
+            let judged = Judged {
+                patient: patient.to_string(),
+                findings: of(hit),
+                middle: of(middle),
+            };
+            (patient, judged)
+        };
+        // Both hit half of the images; alike, or each the other's half.
+        let same =
+            (0..12).map(|i| judged(i, f64::from(u8::from(i < 6)), f64::from(u8::from(i < 6))));
+        let better = (0..12).map(|i| judged(i, 1.0, f64::from(u8::from(i < 6))));
+        let judgements = |rows: Vec<(usize, Judged)>| Judgements {
+            of: "localize".to_owned(),
+            shard: crate::parts::Shard::WHOLE,
+            header: Header {
+                model: String::new(),
+                weights_sha256: String::new(),
+                csv: String::new(),
+                marks: String::new(),
+                method: "grad-cam".to_owned(),
+                options: None,
+            },
+            rows,
+        };
+        let same = report(&judgements(same.collect()));
+        let over = same.findings[0].over_middle;
+        assert_eq!(
+            (over.hit, over.hit_p, over.iou, over.iou_p),
+            (0.0, 1.0, 0.0, 1.0)
+        );
+        let better = report(&judgements(better.collect()));
+        let over = better
+            .localisation(Finding::Edema)
+            .expect("found")
+            .over_middle;
+        let over = over.expect("compared");
+        assert_eq!((over.hit, over.hit_p), (0.5, 0.03125));
     }
 
     #[test]

@@ -20,11 +20,12 @@ use sightline::explain::faithfulness::{self, Curves};
 use sightline::explain::fill::Fill;
 use sightline::explain::heat_map::HeatMap;
 use sightline::explain::lime::{self, Lime, Scored};
+use sightline::explain::sanity::{self, Sanity};
 use sightline::network::Randomised;
 use sightline::package::sha256;
 use sightline::radiograph::{GreyImage, Radiograph, Region, resize};
 use sightline::reading::{ReadError, Reader};
-use sightline::report::{Report, Sanity, Timings, Trust};
+use sightline::report::{Report, Timings, Trust};
 use sightline_session::messages::{
     Adapter, Answer, DeviceChoice, PREVIEW_SIDE, Progress, ReadingAnswer, Request, What,
 };
@@ -476,7 +477,8 @@ async fn measure(
 ) -> Result<String, Stop> {
     let square = model.last(id)?.square;
     let manifest = &model.reader.manifest;
-    let mut curves = Curves::new(&square, &manifest.input, map, options);
+    let curves = Curves::new(&square, &manifest.input, map, options);
+    let mut curves = curves.map_err(|error| Stop::Refused(error.to_string()))?;
     let pool = model.pool();
     let mut scoring = Scoring::new(&pool, &model.reader);
     while !curves.is_done() {
@@ -492,22 +494,29 @@ async fn measure(
         }
     }
     let faithfulness = curves.result().ok_or("Nothing was measured.".to_owned())?;
-    let mut sanity = Vec::new();
+    let mut checks = Vec::new();
     if method == "grad-cam" {
         for randomised in [Randomised::Classifier, Randomised::LastStage] {
-            line.progress("Forgetting what was learned", 0, 0).await?;
-            let random = model.reader.randomised(randomised, options.seed);
-            let random_map = random.read(&square).await?.evidence.swap_remove(finding);
-            sanity.push(Sanity {
-                randomised,
-                rank_correlation: agreement(&map.positive(), &random_map.positive())
-                    .rank_correlation,
-                map: random_map,
-            });
+            let seeds = sanity::seeds(options.seed);
+            // Messages are let in between networks that take a pass each; those that differ in their classifier take one together.
+            let at_once = match randomised {
+                Randomised::Classifier => seeds.len(),
+                Randomised::LastStage => 1,
+            };
+            let mut drawn = Vec::new();
+            for seeds in seeds.chunks(at_once) {
+                let (done, total) = (drawn.len() as u64, sanity::DRAWS as u64);
+                line.progress("Forgetting what was learned", done, total)
+                    .await?;
+                let reader = &model.reader;
+                let maps = reader.read_randomised(&square, finding, randomised, seeds);
+                drawn.extend(maps.await?);
+            }
+            checks.extend(Sanity::new(randomised, map, &drawn));
         }
     }
     let trust = Trust {
-        sanity,
+        sanity: checks,
         finding: manifest.findings[finding].name,
         method,
         faithfulness,

@@ -2,11 +2,12 @@
 
 use leptos::html::Canvas;
 use leptos::prelude::*;
-use sightline::explain::faithfulness::Curve;
+use sightline::explain::faithfulness::{Curve, LEVEL, Verdict};
 use sightline::explain::heat_map::HeatMap;
+use sightline::explain::sanity::{Alike, Sanity};
 use sightline::network::Randomised;
 use sightline::package::{FindingCard, Pointing};
-use sightline::report::{Sanity, Trust};
+use sightline::report::Trust;
 use sightline_session::picture::Method;
 use sightline_session::session::Status;
 
@@ -87,9 +88,13 @@ pub fn TrustPanel() -> impl IntoView {
                          are unreliable.",
                         finding.name.name()
                     ),
-                    Some(Pointing::Unsettled) =>
-                        " That it beats the middle may be chance: there were too few cases to tell.".to_owned(),
-                    Some(Pointing::Better) | None => String::new(),
+                    Some(Pointing::Unsettled { p }) => format!(
+                        " That it beats the middle of the same pictures may be chance: there were too few cases to tell (p = {p:.2})."
+                    ),
+                    Some(Pointing::Better { p }) => {
+                        format!(" On the same pictures it beats the middle (paired test, p = {p:.3}).")
+                    }
+                    None => String::new(),
                 }
             ),
             None => "Whether this model's maps point at the finding was not measured: a map shows what the model \
@@ -123,7 +128,7 @@ pub fn TrustPanel() -> impl IntoView {
     }
 }
 
-/// What is measured on this picture, on request: it takes as many passes as 156 pictures.
+/// What is measured on this picture, on request: it takes as many passes as some 330 pictures.
 #[component]
 fn Measured() -> impl IntoView {
     let state = expect_context::<State>();
@@ -151,17 +156,22 @@ fn Measured() -> impl IntoView {
 #[component]
 fn Figures(trust: Trust) -> impl IntoView {
     let faithful = &trust.faithfulness;
-    let verdict = match faithful.beats_chance() {
-        [true, true] => {
-            "The score rests on what this map marks: taking it away lowers the score faster, and giving it back \
-                         raises it faster, than any of five random orders."
+    let (draws, level) = (faithful.options.draws, 100.0 * LEVEL);
+    let tested = format!(
+        "Of maps that are drawn at random, at most {level:.0} in 100 are called so. Tested: the area of giving back less that of taking \
+         away, beside {draws} draws of the same map laid elsewhere (p = {:.2}) and {draws} blots about the middle (p = {:.2}).",
+        faithful.p_moved(),
+        faithful.p_middle()
+    );
+    let verdict = match faithful.verdict() {
+        Verdict::Rests => {
+            "The score rests on what this map marks, more than on other places and more than on the middle of the picture."
         }
-        [true, false] | [false, true] => {
-            "The score rests on what this map marks in one of two tests; in the other a random \
-                                          order does as well."
+        Verdict::NoBetterThanTheMiddle => {
+            "Where this map lies matters to the score, but a blot about the middle may do as well: the map adds little to that."
         }
-        [false, false] => {
-            "Random places matter to the score as much as what this map marks: do not read the map as a reason."
+        Verdict::NoBetterThanElsewhere => {
+            "The same map laid elsewhere may do as well: do not read the map as a reason for the score."
         }
     };
     let agreement = match trust.agreement {
@@ -219,15 +229,18 @@ fn Figures(trust: Trust) -> impl IntoView {
     let (deletion, insertion) = (faithful.deletion.clone(), faithful.insertion.clone());
     view! {
         <p data-testid="verdict">{verdict}</p>
+        <p class="hint" data-testid="tested">{tested}</p>
         <div class="curves">
             <CurveFigure
                 curve=deletion
+                compared_at=faithful.compared_at.clone()
                 title="Taking away"
                 meaning="What the map marks most goes first. Lower is better."
                 testid="deletion"
             />
             <CurveFigure
                 curve=insertion
+                compared_at=faithful.compared_at.clone()
                 title="Giving back"
                 meaning="From a blurred picture, what the map marks most comes first. Higher is better."
                 testid="insertion"
@@ -236,7 +249,7 @@ fn Figures(trust: Trust) -> impl IntoView {
         <p class="hint">
             "After "
             <a href="https://arxiv.org/abs/1806.07421" target="_blank" rel="noreferrer">"Petsiuk et al., RISE (2018)"</a>
-            ". The grey band is five random orders."
+            ". The grey band is the same map laid elsewhere."
         </p>
         {sanity}
         <ul>
@@ -289,11 +302,16 @@ fn SanityCheck(sanity: Vec<Sanity>) -> impl IntoView {
             Randomised::Classifier => "classifier at random",
             Randomised::LastStage => "last stage at random too",
         };
-        let line = match sanity.rank_correlation {
-            Some(kept) if kept.abs() < 0.5 => {
-                format!("{what}: the map changes (rank correlation {kept:.2})")
+        let Alike { alike, of } = sanity.alike();
+        let line = match sanity.range() {
+            Some([low, median, high]) => {
+                let verdict = if alike == 0 {
+                    "the map changes".to_owned()
+                } else {
+                    format!("the map hardly changes in {alike}")
+                };
+                format!("{what}, {of} times: {verdict} (rank correlation {median:.2}, from {low:.2} to {high:.2})")
             }
-            Some(kept) => format!("{what}: the map hardly changes (rank correlation {kept:.2})"),
             None => format!("{what}: nothing to compare, one of the maps has no evidence"),
         };
         view! {
@@ -306,7 +324,7 @@ fn SanityCheck(sanity: Vec<Sanity>) -> impl IntoView {
     let pictures = pictures.collect_view();
     view! {
         <p class="hint">
-            "A map of what the model has learned must change when that is gone ("
+            "A map of what the model has learned must change when that is gone; shown is the first of the random networks ("
             <a href="https://arxiv.org/abs/1810.03292" target="_blank" rel="noreferrer">"Adebayo et al., 2018"</a>
             "):"
         </p>
@@ -336,10 +354,11 @@ fn MapPicture(map: HeatMap) -> impl IntoView {
     view! { <canvas node_ref=canvas role="img" aria-label="The map of a network without what it has learned"></canvas> }
 }
 
-/// A curve over the share of the picture, with the band of the random orders.
+/// A curve over the share of the picture, with the band of the same map laid elsewhere.
 #[component]
 fn CurveFigure(
     curve: Curve,
+    compared_at: Vec<usize>,
     title: &'static str,
     meaning: &'static str,
     testid: &'static str,
@@ -358,22 +377,14 @@ fn CurveFigure(
         .enumerate()
         .map(|(i, s)| at(i, *s))
         .collect();
-    let low = curve
-        .random
-        .iter()
-        .enumerate()
-        .map(|(i, band)| at(i, band[0]));
-    let high = curve
-        .random
-        .iter()
-        .enumerate()
-        .rev()
-        .map(|(i, band)| at(i, band[1]));
+    let band = compared_at.into_iter().zip(curve.moved.scores);
+    let low = band.clone().map(|(step, [low, _])| at(step, low));
+    let high = band.rev().map(|(step, [_, high])| at(step, high));
     let band: Vec<String> = low.chain(high).collect();
-    let [least, mean, most] = curve.random_area;
+    let [least, mean, most] = curve.moved.area;
     let label = format!(
-        "{title}: area {:.2}, at random {mean:.2} ({least:.2} to {most:.2})",
-        curve.area
+        "{title}: area {:.2}, laid elsewhere {mean:.2} ({least:.2} to {most:.2}), about the middle {:.2}",
+        curve.area, curve.middle.area[1]
     );
     view! {
         <figure data-testid=testid data-area=format!("{:.6}", curve.area)>

@@ -8,6 +8,8 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use sightline::explain::colormap::Colormap;
+use sightline::explain::faithfulness::{self, Curves, Faithfulness};
+use sightline::explain::heat_map::HeatMap;
 use sightline::explain::lime::{self, Lime};
 use sightline::explain::overlay::overlay;
 use sightline::finding::Finding;
@@ -208,6 +210,24 @@ fn explain(
         json.write(&serde_json::to_vec_pretty(&report)?)?;
     }
     Ok(())
+}
+
+/// Deletion and insertion of a map for a finding (its place in the manifest); `square` is what the network sees.
+pub fn faithfulness_of(
+    reader: &Reader,
+    square: &GreyImage,
+    map: &HeatMap,
+    finding: usize,
+    options: faithfulness::Options,
+) -> Result<Faithfulness> {
+    let mut curves = Curves::new(square, &reader.manifest.input, map, options)?;
+    while !curves.is_done() {
+        let scored = pollster::block_on(reader.score(curves.next_batch(BATCH)))?;
+        let scores = scored.into_iter().map(|s| s.probabilities[finding]);
+        let scores: Option<Vec<f64>> = scores.collect();
+        curves.push(scores.context("the finding was not trained")?);
+    }
+    curves.result().context("nothing was measured")
 }
 
 /// LIME of one picture; the bar shows how many samples are scored.

@@ -6,22 +6,20 @@ use anyhow::{Context, Result, bail};
 use indicatif::ProgressBar;
 use sightline::explain::agreement::{agreement, elsewhere};
 use sightline::explain::erase::{Erased, erase};
-use sightline::explain::faithfulness::Curves;
 use sightline::explain::heat_map::HeatMap;
 use sightline::explain::lime;
+use sightline::explain::sanity::{self, Sanity};
 use sightline::package::sha256;
 use sightline::radiograph::{DepthSource, GreyImage, Options, Radiograph};
 use sightline::reading::Reader;
-use sightline::report::{Report, Sanity, Timings, Trust};
+use sightline::report::{Report, Timings, Trust};
 
-use super::{BATCH, explain_by_lime};
+use super::{explain_by_lime, faithfulness_of};
 
 /// What a report may differ by, as a share of the largest value: another device adds up in another order.
 pub const TOLERANCE: f64 = 1e-3;
 /// Differences that are named one by one.
 const NAMED: usize = 8;
-/// More points or orders of a curve than this are a mistake, or malice.
-const MOST_STEPS: usize = 1000;
 
 /// Reads and explains an image as its report says.
 ///
@@ -149,18 +147,7 @@ impl Again<'_> {
             (method, _) => bail!("the report has no map of {} by {method}", theirs.finding),
         };
         let options = theirs.faithfulness.options;
-        let possible = 1..=MOST_STEPS;
-        if !possible.contains(&options.steps) || !possible.contains(&options.orders) {
-            let (steps, orders) = (options.steps, options.orders);
-            bail!("a map cannot be measured in {steps} steps and {orders} orders");
-        }
-        let mut curves = Curves::new(&self.square, &self.reader.manifest.input, map, options);
-        while !curves.is_done() {
-            let scored = pollster::block_on(self.reader.score(curves.next_batch(BATCH)))?;
-            let scores = scored.into_iter().map(|s| s.probabilities[index]);
-            let scores: Option<Vec<f64>> = scores.collect();
-            curves.push(scores.context("the finding was not trained")?);
-        }
+        let faithfulness = faithfulness_of(self.reader, &self.square, map, index, options)?;
         let sanity = theirs
             .sanity
             .iter()
@@ -168,7 +155,7 @@ impl Again<'_> {
         Ok(Trust {
             finding: theirs.finding,
             method: theirs.method.clone(),
-            faithfulness: curves.result().context("nothing was measured")?,
+            faithfulness,
             elsewhere: elsewhere(&self.square, map),
             // Measured before the other map was there, it has none.
             agreement: match (&theirs.agreement, other) {
@@ -187,14 +174,12 @@ impl Again<'_> {
         index: usize,
     ) -> Result<Sanity> {
         let seed = trust.faithfulness.options.seed;
-        let random = self.reader.randomised(theirs.randomised, seed);
-        let reading = pollster::block_on(random.read(&self.square))?;
-        let random_map = &reading.evidence[index];
-        Ok(Sanity {
-            randomised: theirs.randomised,
-            rank_correlation: agreement(&map.positive(), &random_map.positive()).rank_correlation,
-            map: random_map.clone(),
-        })
+        let part = theirs.randomised;
+        let seeds = sanity::seeds(seed);
+        let drawn = self
+            .reader
+            .read_randomised(&self.square, index, part, &seeds);
+        Sanity::new(part, map, &pollster::block_on(drawn)?).context("no network was drawn")
     }
 
     fn erased(&self, theirs: &Erased) -> Result<Erased> {
@@ -219,7 +204,7 @@ mod tests {
     use burn::tensor::Device;
     use serde_json::{Value, json};
     use sightline::explain::erase::Spot;
-    use sightline::explain::faithfulness;
+    use sightline::explain::faithfulness::{self, Curves};
     use sightline::explain::fill::Fill;
     use sightline::finding::Finding;
     use sightline::network::{Network, Randomised};
@@ -303,7 +288,7 @@ mod tests {
         let empty = |map: &HeatMap| Sanity {
             randomised: Randomised::Classifier,
             map: map.clone(),
-            rank_correlation: None,
+            rank_correlations: Vec::new(),
         };
         let again = Again {
             reader,
@@ -315,10 +300,11 @@ mod tests {
         let cells = &report.findings[0].grad_cam.cells;
         let options = faithfulness::Options {
             steps: 2,
-            orders: 1,
+            draws: 1,
             ..faithfulness::Options::default()
         };
-        let mut curves = Curves::new(&again.square, &manifest.input, cells, options);
+        let curves = Curves::new(&again.square, &manifest.input, cells, options);
+        let mut curves = curves.expect("sound options");
         curves.push(vec![0.0; curves.total()]);
         let trust = Trust {
             finding: Finding::ALL[0],

@@ -1,14 +1,16 @@
 //! How good scores are. Everything is exact, in float64, and undefined (`None`) where it is undefined.
 //!
 //! `ranking` asks whether positives score higher than negatives, `probability` whether a score of 0.3 means 30%,
-//! `threshold` where to call, `bootstrap` how sure one can be.
+//! `threshold` where to call, `bootstrap` how sure one can be, `paired` what is better on the same patients.
 
 pub mod bootstrap;
+pub mod paired;
 pub mod probability;
 pub mod ranking;
 pub mod threshold;
 
 pub use bootstrap::{Estimate, bootstrap};
+pub use paired::sign_flip;
 pub use ranking::auc;
 
 /// One labelled score.

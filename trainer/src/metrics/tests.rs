@@ -233,3 +233,34 @@ fn a_temperature_brings_overconfident_logits_back_and_leaves_one_half_where_it_i
     let clear = [Case::new(-1.0, false), Case::new(1.0, true)];
     assert!(probability::temperature(&clear).is_none());
 }
+
+#[test]
+fn a_paired_test_of_hits_is_mcnemars() {
+    let pairs = |better: usize, worse: usize, same: usize| {
+        let all = (0..better).map(|_| 1.0);
+        let all = all.chain((0..worse).map(|_| -1.0));
+        let all: Vec<(String, f64)> = all
+            .chain((0..same).map(|_| 0.0))
+            .enumerate()
+            .map(|(patient, difference)| (patient.to_string(), difference))
+            .collect();
+        sign_flip(all.iter().map(|(patient, d)| (patient.as_str(), *d)), 1)
+    };
+    // scipy.stats.binomtest(better, better + worse).pvalue
+    for (better, worse, p) in [(0, 0, 1.0), (1, 0, 1.0), (5, 0, 0.0625), (6, 0, 0.03125)] {
+        assert!((pairs(better, worse, 9) - p).abs() < 1e-12, "{better}");
+    }
+    assert!((pairs(9, 2, 3) - 0.065_429_687_5).abs() < 1e-12);
+    assert!((pairs(2, 9, 3) - pairs(9, 2, 3)).abs() < 1e-12);
+    // Too many to try all: drawn.
+    let drawn = pairs(14, 5, 0);
+    assert!((drawn - 0.063_568_115).abs() < 0.01, "{drawn}");
+    assert!(pairs(30, 0, 0) < 1e-4);
+}
+
+#[test]
+fn several_images_of_a_patient_count_as_one_in_a_paired_test() {
+    let images = [("a", 1.0), ("a", 1.0), ("a", 1.0), ("b", 1.0), ("c", 0.0)];
+    assert_eq!(sign_flip(images, 1), 0.5);
+    assert_eq!(sign_flip([("a", 1.0), ("a", -1.0)], 1), 1.0);
+}

@@ -235,6 +235,13 @@ fn localize_judges_maps_by_boxes_and_records_what_it_finds() {
     let recorded = &manifest.findings[Finding::Cardiomegaly.index()].localisation;
     assert_eq!(recorded["center"].pointing_hit, 0.5);
     assert_eq!(recorded["grad-cam"].n, 2);
+    // Beside the middle of the same two pictures.
+    let over = recorded["grad-cam"].over_middle.expect("compared");
+    let hits = recorded["grad-cam"].pointing_hit - recorded["center"].pointing_hit;
+    assert!(
+        (over.hit - hits).abs() < 1e-9 && over.hit_p == 1.0,
+        "{over:?}"
+    );
     // One image tells nothing of the maps.
     let effusion = &manifest.findings[Finding::PleuralEffusion.index()];
     assert_eq!(effusion.pointing("grad-cam"), None);

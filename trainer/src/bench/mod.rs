@@ -1,4 +1,7 @@
-//! `bench`: how fast training is, for `cargo xtask bench` to set beside its peers.
+//! `bench`: how fast training is, and whether what is said of maps holds, for `cargo xtask bench`.
+
+mod intervals;
+mod verdicts;
 
 use std::time::Instant;
 
@@ -12,7 +15,7 @@ use rayon::prelude::*;
 use sightline::explain::lime::{self, Estimator, Lime, Sampling, rank_correlation};
 use sightline::finding::{Finding, called};
 use sightline::network::{Architecture, Network};
-use sightline::radiograph::{Input, Radiograph, Resize};
+use sightline::radiograph::{GreyImage, Input, Radiograph, Resize};
 use sightline::reading::Reader;
 
 use crate::data::augment::Augmentation;
@@ -30,6 +33,10 @@ pub enum What {
     Data(Box<Pictures>),
     /// How many samples LIME needs until its map is the one of very many.
     Lime(Box<Samples>),
+    /// How often LIME's 95% intervals hold what very many samples say.
+    Intervals(Box<intervals::Options>),
+    /// How often maps, random ones too, are said to be what a score rests on.
+    Verdicts(Box<verdicts::Options>),
 }
 
 #[derive(clap::Args)]
@@ -90,6 +97,8 @@ pub fn run(what: &What, device: Device) -> Result<()> {
         What::Train(options) => train(options, device),
         What::Data(options) => data(options),
         What::Lime(options) => lime(options, device),
+        What::Intervals(options) => intervals::run(options, device),
+        What::Verdicts(options) => verdicts::run(options, device),
     }
 }
 
@@ -185,9 +194,6 @@ fn data(options: &Pictures) -> Result<()> {
 /// LIME's maps as its own code makes them, from samples in orthogonal blocks of pairs, and from an emulator that has learned from
 /// those, compared with a map of very many samples.
 fn lime(options: &Samples, device: Device) -> Result<()> {
-    let package = Package::open(&options.model.model, device)?;
-    let reader = Reader::new(package.manifest, package.network, package.device);
-    let (data, _) = options.images.rows(Views::Frontal)?;
     let plain = (Sampling::Bernoulli, Estimator::Regression);
     let ways = [
         plain,
@@ -197,64 +203,61 @@ fn lime(options: &Samples, device: Device) -> Result<()> {
     // By way and comparison: the correlations of all maps.
     let mut found = ways.map(|_| vec![Vec::new(); options.most / COMPARED_EVERY]);
     let (mut images, mut maps) = (0, 0);
-    for row in &data.rows {
-        if images == options.count {
-            break;
-        }
-        let image = Radiograph::decode(&data.file(row).read()?)?.image;
-        let reading = pollster::block_on(reader.read(&image))?;
-        let calls = called(&reader.manifest.scores(&reading.probabilities));
-        let called: Vec<usize> = (0..calls.len()).filter(|index| calls[*index]).collect();
-        if called.is_empty() {
-            continue;
-        }
-        images += 1;
-        maps += called.len();
-        let settings = |samples, (sampling, estimator), seed| lime::Options {
-            samples,
-            until_stable: false,
-            sampling,
-            estimator,
-            seed,
-            ..lime::Options::default()
-        };
-        let seed = images as u64;
-        let reference = settings(options.reference, plain, seed);
-        let reference = explain_by_lime(&reader, &image, reference, &ProgressBar::hidden())?;
-        // Those that draw the same samples have the same pictures: scored once.
-        let mut known = Vec::new();
-        for (way, found) in ways.into_iter().zip(&mut found) {
-            let most = if way == plain {
-                options.most
-            } else {
-                options.most_of_ours
+    called_images(
+        &options.model,
+        &options.images,
+        device,
+        options.count,
+        |reader, image, called| {
+            images += 1;
+            maps += called.len();
+            let settings = |samples, (sampling, estimator), seed| lime::Options {
+                samples,
+                until_stable: false,
+                sampling,
+                estimator,
+                seed,
+                ..lime::Options::default()
             };
-            let input = &reader.manifest.input;
-            let mut lime = Lime::new(&input.square(&image), input, settings(most, way, !seed));
-            for (step, found) in found.iter_mut().take(most / COMPARED_EVERY).enumerate() {
-                let values = lime.next_batch(COMPARED_EVERY);
-                let scored = if way.1 == Estimator::Emulation {
-                    std::mem::take(&mut known[step])
+            let seed = images as u64;
+            let reference = settings(options.reference, plain, seed);
+            let reference = explain_by_lime(reader, image, reference, &ProgressBar::hidden())?;
+            // Those that draw the same samples have the same pictures: scored once.
+            let mut known = Vec::new();
+            for (way, found) in ways.into_iter().zip(&mut found) {
+                let most = if way == plain {
+                    options.most
                 } else {
-                    let scored = pollster::block_on(reader.score(values))?;
-                    if way.0 == Sampling::Orthogonal {
-                        known.push(scored.clone());
-                    }
-                    scored
+                    options.most_of_ours
                 };
-                lime.push(scored);
-                let map = lime.explanation().context("no sample was scored")?;
-                let pairs = map.findings.iter().zip(&reference.findings);
-                let pairs: Vec<_> = pairs.collect();
-                found.extend(called.iter().filter_map(|index| {
-                    let (ours, aim) = pairs[*index];
-                    let (ours, aim) = (ours.as_ref()?, aim.as_ref()?);
-                    Some(rank_correlation(&ours.coefficients, &aim.coefficients))
-                }));
+                let input = &reader.manifest.input;
+                let mut lime = Lime::new(&input.square(image), input, settings(most, way, !seed));
+                for (step, found) in found.iter_mut().take(most / COMPARED_EVERY).enumerate() {
+                    let values = lime.next_batch(COMPARED_EVERY);
+                    let scored = if way.1 == Estimator::Emulation {
+                        std::mem::take(&mut known[step])
+                    } else {
+                        let scored = pollster::block_on(reader.score(values))?;
+                        if way.0 == Sampling::Orthogonal {
+                            known.push(scored.clone());
+                        }
+                        scored
+                    };
+                    lime.push(scored);
+                    let map = lime.explanation().context("no sample was scored")?;
+                    let pairs = map.findings.iter().zip(&reference.findings);
+                    let pairs: Vec<_> = pairs.collect();
+                    found.extend(called.iter().filter_map(|index| {
+                        let (ours, aim) = pairs[*index];
+                        let (ours, aim) = (ours.as_ref()?, aim.as_ref()?);
+                        Some(rank_correlation(&ours.coefficients, &aim.coefficients))
+                    }));
+                }
             }
-        }
-        eprintln!("{images} of {} images", options.count);
-    }
+            eprintln!("{images} of {} images", options.count);
+            Ok(())
+        },
+    )?;
     if images == 0 {
         bail!("no image has a score above its operating point");
     }
@@ -275,5 +278,35 @@ fn lime(options: &Samples, device: Device) -> Result<()> {
             "needed": { "plain": needed[0], "orthogonal": needed[1], "emulated": needed[2] },
         })
     );
+    Ok(())
+}
+
+/// Does something with the first images that have a finding above its operating point: which ones, the highest score first.
+fn called_images(
+    model: &Model,
+    images: &Images,
+    device: Device,
+    count: usize,
+    mut work: impl FnMut(&Reader, &GreyImage, &[usize]) -> Result<()>,
+) -> Result<()> {
+    let package = Package::open(&model.model, device)?;
+    let reader = Reader::new(package.manifest, package.network, package.device);
+    let (data, _) = images.rows(Views::Frontal)?;
+    let mut found = 0;
+    for row in &data.rows {
+        if found == count {
+            break;
+        }
+        let image = Radiograph::decode(&data.file(row).read()?)?.image;
+        let probabilities = pollster::block_on(reader.read(&image))?.probabilities;
+        let calls = called(&reader.manifest.scores(&probabilities));
+        let mut called: Vec<usize> = (0..calls.len()).filter(|index| calls[*index]).collect();
+        let score = |finding: usize| probabilities[finding].unwrap_or_default();
+        called.sort_by(|a, b| score(*b).total_cmp(&score(*a)));
+        if !called.is_empty() {
+            found += 1;
+            work(&reader, &image, &called)?;
+        }
+    }
     Ok(())
 }

@@ -1,0 +1,113 @@
+//! `bench intervals`: how often LIME's 95% intervals hold what very many samples say.
+
+use anyhow::{Context, Result, bail};
+use burn::tensor::Device;
+use indicatif::ProgressBar;
+use serde::Serialize;
+use sightline::explain::lime::{self, Estimator, FindingLime, Lime};
+
+use super::called_images;
+use crate::explain::explain_by_lime;
+use crate::options::{Images, Model};
+
+#[derive(clap::Args)]
+pub struct Options {
+    #[command(flatten)]
+    model: Model,
+    #[command(flatten)]
+    images: Images,
+    /// Images that are explained: the first with a finding above its operating point.
+    #[arg(long, default_value_t = 10)]
+    count: usize,
+    /// Samples of the coefficients that the intervals should hold.
+    #[arg(long, default_value_t = 8192)]
+    reference: usize,
+}
+
+/// Numbers of samples whose intervals are judged.
+const SAMPLES: [usize; 5] = [75, 100, 200, 400, 1000];
+/// Pictures that are scored at once: divides all of them.
+const BATCH: usize = 25;
+
+/// Of one estimator with one number of samples.
+#[derive(Default, Serialize)]
+struct Coverage {
+    coefficients: usize,
+    /// How many the interval holds.
+    held: usize,
+    /// The same, where the reference is known no better than by its own interval.
+    held_for_all_that_is_known: usize,
+}
+
+pub fn run(options: &Options, device: Device) -> Result<()> {
+    let ways = [Estimator::Emulation, Estimator::Regression];
+    let mut coverage = ways.map(|_| SAMPLES.map(|_| Coverage::default()));
+    let mut images = 0;
+    called_images(
+        &options.model,
+        &options.images,
+        device,
+        options.count,
+        |reader, image, called| {
+            images += 1;
+            let settings = |samples, estimator, seed| lime::Options {
+                samples,
+                until_stable: false,
+                estimator,
+                seed,
+                ..lime::Options::default()
+            };
+            let reference = settings(options.reference, Estimator::Regression, images);
+            let truth = explain_by_lime(reader, image, reference, &ProgressBar::hidden())?;
+            let most = SAMPLES[SAMPLES.len() - 1];
+            let (input, square) = (&reader.manifest.input, reader.manifest.input.square(image));
+            // Both draw the same samples.
+            let mut running =
+                ways.map(|way| Lime::new(&square, input, settings(most, way, !images)));
+            for scored in (BATCH..=most).step_by(BATCH) {
+                let values = running.each_mut().map(|lime| lime.next_batch(BATCH));
+                let scores = pollster::block_on(reader.score(values[0].clone()))?;
+                for (lime, coverage) in running.iter_mut().zip(&mut coverage) {
+                    lime.push(scores.clone());
+                    let Some(place) = SAMPLES.iter().position(|samples| *samples == scored) else {
+                        continue;
+                    };
+                    let ours = lime.explanation().context("no sample was scored")?;
+                    for finding in called {
+                        let both = (&ours.findings[*finding], &truth.findings[*finding]);
+                        if let (Some(ours), Some(truth)) = both {
+                            coverage[place].count(ours, truth);
+                        }
+                    }
+                }
+            }
+            eprintln!("{images} of {} images", options.count);
+            Ok(())
+        },
+    )?;
+    if images == 0 {
+        bail!("no image has a score above its operating point");
+    }
+    let [emulation, regression] = coverage;
+    println!(
+        "{}",
+        serde_json::json!({
+            "images": images, "reference": options.reference, "samples": SAMPLES,
+            "emulation": emulation, "regression": regression,
+        })
+    );
+    Ok(())
+}
+
+impl Coverage {
+    fn count(&mut self, ours: &FindingLime, truth: &FindingLime) {
+        let intervals = ours.coefficients.iter().zip(&ours.margins);
+        let truth = truth.coefficients.iter().zip(&truth.margins);
+        for ((ours, margin), (truth, known)) in intervals.zip(truth) {
+            let off = (ours - truth).abs();
+            self.coefficients += 1;
+            self.held += usize::from(off <= *margin);
+            self.held_for_all_that_is_known += usize::from(off <= margin.hypot(*known));
+        }
+    }
+}
