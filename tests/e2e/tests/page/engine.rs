@@ -133,7 +133,7 @@ async fn the_pages_policy_binds_its_engine_and_the_engines_helpers() -> Result<(
         try { importScripts(away); } catch {}
         try { new WebSocket('ws://elsewhere.example/pixels'); } catch {}
         try { const ask = new XMLHttpRequest(); ask.open('GET', away, false); ask.send(); } catch {}
-        fetch('/it-tried').catch(() => {});";
+        fetch(new URL('/it-tried', self.home)).catch(() => {});";
     server.answer_instead("engine.js", engine_after(leaks)?);
     let page = open(&server, "?device=cpu").await?;
     page.element("sample-1").await?.click().await?;

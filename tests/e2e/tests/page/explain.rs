@@ -236,7 +236,7 @@ async fn lime_goes_on_without_a_helper_that_died() -> Result<()> {
             let requests = 0;
             worker.postMessage = (message, ...rest) => {
                 if (message instanceof Uint8Array) requests += 1;
-                if (requests === 7 && !dead) { dead = true; worker.terminate(); fetch('/a-helper-died'); }
+                if (requests === 7 && !dead) { dead = true; worker.terminate(); fetch(new URL('/a-helper-died', self.home)); }
                 post(message, ...rest);
             };
             return worker;
