@@ -38,10 +38,10 @@ fn picture() -> GreyImage {
 fn scores(picture: &[f32]) -> Scored {
     const STRENGTH: f64 = 4.0;
     let mut light = vec![-0.5 * STRENGTH / CELLS as f64; CELLS];
-    for place in 0..SIDE * SIDE {
+    for (place, &value) in picture.iter().take(SIDE * SIDE).enumerate() {
         let (x, y) = (place % SIDE, place / SIDE);
         if x < SIDE / 2 && y < SIDE / 2 {
-            let part = f64::from(picture[place]) / (SIDE * SIDE / 4) as f64;
+            let part = f64::from(value) / (SIDE * SIDE / 4) as f64;
             light[y * GRID / SIDE * GRID + x * GRID / SIDE] += STRENGTH * part;
         }
     }

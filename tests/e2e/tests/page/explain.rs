@@ -140,9 +140,9 @@ async fn lime_explains_as_natively_streams_and_can_be_cancelled() -> Result<()> 
     let trust = trust.context("Grad-CAM's map was not measured")?;
     ensure!(trust.sanity.len() == 2, "{:?}", trust.sanity);
     for sanity in &trust.sanity {
-        let seed = trust.faithfulness.options.seed;
+        let seeds = [trust.faithfulness.options.seed];
         ensure!(sanity.alike().of == DRAWS, "{sanity:?}");
-        let drawn = reader.read_randomised(&square, index, sanity.randomised, &[seed]);
+        let drawn = reader.read_randomised(&square, index, sanity.randomised, &seeds);
         let expected = drawn.await?.swap_remove(0);
         let pairs = sanity.map.values.iter().zip(&expected.values);
         let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
