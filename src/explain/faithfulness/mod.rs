@@ -5,7 +5,7 @@
 //! *gap* is the area of insertion less the area of deletion.
 //!
 //! A large gap says nothing by itself: taking away anything smooth in the middle of a chest lowers scores. So the gap is compared with
-//! those of two kinds of [baselines](baseline), which know nothing of the network: the same map laid elsewhere, and blots about the middle. The
+//! those of two kinds of baselines, which know nothing of the network: the same map laid elsewhere, and blots about the middle. The
 //! rank of the map among each kind is a test (Phipson and Smyth, 2010), and both must hold for the verdict that the score rests on the map
 //! (an intersection-union test; Berger, 1982). So of maps that are drawn at random, at most [`LEVEL`] get it.
 //!
