@@ -1,6 +1,6 @@
 //! From the bytes of a file to a grey picture: limits, what is refused, and how samples become grey.
 
-use super::depth::Depth;
+use super::depth::{Depth, DepthSource};
 use super::formats::{self, Pixels, Samples};
 use super::{GreyImage, Notice, Radiograph};
 
@@ -121,7 +121,7 @@ pub(super) fn decode(bytes: &[u8], options: Options) -> Result<Radiograph, Radio
         Samples::Sixteen(_) => 16,
     };
     let (image, depth) = grey(pixels, options.depth)?;
-    if depth.bits < bits {
+    if depth.bits < bits || depth.told_by == DepthSource::Choice {
         notices.insert(0, Notice::Depth(depth));
     }
     if image.pixels.iter().all(|v| *v == image.pixels[0]) {

@@ -30,7 +30,7 @@ pub enum Format {
 /// Something about a file that its reader should know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
-    /// Fewer bits are used than a sample has.
+    /// Fewer bits are used than a sample has, or someone has chosen how many.
     Depth(Depth),
     /// Pixels are transparent, and were read as if they were not.
     Transparency,

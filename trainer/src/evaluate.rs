@@ -88,7 +88,7 @@ pub struct ScoredRow {
 
 pub fn run(options: &Options) -> Result<()> {
     let package = Package::open(&options.model.model, options.model.device.device()?)?;
-    let (data, shard) = options.images.rows(Views::Frontal)?;
+    let (data, shard) = options.images.rows(Views::Frontal, options.model.depth)?;
     let unit = match options.unit {
         UnitName::Image => Unit::Image,
         UnitName::Study => Unit::Study,
@@ -103,7 +103,7 @@ pub fn run(options: &Options) -> Result<()> {
         print!("{}", report.tables());
         if let Some(other) = &options.against {
             let package = Package::open(other, options.model.device.device()?)?;
-            let (data, _) = options.images.rows(Views::Frontal)?;
+            let (data, _) = options.images.rows(Views::Frontal, options.model.depth)?;
             let set = scores.header.set.clone();
             let others = score(&package, data, shard, unit, parts, set, augmented)?;
             print!("{}", comparison(&scores, &others)?);
@@ -143,7 +143,7 @@ pub fn score(
     }
     let views = |image| augmented.views(&image, input);
     let mut scored = Vec::new();
-    let left_out = stream(&data, BATCH, views, |rows, pictures| {
+    let notes = stream(&data, BATCH, views, |rows, pictures| {
         let scores = package.probabilities(&pictures)?;
         for (row, scores) in rows.iter().zip(scores) {
             let columns = columns_of_parts.iter().filter_map(|column| {
@@ -161,7 +161,7 @@ pub fn score(
         }
         Ok(())
     })?;
-    left_out.say(&data)?;
+    notes.say(&data)?;
     let card = |finding: Finding| {
         let mut cards = package.manifest.findings.iter();
         cards.find(|card| card.name == finding && card.trained)

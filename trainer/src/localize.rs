@@ -126,7 +126,7 @@ pub fn run(options: &Options) -> Result<()> {
     let package = Package::open(&options.model.model, options.model.device.device()?)?;
     let mut manifest = package.manifest.clone();
     let reader = Reader::new(package.manifest, package.network, package.device);
-    let (data, shard) = options.images.rows(Views::Frontal)?;
+    let (data, shard) = options.images.rows(Views::Frontal, options.model.depth)?;
     let (place, marks) = match (&options.boxes, &options.masks) {
         (Some(boxes), _) => (boxes, Marks::boxes(boxes)?),
         (None, Some(masks)) => (masks, Marks::masks(masks, &data)?),
@@ -244,7 +244,7 @@ fn judge(
     let blot = centre();
     // Whole pictures, so only as many as can be decoded side by side.
     let at_once = rayon::current_num_threads();
-    let left_out = stream(
+    let notes = stream(
         &data,
         at_once,
         |image| image,
@@ -275,7 +275,7 @@ fn judge(
         },
     )?;
     bar.finish_and_clear();
-    left_out.say(&data)?;
+    notes.say(&data)?;
     Ok(rows)
 }
 

@@ -38,16 +38,22 @@ pub struct Images {
 }
 
 impl Images {
-    /// The rows, with their numbers in the selection, and the part of them that is wanted.
-    pub fn rows(&self, views: Views) -> Result<(Dataset, Shard)> {
+    /// All rows of the CSV, or those of the list.
+    pub fn all(&self) -> Result<Dataset> {
         if let Some(root) = &self.root {
             root.refuse_file("--root", "the folder where the CSV's paths begin")?;
         }
         let data = Dataset::read(&self.csv, self.root.as_ref())?;
-        let data = match &self.list {
-            Some(list) => data.listed(list)?,
-            None => data,
-        };
+        match &self.list {
+            Some(list) => data.listed(list),
+            None => Ok(data),
+        }
+    }
+
+    /// The rows, with their numbers in the selection, and the part of them that is wanted. `depth`: [`Model::depth`].
+    pub fn rows(&self, views: Views, depth: Option<u8>) -> Result<(Dataset, Shard)> {
+        let mut data = self.all()?;
+        data.depth = depth;
         let data = data.select(&Selection {
             views: self.views.unwrap_or(views),
             split: self.split.clone(),
@@ -74,7 +80,7 @@ impl Images {
     }
 }
 
-/// Which package, and where it computes.
+/// Which package, where it computes, and how it is given pictures.
 #[derive(clap::Args)]
 pub struct Model {
     /// The package's folder.
@@ -83,6 +89,9 @@ pub struct Model {
     /// flex (the CPU), cuda, cuda:1, or wgpu.
     #[arg(long, default_value = "flex")]
     pub device: DeviceName,
+    /// How many bits of 16-bit pictures are used (white is 2^N - 1). If not given, the file says it, or else its largest sample.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(8..=16))]
+    pub depth: Option<u8>,
 }
 
 /// How LIME is made.

@@ -202,10 +202,8 @@ mod tests {
             number: 4 * place + 3,
             ..Row::default()
         };
-        let data = Dataset {
-            root: std::path::Path::new(".").into(),
-            rows: (0..11).map(row).collect(),
-        };
+        let root = std::path::Path::new(".").into();
+        let data = Dataset::new(root, (0..11).map(row).collect());
         let part = |index| {
             let part = Shard { index, of: 4 }.of_rows(data.clone()).expect("rows");
             part.rows.iter().map(|row| row.number).collect::<Vec<_>>()

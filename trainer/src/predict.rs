@@ -27,7 +27,7 @@ pub struct Options {
 /// and `--views all` scores them too. Rows are written as they come, and the file is in its place when all are.
 pub fn predict(options: &Options) -> Result<()> {
     let package = Package::open(&options.model.model, options.model.device.device()?)?;
-    let (data, shard) = options.images.rows(Views::Frontal)?;
+    let (data, shard) = options.images.rows(Views::Frontal, options.model.depth)?;
     let mut writer = csv::Writer::from_writer(Draft::begin(&options.out)?);
     let mut header = vec!["Path".to_owned()];
     header.extend(Finding::ALL.map(|finding| finding.name().to_owned()));
@@ -40,7 +40,7 @@ pub fn predict(options: &Options) -> Result<()> {
     let input = &package.manifest.input;
     let views = |image| options.augmented.views(&image, input);
     let mut scored = 0;
-    let left_out = stream(&data, BATCH, views, |rows, pictures| {
+    let notes = stream(&data, BATCH, views, |rows, pictures| {
         let scores = package.probabilities(&pictures)?;
         for (row, scores) in rows.iter().zip(&scores) {
             let mut record = vec![row.path.clone()];
@@ -55,7 +55,7 @@ pub fn predict(options: &Options) -> Result<()> {
         scored += rows.len();
         Ok(())
     })?;
-    left_out.say(&data)?;
+    notes.say(&data)?;
     let draft = writer.into_inner().map_err(|error| error.into_error());
     let draft = draft.with_context(|| format!("cannot write {}", options.out))?;
     draft.finish()?;

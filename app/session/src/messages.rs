@@ -26,6 +26,8 @@ pub enum Request {
         /// As the file was called; empty for a pasted picture.
         file: String,
         bytes: Vec<u8>,
+        /// How many bits of 16-bit samples are used, if someone has chosen.
+        depth: Option<u8>,
     },
     /// Explain the picture that was read last, all findings at once. Partial explanations come as they are known.
     Explain {

@@ -351,6 +351,71 @@ fn what_is_to_be_known_of_the_file_that_is_shown_is_said_beside_it() {
     );
 }
 
+/// What the engine says of a file whose pixels alone tell its depth, read as it was asked to.
+fn read_with_depth(page: &mut Page) -> Option<u8> {
+    let asked = page
+        .requests
+        .iter()
+        .rev()
+        .find_map(|request| match request {
+            Request::Read { id, depth, .. } => Some((*id, *depth)),
+            _ => None,
+        });
+    let (id, chosen) = asked.expect("a reading");
+    let mut report = report("a.png");
+    let told_by = chosen.map_or(DepthSource::Pixels, |_| DepthSource::Choice);
+    report.image.depth = Some(Depth {
+        bits: chosen.unwrap_or(12),
+        told_by,
+    });
+    page.answer(reading(id, &report));
+    chosen
+}
+
+#[test]
+fn where_the_file_does_not_tell_its_depth_both_readings_are_offered() {
+    let mut page = Page::loaded();
+    let depths = |page: &Page| page.session.depths().map(|d| (d.offered(), d.bits()));
+    let id = page.give(&["a.png"]);
+    page.arrives(id, "a.png");
+    assert_eq!(depths(&page), None);
+    assert_eq!(read_with_depth(&mut page), None);
+    assert_eq!(depths(&page), Some(([12, 16], 12)));
+    // What is not offered, and what there is already, asks for nothing.
+    let asked = page.requests.len();
+    page.tell(|session| session.choose_depth(10));
+    page.tell(|session| session.choose_depth(12));
+    assert_eq!(page.requests.len(), asked);
+
+    page.tell(|session| session.choose_depth(16));
+    assert_eq!(page.session.status(), Status::Reading);
+    assert_eq!(read_with_depth(&mut page), Some(16));
+    assert_eq!(depths(&page), Some(([12, 16], 16)));
+    // Another model reads it as it was chosen; another file as it says itself.
+    page.tell(|session| session.load("two"));
+    page.ready(cpu());
+    assert_eq!(read_with_depth(&mut page), Some(16));
+    page.tell(|session| session.choose_depth(12));
+    assert_eq!(read_with_depth(&mut page), None);
+    page.tell(|session| session.choose_depth(16));
+    page.open("b.png");
+    assert_eq!(depths(&page), None);
+}
+
+#[test]
+fn a_depth_that_shows_nothing_is_said_and_the_picture_is_read_as_before() {
+    let mut page = Page::loaded();
+    let id = page.give(&["a.png"]);
+    page.arrives(id, "a.png");
+    read_with_depth(&mut page);
+    page.tell(|session| session.choose_depth(16));
+    let (id, _) = page.reading();
+    page.answer(refused(What::File(id)));
+    assert_eq!(read_with_depth(&mut page), None);
+    assert_eq!(page.shown().as_deref(), Some("a.png"));
+    assert!(page.session.complains());
+}
+
 #[test]
 fn where_no_file_can_be_read_each_is_named() {
     let mut page = Page::loaded();

@@ -23,7 +23,7 @@ use sightline::explain::lime::{self, Lime, Scored};
 use sightline::explain::sanity::{self, Sanity};
 use sightline::network::Randomised;
 use sightline::package::sha256;
-use sightline::radiograph::{GreyImage, Radiograph, Region, resize};
+use sightline::radiograph::{self, GreyImage, Radiograph, Region, resize};
 use sightline::reading::{ReadError, Reader};
 use sightline::report::{Report, Timings, Trust};
 use sightline_session::messages::{
@@ -279,9 +279,14 @@ impl Engine {
                     Ok(Answer::Measured { id, trust })
                 });
             }
-            Request::Read { id, file, bytes } => {
+            Request::Read {
+                id,
+                file,
+                bytes,
+                depth,
+            } => {
                 with_model(slot, line, What::File(id), async move |line, model| {
-                    let reading = read(line, model, id, file, bytes).await?;
+                    let reading = read(line, model, id, (file, bytes), depth).await?;
                     Ok(Answer::Reading(Box::new(reading)))
                 });
             }
@@ -376,13 +381,17 @@ async fn read(
     line: &Line,
     model: &Model,
     id: u32,
-    file: String,
-    bytes: Vec<u8>,
+    (file, bytes): (String, Vec<u8>),
+    depth: Option<u8>,
 ) -> Result<ReadingAnswer, Stop> {
     line.progress("Decoding the picture", 0, 0).await?;
     let start = now();
-    let radiograph =
-        Radiograph::decode(&bytes).map_err(|error| Stop::Refused(error.to_string()))?;
+    let options = radiograph::Options {
+        depth,
+        ..radiograph::Options::default()
+    };
+    let radiograph = Radiograph::decode_with(&bytes, options);
+    let radiograph = radiograph.map_err(|error| Stop::Refused(error.to_string()))?;
     let decode = now() - start;
     line.progress("Reading", 0, 0).await?;
     let start = now();

@@ -15,7 +15,7 @@ use sightline::radiograph::MAX_BYTES;
 use sightline::report::{FindingReport, Trust};
 use sightline_session::messages::{Adapter, DeviceChoice, Progress};
 use sightline_session::picture::{Method, ReadPicture};
-use sightline_session::session::{Effect, End, GivenFile, Remedy, Session, Status};
+use sightline_session::session::{Depths, Effect, End, GivenFile, Remedy, Session, Status};
 use wasm_bindgen_futures::spawn_local;
 
 use crate::wire::{self, Heard, Spawned};
@@ -34,6 +34,7 @@ pub struct State {
     pub remedy: Memo<Option<Remedy>>,
     /// What is to be said beside the radiograph.
     pub notices: Memo<Vec<String>>,
+    pub depths: Memo<Option<Depths>>,
     pub models: Memo<Vec<ModelEntry>>,
     pub model: Memo<String>,
     pub manifest: Memo<Option<Arc<Manifest>>>,
@@ -135,6 +136,7 @@ impl State {
             complains: Memo::new(move |_| session.with(Session::complains)),
             remedy: Memo::new(move |_| session.with(Session::remedy)),
             notices: Memo::new(move |_| session.with(Session::notices)),
+            depths: Memo::new(move |_| session.with(Session::depths)),
             models: Memo::new(move |_| session.with(|session| session.models().to_vec())),
             model: Memo::new(move |_| session.with(|session| session.model().to_owned())),
             manifest: Memo::new(move |_| session.with(|session| session.manifest().cloned())),

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use sightline::explain::colormap::Colormap;
 use sightline::explain::lime::Segmentation;
 use sightline_session::picture::{Method, ReadPicture};
-use sightline_session::session::SAMPLES;
+use sightline_session::session::{Depths, SAMPLES};
 
 use super::canvas::{Look, is_cropped, paint};
 use super::erase::{Easel, EraseTools, FILLS};
@@ -169,8 +169,34 @@ fn Notices() -> impl IntoView {
     };
     view! {
         <Show when=move || state.notices.with(|all| !all.is_empty())>
-            <ul class="notices" data-testid="notices" role="status">{move || lines().collect_view()}</ul>
+            <div class="notices">
+                <ul data-testid="notices" role="status">{move || lines().collect_view()}</ul>
+                {move || state.depths.get().map(|depths| view! { <DepthChoice depths/> })}
+            </div>
         </Show>
+    }
+}
+
+/// Where a file does not say how many bits of its samples are used: both readings.
+#[component]
+fn DepthChoice(depths: Depths) -> impl IntoView {
+    let state = expect_context::<State>();
+    let options = depths.offered().map(|bits| {
+        let how = if bits == 16 { "a dark picture" } else { "white is the largest sample" };
+        view! {
+            <option value=bits.to_string() selected={bits == depths.bits()}>{format!("{bits} bits: {how}")}</option>
+        }
+    });
+    let choose = move |event| {
+        if let Ok(bits) = event_target_value(&event).parse() {
+            state.tell(|session| session.choose_depth(bits));
+        }
+    };
+    view! {
+        <label class="choice">
+            "The file does not say how many bits of its samples are used. Read it as "
+            <select data-testid="depth" on:change=choose>{options.to_vec()}</select>
+        </label>
     }
 }
 

@@ -282,10 +282,15 @@ impl Page {
 
     /// Waits until the page shows a problem with these words.
     pub async fn wait_for_error(&self, words: &str, limit: Duration) -> Result<()> {
+        self.wait_for_words("error", words, limit).await
+    }
+
+    /// Waits until an element says these words.
+    pub async fn wait_for_words(&self, testid: &str, words: &str, limit: Duration) -> Result<()> {
         let start = Instant::now();
         loop {
-            let shown = if self.exists("error").await? {
-                self.text("error").await?
+            let shown = if self.exists(testid).await? {
+                self.text(testid).await?
             } else {
                 String::new()
             };
@@ -293,7 +298,7 @@ impl Page {
                 return Ok(());
             }
             if start.elapsed() > limit {
-                bail!("no word of {words:?} after {limit:?}; the page says {shown:?}");
+                bail!("no word of {words:?} after {limit:?}; {testid} says {shown:?}");
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }

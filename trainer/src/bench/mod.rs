@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use sightline::explain::lime::{self, Estimator, Lime, Sampling, rank_correlation};
 use sightline::finding::{Finding, called};
 use sightline::network::{Architecture, Network};
-use sightline::radiograph::{GreyImage, Input, Radiograph, Resize};
+use sightline::radiograph::{GreyImage, Input, Resize};
 use sightline::reading::Reader;
 
 use crate::data::augment::Augmentation;
@@ -142,7 +142,7 @@ fn train(options: &Steps, device: Device) -> Result<()> {
 /// As a training's first epoch does it: the file, decoded, resized to a little more than the input, then what every epoch does
 /// with it, a random crop and its like, and normalisation. The second figure is of the latter alone: later epochs.
 fn data(options: &Pictures) -> Result<()> {
-    let (data, _) = options.images.rows(Views::All)?;
+    let (data, _) = options.images.rows(Views::All, None)?;
     let files: Vec<_> = data
         .rows
         .iter()
@@ -167,7 +167,9 @@ fn data(options: &Pictures) -> Result<()> {
     };
     let side = options.size * 8 / 7;
     let start = Instant::now();
-    let read = files.par_iter().map(|file| read_square(file, side));
+    let read = files
+        .par_iter()
+        .map(|file| Ok(read_square(file, side)?.image));
     let pictures = read.collect::<Result<Vec<_>>>()?;
     let decode = start.elapsed().as_secs_f64();
     let start = Instant::now();
@@ -291,13 +293,13 @@ fn called_images(
 ) -> Result<()> {
     let package = Package::open(&model.model, device)?;
     let reader = Reader::new(package.manifest, package.network, package.device);
-    let (data, _) = images.rows(Views::Frontal)?;
+    let (data, _) = images.rows(Views::Frontal, model.depth)?;
     let mut found = 0;
     for row in &data.rows {
         if found == count {
             break;
         }
-        let image = Radiograph::decode(&data.file(row).read()?)?.image;
+        let image = data.radiograph(row)?.image;
         let probabilities = pollster::block_on(reader.read(&image))?.probabilities;
         let calls = called(&reader.manifest.scores(&probabilities));
         let mut called: Vec<usize> = (0..calls.len()).filter(|index| calls[*index]).collect();

@@ -208,10 +208,7 @@ mod tests {
                 },
             ));
         }
-        let data = Dataset {
-            root: ".".parse().expect("a place"),
-            rows,
-        };
+        let data = Dataset::new(".".parse().expect("a place"), rows);
         let scores = Scores {
             of: String::new(),
             shard: Shard::WHOLE,

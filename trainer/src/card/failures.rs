@@ -7,7 +7,6 @@ use image::{ExtendedColorType, RgbImage, RgbaImage};
 use sightline::explain::colormap::Colormap;
 use sightline::explain::overlay::overlay;
 use sightline::finding::Finding;
-use sightline::radiograph::Radiograph;
 use sightline::reading::Reader;
 
 use crate::data::Dataset;
@@ -67,8 +66,7 @@ pub fn sheet(reader: &Reader, data: &Dataset, failures: &[Failure]) -> Result<Ve
     let mut sheet = RgbImage::new(columns * SIDE, 2 * SIDE);
     let mut next = [0, 0];
     for failure in failures {
-        let file = data.file(&data.rows[failure.row]);
-        let image = Radiograph::decode(&file.read()?)?.image;
+        let image = data.radiograph(&data.rows[failure.row])?.image;
         let reading = pollster::block_on(reader.read(&image))?;
         let cards = &reader.manifest.findings;
         let output = cards.iter().position(|card| card.name == failure.finding);

@@ -72,7 +72,7 @@ pub fn run(options: &Options) -> Result<()> {
     let folder = &options.model.model;
     let device = options.model.device.device()?;
     let mut package = Package::open(folder, device)?;
-    let (data, shard) = options.images.rows(Views::Frontal)?;
+    let (data, shard) = options.images.rows(Views::Frontal, options.model.depth)?;
     if !shard.is_whole() {
         bail!("a part of the images is nothing to write a card of");
     }
@@ -126,7 +126,7 @@ pub fn run(options: &Options) -> Result<()> {
 
 /// The CSV's rows by the values of its column Split, or all of them.
 fn sets(images: &Images) -> Result<Vec<(String, Dataset)>> {
-    let all = Dataset::read(&images.csv, images.root.as_ref())?;
+    let all = images.all()?;
     let split = |row: &crate::data::Row| row.column("Split").map(str::to_owned);
     let mut names: Vec<String> = all.rows.iter().filter_map(split).collect();
     names.sort();

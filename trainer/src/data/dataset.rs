@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use sightline::package::sha256;
+use sightline::radiograph::{Options, Radiograph};
 
 use super::columns::Columns;
 use super::labels::Label;
@@ -136,9 +137,20 @@ impl Selection {
 pub struct Dataset {
     pub root: Location,
     pub rows: Vec<Row>,
+    /// How many bits of 16-bit samples are used, if someone has chosen; else each file and its pixels tell.
+    pub depth: Option<u8>,
 }
 
 impl Dataset {
+    /// Images below a folder, each read as it says itself.
+    pub fn new(root: Location, rows: Vec<Row>) -> Self {
+        Self {
+            root,
+            rows,
+            depth: None,
+        }
+    }
+
     /// Reads a CSV in CheXpert's format or ChestX-ray14's `Data_Entry`; image paths are under `root`, or beside the
     /// CSV if there is none. What may be wrong with it and is no error is said on stderr.
     ///
@@ -158,7 +170,7 @@ impl Dataset {
         for note in notes {
             eprintln!("{csv}: {note}");
         }
-        Ok(Self { root, rows })
+        Ok(Self::new(root, rows))
     }
 
     /// The rows that are wanted; how many are of other views is said on stderr.
@@ -177,6 +189,7 @@ impl Dataset {
         let mut part = Self {
             root: self.root.clone(),
             rows: rows.cloned().collect(),
+            depth: self.depth,
         };
         part.keep(selection)?;
         Ok(part)
@@ -286,6 +299,19 @@ impl Dataset {
             Some(format) => format.file(&self.root, &row.path),
             None => self.root.join(&row.path),
         }
+    }
+
+    /// A row's image, decoded in full.
+    ///
+    /// # Errors
+    /// When its file cannot be read, or holds no picture that can.
+    pub fn radiograph(&self, row: &Row) -> Result<Radiograph> {
+        let file = self.file(row);
+        let options = Options {
+            depth: self.depth,
+            ..Options::default()
+        };
+        Radiograph::decode_with(&file.read()?, options).with_context(|| file.to_string())
     }
 
     /// The file of another path that is written as those of the images are: a mask's, for example.
@@ -457,13 +483,13 @@ mod tests {
 
     #[test]
     fn a_patient_in_two_splits_is_refused() {
-        let dataset = |path: &str, patient: &str| Dataset {
-            root: Location::Local(".".into()),
-            rows: vec![Row {
+        let dataset = |path: &str, patient: &str| {
+            let row = Row {
                 path: path.to_owned(),
                 patient: patient.into(),
                 ..Row::default()
-            }],
+            };
+            Dataset::new(Location::Local(".".into()), vec![row])
         };
         let splits = |train, valid, test| Splits {
             train: dataset("1.png", train),

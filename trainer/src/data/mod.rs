@@ -4,7 +4,8 @@
 //! `reading` makes them of a CSV, `chexpert` and `nih` know the two formats, `paths` what a path tells of patient, study and view,
 //! `columns` what else rows are told apart by, `same_image` whether a picture is in two splits. `labels` and `teacher` turn labels
 //! into targets, `boxes` reads what radiologists marked. `pictures` decodes, `pack` keeps what was decoded, `augment` changes.
-//! `stream` decodes images shortly before they are needed; `left_out` names those that cannot be read.
+//! `stream` decodes images shortly before they are needed; `notes` names those that cannot be read, and what to
+//! know of the others.
 
 pub mod augment;
 mod boxes;
@@ -12,8 +13,8 @@ mod chexpert;
 mod columns;
 mod dataset;
 mod labels;
-mod left_out;
 mod nih;
+mod notes;
 mod pack;
 mod paths;
 mod pictures;
@@ -27,7 +28,7 @@ mod text;
 pub use boxes::{Boxes, Rectangle};
 pub use dataset::{Dataset, Row, Selection, Splits, Views};
 pub use labels::{Blank, Label, LabelPolicy, Uncertain};
-pub use left_out::LeftOut;
+pub use notes::{Notes, said};
 pub use pack::Pack;
 pub use paths::key;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use sightline::radiograph::{GreyImage, Options, Radiograph, resize};
 
 use super::pack::Pack;
-use super::{Dataset, LeftOut};
+use super::{Dataset, Notes, Row};
 use crate::storage::Location;
 
 /// The pictures of a dataset's rows.
@@ -35,54 +35,59 @@ pub fn load_pictures<T: Send>(
     dataset: Dataset,
     prepare: impl Fn(GreyImage) -> T + Sync,
 ) -> Result<(Dataset, Vec<T>)> {
-    load_each(dataset, |file| read(file).map(&prepare))
+    load_each(
+        dataset,
+        |data, row| data.radiograph(row),
+        |radiograph| prepare(radiograph.image),
+    )
 }
 
 /// The pictures of a dataset for training, `side x side` each: see [`read_square`].
 pub fn load_squares(dataset: Dataset, side: usize) -> Result<(Dataset, Vec<GreyImage>)> {
-    load_each(dataset, |file| read_square(file, side))
+    let read = |data: &Dataset, row: &Row| read_square(&data.file(row), side);
+    load_each(dataset, read, |radiograph| radiograph.image)
 }
 
 fn load_each<T: Send>(
     dataset: Dataset,
-    load: impl Fn(&Location) -> Result<T> + Sync,
+    read: impl Fn(&Dataset, &Row) -> Result<Radiograph> + Sync,
+    prepare: impl Fn(Radiograph) -> T + Sync,
 ) -> Result<(Dataset, Vec<T>)> {
-    let decoded: Vec<Result<T>> = dataset
-        .rows
-        .par_iter()
-        .map(|row| load(&dataset.file(row)))
-        .collect();
-    let mut left_out = LeftOut::default();
-    for error in decoded.iter().filter_map(|picture| picture.as_ref().err()) {
-        left_out.add(error);
+    let decoded = dataset.rows.par_iter().map(|row| {
+        let mut radiograph = read(&dataset, row)?;
+        let notices = std::mem::take(&mut radiograph.notices);
+        Ok((prepare(radiograph), notices))
+    });
+    let decoded: Vec<Result<_>> = decoded.collect();
+    let mut notes = Notes::default();
+    for (row, picture) in dataset.rows.iter().zip(&decoded) {
+        match picture {
+            Ok((_, notices)) => notes.notice(&row.path, notices),
+            Err(error) => notes.leave_out(error),
+        }
     }
-    left_out.say(&dataset)?;
+    notes.say(&dataset)?;
     let rows = dataset.rows.into_iter().zip(decoded);
     let (rows, pictures) = rows
-        .filter_map(|(row, picture)| Some((row, picture.ok()?)))
+        .filter_map(|(row, picture)| Some((row, picture.ok()?.0)))
         .unzip();
-    let root = dataset.root;
-    Ok((Dataset { root, rows }, pictures))
-}
-
-/// An image, decoded in full.
-pub fn read(file: &Location) -> Result<GreyImage> {
-    let radiograph = Radiograph::decode(&file.read()?).with_context(|| file.to_string())?;
-    Ok(radiograph.image)
+    Ok((Dataset { rows, ..dataset }, pictures))
 }
 
 /// A picture stretched to `side x side`, for training. A JPEG that is much larger is decoded at a half, a quarter or an eighth
 /// of its size. Whatever is read to be scored is decoded in full, as the page does it.
-pub fn read_square(file: &Location, side: usize) -> Result<GreyImage> {
+pub fn read_square(file: &Location, side: usize) -> Result<Radiograph> {
     square(file, &file.read()?, side)
 }
 
 /// [`read_square`], of the file's bytes.
-pub fn square(file: &Location, bytes: &[u8], side: usize) -> Result<GreyImage> {
+pub fn square(file: &Location, bytes: &[u8], side: usize) -> Result<Radiograph> {
     let reduced = Options {
         least: Some(2 * side),
         ..Options::default()
     };
-    let radiograph = Radiograph::decode_with(bytes, reduced).with_context(|| file.to_string())?;
-    Ok(resize(&radiograph.image, side, side))
+    let mut radiograph =
+        Radiograph::decode_with(bytes, reduced).with_context(|| file.to_string())?;
+    radiograph.image = resize(&radiograph.image, side, side);
+    Ok(radiograph)
 }

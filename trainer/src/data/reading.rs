@@ -353,7 +353,7 @@ mod tests {
                 let reading = Reading::of(&text, "a.csv").expect("a table");
                 let root = Location::from(root);
                 let (rows, _) = reading.finish(&root).expect("rows");
-                let data = Dataset { root, rows };
+                let data = Dataset::new(root, rows);
                 assert!(
                     data.file(&data.rows[0]).exists(),
                     "{lead} below {}",
@@ -368,7 +368,7 @@ mod tests {
             .expect("a table")
             .finish(&root)
             .expect("rows");
-        let data = Dataset { root, rows };
+        let data = Dataset::new(root, rows);
         assert!(data.file(&data.rows[0]).exists());
         assert!(
             data.file(&data.rows[1])

@@ -58,7 +58,7 @@ pub fn refuse_same_pixels(
     valid: &Dataset,
     side: usize,
 ) -> Result<()> {
-    let square = |row: &Row| read_square(&valid.file(row), side).ok();
+    let square = |row: &Row| Some(read_square(&valid.file(row), side).ok()?.image);
     let sums = valid.rows.par_iter().filter_map(|row| {
         let picture = square(row)?;
         Some((crc32fast::hash(&picture.pixels), row))

@@ -6,11 +6,10 @@ use anyhow::Result;
 use rayon::prelude::*;
 use sightline::radiograph::GreyImage;
 
-use super::pictures::read;
-use super::{Dataset, LeftOut, Row};
+use super::{Dataset, Notes, Row};
 
 /// Reads the images of a dataset in its order, `at_once` of them in parallel, each through `prepare`; `each` takes those that
-/// could be read while the next ones are decoded. At most twice `at_once` are held. Gives what could not be read.
+/// could be read while the next ones are decoded. At most twice `at_once` are held. Gives what there is to say of them.
 ///
 /// # Errors
 /// When `each` fails; no more is read then.
@@ -19,8 +18,8 @@ pub fn stream<T: Send>(
     at_once: usize,
     prepare: impl Fn(GreyImage) -> T + Sync,
     mut each: impl FnMut(&[&Row], Vec<T>) -> Result<()>,
-) -> Result<LeftOut> {
-    let mut left_out = LeftOut::default();
+) -> Result<Notes> {
+    let mut notes = Notes::default();
     // Whoever sends waits until it is taken.
     let (send, receive) = sync_channel(0);
     let prepare = &prepare;
@@ -28,8 +27,11 @@ pub fn stream<T: Send>(
         scope.spawn(move || {
             for rows in data.rows.chunks(at_once) {
                 let decoded = rows.par_iter().map(|row| {
-                    let picture = read(&data.file(row)).map(prepare);
-                    (row, picture)
+                    let radiograph = data.radiograph(row);
+                    (
+                        row,
+                        radiograph.map(|read| (prepare(read.image), read.notices)),
+                    )
                 });
                 let decoded: Vec<_> = decoded.collect();
                 if send.send(decoded).is_err() {
@@ -42,18 +44,19 @@ pub fn stream<T: Send>(
             let (mut rows, mut pictures) = (Vec::new(), Vec::new());
             for (row, picture) in decoded {
                 match picture {
-                    Ok(picture) => {
+                    Ok((picture, notices)) => {
+                        notes.notice(&row.path, &notices);
                         rows.push(row);
                         pictures.push(picture);
                     }
-                    Err(error) => left_out.add(&error),
+                    Err(error) => notes.leave_out(&error),
                 }
             }
             if !rows.is_empty() {
                 each(&rows, pictures)?;
             }
         }
-        Ok(left_out)
+        Ok(notes)
     })
 }
 
@@ -85,10 +88,7 @@ mod tests {
                 ..Row::default()
             }
         };
-        Dataset {
-            root: Location::from(root),
-            rows: (0..count).map(row).collect(),
-        }
+        Dataset::new(Location::from(root), (0..count).map(row).collect())
     }
 
     #[test]
@@ -96,7 +96,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let data = dataset(folder.path(), 11, &[2, 4, 5, 6, 7]);
         let mut seen = Vec::new();
-        let left_out = stream(
+        let notes = stream(
             &data,
             2,
             |image| image.width,
@@ -106,20 +106,18 @@ mod tests {
                 Ok(())
             },
         );
-        let left_out = left_out.expect("read");
+        let notes = notes.expect("read");
         assert_eq!(
             seen,
             [0, 1, 3, 8, 9, 10].map(|number| (number, 40 + number))
         );
-        assert!(left_out.say(&data).is_ok());
-        assert!(left_out.why.len() == 5 && left_out.why[1].contains("4.png"));
+        assert!(notes.say(&data).is_ok());
+        assert!(notes.left_out.len() == 5 && notes.left_out[1].contains("4.png"));
 
         let none = dataset(folder.path(), 3, &[0, 1, 2]);
-        let left_out = stream(&none, 2, |_| (), |_, _| panic!("nothing can be read"));
-        let error = left_out
-            .expect("read")
-            .say(&none)
-            .expect_err("none is left");
+        let notes = stream(&none, 2, |_| (), |_, _| panic!("nothing can be read"));
+        let said = notes.expect("read").say(&none);
+        let error = said.expect_err("none is left");
         assert!(
             error.to_string().contains("none of the 3 images"),
             "{error:#}"
@@ -147,7 +145,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let data = dataset(folder.path(), 60, &[]);
         let mut taken = 0;
-        let left_out = stream(
+        let notes = stream(
             &data,
             3,
             |_| Held::new(),
@@ -156,7 +154,7 @@ mod tests {
                 Ok(())
             },
         );
-        left_out.expect("read").say(&data).expect("all were read");
+        notes.expect("read").say(&data).expect("all were read");
         assert_eq!((taken, HELD.load(Ordering::SeqCst)), (60, 0));
         let most = MOST.load(Ordering::SeqCst);
         assert!((3..=6).contains(&most), "{most} pictures were held at once");

@@ -186,10 +186,7 @@ mod tests {
         }
         text += "\ntest.png,0.9,0.1,0.2";
         std::fs::write(folder.path().join("teacher.csv"), text).expect("written");
-        let train = Dataset {
-            root: Location::Local(".".into()),
-            rows,
-        };
+        let train = Dataset::new(Location::Local(".".into()), rows);
         let teacher = Teacher {
             csv: "teacher.csv".into(),
             weight: 0.5,

@@ -14,11 +14,11 @@ use sightline::explain::lime::{self, Lime};
 use sightline::explain::overlay::overlay;
 use sightline::finding::Finding;
 use sightline::package::sha256;
-use sightline::radiograph::{GreyImage, Radiograph};
+use sightline::radiograph::{self, GreyImage, Radiograph};
 use sightline::reading::Reader;
 use sightline::report::{Report, Timings};
 
-use crate::data::Views;
+use crate::data::{Views, said};
 use crate::options::{Images, LimeOptions, Model};
 use crate::score::Package;
 use crate::storage::Location;
@@ -107,7 +107,7 @@ pub fn run(options: &Options) -> Result<()> {
     }
     let (paths, images): (Vec<String>, Vec<Location>) = match &options.images {
         Some(images) => {
-            let (data, _) = images.rows(Views::Frontal)?;
+            let (data, _) = images.rows(Views::Frontal, options.model.depth)?;
             let rows = data.rows.iter();
             rows.map(|row| (row.path.clone(), data.file(row))).unzip()
         }
@@ -150,7 +150,15 @@ fn explain(
 ) -> Result<()> {
     let bytes = image.read()?;
     let start = Instant::now();
-    let radiograph = Radiograph::decode(&bytes).with_context(|| image.to_string())?;
+    let decoding = radiograph::Options {
+        depth: options.model.depth,
+        ..radiograph::Options::default()
+    };
+    let radiograph = Radiograph::decode_with(&bytes, decoding);
+    let radiograph = radiograph.with_context(|| image.to_string())?;
+    for notice in &radiograph.notices {
+        eprintln!("{}: {}", image.name(), said(notice));
+    }
     let decode = start.elapsed().as_secs_f64() * 1e3;
     let start = Instant::now();
     let reading = pollster::block_on(reader.read(&radiograph.image))?;

@@ -233,10 +233,7 @@ impl HoldOut {
                 _ => train.push(row),
             }
         }
-        let part = |rows| Dataset {
-            root: all.root.clone(),
-            rows,
-        };
+        let part = |rows| Dataset::new(all.root.clone(), rows);
         let splits = Splits {
             train: part(train),
             valid: part(valid),

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::command::{Argument, Running, command, refuse, run, wait_for};
+use crate::command::{Argument, Running, command, refuse, run, succeed, wait_for, workspace};
 use crate::{SAMPLES, csv, samples, shipped};
 
 /// The drafts of files that are in a folder, and how long they are.
@@ -126,4 +126,58 @@ fn a_place_that_cannot_be_written_is_refused_before_the_work() {
         ],
         "--root is the folder",
     );
+}
+
+#[test]
+fn a_depth_that_the_pixels_tell_is_said_and_another_can_be_chosen() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path();
+    let case = workspace().join("tests/cases/03-png-12-of-16-bits/u12_in_16.png");
+    let names = ["a.png", "b.png"];
+    for name in names {
+        std::fs::copy(&case, root.join(name)).expect("a copy");
+    }
+    let csv = csv(root, &names.map(|name| (name, "1", name, "test")));
+    let (model, out) = (shipped(), root.join("out.csv"));
+    let predict = |more: &[Argument]| {
+        let known: [Argument; 7] = [
+            &"predict", &"--model", &model, &"--csv", &csv, &"--out", &out,
+        ];
+        let output = run(&[&known, more].concat());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+        (std::fs::read_to_string(&out).expect("scores"), said)
+    };
+    let (told, said) = predict(&[]);
+    let notice = "2 images, the first of them a.png: 12 bits, as far as the pixels tell.";
+    assert!(said.contains(notice), "{said}");
+    assert_eq!(predict(&[&"--depth", &"12"]).0, told);
+    let (dark, said) = predict(&[&"--depth", &"16"]);
+    assert!(
+        said.contains("16 bits, as chosen") && dark != told,
+        "{said}"
+    );
+    let arguments: [Argument; 8] = [
+        &"predict",
+        &"--model",
+        &model,
+        &"--csv",
+        &csv,
+        &"--out",
+        &out,
+        &"--depth=10",
+    ];
+    refuse(&arguments, "samples of 12 bits");
+
+    // The report records the choice, and a replay takes it.
+    let (image, report) = (root.join("a.png"), root.join("report.json"));
+    let explain: [Argument; 6] = [&"explain", &"--model", &model, &image, &"--depth", &"16"];
+    succeed(&[&explain[..], &[&"--json", &report]].concat());
+    let json = std::fs::read_to_string(&report).expect("a report");
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(
+        json["image"]["depth"],
+        serde_json::json!({ "bits": 16, "told_by": "choice" })
+    );
+    succeed(&[&"explain", &"--model", &model, &image, &"--replay", &report]);
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sightline::explain::erase::Erased;
 use sightline::explain::lime;
 use sightline::package::Manifest;
-use sightline::radiograph::GreyImage;
+use sightline::radiograph::{DepthSource, GreyImage};
 use sightline::report::{Report, Trust};
 
 use super::{Asked, Engine, Remedy, Session, Status, Study};
@@ -59,7 +59,14 @@ impl Session {
             What::Model => self.fail(why, Remedy::LoadAgain),
             What::File(id) => {
                 if id == self.id && matches!(self.study, Study::Reading) {
-                    self.refuse_file(why);
+                    match self.depth.chosen.take() {
+                        // It could be read before the choice.
+                        Some(_) => {
+                            self.complain(why);
+                            self.read();
+                        }
+                        None => self.refuse_file(why),
+                    }
                 }
             }
             What::Job(id) => {
@@ -95,6 +102,11 @@ impl Session {
             height: reading.height,
             pixels: reading.pixels,
         };
+        if let Some(depth) = report.image.depth
+            && depth.told_by == DepthSource::Pixels
+        {
+            self.depth.told = Some(depth.bits);
+        }
         let picture = ReadPicture { preview, report };
         self.spots.clear();
         self.selected = picture.trained().first().copied();

@@ -110,6 +110,29 @@ enum Study {
     Refused(String),
 }
 
+/// How the samples of a radiograph can be taken whose file does not say how many of their bits are used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Depths {
+    /// As far as the pixels tell.
+    told: Option<u8>,
+    chosen: Option<u8>,
+}
+
+impl Depths {
+    /// All bits of a sample.
+    const ALL: u8 = 16;
+
+    /// The two readings: as far as the pixels tell, and all bits.
+    pub fn offered(self) -> [u8; 2] {
+        [self.told.unwrap_or(Self::ALL), Self::ALL]
+    }
+
+    /// How it is read.
+    pub fn bits(self) -> u8 {
+        self.chosen.or(self.told).unwrap_or(Self::ALL)
+    }
+}
+
 /// What the engine is asked of the radiograph beside reading it: one thing at most, since it works for the newest request only.
 #[derive(Clone, Debug, PartialEq)]
 enum Asked {
@@ -136,6 +159,7 @@ pub struct Session {
     given: Given,
     /// The file that is shown: read again when the model changes.
     file: Option<Arc<GivenFile>>,
+    depth: Depths,
     study: Study,
     asked: Option<Asked>,
     method: Method,
@@ -165,6 +189,7 @@ impl Session {
             id: 0,
             given: Given::default(),
             file: None,
+            depth: Depths::default(),
             study: Study::None,
             asked: None,
             method: Method::default(),
@@ -298,6 +323,12 @@ impl Session {
     /// Something that the reader should know and can go on with: what the engine fell back to.
     pub fn fallback(&self) -> Option<&str> {
         self.fallback.as_deref()
+    }
+
+    /// The two ways in which the radiograph can be read, where its file does not tell.
+    pub fn depths(&self) -> Option<Depths> {
+        let shown = matches!(self.study, Study::Read(_)) && self.depth.told.is_some();
+        shown.then_some(self.depth)
     }
 
     /// What is to be said beside the radiograph, a sentence or two each.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Effect, Engine, GivenFile, Remedy, Session, Status, Study};
+use super::{Depths, Effect, Engine, GivenFile, Remedy, Session, Status, Study};
 use crate::given::{Given, said_of_folders};
 use crate::messages::Request;
 
@@ -22,6 +22,7 @@ impl Session {
         self.fallback = None;
         self.progress = None;
         self.file = None;
+        self.depth = Depths::default();
         self.given = Given::new(files, folders);
         self.fetch(0);
     }
@@ -57,6 +58,7 @@ impl Session {
     pub(super) fn refuse_file(&mut self, why: String) {
         self.progress = None;
         self.file = None;
+        self.depth = Depths::default();
         match self.given.refuse(why) {
             Some(next) => self.fetch(next),
             None => self.study = Study::Refused(self.given.why_none()),
@@ -74,7 +76,22 @@ impl Session {
             id: self.id,
             file: file.name.clone(),
             bytes: file.bytes.clone(),
+            depth: self.depth.chosen,
         });
+    }
+
+    /// Reads the radiograph again, with samples of so many bits; one of [`Session::depths`].
+    pub fn choose_depth(&mut self, bits: u8) {
+        let offered = self
+            .depths()
+            .is_some_and(|depths| depths.offered().contains(&bits));
+        if !offered || self.depths().is_some_and(|depths| depths.bits() == bits) {
+            return;
+        }
+        self.depth.chosen = (self.depth.told != Some(bits)).then_some(bits);
+        self.complaint = None;
+        self.forget_reading();
+        self.read();
     }
 
     /// Ends what is under way. While loading the engine is dropped; a reading's answer is no longer waited for.

@@ -18,7 +18,7 @@ use sightline::explain::faithfulness::Curves;
 use sightline::explain::fill::Fill;
 use sightline::explain::lime::{self, Lime, Segmentation};
 use sightline::package::Manifest;
-use sightline::radiograph::Radiograph;
+use sightline::radiograph::{DepthSource, Radiograph};
 use sightline::reading::{Reader, Reading};
 use sightline::report::Report;
 use sightline_e2e::{Options, Page, Server, Webgpu};

@@ -130,15 +130,43 @@ async fn several_files_and_a_folder_show_the_first_that_can_be_read_and_name_the
     input.send_keys(paths.join("\n")).await?;
     page.wait_for(&["reading", "ready"], READ).await?;
     page.wait_for(&["ready"], READ).await?;
-    let start = std::time::Instant::now();
-    while !page
-        .text("notices")
-        .await?
-        .contains("Not opened: first.jpg")
-    {
-        ensure!(start.elapsed() < READ, "{}", page.text("notices").await?);
-    }
+    page.wait_for_words("notices", "Not opened: first.jpg", READ)
+        .await?;
     assert_scores_are_native(&page, &sample("no-finding.jpg")).await?;
+    page.close().await
+}
+
+#[tokio::test]
+async fn where_a_file_does_not_tell_its_depth_both_readings_are_offered_and_the_choice_recorded()
+-> Result<()> {
+    let server = Server::start()?;
+    let page = open(&server, "?device=cpu").await?;
+    let file = www().join("../tests/cases/03-png-12-of-16-bits/u12_in_16.png");
+    page.choose(&file).await?;
+    page.wait_for(&["ready"], READ).await?;
+    assert_scores_are_native(&page, &file).await?;
+    let said = page.text("notices").await?;
+    ensure!(
+        said.contains("12 bits, as far as the pixels tell"),
+        "{said}"
+    );
+    page.screenshot("wide-depth").await?;
+
+    let choose = "const select = document.querySelector('[data-testid=depth]');
+        select.value = arguments[0]; select.dispatchEvent(new Event('change'));";
+    for (bits, told_by, notice) in [
+        (16, DepthSource::Choice, "16 bits, as chosen"),
+        (12, DepthSource::Pixels, "12 bits, as far"),
+    ] {
+        page.script(choose, vec![bits.to_string().into()]).await?;
+        page.wait_for_words("notices", notice, READ).await?;
+        page.wait_for(&["ready"], READ).await?;
+        let (_, json) = page.saved_by("export-json").await?;
+        let report: Report = serde_json::from_slice(&json)?;
+        let depth = report.image.depth.context("a depth")?;
+        ensure!((depth.bits, depth.told_by) == (bits, told_by), "{depth:?}");
+    }
+    assert_scores_are_native(&page, &file).await?;
     page.close().await
 }
 

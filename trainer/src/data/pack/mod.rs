@@ -21,7 +21,7 @@ use sightline::package::sha256;
 use sightline::radiograph::GreyImage;
 
 use super::pictures::square;
-use super::{Dataset, LeftOut, Row};
+use super::{Dataset, Notes, Row};
 use crate::storage::{Lock, durable};
 use index::{Entry, Index};
 
@@ -74,21 +74,20 @@ fn open(folder: &Path, dataset: Dataset, side: usize) -> Result<(Dataset, Pack)>
     let failed = store.update(&dataset, side)?;
 
     let (mut rows, mut slots) = (Vec::new(), Vec::new());
-    let mut left_out = LeftOut::default();
+    let mut notes = Notes::default();
     for row in &dataset.rows {
         match (failed.get(row.path.as_str()), store.index.get(&row.path)) {
             (None, Some(entry)) => {
                 rows.push(row.clone());
                 slots.push(entry.slot);
             }
-            (Some(error), _) => left_out.add(error),
+            (Some(error), _) => notes.leave_out(error),
             (None, None) => bail!("{} was neither kept nor refused", row.path),
         }
     }
-    left_out.say(&dataset)?;
-    let root = dataset.root;
+    notes.say(&dataset)?;
     let map = store.map()?;
-    Ok((Dataset { root, rows }, Pack { map, side, slots }))
+    Ok((Dataset { rows, ..dataset }, Pack { map, side, slots }))
 }
 
 /// The files of a pack, under its lock.
@@ -253,7 +252,7 @@ fn decode(dataset: &Dataset, row: &Row, side: usize) -> Result<(Entry, Vec<u8>)>
     let stamp = file.stamp()?;
     let now = std::time::SystemTime::now();
     let bytes = file.read()?;
-    let pixels = square(&file, &bytes, side)?.pixels;
+    let pixels = square(&file, &bytes, side)?.image.pixels;
     let entry = Entry {
         path: row.path.clone(),
         slot: 0,
@@ -279,10 +278,7 @@ mod tests {
             path: (*path).to_owned(),
             ..Row::default()
         };
-        Dataset {
-            root: Location::from(root),
-            rows: paths.iter().map(row).collect(),
-        }
+        Dataset::new(Location::from(root), paths.iter().map(row).collect())
     }
 
     /// Writes a picture, as if an hour ago.
@@ -300,7 +296,8 @@ mod tests {
     }
 
     fn expected(root: &Path, name: &str) -> GreyImage {
-        read_square(&Location::from(root).join(name), SIDE).expect("a picture")
+        let read = read_square(&Location::from(root).join(name), SIDE);
+        read.expect("a picture").image
     }
 
     fn only(cache: &Path, ending: &str) -> PathBuf {
