@@ -114,7 +114,7 @@ pub fn run(options: &Options) -> Result<()> {
         training: Training {
             data: recipe.data.description.clone(),
             images: Some(plan.train_images),
-            patients: Some(plan.train_patients),
+            patients: plan.train_patients,
             recipe: format!(
                 "{}.json, epoch {} of {}",
                 recipe.name, best.epoch, state.epochs_done
@@ -123,7 +123,7 @@ pub fn run(options: &Options) -> Result<()> {
             epochs: Some(best.epoch),
             commit: plan.commit.clone(),
             date: plan.started.clone(),
-            taught_with_boxes: recipe.pointing.is_some(),
+            taught_with_boxes: plan.taught_with_boxes || recipe.pointing.is_some(),
         },
         evaluation: None,
         licence: recipe.licence.clone(),

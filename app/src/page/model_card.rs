@@ -26,7 +26,10 @@ pub fn ModelCard() -> impl IntoView {
                             (Some(images), Some(patients)) => {
                                 format!("{} ({images} images of {patients} patients)", training.data)
                             }
-                            _ => training.data.clone(),
+                            (Some(images), None) => {
+                                format!("{} ({images} images of patients whom nobody names)", training.data)
+                            }
+                            (None, _) => training.data.clone(),
                         }}</dd>
                         <dt>"Recipe"</dt>
                         <dd>{format!("{}; {}", training.recipe, training.date)}</dd>

@@ -373,8 +373,14 @@ pub fn about(manifest: &Manifest) -> String {
     let training = &manifest.training;
     let mut text = format!("# {}\n\n{}\n\n", manifest.title, manifest.intended_use);
     text += &format!("- **Data**: {}.", training.data);
-    if let (Some(images), Some(patients)) = (training.images, training.patients) {
-        text += &format!(" Trained on {images} images of {patients} patients.");
+    match (training.images, training.patients) {
+        (Some(images), Some(patients)) => {
+            text += &format!(" Trained on {images} images of {patients} patients.");
+        }
+        (Some(images), None) => {
+            text += &format!(" Trained on {images} images of patients whom nobody names.");
+        }
+        (None, _) => {}
     }
     text += &format!("\n- **Recipe**: {}", training.recipe);
     if let Some(seed) = training.seed {

@@ -382,9 +382,14 @@ impl Dataset {
         Ok(())
     }
 
+    /// Whether anything says whose images these are.
+    pub fn names_patients(&self) -> bool {
+        self.rows.iter().any(Row::names_patient)
+    }
+
     /// How many patients the images are of, for people.
     pub fn said_patients(&self) -> String {
-        if self.rows.iter().any(Row::names_patient) {
+        if self.names_patients() {
             format!("{} patients", self.patients().len())
         } else {
             "patients whom nobody names".to_owned()

@@ -64,7 +64,8 @@ pub struct Plan {
     #[serde(default)]
     pub rows_sha256: BTreeMap<String, String>,
     pub train_images: usize,
-    pub train_patients: usize,
+    /// Of the training images; `None` where nobody names them.
+    pub train_patients: Option<usize>,
     /// By finding, in the order of the network's outputs: whether the training images teach it.
     pub trained: Vec<bool>,
     #[serde(default)]
@@ -81,6 +82,9 @@ pub struct Plan {
     /// Of the boxes that maps learn from.
     #[serde(default)]
     pub boxes_sha256: Option<String>,
+    /// Whether boxes taught a network that this one starts from or imitates, or teach this one.
+    #[serde(default)]
+    pub taught_with_boxes: bool,
     pub commit: String,
     /// `YYYY-MM-DD`.
     pub started: String,

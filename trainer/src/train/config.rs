@@ -11,7 +11,7 @@ use sightline::radiograph::Input;
 
 use super::loss::Loss;
 use super::pointing::Pointing;
-use super::student::Distillation;
+use super::student::{Distillation, manifest_of};
 use crate::data::augment::Augmentation;
 use crate::data::{Dataset, LabelPolicy, Selection, Splits, Teacher, Views};
 use crate::storage::Location;
@@ -260,6 +260,23 @@ fn share_of(patient: &str) -> f64 {
 }
 
 impl Recipe {
+    /// Whether radiologists' boxes teach the network, or taught one that it starts from or imitates.
+    ///
+    /// # Errors
+    /// When such a package cannot be read.
+    pub fn taught_with_boxes(&self) -> Result<bool> {
+        let started_from = match &self.start {
+            Some(Start::Packages(packages)) => packages.as_slice(),
+            Some(Start::File(_)) | None => &[],
+        };
+        let imitated = self.distillation.iter().map(|imitated| &imitated.package);
+        let mut taught = self.pointing.is_some();
+        for package in started_from.iter().chain(imitated) {
+            taught |= manifest_of(package)?.training.taught_with_boxes;
+        }
+        Ok(taught)
+    }
+
     pub fn read(path: &Path) -> Result<Self> {
         let text =
             std::fs::read(path).with_context(|| format!("cannot open {}", path.display()))?;

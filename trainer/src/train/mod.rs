@@ -152,7 +152,7 @@ pub fn run(options: &Options) -> Result<()> {
             .map(|f| teaches(&recipe, &train, *f))
             .collect(),
         train_images: train.rows.len(),
-        train_patients: train.patients().len(),
+        train_patients: train.names_patients().then(|| train.patients().len()),
         data: data.to_string(),
         commit: commit(),
         started: humantime::format_rfc3339(std::time::SystemTime::now()).to_string()[..10]
@@ -164,6 +164,11 @@ pub fn run(options: &Options) -> Result<()> {
             None => None,
         },
         boxes_sha256: boxes.as_ref().map(|(boxes, _)| boxes.sha256.clone()),
+        taught_with_boxes: match state.checkpoint {
+            None => recipe.taught_with_boxes()?,
+            // The packages that it started from may be gone.
+            Some(_) => run.plan()?.taught_with_boxes,
+        },
         recipe: recipe.clone(),
     };
     if state.checkpoint.is_none() {

@@ -1,6 +1,6 @@
 //! The network that is trained, and a trained one that it may imitate (distillation): both look at the same changed pictures.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use burn::module::Module;
@@ -35,9 +35,14 @@ pub struct Distillation {
 impl Distillation {
     /// Which weights teach.
     pub fn teacher_sha256(&self) -> Result<String> {
-        let place = Location::Local(self.package.join("manifest.json"));
-        Ok(Manifest::parse(&place.read()?)?.weights.sha256)
+        Ok(manifest_of(&self.package)?.weights.sha256)
     }
+}
+
+/// What a package says of itself.
+pub fn manifest_of(package: &Path) -> Result<Manifest> {
+    let place = Location::Local(package.join("manifest.json"));
+    Manifest::parse(&place.read()?).with_context(|| place.to_string())
 }
 
 /// What the optimiser changes.

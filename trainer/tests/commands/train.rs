@@ -346,6 +346,17 @@ fn maps_learn_from_boxes_on_training_images() {
         manifest.training.taught_with_boxes
     };
     assert!(taught(&with));
+    // So does that of a network that starts from it and has no boxes of its own.
+    let (after, recipe) = (
+        root.join("after"),
+        prepare(root, |recipe| {
+            recipe["input"]["size"] = 64.into();
+            recipe["epochs"] = 1.into();
+            recipe["start"] = serde_json::json!({ "packages": [with.with_extension("package")] });
+        }),
+    );
+    succeed(&training(&recipe, &root, &after, &[]));
+    assert!(taught(&after));
     // The same training without boxes has another map: how far the box's cell, the upper left one of four, stands out.
     succeed(&training(&prepared(None), &root, &without, &[]));
     let in_box = |run: &Path| {
