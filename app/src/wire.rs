@@ -13,7 +13,7 @@ use gloo::timers::callback::Interval;
 use js_sys::{Array, Reflect, Uint8Array};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sightline_session::messages::{Answer, Request};
+use sightline_session::messages::{self, Answer, Request};
 use sightline_session::session::End;
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
@@ -274,8 +274,7 @@ fn scope() -> DedicatedWorkerGlobalScope {
 
 /// Sends a message; its bytes are handed over, not copied.
 fn post(message: &impl Serialize, send: impl FnOnce(&JsValue, &JsValue) -> Result<(), JsValue>) {
-    let bytes = bincode::serialize(message).expect("every message can be encoded");
-    let bytes = Uint8Array::from(bytes.as_slice());
+    let bytes = Uint8Array::from(messages::encode(message).as_slice());
     let moved = Array::of1(&bytes.buffer());
     if let Err(error) = send(&bytes, &moved) {
         web_sys::console::error_1(&error);
@@ -283,8 +282,7 @@ fn post(message: &impl Serialize, send: impl FnOnce(&JsValue, &JsValue) -> Resul
 }
 
 fn decode<T: DeserializeOwned>(data: &JsValue) -> Option<T> {
-    let bytes = data.dyn_ref::<Uint8Array>()?.to_vec();
-    bincode::deserialize(&bytes).ok()
+    messages::decode(&data.dyn_ref::<Uint8Array>()?.to_vec())
 }
 
 fn text(error: &JsValue) -> String {

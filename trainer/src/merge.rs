@@ -4,6 +4,7 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::data::{Table, text};
 use crate::evaluate::Scores;
 use crate::localize::Judgements;
 use crate::parts::{Shard, complete, join, of_row_column, once};
@@ -60,14 +61,16 @@ fn parse<T: DeserializeOwned>(file: &[u8], place: &Location) -> Result<T> {
 
 /// CSVs of `predict`.
 fn predictions(files: &[Vec<u8>], places: &[Location]) -> Result<Vec<u8>> {
-    let mut header: Option<csv::StringRecord> = None;
+    let mut header: Option<Vec<String>> = None;
     let mut result: Option<String> = None;
     let mut there: Vec<Shard> = Vec::new();
     let mut rows = Vec::new();
     for (file, place) in files.iter().zip(places) {
-        let mut reader = csv::Reader::from_reader(file.as_slice());
-        let mut names = reader.headers()?.clone();
-        let last = names.get(names.len().saturating_sub(1)).unwrap_or_default();
+        let part = || format!("{place} is no part of a result");
+        let text = text(file.clone()).with_context(part)?;
+        let mut table = Table::of(&text).with_context(part)?;
+        let (last, names) = table.header().split_last().with_context(part)?;
+        let names = names.to_vec();
         let part = of_row_column(last);
         let (shard, of) = part.with_context(|| format!("{place} is no part of a result"))?;
         let of = of.to_owned();
@@ -78,16 +81,15 @@ fn predictions(files: &[Vec<u8>], places: &[Location]) -> Result<Vec<u8>> {
             );
         }
         there.push(shard);
-        names.truncate(names.len() - 1);
         if header.as_ref().is_some_and(|first| *first != names) {
             bail!("{place} has other columns than {}", places[0]);
         }
         header = Some(names);
-        for record in reader.records() {
-            let mut record = record?;
-            let last = record.len() - 1;
-            let number: usize = record[last].parse().context("a row without its number")?;
-            record.truncate(last);
+        while let Some(line) = table.next().with_context(|| place.to_string())? {
+            let mut record: Vec<String> = line.cells().map(str::to_owned).collect();
+            let number = record.pop().and_then(|number| number.parse().ok());
+            let number: usize = number
+                .with_context(|| format!("{place}, {}: a row without its number", line.place()))?;
             rows.push((number, record));
         }
     }
@@ -98,7 +100,7 @@ fn predictions(files: &[Vec<u8>], places: &[Location]) -> Result<Vec<u8>> {
     rows.sort_by_key(|(number, _)| *number);
     once(rows.iter().map(|(number, _)| *number))?;
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(&header.unwrap_or_default())?;
+    writer.write_record(header.unwrap_or_default())?;
     for (_, record) in rows {
         writer.write_record(&record)?;
     }

@@ -1,11 +1,22 @@
 //! The messages between the page and its engine.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sightline::explain::erase::Spot;
 use sightline::explain::faithfulness;
 use sightline::explain::fill::Fill;
 use sightline::explain::heat_map::HeatMap;
 use sightline::explain::lime;
+
+/// The bytes of a message.
+pub fn encode(message: &impl Serialize) -> Vec<u8> {
+    bincode::serialize(message).expect("every message can be encoded")
+}
+
+/// A message from its bytes; `None` where they are none.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    bincode::deserialize(bytes).ok()
+}
 
 /// From the page to the engine.
 #[derive(Clone, Debug, Serialize, Deserialize)]

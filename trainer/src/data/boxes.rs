@@ -105,7 +105,7 @@ impl Boxes {
     /// # Errors
     /// When the file cannot be read, a column is missing, or a box is none.
     pub fn read(file: &Location) -> Result<Self> {
-        let boxes = Self::of(&text_of(file)?);
+        let boxes = Self::parse(&text_of(file)?);
         let (boxes, others) = boxes.with_context(|| file.to_string())?;
         if !others.is_empty() {
             let others: Vec<String> = others.into_iter().collect();
@@ -118,7 +118,7 @@ impl Boxes {
     }
 
     /// Also the classes that are no finding.
-    fn of(text: &str) -> Result<(Self, BTreeSet<String>)> {
+    pub(super) fn parse(text: &str) -> Result<(Self, BTreeSet<String>)> {
         let mut boxes = Self::default();
         let mut others = BTreeSet::new();
         let mut table = Table::of(text)?;
@@ -161,7 +161,7 @@ mod tests {
                     00014716_007.png,Infiltrate,512,256,256,512,,,\n\
                     00029817_009.png,Nodule,0,0,1024,1024\n\
                     00029817_009.png,Hernia,1,2,3,4,,,\n";
-        let (boxes, others) = Boxes::of(text).expect("boxes");
+        let (boxes, others) = Boxes::parse(text).expect("boxes");
         let of = |path: &str| {
             boxes
                 .of_image(path)
@@ -183,7 +183,7 @@ mod tests {
         // It has no column in CheXpert.
         assert_eq!(others.into_iter().collect::<Vec<_>>(), ["Hernia"]);
         let beyond = text.replace("512,256,256,512", "900,256,256,512");
-        let error = Boxes::of(&beyond)
+        let error = Boxes::parse(&beyond)
             .expect_err("beside the picture")
             .to_string();
         assert!(
@@ -196,7 +196,7 @@ mod tests {
     fn boxes_belong_to_the_image_however_its_path_is_written() {
         let text = "Path;Class;X;Y;W;H\n\
                     D:\\data\\CheXpert-v1.0\\valid\\patient1\\study1\\view1_frontal.jpg;Airspace Opacity;0,25;0,5;0,25;0,5\n";
-        let (boxes, _) = Boxes::of(text).expect("boxes");
+        let (boxes, _) = Boxes::parse(text).expect("boxes");
         let path = "CheXpert-v1.0-small/valid/patient1/study1/view1_frontal.jpg";
         let found: Vec<_> = boxes.of_image(path).collect();
         assert_eq!(found.len(), 1);

@@ -36,5 +36,33 @@ pub use paths::patient_and_study;
 pub use pictures::{Pictures, load_pictures, load_squares, read_square};
 pub use same_image::{refuse_same_files, refuse_same_pixels};
 pub use stream::stream;
-pub use table::columns;
+pub use table::{Table, columns};
 pub use teacher::{Lessons, Probabilities, Teacher, probabilities};
+pub use text::decode as text;
+
+use std::path::Path;
+
+use crate::storage::Location;
+
+/// Reads bytes as every kind of table that a command takes: images with labels, boxes, probabilities. For `fuzz/`: what comes of it
+/// is forgotten.
+pub fn read_as_tables(bytes: Vec<u8>) {
+    let Ok(text) = text::decode(bytes) else {
+        return;
+    };
+    let root = Location::from(Path::new("nowhere"));
+    let reading = reading::Reading::of(&text, "a table");
+    if let Ok((rows, _)) = reading.and_then(|reading| reading.finish(&root)) {
+        let data = Dataset::new(root, rows);
+        for row in &data.rows {
+            let _ = (
+                data.file(row),
+                row.place(),
+                row.column("Split"),
+                key(&row.path),
+            );
+        }
+    }
+    let _ = Boxes::parse(&text);
+    let _ = teacher::parse(&text);
+}

@@ -115,10 +115,10 @@ pub type Probabilities = BTreeMap<String, [Option<f64>; 14]>;
 /// # Errors
 /// When that cannot be read.
 pub fn probabilities(csv: &Location) -> Result<Probabilities> {
-    read(&text_of(csv)?).with_context(|| csv.to_string())
+    parse(&text_of(csv)?).with_context(|| csv.to_string())
 }
 
-fn read(text: &str) -> Result<Probabilities> {
+pub(super) fn parse(text: &str) -> Result<Probabilities> {
     let mut table = Table::of(text)?;
     let path = table.needed("Path")?;
     let columns: Vec<Vec<Finding>> = table
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn scores_are_read_as_excel_writes_them_and_what_is_no_score_is_named_by_its_line() {
         let text = "sep=;\nPath;Edema;prob_Effusion\nimages\\a.png;0,25;NA\nimages/b.png;1;0\n";
-        let scores = read(text).expect("scores");
+        let scores = parse(text).expect("scores");
         let edema = Finding::Edema.index();
         assert_eq!(scores["images/a.png"][edema], Some(0.25));
         assert_eq!(
@@ -233,7 +233,7 @@ mod tests {
                 "line 4: its image is there before",
             ),
         ] {
-            let error = read(&wrong).expect_err("no scores").to_string();
+            let error = parse(&wrong).expect_err("no scores").to_string();
             assert!(error.contains(why), "{error}");
         }
     }

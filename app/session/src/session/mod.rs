@@ -142,7 +142,7 @@ enum Asked {
 }
 
 /// Everything the page knows and does, but how it looks.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Session {
     models: Vec<ModelEntry>,
     model: String,

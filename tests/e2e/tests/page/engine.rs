@@ -155,10 +155,10 @@ async fn the_pages_policy_binds_its_engine_and_the_engines_helpers() -> Result<(
 #[tokio::test]
 async fn a_refused_measurement_leaves_the_picture_and_everything_else_usable() -> Result<()> {
     let server = Server::start()?;
-    let refused = bincode::serialize(&Answer::Refused {
+    let refused = encode(&Answer::Refused {
         what: What::Job(0),
         why: "The finding was not trained.".to_owned(),
-    })?;
+    });
     // The number of the reading comes behind the kind of the request, and in the answer behind two kinds.
     let script = format!(
         "const refused = new Uint8Array({refused:?});

@@ -22,7 +22,7 @@ use sightline::radiograph::{DepthSource, Radiograph};
 use sightline::reading::{Reader, Reading};
 use sightline::report::Report;
 use sightline_e2e::{Options, Page, Server, Webgpu};
-use sightline_session::messages::{Answer, What};
+use sightline_session::messages::{Answer, What, encode};
 use thirtyfour::prelude::*;
 
 const LOAD: Duration = Duration::from_secs(120);
