@@ -26,7 +26,7 @@ pub struct Sanity {
     pub randomised: Randomised,
     /// Of the first draw, to be shown.
     pub map: HeatMap,
-    /// With the map of the network as it is, draw by draw; `None` where one of the two has no evidence for the finding.
+    /// With the map of the network as it is, draw by draw; `None` where one of the two is the same everywhere.
     #[serde(default)]
     pub rank_correlations: Vec<Option<f64>>,
 }
@@ -34,13 +34,13 @@ pub struct Sanity {
 impl Sanity {
     /// Compares a map with those of random networks; `None` if there are none.
     pub fn new(randomised: Randomised, map: &HeatMap, drawn: &[HeatMap]) -> Option<Self> {
-        let map = map.positive();
+        // With what speaks against the finding: a random network may have nothing that speaks for it.
         let drawn_maps = drawn.iter();
         Some(Self {
             randomised,
             map: drawn.first()?.clone(),
             rank_correlations: drawn_maps
-                .map(|drawn| agreement(&map, &drawn.positive()).rank_correlation)
+                .map(|drawn| agreement(map, drawn).rank_correlation)
                 .collect(),
         })
     }
@@ -98,9 +98,10 @@ mod tests {
     }
 
     #[test]
-    fn the_opposite_of_a_map_is_hardly_another_and_a_map_without_evidence_is_not_compared() {
+    fn the_opposite_of_a_map_is_hardly_another_and_a_map_without_differences_is_not_compared() {
         let own = map([4.0, 3.0, 2.0, 1.0]);
-        let drawn = [map([1.0, 2.0, 3.0, 4.0]), map([-1.0; 4])];
+        // Also where nothing speaks for the finding.
+        let drawn = [map([-4.0, -3.0, -2.0, -1.0]), map([-1.0; 4])];
         let sanity = Sanity::new(Randomised::LastStage, &own, &drawn).expect("maps");
         assert_eq!(sanity.rank_correlations[1], None);
         assert_eq!(sanity.alike(), Alike { alike: 1, of: 1 });

@@ -312,7 +312,7 @@ fn SanityCheck(sanity: Vec<Sanity>) -> impl IntoView {
                 };
                 format!("{what}, {of} times: {verdict} (rank correlation {median:.2}, from {low:.2} to {high:.2})")
             }
-            None => format!("{what}: nothing to compare, one of the maps has no evidence"),
+            None => format!("{what}: nothing to compare, one of the maps is the same everywhere"),
         };
         view! {
             <figure data-testid="sanity">

@@ -131,9 +131,15 @@ async fn read_an_imported_model(name: &str, file: &str, arguments: &[&str]) -> R
 
 #[tokio::test]
 async fn an_imported_densenet_reads_a_radiograph() -> Result<()> {
-    let arguments = ["torchvision", "--architecture", "densenet121"];
-    let page =
-        read_an_imported_model("densenet121", "densenet121_2017.pth.tar", &arguments).await?;
+    let arguments = [
+        "torchvision",
+        "--architecture",
+        "densenet121",
+        "--findings",
+        "chexpert",
+    ];
+    let file = "densenet121_2017.pth.tar";
+    let page = read_an_imported_model("densenet121", file, &arguments).await?;
     page.close().await
 }
 
