@@ -90,6 +90,6 @@ pub fn main() -> Result<()> {
         Command::Import(options) => import::import(options, &Device::flex()),
         Command::Export(options) => export::run(&options),
         Command::Card(options) => card::run(&options),
-        Command::Bench(what) => bench::run(&what, Device::flex()),
+        Command::Bench(what) => bench::run(&what),
     }
 }

@@ -1,7 +1,6 @@
 //! `bench intervals`: how often LIME's 95% intervals hold what very many samples say.
 
 use anyhow::{Context, Result, bail};
-use burn::tensor::Device;
 use indicatif::ProgressBar;
 use serde::Serialize;
 use sightline::explain::lime::{self, Estimator, FindingLime, Lime};
@@ -39,14 +38,13 @@ struct Coverage {
     held_for_all_that_is_known: usize,
 }
 
-pub fn run(options: &Options, device: Device) -> Result<()> {
+pub fn run(options: &Options) -> Result<()> {
     let ways = [Estimator::Emulation, Estimator::Regression];
     let mut coverage = ways.map(|_| SAMPLES.map(|_| Coverage::default()));
     let mut images = 0;
     called_images(
         &options.model,
         &options.images,
-        device,
         options.count,
         |reader, image, called| {
             images += 1;

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use burn::optim::{AdamWConfig, GradientsParams};
-use burn::tensor::{Device, Distribution, Tensor};
+use burn::tensor::{Distribution, Tensor};
 use indicatif::ProgressBar;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -21,7 +21,7 @@ use sightline::reading::Reader;
 use crate::data::augment::Augmentation;
 use crate::data::{Views, read_square};
 use crate::explain::explain_by_lime;
-use crate::options::{Images, Model};
+use crate::options::{DeviceName, Images, Model};
 use crate::score::Package;
 use crate::train::Loss;
 
@@ -52,6 +52,9 @@ pub struct Steps {
     /// Steps that are timed, after one that is not.
     #[arg(long, default_value_t = 3)]
     steps: usize,
+    /// flex (the CPU), cuda, cuda:1, or wgpu.
+    #[arg(long, default_value = "flex")]
+    device: DeviceName,
 }
 
 #[derive(clap::Args)]
@@ -92,18 +95,18 @@ const COMPARED_EVERY: usize = 10;
 const AIM: f64 = 0.95;
 
 /// Prints what was timed as JSON.
-pub fn run(what: &What, device: Device) -> Result<()> {
+pub fn run(what: &What) -> Result<()> {
     match what {
-        What::Train(options) => train(options, device),
+        What::Train(options) => train(options),
         What::Data(options) => data(options),
-        What::Lime(options) => lime(options, device),
-        What::Intervals(options) => intervals::run(options, device),
-        What::Verdicts(options) => verdicts::run(options, device),
+        What::Lime(options) => lime(options),
+        What::Intervals(options) => intervals::run(options),
+        What::Verdicts(options) => verdicts::run(options),
     }
 }
 
-fn train(options: &Steps, device: Device) -> Result<()> {
-    let device = device.autodiff();
+fn train(options: &Steps) -> Result<()> {
+    let device = options.device.device()?.autodiff();
     let architecture = Architecture::named(&options.architecture, 3)?;
     let mut network = Network::new(&architecture, Finding::ALL.len(), &device)?;
     let mut optimizer = AdamWConfig::new().init();
@@ -195,7 +198,7 @@ fn data(options: &Pictures) -> Result<()> {
 
 /// LIME's maps as its own code makes them, from samples in orthogonal blocks of pairs, and from an emulator that has learned from
 /// those, compared with a map of very many samples.
-fn lime(options: &Samples, device: Device) -> Result<()> {
+fn lime(options: &Samples) -> Result<()> {
     let plain = (Sampling::Bernoulli, Estimator::Regression);
     let ways = [
         plain,
@@ -208,7 +211,6 @@ fn lime(options: &Samples, device: Device) -> Result<()> {
     called_images(
         &options.model,
         &options.images,
-        device,
         options.count,
         |reader, image, called| {
             images += 1;
@@ -287,11 +289,10 @@ fn lime(options: &Samples, device: Device) -> Result<()> {
 fn called_images(
     model: &Model,
     images: &Images,
-    device: Device,
     count: usize,
     mut work: impl FnMut(&Reader, &GreyImage, &[usize]) -> Result<()>,
 ) -> Result<()> {
-    let package = Package::open(&model.model, device)?;
+    let package = Package::open(&model.model, model.device.device()?)?;
     let reader = Reader::new(package.manifest, package.network, package.device);
     let (data, _) = images.rows(Views::Frontal, model.depth)?;
     let mut found = 0;

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
-use burn::tensor::Device;
 use indicatif::ProgressBar;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -50,13 +49,12 @@ struct Rates {
     beats_middle: usize,
 }
 
-pub fn run(options: &Options, device: Device) -> Result<()> {
+pub fn run(options: &Options) -> Result<()> {
     let mut rates: BTreeMap<&str, Rates> = BTreeMap::new();
     let mut images = 0;
     called_images(
         &options.model,
         &options.images,
-        device,
         options.count,
         |reader, image, called| {
             images += 1;
