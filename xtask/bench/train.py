@@ -1,6 +1,6 @@
 """Training steps (forward, backward, AdamW) in PyTorch, as `sightline-trainer bench` times them.
 
-    python train.py densenet121|efficientnet_lite0 BATCH SIZE STEPS
+    python train.py densenet121|efficientnet_lite0 BATCH SIZE STEPS [DEVICE]
 
 Prints {"batch": .., "seconds": [..]}. Lite0 is not in torchvision; it is built here from MBConv blocks as Google defined it.
 """
@@ -58,12 +58,14 @@ def lite0(outputs):
 
 def main():
     architecture, batch, size, steps = sys.argv[1], *map(int, sys.argv[2:5])
+    device = sys.argv[5] if len(sys.argv) > 5 else "cpu"
     network = lite0(14) if architecture == "efficientnet_lite0" else getattr(torchvision.models, architecture)(num_classes=14)
-    network.train()
+    network.to(device).train()
     optimizer = torch.optim.AdamW(network.parameters(), 1e-4)
     seconds = []
     for step in range(steps + 1):
-        x, y = torch.rand(batch, 3, size, size), (torch.rand(batch, 14) < 0.3).float()
+        x = torch.rand(batch, 3, size, size, device=device)
+        y = (torch.rand(batch, 14, device=device) < 0.3).float()
         start = time.perf_counter()
         loss = F.binary_cross_entropy_with_logits(network(x), y)
         optimizer.zero_grad()
