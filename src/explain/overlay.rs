@@ -87,16 +87,26 @@ mod tests {
             height: 8,
             pixels: vec![100; 64],
         };
-        let map = HeatMap::new(1, 1, vec![1.0]);
+        let whole = HeatMap::new(1, 1, vec![1.0]);
+        let corner = HeatMap::new(2, 2, vec![1.0, 0.0, 0.0, 0.0]);
         let middle = Region {
             x: 0.25,
             y: 0.25,
             width: 0.5,
             height: 0.5,
         };
-        let shown = overlay(&image, &map, middle, Colormap::Jet, 1.0);
-        let coloured = |x: usize, y: usize| shown[(y * 8 + x) * 4..][..3] != [100, 100, 100];
-        assert!(coloured(2, 2) && coloured(5, 5));
-        assert!(!coloured(1, 2) && !coloured(6, 5));
+        let [whole, corner] =
+            [whole, corner].map(|map| overlay(&image, &map, middle, Colormap::Jet, 1.0));
+        let coloured =
+            |shown: &[u8], x: usize, y: usize| shown[(y * 8 + x) * 4..][..3] != [100, 100, 100];
+        assert!(coloured(&whole, 2, 2) && coloured(&whole, 5, 5));
+        for (x, y) in [(1, 2), (2, 1), (6, 5), (5, 6)] {
+            assert!(!coloured(&whole, x, y), "{x}, {y}");
+        }
+        // Neither mirrored nor turned.
+        assert!(coloured(&corner, 2, 2));
+        for (x, y) in [(5, 2), (2, 5), (5, 5)] {
+            assert!(!coloured(&corner, x, y), "{x}, {y}");
+        }
     }
 }

@@ -169,6 +169,34 @@ fn randomising_takes_what_was_learned_from_the_top_down_and_comes_again_from_its
         for (ours, old) in maps(&stage).into_iter().zip(maps(&network)) {
             assert_ne!(ours, old, "{name}: every backbone loses its last stage");
         }
+        assert_eq!(
+            maps(&random(Randomised::LastStage, 1)),
+            maps(&stage),
+            "{name}"
+        );
+        if architecture.branch_names().expect("known").len() > 1 {
+            continue;
+        }
+        // Of the backbone's weights the last quarter, the classifier's, and neither biases nor normalisation.
+        let values = |network: &Network| {
+            let mut all = Vec::new();
+            network.for_each_value(Naming::Torchvision, |tensor, data| all.push((tensor, data)));
+            all
+        };
+        let (mut kept, mut drawn) = (Vec::new(), Vec::new());
+        for ((tensor, before), (_, after)) in values(&network).into_iter().zip(values(&stage)) {
+            if tensor.shape.len() == 1 {
+                assert_eq!(before, after, "{name}: {}", tensor.name);
+            } else if tensor.head {
+                assert_ne!(before, after, "{name}: {}", tensor.name);
+            } else if before == after {
+                kept.push(tensor.name);
+            } else {
+                drawn.push(tensor.name);
+            }
+        }
+        let weights = kept.len() + drawn.len();
+        assert_eq!(kept.len(), weights * 3 / 4, "{name}: {drawn:?}");
     }
 }
 

@@ -235,5 +235,31 @@ proptest! {
         let region = input.region(width, height);
         prop_assert!(region.x >= 0.0 && region.x + region.width <= 1.0 + 1e-9);
         prop_assert!(region.y >= 0.0 && region.y + region.height <= 1.0 + 1e-9);
+        if crop {
+            // In the middle, to a pixel of the resized picture; of its shorter side 64 of 72 pixels.
+            prop_assert!((region.x + region.width / 2.0 - 0.5).abs() <= 1.0 / 72.0);
+            prop_assert!((region.y + region.height / 2.0 - 0.5).abs() <= 1.0 / 72.0);
+            let of_the_shorter = if width < height { region.width } else { region.height };
+            prop_assert!((of_the_shorter - 64.0 / 72.0).abs() < 1e-6);
+        } else {
+            prop_assert_eq!((region.x, region.y, region.width, region.height), (0.0, 0.0, 1.0, 1.0));
+        }
+    }
+}
+
+#[test]
+fn the_region_of_a_crop_is_where_the_network_looks() {
+    let input = Input {
+        size: 64,
+        resize: Resize::ShorterSide(72),
+        channels: 1,
+        mean: vec![0.5],
+        std: vec![0.25],
+    };
+    let region = input.region(300, 200);
+    let found = [region.x, region.y, region.width, region.height];
+    let expected = [22.0 / 108.0, 4.0 / 72.0, 64.0 / 108.0, 64.0 / 72.0];
+    for (found, expected) in found.into_iter().zip(expected) {
+        assert!((found - expected).abs() < 1e-6, "{region:?}");
     }
 }

@@ -80,6 +80,30 @@ fn golden_grad_cam_of_efficientnet_is_pytorch_grad_cams() {
     check("efficientnet_b0", "features.8");
 }
 
+/// VGG's own classifier has hidden layers with biases.
+#[test]
+fn cells_and_bias_add_up_to_the_logit_behind_layers_with_biases() {
+    let device = Device::flex();
+    for case in ["vgg19", "vgg19_bn"] {
+        let golden = golden::json(&format!("networks/{case}.json"));
+        let network = golden::network(&golden, &device);
+        let feature_maps = network.feature_maps(golden::generated_input(&golden, "input", &device));
+        let logits = golden::values(network.classify(feature_maps.clone()));
+        let evidence = grad_cam::evidence(&network, feature_maps);
+        let (bias, cells) = (
+            golden::values(evidence.bias),
+            golden::values(evidence.cells),
+        );
+        assert!(bias.iter().any(|bias| bias.abs() > 1e-3), "{case}: no bias");
+        let of_each = cells.len() / logits.len();
+        for (label, logit) in logits.iter().enumerate() {
+            let sum = cells[label * of_each..][..of_each].iter().sum::<f32>() + bias[label];
+            let scale = logit.abs().max(1.0);
+            assert!((sum - logit).abs() < 1e-3 * scale, "{case}: {sum} {logit}");
+        }
+    }
+}
+
 #[test]
 fn evidence_of_a_batch_is_the_evidence_of_each_picture() {
     let device = Device::flex();

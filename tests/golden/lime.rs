@@ -188,6 +188,9 @@ fn golden_ridge_gives_limes_coefficients() {
                     .abs()
                     .total_cmp(&ours.coefficients[*a].abs())
             });
+            let by_size = golden::sizes(&expected["features_by_abs_coef"]);
+            let ours_by_size = order.iter().map(|place| ours.features[*place]);
+            assert!(ambiguous || ours_by_size.eq(by_size), "{name} {most}");
             let coefficients = golden::numbers(&expected["coef"]);
             assert_eq!(order.len(), coefficients.len(), "{name} {most}");
             for (place, expected) in order.iter().zip(coefficients) {

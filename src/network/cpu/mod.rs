@@ -333,7 +333,12 @@ mod tests {
 
     fn convolution(conv: &Conv2d, x: &Tensor<4>, ours: bool) -> [Tensor<4>; 3] {
         let y = match ours {
-            true => layers::convolve(conv, x.clone()),
+            true => {
+                // Else both are Burn's.
+                assert_eq!(tracks(&x.device()), Some(true));
+                assert!(Window::of(conv, x.dims()).is_some());
+                layers::convolve(conv, x.clone())
+            }
             false => conv.forward(x.clone()),
         };
         // Not drawn: other tests draw from the same generator meanwhile, and both sides need the same.
@@ -413,6 +418,7 @@ mod tests {
                     channel(norm.running_var.value_sync()),
                 ]
             };
+            assert!(tracks(&device) == Some(true) && ours.training.is_enabled());
             let y = layers::normalise(&ours, x.clone(), activation);
             let ours = run(&ours, y);
             let y = burns.forward(x.clone());
@@ -438,6 +444,8 @@ mod tests {
         norm.running_mean.update(random([6], &device));
         norm.running_var.update(random([6], &device).abs() + 0.1);
         let x = random([3, 4, 9, 8], &device);
+        assert_eq!(tracks(&device), Some(false));
+        assert!(Window::of(&conv, x.dims()).is_some());
         let ours = layers::normalise(
             &norm,
             layers::convolve(&conv, x.clone()),

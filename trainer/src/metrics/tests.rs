@@ -210,6 +210,15 @@ fn bootstrap_draws_patients_and_holds_its_estimate() {
     assert_eq!(estimate, again);
     let [low, high] = estimate.ci95;
     assert!(low < estimate.value && estimate.value < high && high - low < 0.2);
+    // More images of the same patients tell no more: images that were drawn one by one would.
+    let tenfold: Vec<Scored> = scored
+        .iter()
+        .flat_map(|of_image| std::iter::repeat_n(of_image.clone(), 10))
+        .collect();
+    let tenfold = bootstrap(&tenfold, 1, |s| auc(&cases_of(s, 0))).expect("both classes");
+    for (one, ten) in estimate.ci95.into_iter().zip(tenfold.ci95) {
+        assert!((one - ten).abs() < 1e-9, "{estimate:?} {tenfold:?}");
+    }
 }
 
 #[test]

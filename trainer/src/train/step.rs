@@ -296,7 +296,7 @@ mod tests {
         let one = devices(&halves, 1);
         let mut sum = GradientsAccumulator::new();
         let mut mean = 0.0;
-        for half in batch.split(2) {
+        for half in batch.clone().split(2) {
             let (loss, found) = one.gradients(&student, half, 1).expect("gradients");
             sum.accumulate(&student, found);
             mean += loss / 2.0;
@@ -310,6 +310,14 @@ mod tests {
         );
         let apart = difference(&numbers(&student, sum.grads()), &numbers(&student, found));
         assert!(apart < 1e-5, "{apart}");
+        // Twice the weight is twice the loss of maps.
+        let mut heavier = whole.clone();
+        heavier.pointing.as_mut().expect("boxes").weight = 4.0;
+        let (twice, _) = devices(&heavier, 2)
+            .gradients(&student, batch.clone(), 1)
+            .expect("gradients");
+        let off = (twice - unmarked) - 2.0 * (loss - unmarked);
+        assert!(off.abs() < 1e-4 * twice.abs(), "{twice} {loss} {unmarked}");
     }
 
     #[test]

@@ -94,8 +94,10 @@ fn predict_gives_the_scores_that_a_reading_gives() {
     let header: Vec<&str> = lines.next().expect("a header").split(',').collect();
     assert_eq!(header[0], "Path");
     assert_eq!(header[1..], Finding::ALL.map(Finding::name));
+    assert_eq!(scores.lines().count(), 1 + SAMPLES.len());
     for (line, sample) in lines.zip(SAMPLES) {
         let cells: Vec<&str> = line.split(',').collect();
+        assert_eq!(cells.len(), 1 + Finding::ALL.len());
         assert_eq!(cells[0], sample);
         let bytes = std::fs::read(samples().join(sample)).expect("a sample");
         let image = Radiograph::decode(&bytes).expect("a radiograph").image;

@@ -15,7 +15,13 @@ async fn places_are_painted_over_the_scores_follow_and_it_can_be_undone() -> Res
         (0..scores.len()).max_by(|a, b| scores[*a].partial_cmp(&scores[*b]).expect("no NaN"));
     let strongest = strongest.context("no score")?;
     ensure!(!page.exists("undo").await?, "there is nothing to undo yet");
-    page.element("easel").await?.click().await?;
+    let paint = "const easel = document.querySelector('[data-testid=easel]');
+        const { left, top, width, height } = easel.getBoundingClientRect();
+        const at = { clientX: left + 0.25 * width, clientY: top + 0.75 * height };
+        const down = { bubbles: true, buttons: 1, button: 0, pointerId: 1, pointerType: 'mouse', isPrimary: true };
+        easel.dispatchEvent(new PointerEvent('pointerdown', { ...down, ...at }));
+        easel.dispatchEvent(new PointerEvent('pointerup', { ...down, ...at, buttons: 0 }));";
+    page.script(paint, vec![]).await?;
     page.element(&format!("erased-{strongest}")).await?;
     page.screenshot("wide-erased").await?;
     let (_, json) = page.saved_by("export-json").await?;
@@ -23,6 +29,11 @@ async fn places_are_painted_over_the_scores_follow_and_it_can_be_undone() -> Res
         .erased
         .context("nothing is erased")?;
     ensure!(erased.spots.len() == 1, "{:?}", erased.spots);
+    let (x, y) = (erased.spots[0].x, erased.spots[0].y);
+    ensure!(
+        (x - 0.25).abs() < 0.01 && (y - 0.75).abs() < 0.01,
+        "{x} {y}"
+    );
     let reader = reader(&model()?.1)?;
     let radiograph = Radiograph::decode(&std::fs::read(sample("effusion.jpg"))?)?;
     let image = &radiograph.image;

@@ -195,8 +195,12 @@ async fn html_addresses_and_text_are_told_what_can_be_done_and_leave_the_picture
                 .await
                 .with_context(|| format!("{how} of {data:?}"))?;
             ensure!(page.state().await? == "ready", "{how} of {data:?}");
+            page.element("dismiss").await?.click().await?;
+            ensure!(!page.exists("error").await?, "{how} of {data:?} stays");
         }
     }
+    page.give_data("drop", &[]).await?;
+    page.wait_for_error("no picture and no file", READ).await?;
     page.screenshot("wide-not-a-file").await?;
     assert_scores_are_native(&page, &sample("effusion.jpg")).await?;
     ensure!(server.foreign().is_empty(), "{:?}", server.foreign());

@@ -352,8 +352,14 @@ mod tests {
         drop(pack);
 
         // Built: the images are not needed any more, nor decoded.
+        let before = expected(root, "a.png");
         std::fs::remove_file(root.join("a.png")).expect("removed");
-        assert!(Pack::open(&cache, all(), SIDE).is_ok());
+        let (rows, pack) = Pack::open(&cache, all(), SIDE).expect("a pack");
+        assert_eq!(
+            (rows.rows.len(), pack.picture(0)),
+            (all().rows.len(), before)
+        );
+        drop(pack);
         assert_eq!(length(), built);
         // Further rows of the folder come to those that are there.
         picture(&root.join("c.png"), 90);
