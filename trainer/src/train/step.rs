@@ -270,9 +270,9 @@ mod tests {
         let student = student(&whole);
         let mut batch = batch(&whole);
         let unmarked = {
-            let devices = vec![Device::flex()];
-            let one = Devices::of(devices, Precision::F32, &whole, vec![1.0; 14]).expect("devices");
-            one.gradients(&student, batch.clone(), 1)
+            let devices = vec![Device::flex(); 2];
+            let two = Devices::of(devices, Precision::F32, &whole, vec![1.0; 14]).expect("devices");
+            two.gradients(&student, batch.clone(), 1)
                 .expect("gradients")
                 .0
         };
