@@ -137,7 +137,6 @@ fn an_interrupted_run_saves_first() {
     // One epoch of many steps: nothing is saved before its end, unless something asks for it.
     let recipe = prepare(root, |recipe| {
         recipe["epochs"] = 1.into();
-        recipe["batch"] = 1.into();
         recipe["input"]["size"] = 256.into();
         recipe["architecture"] = serde_json::json!(
             { "family": "densenet", "variant": "121", "in_channels": 3, "head": "linear" });
