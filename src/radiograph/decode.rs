@@ -91,6 +91,20 @@ pub(super) fn check_size(width: u32, height: u32) -> Result<(), RadiographError>
     Ok(())
 }
 
+/// Refuses 16-bit colours that would take more than a gigabyte.
+pub(super) fn check_colours(
+    width: u32,
+    height: u32,
+    channels: usize,
+) -> Result<(), RadiographError> {
+    if channels > 1 && u64::from(width) * u64::from(height) > MAX_PIXELS / 2 {
+        let megapixels = MAX_PIXELS / 2_000_000;
+        let what = format!("16-bit colours of more than {megapixels} megapixels");
+        return Err(RadiographError::Unsupported(what));
+    }
+    Ok(())
+}
+
 /// How a file is to be decoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -120,8 +134,12 @@ pub(super) fn decode(bytes: &[u8], options: Options) -> Result<Radiograph, Radio
         Samples::Eight(_) => 8,
         Samples::Sixteen(_) => 16,
     };
+    if pixels.count() != pixels.width * pixels.height * pixels.channels {
+        let why = "it has not as many samples as pixels";
+        return Err(RadiographError::Damaged(why.to_owned()));
+    }
     let (image, depth) = grey(pixels, options.depth)?;
-    if depth.bits < bits || depth.told_by == DepthSource::Choice {
+    if depth.bits < bits || depth.told_by != DepthSource::Format {
         notices.insert(0, Notice::Depth(depth));
     }
     if image.pixels.iter().all(|v| *v == image.pixels[0]) {

@@ -5,6 +5,7 @@ mod depth;
 mod formats;
 mod input;
 mod resize;
+mod view;
 
 use std::fmt;
 
@@ -12,6 +13,7 @@ pub use decode::{MAX_BYTES, MAX_PIXELS, MAX_SIDE, Options, RadiographError};
 pub use depth::{Depth, DepthSource};
 pub use input::{Input, Region, Resize};
 pub use resize::{GreyImage, resize, resize_part};
+pub use view::{LATERAL, is_lateral};
 
 use serde::{Deserialize, Serialize};
 
@@ -43,7 +45,7 @@ pub enum Notice {
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            Notice::Depth(Depth { bits, told_by }) => {
+            Notice::Depth(Depth { bits, told_by, .. }) => {
                 let source = match told_by {
                     DepthSource::Choice => "as chosen",
                     DepthSource::Tag => "as the file says",

@@ -14,7 +14,7 @@ use crate::explain::lime;
 use crate::explain::sanity::Sanity;
 use crate::finding::{Finding, called};
 use crate::package::Manifest;
-use crate::radiograph::{Depth, Input, Radiograph, Region};
+use crate::radiograph::{Depth, Input, LATERAL, Radiograph, Region, is_lateral};
 use crate::reading::Reading;
 
 /// The version of the report's format. 2: what hides a place means the same for all methods (see [`crate::explain::fill`]).
@@ -191,6 +191,10 @@ impl Report {
                     region: reading.region,
                 },
             });
+        let mut notices: Vec<String> = radiograph.notices.iter().map(ToString::to_string).collect();
+        if is_lateral(file) == Some(true) {
+            notices.push(LATERAL.to_owned());
+        }
         Self {
             schema_version: SCHEMA_VERSION,
             software: concat!("sightline ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -207,7 +211,7 @@ impl Report {
                 height: radiograph.image.height,
                 bits: radiograph.bits,
                 depth: Some(radiograph.depth),
-                notices: radiograph.notices.iter().map(ToString::to_string).collect(),
+                notices,
             },
             preprocessing: manifest.input.clone(),
             adapter: adapter.to_owned(),

@@ -148,6 +148,194 @@ fn a_depth_that_was_chosen_is_used_and_one_that_is_too_small_is_refused() {
 }
 
 #[test]
+fn a_white_of_two_to_the_n_and_a_word_that_the_pixels_contradict_change_no_depth() {
+    let to_12 = of_bits(12);
+    let brightest = (0..SIDE * SIDE).map(|i| level(i % SIDE, i / SIDE)).max();
+    let brightest = brightest.expect("pixels");
+    let white = |v: u8| if v == brightest { 4096 } else { to_12(v) };
+    for (bytes, why) in [
+        (sixteen(white, None), "a white of 4096"),
+        (sixteen(of_bits(12), Some(10)), "12 bits said to be 10"),
+        (sixteen(of_bits(12), Some(8)), "12 bits said to be 8"),
+    ] {
+        let radiograph = Radiograph::decode(&bytes).expect("a picture");
+        let depth = radiograph.depth;
+        assert_eq!(
+            (depth.bits, depth.told_by),
+            (12, DepthSource::Pixels),
+            "{why}"
+        );
+        assert_eq!(depth.other, Some(16), "{why}");
+    }
+}
+
+#[test]
+fn letters_that_were_burned_in_leave_the_choice_of_the_depth() {
+    let to_12 = of_bits(12);
+    let place = std::cell::Cell::new(0);
+    let letters = |v: u8| {
+        place.set(place.get() + 1);
+        if place.get() < 20 { u16::MAX } else { to_12(v) }
+    };
+    let bytes = sixteen(letters, None);
+    let told = Radiograph::decode(&bytes).expect("a picture");
+    assert_eq!((told.depth.bits, told.depth.other), (16, Some(12)));
+    assert!(matches!(told.notices[..], [Notice::Depth(_)]));
+    let depth = Some(12);
+    let options = Options {
+        depth,
+        ..Options::default()
+    };
+    let chosen = Radiograph::decode_with(&bytes, options).expect("a picture");
+    let behind = 20 * SIDE as usize;
+    let grey = grey().into_raw();
+    let off = chosen.image.pixels[behind..].iter().zip(&grey[behind..]);
+    assert!(off.map(|(a, b)| a.abs_diff(*b)).max() <= Some(1));
+    assert_eq!(chosen.image.pixels[0], 255);
+}
+
+#[test]
+fn what_lies_behind_the_pixels_of_a_png_counts_too() {
+    let bytes = encode(grey(), ImageFormat::Png);
+    // Exif of one entry: orientation 3, upside down.
+    let mut chunk =
+        b"\0\0\0\x1aeXIfII*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x03\0\0\0\0\0\0\0".to_vec();
+    chunk.extend(crc32(&chunk[4..]).to_be_bytes());
+    let end = bytes.len() - 12;
+    let turned = [&bytes[..end], &chunk, &bytes[end..]].concat();
+    let radiograph = Radiograph::decode(&turned).expect("a picture");
+    let mut expected = grey().into_raw();
+    expected.reverse();
+    assert_eq!(worst(&radiograph, &expected), 0);
+}
+
+#[test]
+fn transparency_of_a_gif_is_ignored_and_a_picture_that_does_not_fill_it_refused() {
+    let mut opaque = Vec::new();
+    let mut encoder = GifEncoder::new(&mut opaque);
+    let frame = Frame::new(DynamicImage::from(grey()).into_rgba8());
+    encoder.encode_frame(frame).expect("a frame");
+    drop(encoder);
+    let expected = Radiograph::decode(&opaque).expect("a picture").image;
+    let control = opaque.windows(3).position(|bytes| bytes == [0x21, 0xF9, 4]);
+    let control = control.expect("a graphic control extension");
+    let mut transparent = opaque.clone();
+    transparent[control + 3] |= 1;
+    transparent[control + 6] = 0;
+    let radiograph = Radiograph::decode(&transparent).expect("a picture");
+    assert_eq!(radiograph.image, expected);
+    assert_eq!(radiograph.notices, [Notice::Transparency]);
+    // The logical screen is a row higher.
+    let mut larger = opaque;
+    larger[8] += 1;
+    let error = Radiograph::decode(&larger)
+        .expect_err("a row is missing")
+        .to_string();
+    assert!(error.contains("does not fill it"), "{error}");
+}
+
+/// A TIFF of three strips; whether they are its colours, and how they are compressed, as the tags say.
+fn tiff_of_strips(planes: u16, compression: u16) -> Vec<u8> {
+    let strip = vec![128u8; (SIDE * SIDE) as usize];
+    let entries: [(u16, u32); 8] = [
+        (256, SIDE),
+        (257, SIDE),
+        (258, 8),
+        (259, compression.into()),
+        (262, 2),
+        (277, 3),
+        (278, SIDE),
+        (284, planes.into()),
+    ];
+    let count = entries.len() as u32 + 2;
+    let arrays = 8 + 2 + 12 * count + 4;
+    let data = arrays + 24;
+    // Tag, type (SHORT or LONG), how many, the value or where the values are.
+    let mut all: Vec<(u16, u16, u32, u32)> = entries.map(|(tag, v)| (tag, 3, 1, v)).to_vec();
+    all.extend([(273, 4, 3, arrays), (279, 4, 3, arrays + 12)]);
+    all.sort_unstable();
+    let mut bytes = b"II*\0\x08\0\0\0".to_vec();
+    bytes.extend((count as u16).to_le_bytes());
+    for (tag, kind, count, value) in all {
+        bytes.extend(tag.to_le_bytes());
+        bytes.extend(kind.to_le_bytes());
+        bytes.extend(count.to_le_bytes());
+        bytes.extend(value.to_le_bytes());
+    }
+    bytes.extend([0; 4]);
+    let length = strip.len() as u32;
+    for place in 0..3 {
+        bytes.extend((data + place * length).to_le_bytes());
+    }
+    bytes.extend([length; 3].map(u32::to_le_bytes).concat());
+    bytes.extend([strip.as_slice(); 3].concat());
+    bytes
+}
+
+#[test]
+fn what_would_be_read_in_part_is_refused_by_name() {
+    for (bytes, word) in [
+        (tiff_of_strips(2, 1), "each colour apart"),
+        (tiff_of_strips(2, 7), "JPEG in it"),
+    ] {
+        let error = Radiograph::decode(&bytes).expect_err(word).to_string();
+        assert!(error.contains(word), "{error}");
+    }
+    let mut bitmap = encode(grey(), ImageFormat::Bmp);
+    bitmap[30] = 1;
+    let error = Radiograph::decode(&bitmap).expect_err("runs").to_string();
+    assert!(error.contains("run-length"), "{error}");
+    // A progressive JPEG of one refinement after the other.
+    let (bytes, scans) = many_scans();
+    let error = Radiograph::decode(&bytes).expect_err("a bomb").to_string();
+    assert!(error.contains("more scans"), "{scans}: {error}");
+}
+
+/// A progressive JPEG of 4,000 x 4,000 pixels and far more scans than it needs, each of a few bytes.
+fn many_scans() -> (Vec<u8>, usize) {
+    const SIDE: u16 = 4000;
+    let segment = |marker: u8, body: &[u8]| {
+        let length = (body.len() as u16 + 2).to_be_bytes();
+        [&[0xFF, marker], &length[..], body].concat()
+    };
+    let [high, low] = SIDE.to_be_bytes();
+    let mut table = [&[0u8; 1][..], &[8; 64]].concat();
+    let mut file = [&[0xFF, 0xD8][..], &segment(0xDB, &table)].concat();
+    file.extend(segment(0xC2, &[8, high, low, high, low, 1, 1, 0x11, 0]));
+    // DC: one code, a zero, for no difference. AC: one code, a zero, for the end of 2^14 bands and more.
+    for (class, value) in [(0x00, 0x00), (0x10, 0xE0)] {
+        table = [&[class, 1][..], &[0; 15], &[value]].concat();
+        file.extend(segment(0xC4, &table));
+    }
+    let blocks = usize::from(SIDE / 8).pow(2);
+    file.extend(segment(0xDA, &[1, 1, 0, 0, 0, 0]));
+    file.extend(vec![0; blocks / 8]);
+    let scans = 200;
+    for _ in 0..scans {
+        file.extend(segment(0xDA, &[1, 1, 0, 1, 63, 0]));
+        // Codes of one bit, each followed by 14 of its length.
+        let codes = blocks.div_ceil((1 << 15) - 1);
+        let mut bits = String::new();
+        for _ in 0..codes {
+            bits += &format!("0{}", "1".repeat(14));
+        }
+        while !bits.len().is_multiple_of(8) {
+            bits.push('1');
+        }
+        for byte in bits.as_bytes().chunks(8) {
+            let text = std::str::from_utf8(byte).expect("digits");
+            let byte = u8::from_str_radix(text, 2).expect("a byte");
+            file.push(byte);
+            if byte == 0xFF {
+                file.push(0);
+            }
+        }
+    }
+    file.extend([0xFF, 0xD9]);
+    (file, scans)
+}
+
+#[test]
 fn transparency_never_makes_a_picture_black() {
     for alpha in [
         |_: u32| 0u8,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 use sightline::finding::{Finding, Score, called};
 use sightline::package::Unit;
@@ -93,8 +93,14 @@ pub fn run(options: &Options) -> Result<()> {
         UnitName::Image => Unit::Image,
         UnitName::Study => Unit::Study,
     };
-    let set = options.images.set_name();
+    let set = options.images.set_name(options.model.depth);
     let (parts, augmented) = (&options.parts, options.augmented);
+    for part in parts {
+        let column = part.split_once('=').map_or(part.as_str(), |(c, _)| c);
+        if !data.has_column(column)? {
+            bail!("--part {part}: the CSV has no column {column}");
+        }
+    }
     // Where nothing can be written, it is known before the work is done.
     let out = options.json.as_ref().map(Draft::begin).transpose()?;
     let scores = score(&package, data, shard, unit, parts, set, augmented)?;

@@ -143,7 +143,7 @@ pub fn run(options: &Options) -> Result<()> {
         header: Header {
             model: manifest.name.clone(),
             weights_sha256: manifest.weights.sha256.clone(),
-            csv: options.images.csv.name(),
+            csv: options.images.set_name(options.model.depth),
             marks: place.name(),
             method: method.name().to_owned(),
             options: match &method {

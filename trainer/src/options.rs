@@ -67,14 +67,17 @@ impl Images {
 }
 
 impl Images {
-    /// What the selection is called in figures.
-    pub fn set_name(&self) -> String {
+    /// What the selection is called in figures. `depth`: [`Model::depth`].
+    pub fn set_name(&self, depth: Option<u8>) -> String {
         let mut name = self.csv.name();
         if let Some(list) = &self.list {
             name += &format!(", {}", list.name());
         }
         if let Some(split) = &self.split {
             name += &format!(", Split={split}");
+        }
+        if let Some(depth) = depth {
+            name += &format!(", 16-bit pictures read as {depth} bits");
         }
         name
     }

@@ -32,7 +32,10 @@ pub fn predict(options: &Options) -> Result<()> {
     let mut header = vec!["Path".to_owned()];
     header.extend(Finding::ALL.map(|finding| finding.name().to_owned()));
     if !shard.is_whole() {
-        let (weights, set) = (&package.manifest.weights.sha256, options.images.set_name());
+        let (weights, set) = (
+            &package.manifest.weights.sha256,
+            options.images.set_name(options.model.depth),
+        );
         let result = format!("{weights} {set} {}", options.augmented.crops);
         header.push(row_column(shard, &sha256(result.as_bytes())[..8]));
     }

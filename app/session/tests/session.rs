@@ -161,6 +161,7 @@ fn report(file: &str) -> Report {
         depth: Depth {
             bits: 8,
             told_by: DepthSource::Format,
+            other: None,
         },
         notices: Vec::new(),
     };
@@ -367,6 +368,7 @@ fn read_with_depth(page: &mut Page) -> Option<u8> {
     report.image.depth = Some(Depth {
         bits: chosen.unwrap_or(12),
         told_by,
+        other: chosen.is_none().then_some(16),
     });
     page.answer(reading(id, &report));
     chosen
@@ -501,6 +503,21 @@ fn a_refused_file_while_a_model_loads_stays_said_and_loads_nothing_again() {
     assert_eq!(page.complaint(), "It is too long too.");
     assert_eq!(page.session.status(), Status::Error);
     assert_eq!(page.starts, 1);
+}
+
+#[test]
+fn what_cannot_be_done_stays_said_while_the_first_list_arrives() {
+    let mut session = Session::new(DeviceChoice::Best);
+    session.give(Vec::new(), vec!["patients".to_owned()]);
+    let entry = ModelEntry {
+        name: "one".to_owned(),
+        path: None,
+    };
+    session.list(Ok(vec![entry]));
+    assert!(session.complains());
+    // Choosing a model is an answer to it.
+    session.load("one");
+    assert!(!session.complains());
 }
 
 #[test]

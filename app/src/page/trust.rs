@@ -37,7 +37,7 @@ pub fn TrustPanel() -> impl IntoView {
             .with(|m| m.as_ref()?.evaluation.as_ref().map(|e| e.set.clone()));
         let auc = match (card.auc, card.auc_ci95, evidence) {
             (Some(auc), Some([low, high]), Some(set)) => format!(
-                "On test images ({set}) the score ranks a case above a non-case {:.0} times in 100 \
+                "On {set}, the score ranks a case above a non-case {:.0} times in 100 \
                  (AUC {auc:.2}, 95% interval {low:.2} to {high:.2}; {} cases, {} non-cases).",
                 auc * 100.0,
                 card.positives,

@@ -181,8 +181,12 @@ fn Notices() -> impl IntoView {
 #[component]
 fn DepthChoice(depths: Depths) -> impl IntoView {
     let state = expect_context::<State>();
-    let options = depths.offered().map(|bits| {
-        let how = if bits == 16 { "a dark picture" } else { "white is the largest sample" };
+    let [most, fewer] = {
+        let [a, b] = depths.offered();
+        [a.max(b), a.min(b)]
+    };
+    let options = [fewer, most].map(|bits| {
+        let how = if bits == most { "darker" } else { "brighter" };
         view! {
             <option value=bits.to_string() selected={bits == depths.bits()}>{format!("{bits} bits: {how}")}</option>
         }

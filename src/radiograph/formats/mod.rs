@@ -1,5 +1,6 @@
 //! The kinds of file that are read, each in a file of its own, and the names of those that are not.
 
+mod gif;
 mod jpeg;
 mod others;
 mod png;
@@ -20,6 +21,16 @@ pub struct Pixels {
     /// 1 for grey, 3 for RGB. Transparency is not kept.
     pub channels: usize,
     pub samples: Samples,
+}
+
+impl Pixels {
+    /// How many samples there are.
+    pub fn count(&self) -> usize {
+        match &self.samples {
+            Samples::Eight(values) => values.len(),
+            Samples::Sixteen(samples) => samples.values.len(),
+        }
+    }
 }
 
 /// Unsigned samples, 0 black.

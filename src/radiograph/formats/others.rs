@@ -5,39 +5,50 @@ use std::io::Cursor;
 use image::codecs::bmp::BmpDecoder;
 use image::codecs::gif::GifDecoder;
 use image::codecs::webp::WebPDecoder;
-use image::{AnimationDecoder, DynamicImage, ImageDecoder, ImageError, Limits};
+use image::{DynamicImage, ImageDecoder, ImageError, Limits};
 
-use super::{Facts, Pixels, Samples, without_alpha};
+use super::{Facts, Pixels, Samples, gif, without_alpha};
 use crate::radiograph::decode::{MAX_PIXELS, MAX_SIDE, RadiographError, check_size};
 use crate::radiograph::{Format, Notice};
 
 pub fn decode(format: Format, bytes: &[u8]) -> Result<(Pixels, Facts), RadiographError> {
-    let bytes = Cursor::new(bytes);
+    let file = Cursor::new(bytes);
     let mut facts = Facts::default();
     let picture = match format {
         Format::Gif => {
-            let mut decoder = GifDecoder::new(bytes).map_err(refusal)?;
+            let mut decoder = GifDecoder::new(file).map_err(refusal)?;
             decoder.set_limits(limits()).map_err(refusal)?;
             let (width, height) = decoder.dimensions();
             check_size(width, height)?;
-            let mut frames = decoder.into_frames();
-            let first = frames
-                .next()
-                .ok_or(RadiographError::Truncated { percent: None })?
-                .map_err(refusal)?;
-            if frames.next().is_some() {
+            let frames = gif::frames(bytes);
+            // Outside of it there is nothing, which would be read as black.
+            if frames.first() != Some(&[0, 0, width, height]) {
+                let what = "a GIF whose first picture does not fill it";
+                return Err(RadiographError::Unsupported(what.to_owned()));
+            }
+            if frames.len() > 1 {
                 facts.notices.push(Notice::FirstOfSeveral);
             }
-            first.into_buffer().into()
+            DynamicImage::from_decoder(decoder).map_err(refusal)?
         }
         Format::WebP => {
-            let decoder = WebPDecoder::new(bytes).map_err(refusal)?;
+            let decoder = WebPDecoder::new(file).map_err(refusal)?;
             if decoder.has_animation() {
+                // The decoder lays it on black.
+                if decoder.color_type().has_alpha() {
+                    let what = "an animated WebP with transparency";
+                    return Err(RadiographError::Unsupported(what.to_owned()));
+                }
                 facts.notices.push(Notice::FirstOfSeveral);
             }
             whole(decoder, &mut facts)?
         }
-        _ => whole(BmpDecoder::new(bytes).map_err(refusal)?, &mut facts)?,
+        _ if matches!(bytes.get(30..34), Some([1 | 2, 0, 0, 0])) => {
+            // What its runs leave out is black, and nothing tells that a run is missing.
+            let what = "a BMP with run-length coding";
+            return Err(RadiographError::Unsupported(what.to_owned()));
+        }
+        _ => whole(BmpDecoder::new(file).map_err(refusal)?, &mut facts)?,
     };
     let (width, height) = (picture.width() as usize, picture.height() as usize);
     let (samples, opaque) = match picture {

@@ -3,11 +3,11 @@
 use std::io::Cursor;
 
 use image::metadata::Orientation;
-use png::{BitDepth, ColorType, Decoder, DecodingError, Limits, Transformations};
+use png::{BitDepth, ColorType, Decoder, DecodingError, Limits, Reader, Transformations};
 
 use super::{Facts, Pixels, Samples, Sixteen, without_alpha};
 use crate::radiograph::Notice;
-use crate::radiograph::decode::{MAX_PIXELS, RadiographError, check_size};
+use crate::radiograph::decode::{MAX_PIXELS, RadiographError, check_colours, check_size};
 
 /// The last chunk, which holds nothing.
 const IEND: &[u8; 12] = b"\0\0\0\0IEND\xAE\x42\x60\x82";
@@ -40,9 +40,36 @@ fn decode_ended(bytes: &[u8]) -> Result<(Pixels, Facts), RadiographError> {
     let length = reader
         .output_buffer_size()
         .ok_or(RadiographError::TooLarge { width, height })?;
-    let mut buffer = vec![0; length];
-    let shape = reader.next_frame(&mut buffer).map_err(refusal)?;
-    buffer.truncate(shape.buffer_size());
+    let (color_type, bit_depth) = reader.output_color_type();
+    let channels = color_type.samples();
+    let alpha = matches!(color_type, ColorType::GrayscaleAlpha | ColorType::Rgba);
+    if bit_depth == BitDepth::Sixteen {
+        check_colours(width, height, channels)?;
+    }
+    let (samples, opaque) = match bit_depth {
+        BitDepth::Sixteen => {
+            let (values, opaque) = sixteen_bits(&mut reader, length, channels, alpha)?;
+            let samples = Sixteen {
+                values,
+                significant: None,
+                white_is_zero: false,
+            };
+            (Samples::Sixteen(samples), opaque)
+        }
+        _ => {
+            let mut buffer = vec![0; length];
+            let shape = reader.next_frame(&mut buffer).map_err(refusal)?;
+            buffer.truncate(shape.buffer_size());
+            if alpha {
+                let (samples, opaque) = without_alpha(buffer, channels, u8::MAX);
+                (Samples::Eight(samples), opaque)
+            } else {
+                (Samples::Eight(buffer), true)
+            }
+        }
+    };
+    // What lies behind the pixels may turn the picture; whatever is wrong with it, the pixels are there.
+    let _ = reader.finish();
     let info = reader.info();
     let mut facts = Facts {
         orientation: info
@@ -52,46 +79,63 @@ fn decode_ended(bytes: &[u8]) -> Result<(Pixels, Facts), RadiographError> {
             .unwrap_or(Orientation::NoTransforms),
         ..Facts::default()
     };
-    let channels = shape.color_type.samples();
-    let alpha = matches!(
-        shape.color_type,
-        ColorType::GrayscaleAlpha | ColorType::Rgba
-    );
-    let (samples, opaque) = match shape.bit_depth {
-        BitDepth::Sixteen => {
-            let (pairs, _) = buffer.as_chunks::<2>();
-            let values: Vec<u16> = pairs.iter().map(|pair| u16::from_be_bytes(*pair)).collect();
-            let (values, opaque) = if alpha {
-                without_alpha(values, channels, u16::MAX)
-            } else {
-                (values, true)
-            };
+    let samples = match samples {
+        Samples::Sixteen(mut samples) => {
             let colours = channels - usize::from(alpha);
             let significant = info.sbit.as_deref();
-            let significant = significant.and_then(|bits| bits.iter().take(colours).max().copied());
-            let samples = Sixteen {
-                values,
-                significant,
-                white_is_zero: false,
-            };
-            (Samples::Sixteen(samples), opaque)
+            samples.significant =
+                significant.and_then(|bits| bits.iter().take(colours).max().copied());
+            Samples::Sixteen(samples)
         }
-        _ if alpha => {
-            let (samples, opaque) = without_alpha(buffer, channels, u8::MAX);
-            (Samples::Eight(samples), opaque)
-        }
-        _ => (Samples::Eight(buffer), true),
+        eight => eight,
     };
     if !opaque {
         facts.notices.push(Notice::Transparency);
     }
+    if info.animation_control().is_some() {
+        facts.notices.push(Notice::FirstOfSeveral);
+    }
     let pixels = Pixels {
-        width: shape.width as usize,
-        height: shape.height as usize,
+        width: width as usize,
+        height: height as usize,
         channels: channels - usize::from(alpha),
         samples,
     };
     Ok((pixels, facts))
+}
+
+/// All 16-bit samples without alpha, and whether that was opaque everywhere. Row by row, since the largest pictures would take gigabytes as
+/// bytes and as numbers at once.
+fn sixteen_bits(
+    reader: &mut Reader<Cursor<&[u8]>>,
+    length: usize,
+    channels: usize,
+    alpha: bool,
+) -> Result<(Vec<u16>, bool), RadiographError> {
+    let colours = channels - usize::from(alpha);
+    let mut values = Vec::with_capacity(length / 2 / channels * colours);
+    let mut opaque = true;
+    let mut take = |bytes: &[u8]| {
+        for pixel in bytes.chunks_exact(2 * channels) {
+            let (samples, _) = pixel.as_chunks::<2>();
+            values.extend(
+                samples[..colours]
+                    .iter()
+                    .map(|pair| u16::from_be_bytes(*pair)),
+            );
+            opaque &= !alpha || samples[colours] == [0xFF, 0xFF];
+        }
+    };
+    if reader.info().interlaced {
+        let mut buffer = vec![0; length];
+        let shape = reader.next_frame(&mut buffer).map_err(refusal)?;
+        take(&buffer[..shape.buffer_size()]);
+    } else {
+        while let Some(row) = reader.next_row().map_err(refusal)? {
+            take(row.data());
+        }
+    }
+    Ok((values, opaque))
 }
 
 /// Where the last whole chunk ends, if there is no IEND.

@@ -9,8 +9,13 @@ use tiff::{ColorType, TiffError};
 
 use super::{Facts, Pixels, Samples, Sixteen, without_alpha};
 use crate::radiograph::Notice;
-use crate::radiograph::decode::{MAX_PIXELS, RadiographError, check_size};
+use crate::radiograph::decode::{MAX_PIXELS, RadiographError, check_colours, check_size};
 
+/// Compressions without loss: none, LZW, deflate (two numbers), PackBits. JPEG in a TIFF would be read by a decoder that fills what is
+/// missing with grey.
+const LOSSLESS: [u16; 5] = [1, 5, 8, 32946, 32773];
+/// PlanarConfiguration of pictures whose colours lie one behind the other, each of the whole picture.
+const PLANAR: u16 = 2;
 /// PhotometricInterpretation of pictures whose 0 is white.
 const WHITE_IS_ZERO: u16 = 0;
 
@@ -33,10 +38,28 @@ pub fn decode(bytes: &[u8]) -> Result<(Pixels, Facts), RadiographError> {
             return Err(RadiographError::Unsupported(format!("a TIFF of {other:?}")));
         }
     };
+    if matches!(
+        colours,
+        ColorType::GrayA(16) | ColorType::RGB(16) | ColorType::RGBA(16)
+    ) {
+        check_colours(width, height, channels)?;
+    }
     let number = |decoder: &mut Decoder<_>, tag| {
         let value = decoder.find_tag_unsigned::<u16>(tag);
         value.ok().flatten()
     };
+    let compression = number(&mut decoder, Tag::Compression).unwrap_or(1);
+    if !LOSSLESS.contains(&compression) {
+        let what = match compression {
+            6 | 7 => "a TIFF with JPEG in it".to_owned(),
+            other => format!("a TIFF of compression {other}"),
+        };
+        return Err(RadiographError::Unsupported(what));
+    }
+    if channels > 1 && number(&mut decoder, Tag::PlanarConfiguration) == Some(PLANAR) {
+        let what = "a TIFF that has each colour apart";
+        return Err(RadiographError::Unsupported(what.to_owned()));
+    }
     let orientation = number(&mut decoder, Tag::Orientation)
         .and_then(|value| u8::try_from(value).ok())
         .and_then(Orientation::from_exif);

@@ -83,7 +83,7 @@ pub fn run(options: &Options) -> Result<()> {
             options.images.csv
         );
     }
-    let set = options.images.set_name();
+    let set = options.images.set_name(options.model.depth);
     let unselected = options.unselected.as_deref();
     let parts = parts(unselected);
     let scores = evaluate::score(
@@ -101,11 +101,13 @@ pub fn run(options: &Options) -> Result<()> {
         let theirs = probabilities(csv)?;
         report.beside = Some(beside::beside(&name, &theirs, &scores, &data, unselected)?);
     }
+    let limits = &mut package.manifest.limits;
+    limits.retain(|limit| limit != UNTESTED && !limit.starts_with(MEASURED_ON));
+    limits.extend(limit_of(&set, options.images.split.as_deref()));
     package.manifest.evaluation = Some(Evaluation {
         set,
         unit: Unit::Image,
     });
-    package.manifest.limits.retain(|limit| limit != UNTESTED);
     let history = folder.join(HISTORY).read();
     let history = history.context("the package has no training.json: `export` writes it")?;
     let history: Vec<Epoch> =
@@ -122,6 +124,21 @@ pub fn run(options: &Options) -> Result<()> {
     write(folder, package, None, &measured)?;
     print!("{}", report.tables());
     Ok(())
+}
+
+/// How a limit begins that says which images the figures are of.
+const MEASURED_ON: &str = "The figures are of ";
+
+/// What is to be said of figures that are not of test images, as far as their split tells.
+fn limit_of(set: &str, split: Option<&str>) -> Option<String> {
+    let why = match split.map(str::to_ascii_lowercase).as_deref() {
+        Some("test") => return None,
+        Some("train" | "valid" | "val" | "validation") => {
+            "the model was trained on them, or chosen by them, so they flatter it"
+        }
+        _ => "whether the model was trained on some of these images was not checked",
+    };
+    Some(format!("{MEASURED_ON}{set}: {why}."))
 }
 
 /// The CSV's rows by the values of its column Split, or all of them.

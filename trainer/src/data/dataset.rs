@@ -41,6 +41,8 @@ pub struct Origin {
     pub(super) record: u32,
     pub(super) line: u32,
     pub(super) names_patient: bool,
+    /// By a column, and not by the path.
+    pub(super) by_column: bool,
 }
 
 /// What the rows of one CSV share.
@@ -62,6 +64,19 @@ impl Row {
     /// Whether the CSV says whose image this is.
     pub fn names_patient(&self) -> bool {
         self.origin.names_patient
+    }
+
+    /// Every name that the patient may have in another table: the column's and the path's, the latter also as a bare number.
+    fn other_names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        if self.origin.by_column {
+            names.push(paths::same_patient(&self.patient));
+        }
+        if let Some((of_path, _)) = paths::patient_and_study(&self.path) {
+            names.extend(paths::patient_number(&of_path));
+            names.push(of_path);
+        }
+        names
     }
 
     /// The row in an error: its CSV and line.
@@ -256,6 +271,9 @@ impl Dataset {
             .lines()
             .map(|line| line.trim_matches([' ', '\t', '\r', '"', ',']));
         let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+        let Some(first) = lines.first() else {
+            bail!("{list} names no image");
+        };
         let key = |path: &str| paths::key(path).into_owned();
         let mut wanted: HashMap<String, bool> =
             lines.iter().map(|line| (key(line), false)).collect();
@@ -266,10 +284,7 @@ impl Dataset {
         let missing = lines.iter().filter(|line| !wanted[&key(line)]);
         let missing: Vec<&&str> = missing.collect();
         if self.rows.is_empty() {
-            bail!(
-                "{list} names none of the CSV's images; it begins with {:?}",
-                lines[0]
-            );
+            bail!("{list} names none of the CSV's images; it begins with {first:?}");
         }
         if let Some(first) = missing.first() {
             eprintln!(
@@ -346,18 +361,39 @@ impl Dataset {
     /// # Errors
     /// When a patient is in both: a model must never be tested on a patient it was trained on.
     pub fn refuse_shared_patients(&self, other: &Dataset) -> Result<()> {
-        let (ours, theirs) = (self.patients(), other.patients());
-        if let Some(patient) = ours.intersection(&theirs).next() {
-            let row = |data: &Dataset| {
-                let mut rows = data.rows.iter();
-                let row = rows.find(|row| row.patient.as_ref() == *patient);
-                row.map_or(String::new(), Row::place)
-            };
+        let refuse = |ours: &Row, theirs: &Row| {
             bail!(
-                "patient {patient} is in two splits ({}; {}); splits must be by patient",
-                row(self),
-                row(other)
-            );
+                "patient {} is in two splits ({}; {}); splits must be by patient",
+                ours.patient,
+                ours.place(),
+                theirs.place()
+            )
+        };
+        let by_name = other.rows.iter().map(|row| (row.patient.as_ref(), row));
+        let by_name: HashMap<&str, &Row> = by_name.collect();
+        let shared = |row: &&Row| by_name.contains_key(row.patient.as_ref());
+        if let Some(ours) = self.rows.iter().find(shared) {
+            return refuse(ours, by_name[ours.patient.as_ref()]);
+        }
+        // Where only one of two tables has a column, the other's paths may name the same patient.
+        let columns = |data: &Dataset| data.rows.iter().any(|row| row.origin.by_column);
+        if !columns(self) && !columns(other) {
+            return Ok(());
+        }
+        let mut by_path: HashMap<String, &Row> = HashMap::new();
+        for row in &other.rows {
+            for name in row.other_names() {
+                by_path.entry(name).or_insert(row);
+            }
+        }
+        for ours in &self.rows {
+            for name in ours.other_names() {
+                if let Some(theirs) = by_path.get(&name)
+                    && !(ours.origin.by_column && theirs.origin.by_column)
+                {
+                    return refuse(ours, theirs);
+                }
+            }
         }
         Ok(())
     }

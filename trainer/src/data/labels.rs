@@ -33,8 +33,9 @@ impl Label {
             Some(-1.0) => Ok(Label::Uncertain),
             None => match lower().as_str() {
                 "" => Ok(Label::Unlabelled),
-                "true" => Ok(Label::Present),
-                "false" => Ok(Label::Absent),
+                // Excel writes them in its own language.
+                "true" | "wahr" | "vrai" | "verdadero" => Ok(Label::Present),
+                "false" | "falsch" | "faux" | "falso" => Ok(Label::Absent),
                 "u" | "uncertain" => Ok(Label::Uncertain),
                 _ => Err(no_label(text)),
             },

@@ -13,7 +13,8 @@ use crate::storage::Location;
 #[derive(Debug)]
 pub struct DataEntry {
     image: usize,
-    labels: usize,
+    /// Without it nothing is labelled.
+    labels: Option<usize>,
     /// Without it, the file's name tells the patient.
     patient: Option<usize>,
     position: Option<usize>,
@@ -100,12 +101,14 @@ impl DataEntry {
     /// # Errors
     /// When a column is there twice.
     pub fn of(table: &Table) -> Result<Option<Self>> {
-        let (Some(image), Some(labels)) = (
-            table.column("Image Index")?,
-            table.column("Finding Labels")?,
-        ) else {
+        let Some(image) = table.column("Image Index")? else {
             return Ok(None);
         };
+        let labels = table.column("Finding Labels")?;
+        let other = |name: &String| Finding::ALL.iter().any(|f| plain(f.name()) == plain(name));
+        if labels.is_none() && table.header().iter().any(other) {
+            return Ok(None);
+        }
         Ok(Some(Self {
             image,
             labels,
@@ -122,12 +125,20 @@ impl Format for DataEntry {
         if path.is_empty() {
             bail!("there is no image's name");
         }
-        let mut labels = [Label::Absent; 14];
+        let said = self.labels.map_or("", |column| line.cell(column));
+        let mut labels = match said {
+            "" => [Label::Unlabelled; 14],
+            _ => [Label::Absent; 14],
+        };
         for finding in UNLABELLED {
             labels[finding.index()] = Label::Unlabelled;
         }
         labels[Finding::LungOpacity.index()] = Label::Unlabelled;
-        for name in line.cell(self.labels).split('|').map(str::trim) {
+        for name in said
+            .split('|')
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+        {
             if label(name).is_none() {
                 bail!("{name:?} is none of ChestX-ray14's labels");
             }
@@ -136,9 +147,7 @@ impl Format for DataEntry {
             }
         }
         let opacity = &mut labels[Finding::LungOpacity.index()];
-        if *opacity == Label::Unlabelled
-            && line.cell(self.labels).eq_ignore_ascii_case("No Finding")
-        {
+        if *opacity == Label::Unlabelled && said.eq_ignore_ascii_case("No Finding") {
             *opacity = Label::Absent;
         }
         let patient = self.patient.map(|column| line.cell(column));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Error, Result, bail};
-use sightline::radiograph::{Depth, DepthSource, Notice};
+use sightline::radiograph::{Depth, Notice};
 
 use super::Dataset;
 
@@ -59,7 +59,8 @@ impl Notes {
         Ok(())
     }
 
-    fn noticed(&self) -> impl Iterator<Item = String> {
+    /// What is to be known of the files that were read, a line each.
+    pub fn noticed(&self) -> impl Iterator<Item = String> {
         let notices = self.notices.iter();
         notices.map(|(said, Noticed { count, first })| match count {
             1 => format!("{first}: {said}"),
@@ -72,11 +73,10 @@ impl Notes {
 pub fn said(notice: &Notice) -> String {
     match notice {
         Notice::Depth(Depth {
-            told_by: DepthSource::Pixels,
-            ..
-        }) => {
-            format!("{notice} --depth reads them otherwise: --depth 16, if they are dark pictures.")
-        }
+            other: Some(other), ..
+        }) => format!(
+            "{notice} It may be {other}: with --depth {other}, predict, evaluate, explain and localize read it so."
+        ),
         _ => notice.to_string(),
     }
 }
@@ -90,7 +90,8 @@ mod tests {
         let mut notes = Notes::default();
         let depth = Notice::Depth(Depth {
             bits: 12,
-            told_by: DepthSource::Pixels,
+            told_by: sightline::radiograph::DepthSource::Pixels,
+            other: Some(16),
         });
         notes.notice("a.png", &[depth]);
         notes.notice("b.png", &[depth, Notice::Transparency]);

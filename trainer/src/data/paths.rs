@@ -73,11 +73,29 @@ pub fn patient_and_study(path: &str) -> Option<(String, Option<String>)> {
     let plain = plain(path);
     let parts: Vec<&str> = plain.split('/').collect();
     let (file, folders) = parts.split_last()?;
-    if let Some(at) = folders.iter().position(|part| is_patient(part)) {
+    // The last: a person's own folder may be called like a patient's.
+    if let Some(at) = folders.iter().rposition(|part| is_patient(part)) {
         let study = folders.get(at + 1).map(|study| (*study).to_owned());
         return Some((same_patient(folders[at]), study));
     }
     Some((nih_patient(file)?, None))
+}
+
+/// The folder that names an image's patient, with all above it in its data set.
+pub fn patient_folder(path: &str) -> Option<String> {
+    let key = key(path);
+    let folders: Vec<&str> = key.split('/').collect();
+    let (_, folders) = folders.split_last()?;
+    let at = folders.iter().rposition(|part| is_patient(part))?;
+    Some(folders[..=at].join("/"))
+}
+
+/// The number in a folder's name, as tables write it: `10000032` of `p10000032`, `12` of `patient00012`.
+pub fn patient_number(of_path: &str) -> Option<String> {
+    let number = of_path.trim_start_matches(|c: char| !c.is_ascii_digit());
+    // Few digits are used by every data set for other patients.
+    let digits = number.len() > 5 && number.bytes().all(|b| b.is_ascii_digit());
+    (digits && number.len() < of_path.len()).then(|| same_patient(number))
 }
 
 /// A patient's name without what spreadsheets do to it: `00012`, `12` and `12.0` are one, and so are `ID7` and `id7`.
@@ -123,15 +141,7 @@ fn nih_patient(file: &str) -> Option<String> {
 
 /// Whether the file's name says that the view is lateral (`view2_lateral.jpg`) or frontal.
 pub fn is_lateral(path: &str) -> Option<bool> {
-    let plain = plain(path).to_ascii_lowercase();
-    let mut words = file_name(&plain).split(|c: char| !c.is_ascii_alphanumeric());
-    words.find_map(
-        |word| match word.trim_end_matches(|c: char| c.is_ascii_digit()) {
-            "lateral" | "lat" => Some(true),
-            "frontal" | "ap" | "pa" => Some(false),
-            _ => None,
-        },
-    )
+    sightline::radiograph::is_lateral(file_name(&plain(path)))
 }
 
 fn file_name(plain: &str) -> &str {

@@ -1,7 +1,7 @@
 //! A CSV of images becomes rows: what a single row cannot tell is found out here, and said.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -72,6 +72,7 @@ impl Reading {
             Some((patient, study)) => (Some(patient), study),
             None => (None, None),
         };
+        let by_column = entry.patient.is_some();
         let patient = entry.patient.or(of_path);
         let image = || paths::key(&entry.path).into_owned();
         let names_patient = patient.is_some();
@@ -101,6 +102,7 @@ impl Reading {
                 record: u32::try_from(number).context("too many rows")?,
                 line: u32::try_from(line).context("too many lines")?,
                 names_patient,
+                by_column,
                 ..Origin::default()
             },
         })
@@ -124,6 +126,7 @@ impl Reading {
             row.origin.sheet = sheet.clone();
         }
         notes.extend(without_repeats(&mut self.rows)?);
+        name_patients_by_columns(&mut self.rows)?;
         Ok((self.rows, notes))
     }
 
@@ -162,6 +165,40 @@ impl Reading {
             _ => None,
         }
     }
+}
+
+/// Where a column names the patient of some images in a patient's folder, it is the patient of all of them.
+///
+/// # Errors
+/// When a column names two patients in one such folder.
+fn name_patients_by_columns(rows: &mut [Row]) -> Result<()> {
+    if !rows.iter().any(|row| row.origin.by_column) {
+        return Ok(());
+    }
+    let mut patients: HashMap<String, (Arc<str>, u32)> = HashMap::new();
+    for row in rows.iter().filter(|row| row.origin.by_column) {
+        let Some(folder) = paths::patient_folder(&row.path) else {
+            continue;
+        };
+        let found = (row.patient.clone(), row.origin.line);
+        let (patient, line) = patients.entry(folder.clone()).or_insert(found);
+        if *patient != row.patient {
+            bail!(
+                "line {}: the patient is {}, and of another image in {folder} (line {line}) it is {patient}; \
+                 mend the column, or leave it out",
+                row.origin.line,
+                row.patient
+            );
+        }
+    }
+    for row in rows.iter_mut().filter(|row| !row.origin.by_column) {
+        let folder = paths::patient_folder(&row.path);
+        if let Some((patient, _)) = folder.and_then(|folder| patients.get(&folder)) {
+            row.patient = patient.clone();
+            (row.origin.by_column, row.origin.names_patient) = (true, true);
+        }
+    }
+    Ok(())
 }
 
 /// Leaves out rows that say again what a row before them says.

@@ -48,7 +48,7 @@ pub fn refuse_same_files(splits: &Splits) -> Result<()> {
     refuse(&pairs.collect::<Vec<_>>(), "the same file")
 }
 
-/// Compares the decoded pictures that are trained on with those that are validated on: the same picture in another file.
+/// Compares the decoded pictures that are trained on with those that are validated or tested on: the same picture in another file.
 ///
 /// # Errors
 /// When a picture is in both.

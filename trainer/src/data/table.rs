@@ -13,8 +13,8 @@ use crate::storage::Location;
 const DELIMITERS: [u8; 4] = *b",;\t|";
 
 /// How pandas, R, Excel and databases write that there is nothing, in lower case.
-const BLANKS: [&str; 11] = [
-    "", "nan", "na", "n/a", "#n/a", "<na>", "none", "null", "\\n", "-", "--",
+const BLANKS: [&str; 13] = [
+    "", "nan", "-nan", "#nv", "na", "n/a", "#n/a", "<na>", "none", "null", "\\n", "-", "--",
 ];
 
 /// The text of a table's file.

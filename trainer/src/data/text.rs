@@ -38,6 +38,14 @@ pub fn decode(bytes: Vec<u8>) -> Result<String> {
             bail!("this is no table in text, but {kind}");
         }
     }
+    if bytes.starts_with(&[0xFF, 0xFE, 0, 0]) || bytes.starts_with(&[0, 0, 0xFE, 0xFF]) {
+        bail!("the file is in UTF-32: save it as UTF-8");
+    }
+    // DOS ended texts with Ctrl-Z.
+    let bytes = match bytes.split_last() {
+        Some((0x1A, rest)) => rest.to_vec(),
+        _ => bytes,
+    };
     let text = match bytes.as_slice() {
         [0xEF, 0xBB, 0xBF, rest @ ..] => {
             let text = String::from_utf8(rest.to_vec());

@@ -14,7 +14,7 @@ use sightline::explain::lime::{self, Lime};
 use sightline::explain::overlay::overlay;
 use sightline::finding::Finding;
 use sightline::package::sha256;
-use sightline::radiograph::{self, GreyImage, Radiograph};
+use sightline::radiograph::{self, GreyImage, LATERAL, Radiograph, is_lateral};
 use sightline::reading::Reader;
 use sightline::report::{Report, Timings};
 
@@ -158,6 +158,9 @@ fn explain(
     let radiograph = radiograph.with_context(|| image.to_string())?;
     for notice in &radiograph.notices {
         eprintln!("{}: {}", image.name(), said(notice));
+    }
+    if is_lateral(&image.name()) == Some(true) {
+        eprintln!("{}: {LATERAL}", image.name());
     }
     let decode = start.elapsed().as_secs_f64() * 1e3;
     let start = Instant::now();

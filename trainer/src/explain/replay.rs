@@ -18,6 +18,9 @@ use super::{explain_by_lime, faithfulness_of};
 
 /// What a report may differ by, as a share of the largest value: another device adds up in another order.
 pub const TOLERANCE: f64 = 1e-3;
+/// The most samples and painted places that are scored or painted again: more than the page lets anyone have.
+const MOST_SAMPLES: usize = 10_000;
+const MOST_SPOTS: usize = 10_000;
 /// Differences that are named one by one.
 const NAMED: usize = 8;
 
@@ -116,6 +119,10 @@ struct Again<'a> {
 impl Again<'_> {
     fn lime(&self, theirs: &lime::Explanation) -> Result<lime::Explanation> {
         let options = &theirs.options;
+        if options.samples > MOST_SAMPLES {
+            let samples = options.samples;
+            bail!("lime: {samples} samples are more than a report has ({MOST_SAMPLES} at most)");
+        }
         if theirs.samples == 0 || theirs.samples > options.samples {
             let (samples, most) = (theirs.samples, options.samples);
             bail!("lime: the report contradicts itself: {samples} samples of at most {most}");
@@ -183,6 +190,10 @@ impl Again<'_> {
     }
 
     fn erased(&self, theirs: &Erased) -> Result<Erased> {
+        let spots = theirs.spots.len();
+        if spots > MOST_SPOTS {
+            bail!("erased: {spots} places are more than a report has ({MOST_SPOTS} at most)");
+        }
         let (width, height) = (self.radiograph.image.width, self.radiograph.image.height);
         let input = &self.reader.manifest.input;
         let (region, aspect) = (input.region(width, height), width as f32 / height as f32);
@@ -500,6 +511,20 @@ mod tests {
         refused(
             &|report| report["trust"][0]["faithfulness"]["deletion"]["scores"] = json!([]),
             "trust.0.faithfulness.deletion.scores: the report says 0 values",
+        );
+        refused(
+            &|report| {
+                report["lime"]["options"]["samples"] = json!(1_000_000_000);
+                report["lime"]["samples"] = json!(1_000_000_000);
+            },
+            "more than a report has",
+        );
+        refused(
+            &|report| {
+                let spot = report["erased"]["spots"][0].clone();
+                report["erased"]["spots"] = json!(vec![spot; 20_000]);
+            },
+            "more than a report has",
         );
         refused(
             &|report| report["trust"][1] = report["trust"][0].clone(),

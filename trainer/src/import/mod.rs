@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use sightline::finding::Finding;
-use sightline::network::{Architecture, Network, wrong_value};
+use sightline::network::{Architecture, Family, Head, Network, wrong_value};
 use sightline::package::{
     self, Calibration, FindingCard, Manifest, SCHEMA_VERSION, Training, Weights,
 };
@@ -116,7 +116,7 @@ pub fn import(options: Options, device: &Device) -> Result<()> {
     }
 
     let thresholds = tensors.remove(&format!("{}op_threshs", fit.prefix));
-    let outputs = outputs(source, options.findings.as_deref(), fit.outputs)?;
+    let outputs = outputs(source, options.findings.as_deref(), &fit)?;
     if outputs.iter().any(Option::is_some) {
         let names = outputs.iter().map(|o| o.map_or("-", Finding::name));
         println!(
@@ -230,7 +230,11 @@ pub fn import(options: Options, device: &Device) -> Result<()> {
 }
 
 /// What each output of the file stands for; `None` for one that is no finding.
-fn outputs(source: Source, said: Option<&[String]>, count: usize) -> Result<Vec<Option<Finding>>> {
+fn outputs(source: Source, said: Option<&[String]>, fit: &Fit) -> Result<Vec<Option<Finding>>> {
+    let count = fit.outputs;
+    let architecture = &fit.architecture;
+    // A DenseNet without the origin's head is another's: CheXNet, most likely.
+    let is_origins = architecture.family != Family::DenseNet || architecture.head != Head::Linear;
     let named = match said {
         Some([name]) => order(name.trim()),
         _ => None,
@@ -252,7 +256,7 @@ fn outputs(source: Source, said: Option<&[String]>, count: usize) -> Result<Vec<
             .collect::<Result<_>>()?,
         _ if source == Source::Torchxrayvision => torchxrayvision_outputs(),
         // The origin's networks have CheXpert's observations in their order.
-        _ if source == Source::Mlmip && count == Finding::ALL.len() => {
+        _ if source == Source::Mlmip && is_origins && count == Finding::ALL.len() => {
             Finding::ALL.map(Some).to_vec()
         }
         _ if count == Finding::ALL.len() => bail!(

@@ -123,8 +123,8 @@ pub fn run(options: &Options) -> Result<()> {
     let Splits {
         train,
         valid,
+        test,
         rows_sha256,
-        ..
     } = splits;
     // Kept a little larger than the input, so that a crop from it is not blurred.
     let side = recipe.input.size * 8 / 7;
@@ -138,7 +138,9 @@ pub fn run(options: &Options) -> Result<()> {
             (train, Pictures::Memory(pictures))
         }
     };
-    refuse_same_pixels(&train, &train_pictures, &valid, side)?;
+    for other in std::iter::once(&valid).chain(&test) {
+        refuse_same_pixels(&train, &train_pictures, other, side)?;
+    }
     let (valid, valid_pictures) = load_pictures(valid, |image| recipe.input.square(&image))?;
     let lessons = match &recipe.teacher {
         Some(teacher) => Lessons::read(teacher, data, &train)?,

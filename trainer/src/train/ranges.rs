@@ -44,13 +44,15 @@ impl Recipe {
             self.input.channels == channels,
             &format!("architecture.in_channels, {channels}"),
         )?;
-        require("batch", self.batch, self.batch >= 2, "2 or more")?;
-        for (field, count) in [
-            ("epochs", self.epochs),
-            ("accumulate", self.accumulate),
-            ("patience", self.patience),
+        let holds = (2..=4096).contains(&self.batch);
+        require("batch", self.batch, holds, "2 or more, at most 4096")?;
+        for (field, count, most) in [
+            ("epochs", self.epochs, 10_000),
+            ("accumulate", self.accumulate, 4096),
+            ("patience", self.patience, 10_000),
         ] {
-            require(field, count, count >= 1, "1 or more")?;
+            let rule = format!("1 or more, at most {most}");
+            require(field, count, (1..=most).contains(&count), &rule)?;
         }
         let rate = self.learning_rate;
         let holds = rate > 0.0 && rate <= 100.0;
@@ -142,8 +144,8 @@ impl Augmentation {
         require(
             "augmentation.crop",
             format!("{from} to {to}"),
-            from > 0.0 && from <= to && to <= 2.0,
-            "from above 0 to at most 2, the smaller first",
+            from >= 0.05 && from <= to && to <= 2.0,
+            "from 0.05 to at most 2, the smaller first",
         )?;
         for (field, factor) in [
             ("augmentation.stretch", self.stretch),

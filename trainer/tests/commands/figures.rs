@@ -142,7 +142,7 @@ fn a_recipe_with_an_impossible_number_is_refused_by_a_dry_run() {
     );
     refused(
         |recipe| recipe["augmentation"]["crop"] = serde_json::json!([1.0, 0.8]),
-        "augmentation.crop must be from above 0 to at most 2, the smaller first, and is 1 to 0.8",
+        "augmentation.crop must be from 0.05 to at most 2, the smaller first, and is 1 to 0.8",
     );
     refused(
         |recipe| recipe["data"]["hold_out"] = serde_json::json!({ "valid": 0.6, "test": 0.5 }),

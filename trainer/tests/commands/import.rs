@@ -365,6 +365,10 @@ fn a_chexnet_checkpoint_is_imported_in_its_own_order() {
         &out,
     ];
     refuse(&import, "the file does not say which");
+    // Nor is it taken for one of the origin's networks.
+    let mut origins = import;
+    origins[2] = &"mlmip";
+    refuse(&origins, "the file does not say which");
     let order: [&dyn AsRef<std::ffi::OsStr>; 2] = [&"--findings", &"chestx-ray14"];
     let said = succeed(&[&import[..], &order].concat());
     assert!(

@@ -448,8 +448,6 @@ fn a_model_is_trained_resumed_exported_and_evaluated() {
         &"--split",
         &"test",
         &"--part",
-        &"Repo",
-        &"--part",
         &"Sex",
         &"--part",
         &"Age group",

@@ -169,6 +169,22 @@ fn a_depth_that_the_pixels_tell_is_said_and_another_can_be_chosen() {
     ];
     refuse(&arguments, "samples of 12 bits");
 
+    // Parts that were read in two ways are not joined.
+    let part = |shard: &str, depth: &[Argument]| {
+        let out = root.join(shard.replace('/', "-"));
+        let known: [Argument; 9] = [
+            &"predict", &"--model", &model, &"--csv", &csv, &"--out", &out, &"--shard", &shard,
+        ];
+        succeed(&[&known, depth].concat());
+        out
+    };
+    let (first, second) = (part("0/2", &[&"--depth=16"]), part("1/2", &[]));
+    let joined = root.join("joined.csv");
+    refuse(
+        &[&"merge", &first, &second, &"--out", &joined],
+        "another model or selection",
+    );
+
     // The report records the choice, and a replay takes it.
     let (image, report) = (root.join("a.png"), root.join("report.json"));
     let explain: [Argument; 6] = [&"explain", &"--model", &model, &image, &"--depth", &"16"];

@@ -211,6 +211,90 @@ fn a_table_that_names_no_patient_says_that_it_cannot_be_checked() {
 }
 
 #[test]
+fn a_patient_is_found_whether_a_column_names_it_or_a_path() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path();
+    let recipe = recipe(root, |recipe| {
+        recipe["data"] = serde_json::json!(
+            { "train": "train.csv", "valid": "valid.csv", "description": "" });
+    });
+    let planned = |train: &str, valid: &str| {
+        std::fs::write(root.join("train.csv"), train).expect("written");
+        std::fs::write(root.join("valid.csv"), valid).expect("written");
+        plan(&recipe, root)
+    };
+    let own = "CheXpert-v1.0-small/train/patient90001/study1/view1_frontal.jpg,1\n\
+               CheXpert-v1.0-small/train/patient90002/study1/view1_frontal.jpg,0\n";
+    // Folders above the data set may look like a patient's.
+    for above in ["/home/p12345678/", "D:\\patient2019\\", "/data/patient1/"] {
+        let same = format!(
+            "Path,Edema\n{above}CheXpert-v1.0-small/train/patient90001/study2/view1_frontal.jpg,1\n"
+        );
+        let said = planned(&format!("Path,Edema\n{own}"), &same).expect_err(above);
+        assert!(
+            said.contains("patient90001 is in two splits"),
+            "{above}: {said}"
+        );
+    }
+    // A column here, a path there.
+    let column = "Path,Patient,Edema\na.jpg,10000032,1\nb.jpg,10000033,0\n";
+    let path = "Path,Edema\nfiles/p10/p10000032/s50414267/c.jpg,1\n";
+    let said = planned(column, path).expect_err("one patient");
+    assert!(said.contains("10000032 is in two splits"), "{said}");
+    let said = planned(path, column).expect_err("one patient");
+    assert!(said.contains("is in two splits"), "{said}");
+    let other = "Path,Edema\nfiles/p10/p10000099/s50414267/c.jpg,1\n";
+    planned(column, other).expect("another patient");
+    // A column that is filled in for some images of a folder is meant for all of them.
+    let table = "Path,Patient,Edema,Split\npatient7/study1/a.jpg,x,1,train\npatient8/study1/a.jpg,y,0,train\n\
+                 patient7/study2/a.jpg,,1,valid\n";
+    std::fs::write(root.join("labels.csv"), table).expect("written");
+    let one = self::recipe(root, |_| {});
+    let said = plan(&one, root).expect_err("one patient");
+    assert!(said.contains("patient x is in two splits"), "{said}");
+    let table = table.replace("a.jpg,,1", "a.jpg,z,1");
+    std::fs::write(root.join("labels.csv"), table).expect("written");
+    let said = plan(&one, root).expect_err("two patients in one folder");
+    assert!(said.contains("mend the column"), "{said}");
+}
+
+#[test]
+fn an_empty_list_and_a_part_without_a_column_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path();
+    let names = pictures(root, 2);
+    let rows: Vec<_> = names
+        .iter()
+        .map(|name| (name.as_str(), "1", "a", "test"))
+        .collect();
+    let (csv, model) = (csv(root, &rows), shipped());
+    let list = root.join("list.txt");
+    for text in ["", ",,,\n\n"] {
+        std::fs::write(&list, text).expect("written");
+        let out = root.join("out.csv");
+        let arguments: [Argument; 9] = [
+            &"predict", &"--model", &model, &"--csv", &csv, &"--list", &list, &"--out", &out,
+        ];
+        let output = run(&arguments);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let named = said.contains("names no image") || said.contains("the file is empty");
+        assert!(!output.status.success() && named, "{said}");
+    }
+    refuse(
+        &[
+            &"evaluate",
+            &"--model",
+            &model,
+            &"--csv",
+            &csv,
+            &"--part",
+            &"Sexx",
+        ],
+        "no column Sexx",
+    );
+}
+
+#[test]
 fn laterals_are_skipped_with_their_count_and_lists_choose_rows() {
     let folder = tempfile::tempdir().expect("a folder");
     let root = folder.path();

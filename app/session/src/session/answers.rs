@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sightline::explain::erase::Erased;
 use sightline::explain::lime;
 use sightline::package::Manifest;
-use sightline::radiograph::{DepthSource, GreyImage};
+use sightline::radiograph::GreyImage;
 use sightline::report::{Report, Trust};
 
 use super::{Asked, Engine, Remedy, Session, Status, Study};
@@ -103,9 +103,9 @@ impl Session {
             pixels: reading.pixels,
         };
         if let Some(depth) = report.image.depth
-            && depth.told_by == DepthSource::Pixels
+            && let Some(other) = depth.other
         {
-            self.depth.told = Some(depth.bits);
+            self.depth.told = Some([depth.bits, other]);
         }
         let picture = ReadPicture { preview, report };
         self.spots.clear();

@@ -113,23 +113,20 @@ enum Study {
 /// How the samples of a radiograph can be taken whose file does not say how many of their bits are used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Depths {
-    /// As far as the pixels tell.
-    told: Option<u8>,
+    /// As far as the pixels tell, and the other that they could have.
+    told: Option<[u8; 2]>,
     chosen: Option<u8>,
 }
 
 impl Depths {
-    /// All bits of a sample.
-    const ALL: u8 = 16;
-
-    /// The two readings: as far as the pixels tell, and all bits.
+    /// The two readings, the one that is taken without a choice first.
     pub fn offered(self) -> [u8; 2] {
-        [self.told.unwrap_or(Self::ALL), Self::ALL]
+        self.told.unwrap_or([16, 16])
     }
 
     /// How it is read.
     pub fn bits(self) -> u8 {
-        self.chosen.or(self.told).unwrap_or(Self::ALL)
+        self.chosen.unwrap_or(self.offered()[0])
     }
 }
 

@@ -15,7 +15,7 @@ impl Session {
             Ok(models) => {
                 let first = models.first().map(|entry| entry.name.clone());
                 self.models = models;
-                self.load(&first.unwrap_or_default());
+                self.load_model(&first.unwrap_or_default());
             }
             Err(why) => self.fail(why, Remedy::LoadAgain),
         }
@@ -23,10 +23,14 @@ impl Session {
 
     /// Loads a package in a fresh engine; a radiograph that is open is then read with it.
     pub fn load(&mut self, model: &str) {
+        self.complaint = None;
+        self.load_model(model);
+    }
+
+    fn load_model(&mut self, model: &str) {
         model.clone_into(&mut self.model);
         self.adapter = None;
         self.progress = None;
-        self.complaint = None;
         self.scoring = 0;
         self.engine = Engine::Loading;
         self.forget_reading();

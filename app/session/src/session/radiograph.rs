@@ -88,7 +88,7 @@ impl Session {
         if !offered || self.depths().is_some_and(|depths| depths.bits() == bits) {
             return;
         }
-        self.depth.chosen = (self.depth.told != Some(bits)).then_some(bits);
+        self.depth.chosen = (self.depth.offered()[0] != bits).then_some(bits);
         self.complaint = None;
         self.forget_reading();
         self.read();

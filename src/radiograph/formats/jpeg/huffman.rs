@@ -180,6 +180,17 @@ impl<'a> Bits<'a> {
         found
     }
 
+    /// Where the first byte is of which no bit was taken, while the scan's blocks are read.
+    pub fn consumed(&self) -> usize {
+        let (mut at, mut held) = (self.at, self.count / 8);
+        while held > 0 {
+            let stuffed = at >= 2 && self.bytes[at - 2..at] == [0xFF, 0x00];
+            at -= if stuffed { 2 } else { 1 };
+            held -= 1;
+        }
+        at
+    }
+
     /// How many bytes were read.
     pub fn position(&self) -> usize {
         self.at

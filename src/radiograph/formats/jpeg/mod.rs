@@ -19,6 +19,9 @@ use crate::radiograph::Notice;
 use crate::radiograph::decode::{RadiographError, check_size};
 use image::metadata::Orientation;
 
+/// So many blocks are visited, at most, in all scans together: many times what a picture of the largest size needs.
+const MOST_BLOCKS: usize = 32_000_000;
+
 const SOI: u8 = 0xD8;
 const EOI: u8 = 0xD9;
 
@@ -40,6 +43,7 @@ pub fn decode(bytes: &[u8], least: Option<usize>) -> Result<(Pixels, Facts), Rad
     let mut decoder = Decoder::default();
     let mut at = 2;
     let mut ended = false;
+    let mut visited = 0;
     while let Some((marker, body, next)) = next_segment(bytes, at)? {
         at = next;
         match marker {
@@ -54,6 +58,10 @@ pub fn decode(bytes: &[u8], least: Option<usize>) -> Result<(Pixels, Facts), Rad
                     .ok_or_else(|| damaged("a scan without a frame"))?;
                 frame.take_tables(&decoder.quantisation);
                 let scan = Scan::parse(body, frame, &decoder.huffman, decoder.restart_interval)?;
+                visited += scan.blocks_to_read(frame);
+                if visited > MOST_BLOCKS {
+                    return Err(damaged("it has more scans than a picture needs"));
+                }
                 at += scan.decode(frame, &bytes[at..])?;
             }
             _ => decoder.segment(marker, body, least)?,

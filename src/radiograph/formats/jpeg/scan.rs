@@ -3,7 +3,7 @@
 use super::frame::Frame;
 use super::huffman::{Bits, Stop, Table};
 use super::transform::ZIGZAG;
-use super::{damaged, incomplete};
+use super::{EOI, damaged, incomplete};
 use crate::radiograph::decode::RadiographError;
 
 /// So many bytes of zeros in a row are a hole, where zeros do not stand for an even area.
@@ -104,9 +104,8 @@ impl<'a> Scan<'a> {
             Err(Stop::Exhausted) => return Err(incomplete(frame.share())),
             Err(Stop::Wrong) => return Err(damaged(&self.where_(frame))),
         }
-        if !bits.finish() {
-            return Err(damaged("its bits do not end where its picture does"));
-        }
+        let read = bits.consumed();
+        let at_marker = bits.finish();
         let zeros = bytes[..bits.position()].split(|byte| *byte != 0);
         if !self.zeros_are_even() && zeros.map(<[u8]>::len).any(|run| run >= HOLE) {
             return Err(damaged("there is a hole of zeros in its data"));
@@ -122,13 +121,30 @@ impl<'a> Scan<'a> {
                 }
             }
         }
+        let ended = at_marker || frame.share() >= 1.0 && only_zeros_follow(bytes, read);
+        if !ended {
+            return Err(damaged("its bits do not end where its picture does"));
+        }
         Ok(bits.position())
+    }
+
+    /// Blocks that are visited.
+    pub fn blocks_to_read(&self, frame: &Frame) -> usize {
+        let of = |part: &Part| {
+            let (across, down) = frame.components[part.component].padded;
+            across * down
+        };
+        self.parts.iter().map(of).sum()
     }
 
     /// Whether zeros can stand for blocks that are like the one before, without detail. A hole of zeros often decodes to as many
     /// blocks as were there, so that nothing else tells it.
     fn zeros_are_even(&self) -> bool {
         let even = |table: Option<&Table>| table.is_none_or(|table| table.of_zeros() == Some(0));
+        // A further bit of each DC coefficient comes without a code: where it is zero everywhere, so are its bytes.
+        if self.first == 0 && self.high > 0 {
+            return true;
+        }
         let dc = self.first > 0 || self.parts.iter().all(|part| even(part.dc));
         let ac = self.last == 0 || self.parts.iter().all(|part| even(part.ac));
         dc && ac
@@ -324,6 +340,14 @@ impl<'a> Scan<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether zeros fill the rest of the file, or what lies before its end marker, and are not what the last blocks were read from.
+fn only_zeros_follow(bytes: &[u8], read: usize) -> bool {
+    let rest = &bytes[read..];
+    let zeros = rest.iter().take_while(|byte| **byte == 0).count();
+    let last_read = &bytes[read.saturating_sub(2)..read];
+    last_read.iter().any(|byte| *byte != 0) && matches!(rest[zeros..], [] | [0xFF, EOI, ..])
 }
 
 fn refine(bits: &mut Bits, coefficient: &mut i16, bit: i16) -> Result<(), Stop> {

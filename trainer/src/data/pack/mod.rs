@@ -18,7 +18,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use memmap2::Mmap;
 use rayon::prelude::*;
 use sightline::package::sha256;
-use sightline::radiograph::GreyImage;
+use sightline::radiograph::{GreyImage, Notice};
 
 use super::pictures::square;
 use super::{Dataset, Notes, Row};
@@ -209,7 +209,7 @@ impl Store {
         rows: &[&'a Row],
         side: usize,
     ) -> Result<HashMap<&'a str, Error>> {
-        let mut failed = HashMap::new();
+        let (mut failed, mut notes) = (HashMap::new(), Notes::default());
         let bar = ProgressBar::new(rows.len() as u64).with_style(ProgressStyle::with_template(
             "decoding {bar:40} {pos}/{len} ({eta} left)",
         )?);
@@ -220,14 +220,15 @@ impl Store {
         self.pictures
             .seek(SeekFrom::Start((slot * self.size) as u64))?;
         for rows in rows.chunks(CHUNK) {
-            let decoded: Vec<Result<(Entry, Vec<u8>)>> = rows
+            let decoded: Vec<Result<_>> = rows
                 .par_iter()
                 .map(|row| decode(dataset, row, side))
                 .collect();
             let mut new = Vec::with_capacity(rows.len());
             for (row, picture) in rows.iter().zip(decoded) {
                 match picture {
-                    Ok((entry, pixels)) => {
+                    Ok((entry, pixels, notices)) => {
+                        notes.notice(&row.path, &notices);
                         let written = self.pictures.write_all(&pixels);
                         written.with_context(cannot_write)?;
                         new.push(Entry { slot, ..entry });
@@ -241,18 +242,22 @@ impl Store {
             bar.inc(rows.len() as u64);
         }
         bar.finish_and_clear();
+        for line in notes.noticed() {
+            eprintln!("{line}");
+        }
         Ok(failed)
     }
 }
 
-/// A row's picture and its entry, but for the slot.
-fn decode(dataset: &Dataset, row: &Row, side: usize) -> Result<(Entry, Vec<u8>)> {
+/// A row's picture, its entry, but for the slot, and what is to be known of its file.
+fn decode(dataset: &Dataset, row: &Row, side: usize) -> Result<(Entry, Vec<u8>, Vec<Notice>)> {
     let file = dataset.file(row);
     // Before it is read: a change after that gives it another time.
     let stamp = file.stamp()?;
     let now = std::time::SystemTime::now();
     let bytes = file.read()?;
-    let pixels = square(&file, &bytes, side)?.image.pixels;
+    let radiograph = square(&file, &bytes, side)?;
+    let pixels = radiograph.image.pixels;
     let entry = Entry {
         path: row.path.clone(),
         slot: 0,
@@ -260,7 +265,7 @@ fn decode(dataset: &Dataset, row: &Row, side: usize) -> Result<(Entry, Vec<u8>)>
         stamp: stamp.and_then(|stamp| stamp.settled(now)),
         sha256: sha256(&bytes),
     };
-    Ok((entry, pixels))
+    Ok((entry, pixels, radiograph.notices))
 }
 
 #[cfg(test)]

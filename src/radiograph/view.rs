@@ -1,0 +1,18 @@
+//! What a file's name tells of the view.
+
+/// What is to be said of a radiograph whose name says that it is lateral.
+pub const LATERAL: &str = "The file's name says that it is a lateral view. The models are of frontal ones: the scores mean nothing here.";
+
+/// Whether a file's name says that the view is lateral (`view2_lateral.jpg`) or frontal (`view1_frontal.jpg`, `pa.png`); `None` where it
+/// says neither.
+pub fn is_lateral(file: &str) -> Option<bool> {
+    let lower = file.to_ascii_lowercase();
+    let mut words = lower.split(|c: char| !c.is_ascii_alphanumeric());
+    words.find_map(
+        |word| match word.trim_end_matches(|c: char| c.is_ascii_digit()) {
+            "lateral" | "lat" => Some(true),
+            "frontal" | "ap" | "pa" => Some(false),
+            _ => None,
+        },
+    )
+}
