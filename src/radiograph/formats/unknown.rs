@@ -126,11 +126,12 @@ pub fn name(bytes: &[u8]) -> (&'static str, &'static str) {
             "Export it from your viewer as a 16-bit PNG.",
         );
     }
-    if bytes.iter().all(|byte| *byte == 0) {
-        return (
-            "a file of zeros with nothing in it",
-            "Copy or download it again.",
-        );
+    if bytes.iter().all(|byte| *byte == bytes[0]) {
+        let kind = match bytes[0] {
+            0 => "a file of zeros with nothing in it",
+            _ => "a file of one byte again and again, with nothing in it",
+        };
+        return (kind, "Copy or download it again.");
     }
     if let Some(text) = text(bytes) {
         return text;
@@ -191,11 +192,22 @@ fn dicom_without_preamble(bytes: &[u8]) -> bool {
             && (length as usize) < bytes.len().min(1 << 16)
 }
 
+/// So many bytes of a text are looked at: an SVG may begin with a long comment.
+const LOOKED_AT: usize = 1 << 16;
+/// How web pages begin that do not say that they are HTML.
+const PAGE: [&str; 6] = ["<!doctype html", "<head", "<body", "<script", "<meta", "<div"];
+
 fn text(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
-    if bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF") {
-        return Some(("a text file", CHOOSE));
-    }
-    let start = &bytes[..bytes.len().min(1024)];
+    let start = &bytes[..bytes.len().min(LOOKED_AT)];
+    let of_16_bits = bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF");
+    // Of UTF-16 the ASCII letters are enough.
+    let letters: Vec<u8>;
+    let start = if of_16_bits {
+        letters = start.iter().copied().filter(|b| (9..127).contains(b)).collect();
+        letters.as_slice()
+    } else {
+        start
+    };
     let start = match std::str::from_utf8(start) {
         Ok(text) => text,
         // A letter that is cut in two.
@@ -219,7 +231,7 @@ fn text(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
             "a Git LFS pointer, a text that stands for the file",
             "Fetch the file itself: git lfs pull.",
         )
-    } else if lower.starts_with("<!doctype html") || lower.contains("<html") {
+    } else if PAGE.iter().any(|tag| lower.starts_with(tag)) || lower.contains("<html") {
         (
             "a web page (HTML), not the picture on it",
             "Open the page and save the picture itself.",
