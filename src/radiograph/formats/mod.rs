@@ -69,8 +69,15 @@ pub fn recognise(bytes: &[u8]) -> Option<Format> {
         [0xFF, 0xD8, 0xFF, ..] => Some(Format::Jpeg),
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1A, b'\n', ..] => Some(Format::Png),
         [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => Some(Format::Tiff),
-        // Two letters alone could begin a text; a bitmap has four reserved bytes, all zero.
-        [b'B', b'M', _, _, _, _, 0, 0, 0, 0, ..] => Some(Format::Bmp),
+        // Two letters alone could begin a text; in a bitmap the length of its second header comes 12 bytes later.
+        [b'B', b'M', ..]
+            if matches!(
+                bytes.get(14..18),
+                Some([12 | 40 | 52 | 56 | 64 | 108 | 124, 0, 0, 0])
+            ) =>
+        {
+            Some(Format::Bmp)
+        }
         [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some(Format::Gif),
         [
             b'R',

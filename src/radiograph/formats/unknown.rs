@@ -195,7 +195,14 @@ fn dicom_without_preamble(bytes: &[u8]) -> bool {
 /// So many bytes of a text are looked at: an SVG may begin with a long comment.
 const LOOKED_AT: usize = 1 << 16;
 /// How web pages begin that do not say that they are HTML.
-const PAGE: [&str; 6] = ["<!doctype html", "<head", "<body", "<script", "<meta", "<div"];
+const PAGE: [&str; 6] = [
+    "<!doctype html",
+    "<head",
+    "<body",
+    "<script",
+    "<meta",
+    "<div",
+];
 
 fn text(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     let start = &bytes[..bytes.len().min(LOOKED_AT)];
@@ -203,7 +210,11 @@ fn text(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     // Of UTF-16 the ASCII letters are enough.
     let letters: Vec<u8>;
     let start = if of_16_bits {
-        letters = start.iter().copied().filter(|b| (9..127).contains(b)).collect();
+        letters = start
+            .iter()
+            .copied()
+            .filter(|b| (9..127).contains(b))
+            .collect();
         letters.as_slice()
     } else {
         start
