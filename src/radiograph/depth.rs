@@ -5,8 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::decode::RadiographError;
-use super::formats::Sixteen;
+use super::refusal::RadiographError;
+use super::samples::Sixteen;
 
 /// How many bits of a sample carry the picture, and what told it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,14 +4,17 @@ mod decode;
 mod depth;
 mod formats;
 mod input;
+mod refusal;
 mod resize;
+mod samples;
 mod view;
 
 use std::fmt;
 
-pub use decode::{MAX_BYTES, MAX_PIXELS, MAX_SIDE, Options, RadiographError};
+pub use decode::Options;
 pub use depth::{Depth, DepthSource};
 pub use input::{Input, Region, Resize};
+pub use refusal::{MAX_BYTES, MAX_PIXELS, MAX_SIDE, RadiographError};
 pub use resize::{GreyImage, resize, resize_part};
 pub use view::{LATERAL, is_lateral};
 

@@ -7,61 +7,11 @@ mod png;
 mod tiff;
 mod unknown;
 
-use image::metadata::Orientation;
-
-use super::decode::RadiographError;
-use super::{Format, Notice};
+use super::Format;
+use super::refusal::RadiographError;
+use super::samples::{Facts, Pixels};
 
 pub use unknown::name;
-
-/// A decoded picture as its file has it: samples row by row, the channels of a pixel one behind the other.
-pub struct Pixels {
-    pub width: usize,
-    pub height: usize,
-    /// 1 for grey, 3 for RGB. Transparency is not kept.
-    pub channels: usize,
-    pub samples: Samples,
-}
-
-impl Pixels {
-    /// How many samples there are.
-    pub fn count(&self) -> usize {
-        match &self.samples {
-            Samples::Eight(values) => values.len(),
-            Samples::Sixteen(samples) => samples.values.len(),
-        }
-    }
-}
-
-/// Unsigned samples, 0 black.
-pub enum Samples {
-    Eight(Vec<u8>),
-    Sixteen(Sixteen),
-}
-
-/// Samples in 16 bits, of which fewer may be used.
-pub struct Sixteen {
-    pub values: Vec<u16>,
-    /// How many bits the file says are significant (PNG's sBIT, TIFF's MaxSampleValue).
-    pub significant: Option<u8>,
-    /// 0 is white (TIFF's WhiteIsZero): to be turned over once the depth is known.
-    pub white_is_zero: bool,
-}
-
-/// What a file says beside its pixels.
-pub struct Facts {
-    pub orientation: Orientation,
-    pub notices: Vec<Notice>,
-}
-
-impl Default for Facts {
-    fn default() -> Self {
-        Self {
-            orientation: Orientation::NoTransforms,
-            notices: Vec::new(),
-        }
-    }
-}
 
 /// The format of a file, from its first bytes.
 pub fn recognise(bytes: &[u8]) -> Option<Format> {

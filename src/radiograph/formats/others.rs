@@ -7,8 +7,9 @@ use image::codecs::gif::GifDecoder;
 use image::codecs::webp::WebPDecoder;
 use image::{DynamicImage, ImageDecoder, ImageError, Limits};
 
-use super::{Facts, Pixels, Samples, gif, without_alpha};
-use crate::radiograph::decode::{MAX_PIXELS, MAX_SIDE, RadiographError, check_size};
+use super::{gif, without_alpha};
+use crate::radiograph::refusal::{MAX_PIXELS, MAX_SIDE, RadiographError, check_size};
+use crate::radiograph::samples::{Facts, Pixels, Samples};
 use crate::radiograph::{Format, Notice};
 
 pub fn decode(format: Format, bytes: &[u8]) -> Result<(Pixels, Facts), RadiographError> {

@@ -1,7 +1,7 @@
 //! From the components of a JPEG to grey or RGB pixels, as libjpeg-turbo does it (`jdsample.c`, `jdcolor.c`).
 
 use super::frame::{Colours, Frame, Plane};
-use crate::radiograph::decode::RadiographError;
+use crate::radiograph::refusal::RadiographError;
 
 enum Space {
     Grey,

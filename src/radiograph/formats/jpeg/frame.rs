@@ -2,7 +2,7 @@
 
 use super::transform;
 use super::{damaged, unsupported};
-use crate::radiograph::decode::RadiographError;
+use crate::radiograph::refusal::RadiographError;
 
 /// What the markers say of the colours.
 #[derive(Clone, Copy, Default)]

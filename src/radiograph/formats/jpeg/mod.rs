@@ -14,9 +14,9 @@ mod transform;
 use frame::{Colours, Frame};
 use scan::Scan;
 
-use super::{Facts, Pixels, Samples};
 use crate::radiograph::Notice;
-use crate::radiograph::decode::{RadiographError, check_size};
+use crate::radiograph::refusal::{RadiographError, check_size};
+use crate::radiograph::samples::{Facts, Pixels, Samples};
 use image::metadata::Orientation;
 
 /// So many blocks are visited, at most, in all scans together: many times what a picture of the largest size needs.

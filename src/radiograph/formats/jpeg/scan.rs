@@ -4,7 +4,7 @@ use super::frame::Frame;
 use super::huffman::{Bits, Stop, Table};
 use super::transform::ZIGZAG;
 use super::{EOI, damaged, incomplete};
-use crate::radiograph::decode::RadiographError;
+use crate::radiograph::refusal::RadiographError;
 
 /// So many bytes of zeros in a row are a hole, where zeros do not stand for an even area.
 const HOLE: usize = 16;
