@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sightline::finding::{Finding, Score, called};
 use sightline::package::Unit;
 
-use crate::card::Beside;
+use crate::beside::Beside;
 use crate::data::{Dataset, Label, Views, stream};
 use crate::metrics::probability::{brier, calibration_error, log_loss};
 use crate::metrics::ranking::{auc_difference, auc_variance, average_precision};

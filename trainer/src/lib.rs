@@ -1,6 +1,7 @@
 //! The command line of Sightline: trains, evaluates, predicts and explains models, imports and exports them.
 
 mod bench;
+mod beside;
 mod card;
 mod data;
 mod evaluate;
@@ -8,6 +9,7 @@ mod explain;
 mod export;
 #[cfg(test)]
 mod golden;
+mod history;
 mod import;
 mod localize;
 mod marks;

@@ -5,10 +5,10 @@ use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use sightline::finding::Finding;
 
+use crate::history::Epoch;
 use crate::metrics::probability::reliability;
 use crate::metrics::ranking::{precision_recall_curve, roc_curve};
 use crate::metrics::{Case, Scored, auc, cases_of};
-use crate::train::Epoch;
 
 /// What the figures' files are called.
 pub const LOSS: &str = "loss.svg";

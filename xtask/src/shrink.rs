@@ -7,6 +7,8 @@ use anyhow::{Context, Result};
 
 use crate::run::Step;
 
+/// The npm package that brings wasm-opt; distributions' own are often too old for today's wasm.
+pub const BINARYEN: &str = "132.0.0";
 /// Set where wasm-opt is there to be used; a plain `trunk serve` does not wait for it.
 pub const WANTED: &str = "SIGHTLINE_SHRINK";
 /// Levels beyond take three times as long for two per cent less.
@@ -41,7 +43,7 @@ pub fn staged(root: &Path) -> Result<()> {
         let file = staging.join(name);
         let bytes = std::fs::read(&file).with_context(|| file.display().to_string())?;
         let mut hasher = DefaultHasher::new();
-        (&bytes, LEVEL, FEATURES, crate::tools::BINARYEN).hash(&mut hasher);
+        (&bytes, LEVEL, FEATURES, BINARYEN).hash(&mut hasher);
         let small = kept.join(format!("{:016x}-{}.wasm", hasher.finish(), bytes.len()));
         if !small.exists() {
             let (from, part) = (file.to_string_lossy(), small.with_extension("part"));

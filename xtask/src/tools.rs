@@ -8,8 +8,6 @@ use anyhow::{Context, Result, bail};
 use crate::run::{Step, output};
 
 const TRUNK: &str = "0.21.14";
-/// The npm package that brings wasm-opt; distributions' own are often too old for today's wasm.
-pub const BINARYEN: &str = "132.0.0";
 
 /// Where the tools are.
 pub struct Tools {
@@ -97,7 +95,7 @@ impl Tools {
         let folder = root.join("target/tools");
         std::fs::create_dir_all(&folder)?;
         let folder = folder.to_string_lossy();
-        let package = format!("binaryen@{BINARYEN}");
+        let package = format!("binaryen@{}", crate::shrink::BINARYEN);
         Step::new(
             "npm",
             &[

@@ -1,44 +1,15 @@
 //! Another model's scores of the same images, beside ours.
 
 use anyhow::{Result, bail};
-use serde::Serialize;
 use sightline::finding::Finding;
 
+use crate::beside::{Beside, Both, Pair};
 use crate::data::{Dataset, Probabilities, key};
 use crate::evaluate::Scores;
-use crate::metrics::{Case, Estimate, Scored, auc, bootstrap, cases_of, mean_defined_auc};
+use crate::metrics::{Case, Scored, auc, bootstrap, cases_of, mean_defined_auc};
 
 /// Of the bootstrap: the same figures at every run.
 const SEED: u64 = 20_260_103;
-
-/// Two models on the same images, with the same labels.
-#[derive(Serialize)]
-pub struct Beside {
-    /// The other model.
-    pub name: String,
-    /// Which of the images that both scored.
-    pub part: String,
-    pub images: usize,
-    pub findings: Vec<Pair>,
-    /// The mean of those of the competition's five findings that are defined.
-    pub mean_of_defined: Option<Both>,
-}
-
-#[derive(Serialize)]
-pub struct Pair {
-    pub name: Finding,
-    pub positives: usize,
-    pub negatives: usize,
-    pub auc: Both,
-}
-
-#[derive(Clone, Copy, Serialize)]
-pub struct Both {
-    pub ours: Estimate,
-    pub theirs: Estimate,
-    /// Ours less theirs; the interval is of the same draws of patients for both.
-    pub difference: Estimate,
-}
 
 /// Compares a package's scores with another model's on the images that nobody chose by class (`unselected`, `COLUMN=VALUE`), or on
 /// all where none are known to be so.
@@ -120,43 +91,6 @@ fn compare(both: &[Scored], statistic: impl Fn(&[&Scored], usize) -> Option<f64>
             Some(statistic(drawn, 0)? - statistic(drawn, theirs)?)
         })?,
     })
-}
-
-impl Beside {
-    /// The card's section.
-    pub fn markdown(&self) -> String {
-        let mut text = format!(
-            "\n### Beside {}\n\n{}: the {} images that both scored, with the same labels; difference: this model less the other.\n\n\
-             | finding | positive | negative | this model | the other | difference |\n|---|---:|---:|---|---|---|\n",
-            self.name, self.part, self.images
-        );
-        let figures = |both: &Both| {
-            let Estimate {
-                value,
-                ci95: [low, high],
-            } = both.difference;
-            format!(
-                "{} | {} | {value:+.3} ({low:+.3} to {high:+.3})",
-                both.ours, both.theirs
-            )
-        };
-        for pair in &self.findings {
-            text += &format!(
-                "| {} | {} | {} | {} |\n",
-                pair.name,
-                pair.positives,
-                pair.negatives,
-                figures(&pair.auc)
-            );
-        }
-        if let Some(mean) = &self.mean_of_defined {
-            text += &format!(
-                "| **Mean of the competition five, where defined** | | | {} |\n",
-                figures(mean)
-            );
-        }
-        text
-    }
 }
 
 #[cfg(test)]

@@ -8,15 +8,14 @@ use sightline::finding::Finding;
 use sightline::package::{Evaluation, Manifest, ON_MASKS, Pointing, Unit};
 use sightline::reading::Reader;
 
+use crate::beside::Beside;
 use crate::data::{Dataset, Label, Selection, Views, probabilities};
 use crate::evaluate::{self, Figures, Report, Scores};
+use crate::history::Epoch;
 use crate::options::{Images, Model};
 use crate::plots::{self, LOSS, PRECISION_RECALL, RELIABILITY, ROC, VALIDATION_AUC};
 use crate::score::{Augmented, Package};
 use crate::storage::{Location, write_together};
-use crate::train::Epoch;
-
-pub use beside::Beside;
 
 /// Columns by whose values the images are told apart, where the CSV has them.
 const SUBGROUPS: [&str; 3] = ["Sex", "Age group", "AP/PA"];

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail};
 use sightline::finding::Finding;
 
-use super::dataset::{Entry, Format, Position, Row};
 use super::labels::Label;
+use super::row::{Entry, Format, Position, Row};
 use super::table::{Line, Table};
 use super::{nih, paths};
 use crate::storage::Location;

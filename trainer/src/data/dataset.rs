@@ -1,108 +1,17 @@
 //! Rows of images, chosen and split by patient.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use sightline::package::sha256;
 use sightline::radiograph::{Options, Radiograph};
 
-use super::columns::Columns;
-use super::labels::Label;
 use super::paths;
 use super::reading::Reading;
-use super::table::{Line, text_of};
+use super::row::{Position, Row};
+use super::table::text_of;
 use crate::storage::Location;
-
-/// One image.
-#[derive(Clone, Debug, Default)]
-pub struct Row {
-    /// In the CSV, from 0.
-    pub number: usize,
-    /// As the CSV writes it; [`Dataset::file`] is where the image is, [`paths::key`] what to look it up by in another table.
-    pub path: String,
-    /// Where nobody names the patient, the image itself.
-    pub patient: Arc<str>,
-    pub study: Arc<str>,
-    /// In the order of `Finding::ALL`.
-    pub labels: [Label; 14],
-    pub lateral: bool,
-    /// Of a frontal image, where it is known.
-    pub position: Option<Position>,
-    pub origin: Origin,
-}
-
-/// Where a row is from.
-#[derive(Clone, Debug, Default)]
-pub struct Origin {
-    pub(super) sheet: Arc<Sheet>,
-    /// The row's place in the sheet's columns.
-    pub(super) record: u32,
-    pub(super) line: u32,
-    pub(super) names_patient: bool,
-    /// By a column, and not by the path.
-    pub(super) by_column: bool,
-}
-
-/// What the rows of one CSV share.
-#[derive(Debug, Default)]
-pub(super) struct Sheet {
-    pub(super) name: String,
-    pub(super) columns: Columns,
-    pub(super) format: Option<Box<dyn Format>>,
-}
-
-impl Row {
-    /// What a column says of this row, by the name that CheXpert's header has for it; `None` where the cell is blank.
-    /// `Age group` is made of the age.
-    pub fn column(&self, name: &str) -> Option<&str> {
-        let columns = &self.origin.sheet.columns;
-        columns.value(name, self.origin.record as usize)
-    }
-
-    /// Whether the CSV says whose image this is.
-    pub fn names_patient(&self) -> bool {
-        self.origin.names_patient
-    }
-
-    /// Every name that the patient may have in another table: the column's and the path's, the latter also as a bare number.
-    fn other_names(&self) -> Vec<String> {
-        let mut names = Vec::new();
-        if self.origin.by_column {
-            names.push(paths::same_patient(&self.patient));
-        }
-        if let Some((of_path, _)) = paths::patient_and_study(&self.path) {
-            names.extend(paths::patient_number(&of_path));
-            names.push(of_path);
-        }
-        names
-    }
-
-    /// The row in an error: its CSV and line.
-    pub fn place(&self) -> String {
-        format!("{}, line {}", self.origin.sheet.name, self.origin.line)
-    }
-}
-
-/// Which side of the patient faced the X-ray source: posterior-anterior (standing) or anterior-posterior (often in bed).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Position {
-    Ap,
-    Pa,
-}
-
-impl Position {
-    /// `AP` and `PA` in any case; CheXpert's `LL` and `RL` (decubitus) and blanks are neither.
-    pub fn of(text: &str) -> Option<Self> {
-        match text.trim().to_uppercase().as_str() {
-            "AP" => Some(Position::Ap),
-            "PA" => Some(Position::Pa),
-            _ => None,
-        }
-    }
-}
 
 /// Which views.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -431,33 +340,6 @@ impl Dataset {
             "patients whom nobody names".to_owned()
         }
     }
-}
-
-/// A format of CSV.
-pub trait Format: std::fmt::Debug + Send + Sync {
-    fn entry(&self, line: &Line) -> Result<Entry>;
-
-    /// Finds out where the images are, from the first of them.
-    fn look(&mut self, _root: &Location, _rows: &[Row]) {}
-
-    /// The file of an image by its path.
-    fn file(&self, root: &Location, path: &str) -> Location;
-
-    /// What there is to say of the table as a whole.
-    fn notes(&self) -> Vec<String> {
-        Vec::new()
-    }
-}
-
-/// What one row of a CSV says.
-pub struct Entry {
-    pub path: String,
-    /// As a column names the patient.
-    pub patient: Option<String>,
-    pub labels: [Label; 14],
-    /// As a column says it.
-    pub lateral: Option<bool>,
-    pub position: Option<Position>,
 }
 
 /// Training, validation and test images, no patient in two of them.

@@ -1,9 +1,9 @@
 //! Images and their labels: CSV files of radiographs, and the pictures they name.
 //!
-//! `table` reads every CSV, whatever program wrote it (`text` its encoding). `dataset` holds rows and splits them by patient;
+//! `table` reads every CSV, whatever program wrote it (`text` its encoding). `row` is an image, `dataset` holds rows and splits them by patient;
 //! `reading` makes them of a CSV, `chexpert` and `nih` know the two formats, `paths` what a path tells of patient, study and view,
 //! `columns` what else rows are told apart by, `same_image` whether a picture is in two splits. `labels` and `teacher` turn labels
-//! into targets, `boxes` reads what radiologists marked. `pictures` decodes, `pack` keeps what was decoded, `augment` changes.
+//! into targets, `boxes` reads what radiologists marked. `square` decodes, `pictures` holds pictures, `pack` keeps what was decoded, `augment` changes.
 //! `stream` decodes images shortly before they are needed; `notes` names those that cannot be read, and what to
 //! know of the others.
 
@@ -19,22 +19,26 @@ mod pack;
 mod paths;
 mod pictures;
 mod reading;
+mod row;
 mod same_image;
+mod square;
 mod stream;
 mod table;
 mod teacher;
 mod text;
 
 pub use boxes::{Boxes, Rectangle};
-pub use dataset::{Dataset, Row, Selection, Splits, Views};
+pub use dataset::{Dataset, Selection, Splits, Views};
 pub use labels::{Blank, Label, LabelPolicy, Uncertain};
 pub use notes::{Notes, said};
 pub use pack::Pack;
 pub use paths::key;
 #[cfg(test)]
 pub use paths::patient_and_study;
-pub use pictures::{Pictures, load_pictures, load_squares, read_square};
+pub use pictures::{Pictures, load_pictures, load_squares};
+pub use row::Row;
 pub use same_image::{refuse_same_files, refuse_same_pixels};
+pub use square::read_square;
 pub use stream::stream;
 pub use table::{Table, columns};
 pub use teacher::{Lessons, Probabilities, Teacher, probabilities};

@@ -3,9 +3,9 @@
 use anyhow::{Result, bail};
 use sightline::finding::Finding;
 
-use super::dataset::{Entry, Format, Position};
 use super::labels::Label;
 use super::paths;
+use super::row::{Entry, Format, Position};
 use super::table::{Line, Table, plain};
 use crate::storage::Location;
 

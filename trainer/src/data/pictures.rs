@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use rayon::prelude::*;
-use sightline::radiograph::{GreyImage, Options, Radiograph, resize};
+use sightline::radiograph::{GreyImage, Radiograph};
 
 use super::pack::Pack;
+use super::square::read_square;
 use super::{Dataset, Notes, Row};
-use crate::storage::Location;
 
 /// The pictures of a dataset's rows.
 pub enum Pictures {
@@ -72,22 +72,4 @@ fn load_each<T: Send>(
         .filter_map(|(row, picture)| Some((row, picture.ok()?.0)))
         .unzip();
     Ok((Dataset { rows, ..dataset }, pictures))
-}
-
-/// A picture stretched to `side x side`, for training. A JPEG that is much larger is decoded at a half, a quarter or an eighth
-/// of its size. Whatever is read to be scored is decoded in full, as the page does it.
-pub fn read_square(file: &Location, side: usize) -> Result<Radiograph> {
-    square(file, &file.read()?, side)
-}
-
-/// [`read_square`], of the file's bytes.
-pub fn square(file: &Location, bytes: &[u8], side: usize) -> Result<Radiograph> {
-    let reduced = Options {
-        least: Some(2 * side),
-        ..Options::default()
-    };
-    let mut radiograph =
-        Radiograph::decode_with(bytes, reduced).with_context(|| file.to_string())?;
-    radiograph.image = resize(&radiograph.image, side, side);
-    Ok(radiograph)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 
 use super::columns::Collector;
-use super::dataset::{Entry, Format, Origin, Row, Sheet};
+use super::row::{Entry, Format, Origin, Row, Sheet};
 use super::table::Table;
 use super::{chexpert, nih, paths};
 use crate::storage::Location;

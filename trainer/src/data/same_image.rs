@@ -6,8 +6,10 @@ use anyhow::{Result, bail};
 use rayon::prelude::*;
 use sightline::package::sha256;
 
-use super::dataset::{Dataset, Row, Splits};
-use super::pictures::{Pictures, read_square};
+use super::dataset::{Dataset, Splits};
+use super::pictures::Pictures;
+use super::row::Row;
+use super::square::read_square;
 use crate::storage::Location;
 
 /// Pairs that an error names.

@@ -19,6 +19,7 @@ use sightline::network::Network;
 use super::Recipe;
 use super::step::Precision;
 use super::student::Student;
+use crate::history::Epoch;
 use crate::storage::{Location, Lock, durable, is_draft};
 
 /// Where a run stands.
@@ -42,16 +43,6 @@ pub struct Best {
     pub valid_auc: f64,
     /// The folder of its weights.
     pub checkpoint: String,
-}
-
-/// One epoch's figures.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Epoch {
-    pub epoch: usize,
-    pub train_loss: f64,
-    /// Mean over all findings that are defined on the validation images, of the averaged weights.
-    pub valid_auc: f64,
-    pub seconds: f64,
 }
 
 /// What the run was started with.

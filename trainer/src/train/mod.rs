@@ -12,7 +12,7 @@ mod ranges;
 mod step;
 mod student;
 
-pub use checkpoint::{Epoch, RunFolder, load};
+pub use checkpoint::{RunFolder, load};
 pub use config::Recipe;
 pub use loss::Loss;
 
@@ -33,6 +33,7 @@ use crate::data::{
     Blank, Boxes, Dataset, Label, Lessons, Pack, Pictures, Splits, load_pictures, load_squares,
     refuse_same_files, refuse_same_pixels,
 };
+use crate::history::Epoch;
 use crate::import::load_body;
 use crate::metrics::{Scored, mean_defined_auc};
 use crate::options::DeviceName;

@@ -8,8 +8,9 @@ use burn::tensor::{Device, Tensor};
 use sightline::finding::Finding;
 use sightline::network::Network;
 
-use super::{Epoch, Recipe};
+use super::Recipe;
 use crate::data::{Dataset, Label, Splits};
+use crate::history::Epoch;
 use crate::metrics::Scored;
 use crate::plots;
 use crate::storage::write_together;

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::Epoch;
 use super::dashboard::{Dashboard, Point, View};
+use crate::history::Epoch;
 
 /// Between two plain lines.
 const INTERVAL: Duration = Duration::from_secs(60);

@@ -20,7 +20,7 @@ use rayon::prelude::*;
 use sightline::package::sha256;
 use sightline::radiograph::{GreyImage, Notice};
 
-use super::pictures::square;
+use super::square::square;
 use super::{Dataset, Notes, Row};
 use crate::storage::{Lock, durable};
 use index::{Entry, Index};
