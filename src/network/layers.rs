@@ -1,32 +1,15 @@
 //! The layers that all networks are made of, each in the fastest form there is on the device.
 
 use burn::module::Module;
+use burn::nn::BatchNorm;
 use burn::nn::conv::Conv2d;
-use burn::nn::{BatchNorm, PaddingConfig2d};
-use burn::tensor::activation::{relu, silu};
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{DType, Tensor};
 
-/// The nonlinearity after a normalised convolution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Activation {
-    Identity,
-    Relu,
-    Relu6,
-    Silu,
-}
+use super::padding::padding;
 
-impl Activation {
-    fn apply(self, x: Tensor<4>) -> Tensor<4> {
-        match self {
-            Activation::Identity => x,
-            Activation::Relu => relu(x),
-            Activation::Relu6 => x.clamp(0.0, 6.0),
-            Activation::Silu => silu(x),
-        }
-    }
-}
+pub use super::activation::Activation;
 
 /// A convolution and its batch normalisation.
 #[derive(Module, Debug)]
@@ -66,20 +49,6 @@ pub fn convolve(conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
     conv.forward(x)
 }
 
-/// Zeros before and after, vertically and horizontally.
-pub fn padding(conv: &Conv2d, input: [usize; 2]) -> [(usize, usize); 2] {
-    match conv.padding {
-        PaddingConfig2d::Valid => [(0, 0); 2],
-        PaddingConfig2d::Explicit(top, left, bottom, right) => [(top, bottom), (left, right)],
-        PaddingConfig2d::Same => [0, 1].map(|axis| {
-            let reach = conv.dilation[axis] * (conv.kernel_size[axis] - 1) + 1;
-            let last = (input[axis].div_ceil(conv.stride[axis]) - 1) * conv.stride[axis];
-            let total = (last + reach).saturating_sub(input[axis]);
-            (total / 2, total - total / 2)
-        }),
-    }
-}
-
 /// Batch normalisation and the activation after it; keeps the shape and the numbers' type. Means of many values need float32.
 pub fn normalise(norm: &BatchNorm, x: Tensor<4>, activation: Activation) -> Tensor<4> {
     if x.dtype() != DType::F32 {
@@ -112,6 +81,8 @@ pub fn normalise(norm: &BatchNorm, x: Tensor<4>, activation: Activation) -> Tens
 
 #[cfg(test)]
 mod tests {
+    use burn::nn::PaddingConfig2d;
+
     use super::*;
     use burn::nn::BatchNormConfig;
     use burn::nn::conv::Conv2dConfig;

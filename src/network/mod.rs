@@ -7,6 +7,7 @@
 //!
 //! A new backbone is one file here that implements `Backbone`, and one line in `backbones!` below.
 
+mod activation;
 mod architecture;
 mod classifier;
 #[cfg(not(target_arch = "wasm32"))]
@@ -15,6 +16,7 @@ mod densenet;
 mod efficientnet;
 mod layers;
 mod mnasnet;
+mod padding;
 mod randomise;
 mod state_dict;
 mod vgg;

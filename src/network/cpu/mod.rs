@@ -20,7 +20,7 @@ use burn::backend::{
 use burn::tensor::{Device, Tensor, TensorData};
 use burn_flex::FlexTensor;
 
-use super::layers::Activation;
+use super::activation::Activation;
 use normalisation::Shape;
 
 /// Whether tensors of this device are for the kernels here, and if so whether they are tracked for gradients.

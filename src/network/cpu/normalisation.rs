@@ -5,7 +5,7 @@
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use crate::network::layers::Activation;
+use crate::network::activation::Activation;
 
 /// `[batch, channels, pixels]`.
 #[derive(Clone, Copy, Debug)]

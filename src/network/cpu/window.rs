@@ -8,7 +8,7 @@
 
 use burn::nn::conv::Conv2d;
 
-use crate::network::layers::padding;
+use crate::network::padding::padding;
 
 /// A convolution's shape: a square stride, no dilation.
 #[derive(Clone, Copy, Debug, PartialEq)]

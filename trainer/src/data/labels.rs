@@ -7,7 +7,6 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 use sightline::finding::Finding;
 
-use super::Row;
 use super::table::number;
 
 /// What a CSV says of a finding on an image.
@@ -104,12 +103,12 @@ pub struct LabelPolicy {
 
 impl LabelPolicy {
     /// Targets in 0..1 and their weights in the loss (0 or 1).
-    pub fn targets(&self, row: &Row, rng: &mut impl Rng) -> ([f32; 14], [f32; 14]) {
+    pub fn targets(&self, labels: &[Label; 14], rng: &mut impl Rng) -> ([f32; 14], [f32; 14]) {
         let mut targets = [0.0; 14];
         let mut mask = [0.0; 14];
         for finding in Finding::ALL {
             let index = finding.index();
-            let target = match row.labels[index] {
+            let target = match labels[index] {
                 Label::Unlabelled => match self.blank {
                     Blank::Zeros => Some(0.0),
                     Blank::Ignore => None,
@@ -137,7 +136,7 @@ impl LabelPolicy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Dataset, Selection};
+    use crate::data::{Dataset, Row, Selection};
     use crate::golden::{self, numbers};
     use rand::SeedableRng;
     use rand::rngs::StdRng;
@@ -163,7 +162,7 @@ mod tests {
             .zip(expected["rows"].as_array().expect("rows"))
         {
             let mut is = |policy: LabelPolicy, targets: &str, mask: Option<&str>| {
-                let (ours, our_mask) = policy.targets(row, &mut rng);
+                let (ours, our_mask) = policy.targets(&row.labels, &mut rng);
                 let expected_mask = mask.map_or(vec![1.0; 14], |key| numbers(&expected[key]));
                 let targets = expected[targets].as_array().expect("targets").iter();
                 for (index, target) in targets.enumerate() {
@@ -231,7 +230,7 @@ mod tests {
             labels: [Label::Uncertain; 14],
             ..Row::default()
         };
-        let (targets, _) = policy.targets(&row, &mut StdRng::seed_from_u64(1));
+        let (targets, _) = policy.targets(&row.labels, &mut StdRng::seed_from_u64(1));
         assert_eq!(targets[Finding::Edema.index()], 1.0);
         assert_eq!(targets.iter().sum::<f32>(), 1.0);
     }

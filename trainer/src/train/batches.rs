@@ -106,7 +106,7 @@ impl Source<'_> {
             let change = self.recipe.augmentation.draw(&mut rng);
             let changed = change.apply(&picture, input.size);
             let row = &self.data.rows[index];
-            let (mut targets, mut mask) = self.recipe.labels.targets(row, &mut rng);
+            let (mut targets, mut mask) = self.recipe.labels.targets(&row.labels, &mut rng);
             self.lessons.teach(&row.path, &mut targets, &mut mask);
             let marks = self
                 .boxes
