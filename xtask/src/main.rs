@@ -1,7 +1,8 @@
-//! `cargo xtask serve | test | build | bench | weights`: installs what is missing, then does it. A second run has nothing to
+//! `cargo xtask serve | test | build | bench | circles | weights`: installs what is missing, then does it. A second run has nothing to
 //! install and starts within seconds.
 
 mod bench;
+mod circles;
 mod run;
 mod shrink;
 mod test;
@@ -18,6 +19,7 @@ cargo xtask serve    install what is missing, then serve the page at http://127.
 cargo xtask test     install what is missing, then run every test: native, wasm in Chromium, end to end
 cargo xtask build    install what is missing, then build dist/ for a web server
 cargo xtask bench    train|data|lime|page: install what is missing, then compare with PyTorch, LIME with itself, or time it in Chromium
+cargo xtask circles  say whether modules use each other in a circle
 cargo xtask weights  fetch the ImageNet weights that the EfficientNet-Lite recipes start from
 ";
 
@@ -34,6 +36,7 @@ fn main() -> Result<()> {
         Some("shrink") => shrink::staged(&root),
         Some("test") => test::all(&root),
         Some("bench") => bench::run(&root, std::env::args().nth(2).as_deref()),
+        Some("circles") => circles::refuse(&root),
         Some("weights") => tools::imagenet_weights(&root),
         _ => {
             print!("{HELP}");

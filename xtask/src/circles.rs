@@ -1,0 +1,317 @@
+//! `cargo xtask circles`: whether modules of a crate use each other in a circle.
+//!
+//! A module is a file. It uses another where a path of its `use` declarations or of its code leads into it; a name that a module passes on
+//! (`pub use`) is the module's that has it. Tests do not count, nor does a module that names its own children.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+/// The folders of sources that are looked at, one a crate.
+const CRATES: [&str; 7] = [
+    "src",
+    "app/src",
+    "app/session/src",
+    "fuzz/src",
+    "tests/e2e/src",
+    "trainer/src",
+    "xtask/src",
+];
+
+/// # Errors
+/// When there is a circle: its modules are named.
+pub fn refuse(root: &Path) -> Result<()> {
+    let mut found = String::new();
+    for name in CRATES {
+        let mut files = BTreeMap::new();
+        collect(&root.join(name), &mut Vec::new(), &mut files)?;
+        for circle in circles(&files) {
+            found += &format!("\n  {name}: {}", circle.join(" -> "));
+        }
+    }
+    if !found.is_empty() {
+        bail!("modules use each other in a circle:{found}");
+    }
+    println!("no module uses another in a circle");
+    Ok(())
+}
+
+/// The sources below a folder, by the path of their module.
+fn collect(
+    folder: &Path,
+    at: &mut Vec<String>,
+    files: &mut BTreeMap<Vec<String>, String>,
+) -> Result<()> {
+    let entries = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
+    for entry in entries {
+        let path = entry?.path();
+        let name = path.file_stem().unwrap_or_default();
+        let name = name.to_string_lossy().into_owned();
+        if path.is_dir() {
+            at.push(name);
+            collect(&path, at, files)?;
+            at.pop();
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            let mut module = at.clone();
+            if !["mod", "lib", "main"].contains(&name.as_str()) {
+                module.push(name);
+            }
+            let text = std::fs::read_to_string(&path);
+            files.insert(module, text.with_context(|| path.display().to_string())?);
+        }
+    }
+    Ok(())
+}
+
+type Module = Vec<String>;
+
+/// Modules that use each other, each circle once.
+fn circles(files: &BTreeMap<Module, String>) -> Vec<Vec<String>> {
+    let code: BTreeMap<&Module, String> = files.iter().map(|(m, text)| (m, code(text))).collect();
+    // What a module passes on: the name, and the path behind it.
+    let mut passed_on: BTreeMap<(Module, String), Module> = BTreeMap::new();
+    for (module, code) in &code {
+        for declaration in declarations(code, "pub use ") {
+            for path in expanded(&declaration) {
+                let Some(name) = path.last().cloned() else {
+                    continue;
+                };
+                passed_on.insert(((*module).clone(), name), absolute(module, &path));
+            }
+        }
+    }
+    let module_of = |path: &Module| -> Option<Module> {
+        let mut path = path.clone();
+        // A name may be passed on several times.
+        for _ in 0..8 {
+            let known = (0..=path.len())
+                .rev()
+                .find(|n| files.contains_key(&path[..*n]))?;
+            let next = path.get(known).and_then(|name| {
+                let passed = passed_on.get(&(path[..known].to_vec(), name.clone()))?;
+                Some([passed.as_slice(), &path[known + 1..]].concat())
+            });
+            match next {
+                Some(next) if next != path => path = next,
+                _ => return Some(path[..known].to_vec()),
+            }
+        }
+        None
+    };
+    let mut uses: BTreeMap<&Module, BTreeSet<Module>> = BTreeMap::new();
+    for (module, code) in &code {
+        let mut paths: Vec<Module> = Vec::new();
+        for declaration in declarations(code, "use ") {
+            paths.extend(expanded(&declaration).iter().map(|p| absolute(module, p)));
+        }
+        paths.extend(in_code(code).iter().map(|p| absolute(module, p)));
+        let found = paths.iter().filter_map(module_of);
+        // A module above is a table of contents: what it names below itself is no use of it.
+        let found =
+            found.filter(|used| used != *module && !used.starts_with(module) && !used.is_empty());
+        uses.insert(module, found.collect());
+    }
+    let mut circles: Vec<Vec<String>> = Vec::new();
+    for start in uses.keys() {
+        if let Some(circle) = way(&uses, start, start) {
+            let names: Vec<String> = circle.iter().map(|module| module.join("::")).collect();
+            let same = |other: &Vec<String>| {
+                let set = |c: &[String]| c.iter().cloned().collect::<BTreeSet<_>>();
+                set(other) == set(&names)
+            };
+            if !circles.iter().any(same) {
+                circles.push(names);
+            }
+        }
+    }
+    circles
+}
+
+/// The shortest way from what `from` uses to `to`, with both ends.
+fn way(
+    uses: &BTreeMap<&Module, BTreeSet<Module>>,
+    from: &Module,
+    to: &Module,
+) -> Option<Vec<Module>> {
+    let mut ways = vec![vec![from.clone()]];
+    let mut seen = BTreeSet::new();
+    while !ways.is_empty() {
+        let mut further = Vec::new();
+        for way in ways {
+            for used in uses.get(way.last()?).into_iter().flatten() {
+                let way = [way.as_slice(), std::slice::from_ref(used)].concat();
+                if used == to {
+                    return Some(way);
+                }
+                if seen.insert(used.clone()) {
+                    further.push(way);
+                }
+            }
+        }
+        ways = further;
+    }
+    None
+}
+
+/// The source without its tests, comments and texts.
+fn code(text: &str) -> String {
+    let text = text
+        .split("#[cfg(test)]\nmod tests")
+        .next()
+        .unwrap_or_default();
+    let lines = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// What stands between a beginning and the next semicolon, for each line that begins so.
+fn declarations(code: &str, beginning: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut rest = code;
+    while let Some(at) = rest.find(beginning) {
+        let line_start = rest[..at].rfind('\n').map_or(0, |n| n + 1);
+        let before = rest[line_start..at].trim();
+        rest = &rest[at + beginning.len()..];
+        let Some(end) = rest.find(';') else {
+            break;
+        };
+        let visible = before.is_empty() || before.starts_with("pub");
+        if visible {
+            found.push(rest[..end].split_whitespace().collect::<Vec<_>>().join(" "));
+        }
+    }
+    found
+}
+
+/// `a::{b, c::d}` as `a::b` and `a::c::d`, without other names (`as`).
+fn expanded(declaration: &str) -> Vec<Module> {
+    let Some((lead, rest)) = declaration.split_once('{') else {
+        let path = declaration.split(" as ").next().unwrap_or_default();
+        let parts = path.split("::").map(|part| part.trim().to_owned());
+        return vec![
+            parts
+                .filter(|part| !part.is_empty() && part != "self")
+                .collect(),
+        ];
+    };
+    let inner = rest.rsplit_once('}').map_or(rest, |(inner, _)| inner);
+    let (mut depth, mut parts) = (0, vec![String::new()]);
+    for letter in inner.chars() {
+        match letter {
+            ',' if depth == 0 => parts.push(String::new()),
+            _ => {
+                depth += i32::from(letter == '{') - i32::from(letter == '}');
+                if let Some(part) = parts.last_mut() {
+                    part.push(letter);
+                }
+            }
+        }
+    }
+    let parts = parts.iter().filter(|part| !part.trim().is_empty());
+    parts
+        .flat_map(|part| expanded(&format!("{lead}{}", part.trim())))
+        .collect()
+}
+
+/// Paths of this crate in expressions and types.
+fn in_code(code: &str) -> Vec<Module> {
+    let paths = ["crate::", "super::"].into_iter().flat_map(|start| {
+        code.match_indices(start).map(|(at, _)| {
+            let path = code[at..].chars();
+            let path: String = path
+                .take_while(|c| c.is_alphanumeric() || *c == '_' || *c == ':')
+                .collect();
+            path.split("::")
+                .filter(|part| !part.is_empty())
+                .map(str::to_owned)
+                .collect()
+        })
+    });
+    paths.collect()
+}
+
+/// A path from the crate's root.
+fn absolute(module: &Module, path: &Module) -> Module {
+    let mut at = module.clone();
+    let mut parts = path.as_slice();
+    if let [first, rest @ ..] = parts
+        && first == "crate"
+    {
+        (at, parts) = (Vec::new(), rest);
+    }
+    while let [first, rest @ ..] = parts
+        && first == "super"
+    {
+        at.pop();
+        parts = rest;
+    }
+    at.extend(parts.iter().cloned());
+    at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(files: &[(&str, &str)]) -> Vec<Vec<String>> {
+        let module = |path: &str| {
+            path.split("::")
+                .filter(|p| !p.is_empty())
+                .map(str::to_owned)
+                .collect()
+        };
+        let files = files
+            .iter()
+            .map(|(path, text)| (module(path), (*text).to_owned()));
+        circles(&files.collect())
+    }
+
+    #[test]
+    fn circles_are_found_through_lists_code_and_names_that_are_passed_on() {
+        let lists = [
+            ("", "mod a; mod b;"),
+            ("a", "use crate::{b::C, d};"),
+            ("b", "use super::a::X;"),
+        ];
+        assert_eq!(found(&lists), [["a", "b", "a"]]);
+        let code = [
+            ("a", "fn f() { crate::b::g() }"),
+            ("b", "fn g(_: super::a::T) {}"),
+        ];
+        assert_eq!(found(&code), [["a", "b", "a"]]);
+        let passed_on = [
+            (
+                "data",
+                "mod row; mod labels;\npub use row::Row;\npub use labels::Label;",
+            ),
+            ("data::row", "use super::labels::Label;"),
+            ("data::labels", "use super::Row;"),
+        ];
+        assert_eq!(
+            found(&passed_on),
+            [["data::labels", "data::row", "data::labels"]]
+        );
+        let three = [
+            ("a", "use crate::b::X;"),
+            ("b", "use crate::c::X;"),
+            ("c", "use crate::a::X;"),
+        ];
+        assert_eq!(found(&three), [["a", "b", "c", "a"]]);
+    }
+
+    #[test]
+    fn tests_comments_and_tables_of_contents_are_no_use() {
+        let none = [
+            ("", "mod a;\nmod b;\npub use a::X;"),
+            ("a", "mod deep;\npub use deep::Y;\nuse crate::b::Z;"),
+            ("a::deep", "use super::super::b::Z;"),
+            (
+                "b",
+                "// use crate::a::X;\nfn f() {}\n#[cfg(test)]\nmod tests { use crate::a::X; }",
+            ),
+        ];
+        assert_eq!(found(&none), Vec::<Vec<String>>::new());
+    }
+}
