@@ -197,3 +197,19 @@ fn a_depth_that_the_pixels_tell_is_said_and_another_can_be_chosen() {
     );
     succeed(&[&"explain", &"--model", &model, &image, &"--replay", &report]);
 }
+
+#[test]
+fn a_file_whose_name_says_lateral_is_read_with_a_warning() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (model, report) = (shipped(), folder.path().join("report.json"));
+    for (name, warned) in [("view2_lateral.jpg", true), ("view1_frontal.jpg", false)] {
+        let image = folder.path().join(name);
+        std::fs::copy(samples().join(SAMPLES[0]), &image).expect("a copy");
+        let output = run(&[&"explain", &"--model", &model, &image, &"--json", &report]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+        assert_eq!(said.contains("lateral view"), warned, "{said}");
+        let json = std::fs::read_to_string(&report).expect("a report");
+        assert_eq!(json.contains("lateral view"), warned, "{name}");
+    }
+}
