@@ -34,15 +34,18 @@ pub fn decode(format: Format, bytes: &[u8]) -> Result<(Pixels, Facts), Radiograp
         }
         Format::WebP => {
             let decoder = WebPDecoder::new(file).map_err(refusal)?;
-            if decoder.has_animation() {
+            let moves = decoder.has_animation();
+            let picture = whole(decoder, &mut facts)?;
+            if moves {
+                facts.notices.push(Notice::FirstOfSeveral);
                 // The decoder lays it on black.
-                if decoder.color_type().has_alpha() {
+                let clear = |pixel: &image::Rgba<u8>| pixel.0[3] != u8::MAX;
+                if picture.color().has_alpha() && picture.to_rgba8().pixels().any(clear) {
                     let what = "an animated WebP with transparency";
                     return Err(RadiographError::Unsupported(what.to_owned()));
                 }
-                facts.notices.push(Notice::FirstOfSeveral);
             }
-            whole(decoder, &mut facts)?
+            picture
         }
         _ if matches!(bytes.get(30..34), Some([1 | 2, 0, 0, 0])) => {
             // What its runs leave out is black, and nothing tells that a run is missing.

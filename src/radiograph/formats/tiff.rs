@@ -32,7 +32,12 @@ pub fn decode(bytes: &[u8]) -> Result<(Pixels, Facts), RadiographError> {
     let colours = decoder.colortype().map_err(refusal)?;
     let (channels, alpha) = match colours {
         ColorType::Gray(8 | 16) => (1, false),
-        ColorType::GrayA(8 | 16) => (2, true),
+        // A second sample beside grey is opacity, whether the file says so or not.
+        ColorType::GrayA(8 | 16)
+        | ColorType::Multiband {
+            bit_depth: 8 | 16,
+            num_samples: 2,
+        } => (2, true),
         ColorType::RGB(8 | 16) => (3, false),
         ColorType::RGBA(8 | 16) => (4, true),
         other => {
@@ -41,7 +46,10 @@ pub fn decode(bytes: &[u8]) -> Result<(Pixels, Facts), RadiographError> {
     };
     if matches!(
         colours,
-        ColorType::GrayA(16) | ColorType::RGB(16) | ColorType::RGBA(16)
+        ColorType::GrayA(16)
+            | ColorType::Multiband { bit_depth: 16, .. }
+            | ColorType::RGB(16)
+            | ColorType::RGBA(16)
     ) {
         check_colours(width, height, channels)?;
     }
