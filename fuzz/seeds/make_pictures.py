@@ -1,4 +1,5 @@
 """Small pictures of every kind that is read: python make_pictures.py FOLDER (needs Pillow, numpy and libjpeg-turbo's cjpeg)."""
+import struct
 import subprocess
 import sys
 
@@ -42,3 +43,15 @@ for name, options in {
     "optimised": ["-grayscale", "-optimize"],
 }.items():
     subprocess.run(["cjpeg", *options, "-outfile", f"{folder}/{name}.jpg", "/tmp/seed.ppm"], check=True)
+
+# Kinds that were misread once: colours apart in a TIFF, opacity beside grey, clear levels, animations.
+strip = grey.tobytes()
+entries = [(256, 3, 1, 37), (257, 3, 1, 28), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 2), (273, 4, 3, 134), (277, 3, 1, 3),
+           (278, 3, 1, 28), (279, 4, 3, 146), (284, 3, 1, 2)]
+planar = b"II*\0" + struct.pack("<IH", 8, len(entries)) + b"".join(struct.pack("<HHII", *entry) for entry in entries) + bytes(4)
+planar += struct.pack("<6I", *(158 + k * len(strip) for k in range(3)), *[len(strip)] * 3) + 3 * strip
+open(f"{folder}/planar.tif", "wb").write(planar)
+two = Image.fromarray(numpy.dstack([grey, 255 - grey]), "LA")
+two.save(f"{folder}/opacity.tif")
+Image.fromarray(grey).save(f"{folder}/clear.gif", transparency=0)
+Image.fromarray(grey).save(f"{folder}/moving.webp", save_all=True, append_images=frames[1:], lossless=True)
