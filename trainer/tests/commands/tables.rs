@@ -144,6 +144,19 @@ fn an_image_in_two_splits_under_two_names_is_found_by_its_content() {
     let out = root.join("run");
     let train = training(&recipe, &root, &out, &[]);
     refuse(&train, "the same picture");
+    // A large JPEG, which a training decodes smaller, and the PNG of its pixels.
+    let sample = workspace().join("www/samples/effusion.jpg");
+    std::fs::copy(&sample, root.join(&names[2])).expect("a copy");
+    let bytes = std::fs::read(&sample).expect("a sample");
+    let image = sightline::radiograph::Radiograph::decode(&bytes)
+        .expect("a radiograph")
+        .image;
+    let twin = image::GrayImage::from_raw(image.width as u32, image.height as u32, image.pixels);
+    twin.expect("its pixels")
+        .save(root.join("twin.png"))
+        .expect("written");
+    rows("twin.png");
+    refuse(&train, "the same picture");
     // Of another table too.
     rows(&names[5]);
     let also = format!("{HEADER}\nagain.png,,,,,{}again,train\n", "0,".repeat(14));
