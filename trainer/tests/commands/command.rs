@@ -40,6 +40,22 @@ pub fn training<'a>(
     [&known, more].concat()
 }
 
+/// The arguments of a training's plan.
+pub fn dry_run<'a>(recipe: Argument<'a>, data: Argument<'a>) -> [Argument<'a>; 6] {
+    [&"train", &"--config", recipe, &"--data", data, &"--dry-run"]
+}
+
+/// A shipped recipe of a small network, without weights to start from and without a teacher, in batches of two.
+pub fn shipped_recipe() -> serde_json::Value {
+    let place = workspace().join("trainer/configs/efficientnet-lite0-nih-labels.json");
+    let text = std::fs::read_to_string(place).expect("a recipe");
+    let mut recipe: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    recipe["start"] = serde_json::Value::Null;
+    recipe["teacher"] = serde_json::Value::Null;
+    recipe["batch"] = 2.into();
+    recipe
+}
+
 pub fn run(arguments: &[Argument]) -> Output {
     run_with(arguments, &[])
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use sightline::network::Naming;
 use sightline::package::{self, Manifest};
 
-use crate::command::{Argument, refuse, succeed, training, workspace};
+use crate::command::{Argument, dry_run, refuse, succeed, training, workspace};
 use crate::train::prepare;
 use crate::{SAMPLES, csv, samples, shipped};
 
@@ -109,14 +109,7 @@ fn test_rows_that_cannot_be_used_are_an_error_and_not_left_out() {
         let lateral = line.replace(",Frontal,", ",Lateral,");
         Some(if is_test { lateral } else { line.to_owned() })
     });
-    let dry_run: [Argument; 6] = [
-        &"train",
-        &"--config",
-        &recipe,
-        &"--data",
-        &root,
-        &"--dry-run",
-    ];
+    let dry_run = dry_run(&recipe, &root);
     refuse(&dry_run, "no row with Split=test is of the views");
 }
 
@@ -126,14 +119,7 @@ fn a_recipe_with_an_impossible_number_is_refused_by_a_dry_run() {
     let root = folder.path();
     let refused = |change: fn(&mut Value), why: &str| {
         let recipe = prepare(root, change);
-        let dry_run: [Argument; 6] = [
-            &"train",
-            &"--config",
-            &recipe,
-            &"--data",
-            &root,
-            &"--dry-run",
-        ];
+        let dry_run = dry_run(&recipe, &root);
         refuse(&dry_run, why);
     };
     refused(

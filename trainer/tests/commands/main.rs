@@ -21,7 +21,7 @@ use sightline::radiograph::Radiograph;
 use sightline::reading::Reader;
 use sightline::report::Report;
 
-use command::{Argument, refuse, run, succeed, training, workspace};
+use command::{Argument, refuse, run, shipped_recipe, succeed, training, workspace};
 
 const HEADER: &str = "Path,Sex,Age,Frontal/Lateral,AP/PA,No Finding,Enlarged Cardiomediastinum,Cardiomegaly,Lung Opacity,\
                       Lung Lesion,Edema,Consolidation,Pneumonia,Atelectasis,Pneumothorax,Pleural Effusion,Pleural Other,\
@@ -399,16 +399,9 @@ fn a_model_is_trained_resumed_exported_and_evaluated() {
     csv(root, &rows);
     let recipe = |epochs: usize| {
         let path = root.join("recipe.json");
-        let text = std::fs::read_to_string(
-            workspace().join("trainer/configs/efficientnet-lite0-nih-labels.json"),
-        );
-        let mut recipe: serde_json::Value =
-            serde_json::from_str(&text.expect("a recipe")).expect("JSON");
-        recipe["start"] = serde_json::Value::Null;
-        recipe["teacher"] = serde_json::Value::Null;
+        let mut recipe = shipped_recipe();
         recipe["data"]["csv"] = "labels.csv".into();
         recipe["input"]["size"] = 64.into();
-        recipe["batch"] = 2.into();
         recipe["epochs"] = epochs.into();
         std::fs::write(&path, recipe.to_string()).expect("written");
         path

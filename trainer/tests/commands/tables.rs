@@ -3,7 +3,9 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::command::{Argument, command, refuse, run, succeed, training, workspace};
+use crate::command::{
+    Argument, command, dry_run, refuse, run, shipped_recipe, succeed, training, workspace,
+};
 use crate::{HEADER, csv, pictures, shipped};
 
 fn cases() -> PathBuf {
@@ -12,15 +14,8 @@ fn cases() -> PathBuf {
 
 /// A recipe of a small network for a table of a data folder.
 fn recipe(folder: &Path, change: impl Fn(&mut serde_json::Value)) -> PathBuf {
-    let text = std::fs::read_to_string(
-        workspace().join("trainer/configs/efficientnet-lite0-nih-labels.json"),
-    );
-    let mut recipe: serde_json::Value =
-        serde_json::from_str(&text.expect("a recipe")).expect("JSON");
-    recipe["start"] = serde_json::Value::Null;
-    recipe["teacher"] = serde_json::Value::Null;
+    let mut recipe = shipped_recipe();
     recipe["input"]["size"] = 32.into();
-    recipe["batch"] = 2.into();
     recipe["data"] = serde_json::json!({ "csv": "labels.csv", "description": "" });
     change(&mut recipe);
     let path = folder.join("recipe.json");
@@ -30,14 +25,7 @@ fn recipe(folder: &Path, change: impl Fn(&mut serde_json::Value)) -> PathBuf {
 
 /// What a plan of a training says, on both streams, or why there is none.
 fn plan(recipe: &Path, data: &Path) -> Result<String, String> {
-    let arguments: [Argument; 6] = [
-        &"train",
-        &"--config",
-        &recipe,
-        &"--data",
-        &data,
-        &"--dry-run",
-    ];
+    let arguments = dry_run(&recipe, &data);
     let output = run(&arguments);
     let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
     let said = text(&output.stdout) + &text(&output.stderr);
@@ -392,14 +380,7 @@ fn a_plan_of_a_table_as_large_as_chexperts_takes_little_memory() {
         recipe["data"] = serde_json::json!(
             { "train": "train.csv", "valid": "valid.csv", "description": "" });
     });
-    let arguments: [Argument; 6] = [
-        &"train",
-        &"--config",
-        &recipe,
-        &"--data",
-        &root,
-        &"--dry-run",
-    ];
+    let arguments = dry_run(&recipe, &root);
     let mut child = command(&arguments)
         .stdout(std::process::Stdio::piped())
         .spawn()

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use sightline::finding::Finding;
 use sightline::report::Report;
 
-use crate::command::{Argument, command, refuse, run, succeed, training, workspace};
+use crate::command::{
+    Argument, command, refuse, run, shipped_recipe, succeed, training, workspace,
+};
 use crate::{csv, pictures};
 
 /// A data folder of the samples, and a recipe of a small network for them.
@@ -24,16 +26,9 @@ pub fn prepare(root: &Path, change: impl Fn(&mut serde_json::Value)) -> PathBuf 
         ));
     }
     csv(root, &rows);
-    let text = std::fs::read_to_string(
-        workspace().join("trainer/configs/efficientnet-lite0-nih-labels.json"),
-    );
-    let mut recipe: serde_json::Value =
-        serde_json::from_str(&text.expect("a recipe")).expect("JSON");
-    recipe["start"] = serde_json::Value::Null;
-    recipe["teacher"] = serde_json::Value::Null;
+    let mut recipe = shipped_recipe();
     recipe["data"]["csv"] = "labels.csv".into();
     recipe["input"]["size"] = 32.into();
-    recipe["batch"] = 2.into();
     recipe["epochs"] = 2.into();
     recipe["patience"] = 9.into();
     change(&mut recipe);
@@ -277,7 +272,6 @@ fn the_first_steps_of_every_chexpert_recipe_work_in_its_folders() {
         // Small, so that the largest takes seconds.
         let mut recipe: serde_json::Value = serde_json::from_str(&text).expect("JSON");
         recipe["input"]["size"] = 64.into();
-        recipe["batch"] = 2.into();
         let config = root.join("recipe.json");
         std::fs::write(&config, recipe.to_string()).expect("written");
         let out = root.join(format!("run-{recipes}"));
