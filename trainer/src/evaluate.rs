@@ -96,7 +96,7 @@ pub fn run(options: &Options) -> Result<()> {
     let set = options.images.set_name(options.model.depth);
     let (parts, augmented) = (&options.parts, options.augmented);
     for part in parts {
-        let column = part.split_once('=').map_or(part.as_str(), |(c, _)| c);
+        let column = column_of(part);
         if !data.has_column(column)? {
             bail!("--part {part}: the CSV has no column {column}");
         }
@@ -128,6 +128,11 @@ pub fn run(options: &Options) -> Result<()> {
     }
 }
 
+/// The column of a part, `COLUMN=VALUE` or `COLUMN`.
+fn column_of(part: &str) -> &str {
+    part.split_once('=').map_or(part, |(column, _)| column)
+}
+
 /// Scores images; of each, its labels and scores are kept, and not its picture.
 pub fn score(
     package: &Package,
@@ -139,11 +144,7 @@ pub fn score(
     augmented: Augmented,
 ) -> Result<Scores> {
     let input = &package.manifest.input;
-    let column = |part: &String| {
-        part.split_once('=')
-            .map_or(part.clone(), |(c, _)| c.to_owned())
-    };
-    let columns_of_parts: BTreeSet<String> = parts.iter().map(column).collect();
+    let columns_of_parts: BTreeSet<&str> = parts.iter().map(|part| column_of(part)).collect();
     for column in &columns_of_parts {
         data.has_column(column)?;
     }
@@ -154,7 +155,7 @@ pub fn score(
         for (row, scores) in rows.iter().zip(scores) {
             let columns = columns_of_parts.iter().filter_map(|column| {
                 let value = row.column(column)?;
-                Some((column.clone(), value.to_owned()))
+                Some(((*column).to_owned(), value.to_owned()))
             });
             let of_row = ScoredRow {
                 patient: row.patient.to_string(),

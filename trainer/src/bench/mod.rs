@@ -207,13 +207,12 @@ fn lime(options: &Samples) -> Result<()> {
     ];
     // By way and comparison: the correlations of all maps.
     let mut found = ways.map(|_| vec![Vec::new(); options.most / COMPARED_EVERY]);
-    let (mut images, mut maps) = (0, 0);
-    called_images(
+    let mut maps = 0;
+    let images = called_images(
         &options.model,
         &options.images,
         options.count,
-        |reader, image, called| {
-            images += 1;
+        |seed, reader, image, called| {
             maps += called.len();
             let settings = |samples, (sampling, estimator), seed| lime::Options {
                 samples,
@@ -223,7 +222,6 @@ fn lime(options: &Samples) -> Result<()> {
                 seed,
                 ..lime::Options::default()
             };
-            let seed = images as u64;
             let reference = settings(options.reference, plain, seed);
             let reference = explain_by_lime(reader, image, reference, &ProgressBar::hidden())?;
             // Those that draw the same samples have the same pictures: scored once.
@@ -258,13 +256,9 @@ fn lime(options: &Samples) -> Result<()> {
                     }));
                 }
             }
-            eprintln!("{images} of {} images", options.count);
             Ok(())
         },
     )?;
-    if images == 0 {
-        bail!("no image has a score above its operating point");
-    }
     let means = found.map(|by_samples| {
         let mean = |all: &Vec<f64>| all.iter().sum::<f64>() / all.len() as f64;
         let measured = by_samples.iter().filter(|all| !all.is_empty());
@@ -285,13 +279,17 @@ fn lime(options: &Samples) -> Result<()> {
     Ok(())
 }
 
-/// Does something with the first images that have a finding above its operating point: which ones, the highest score first.
+/// Does something with the first images that have a finding above its operating point: the image's number, from 1, and which findings,
+/// the highest score first. Gives how many there were.
+///
+/// # Errors
+/// When there is none, or an image cannot be read, or the work fails.
 fn called_images(
     model: &Model,
     images: &Images,
     count: usize,
-    mut work: impl FnMut(&Reader, &GreyImage, &[usize]) -> Result<()>,
-) -> Result<()> {
+    mut work: impl FnMut(u64, &Reader, &GreyImage, &[usize]) -> Result<()>,
+) -> Result<usize> {
     let package = Package::open(&model.model, model.device.device()?)?;
     let reader = Reader::new(package.manifest, package.network, package.device);
     let (data, _) = images.rows(Views::Frontal, model.depth)?;
@@ -308,8 +306,12 @@ fn called_images(
         called.sort_by(|a, b| score(*b).total_cmp(&score(*a)));
         if !called.is_empty() {
             found += 1;
-            work(&reader, &image, &called)?;
+            work(found as u64, &reader, &image, &called)?;
+            eprintln!("{found} of {count} images");
         }
     }
-    Ok(())
+    if found == 0 {
+        bail!("no image has a score above its operating point");
+    }
+    Ok(found)
 }

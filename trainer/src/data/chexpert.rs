@@ -94,12 +94,9 @@ impl Format for CheXpert {
                 labels[finding.index()] = label.with_context(|| finding.name())?;
             }
         }
-        let patient = self.patient.map(|column| line.cell(column));
         Ok(Entry {
             path: path.to_owned(),
-            patient: patient
-                .filter(|name| !name.is_empty())
-                .map(paths::same_patient),
+            patient: paths::patient_in(self.patient.map(|column| line.cell(column))),
             labels,
             lateral: self.is_lateral(line)?,
             position: self.position.and_then(|c| Position::of(line.cell(c))),

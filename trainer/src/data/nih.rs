@@ -150,12 +150,9 @@ impl Format for DataEntry {
         if *opacity == Label::Unlabelled && said.eq_ignore_ascii_case("No Finding") {
             *opacity = Label::Absent;
         }
-        let patient = self.patient.map(|column| line.cell(column));
         Ok(Entry {
             path: path.to_owned(),
-            patient: patient
-                .filter(|name| !name.is_empty())
-                .map(paths::same_patient),
+            patient: paths::patient_in(self.patient.map(|column| line.cell(column))),
             labels,
             // All of them are frontal.
             lateral: Some(false),

@@ -81,6 +81,11 @@ pub fn patient_and_study(path: &str) -> Option<(String, Option<String>)> {
     Some((nih_patient(file)?, None))
 }
 
+/// The patient that a column's cell names; `None` where there is no column, or it is blank.
+pub fn patient_in(cell: Option<&str>) -> Option<String> {
+    cell.filter(|name| !name.is_empty()).map(same_patient)
+}
+
 /// The folder that names an image's patient, with all above it in its data set.
 pub fn patient_folder(path: &str) -> Option<String> {
     let key = key(path);
