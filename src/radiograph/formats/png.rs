@@ -49,10 +49,13 @@ fn decode_ended(bytes: &[u8]) -> Result<(Pixels, Facts), RadiographError> {
     }
     let (samples, opaque) = match bit_depth {
         BitDepth::Sixteen => {
+            let bits = reader.info().sbit.as_deref().unwrap_or_default();
+            let colours = channels - usize::from(alpha);
+            let significant = bits.iter().take(colours).max().copied();
             let (values, opaque) = sixteen_bits(&mut reader, length, channels, alpha)?;
             let samples = Sixteen {
                 values,
-                significant: None,
+                significant,
                 white_is_zero: false,
             };
             (Samples::Sixteen(samples), opaque)
@@ -79,16 +82,6 @@ fn decode_ended(bytes: &[u8]) -> Result<(Pixels, Facts), RadiographError> {
             .and_then(Orientation::from_exif_chunk)
             .unwrap_or(Orientation::NoTransforms),
         ..Facts::default()
-    };
-    let samples = match samples {
-        Samples::Sixteen(mut samples) => {
-            let colours = channels - usize::from(alpha);
-            let significant = info.sbit.as_deref();
-            samples.significant =
-                significant.and_then(|bits| bits.iter().take(colours).max().copied());
-            Samples::Sixteen(samples)
-        }
-        eight => eight,
     };
     if !opaque {
         facts.notices.push(Notice::Transparency);

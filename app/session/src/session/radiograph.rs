@@ -82,13 +82,13 @@ impl Session {
 
     /// Reads the radiograph again, with samples of so many bits; one of [`Session::depths`].
     pub fn choose_depth(&mut self, bits: u8) {
-        let offered = self
-            .depths()
-            .is_some_and(|depths| depths.offered().contains(&bits));
-        if !offered || self.depths().is_some_and(|depths| depths.bits() == bits) {
+        let Some(depths) = self.depths() else {
+            return;
+        };
+        if !depths.offered().contains(&bits) || depths.bits() == bits {
             return;
         }
-        self.depth.chosen = (self.depth.offered()[0] != bits).then_some(bits);
+        self.depth.chosen = (depths.offered()[0] != bits).then_some(bits);
         self.complaint = None;
         self.forget_reading();
         self.read();
