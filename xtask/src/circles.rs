@@ -1,4 +1,4 @@
-//! `cargo xtask circles`: whether modules of a crate use each other in a circle.
+//! `cargo xtask circles`: whether modules or folders of a crate use each other in a circle.
 //!
 //! A module is a file. It uses another where a path of its `use` declarations or of its code leads into it; a name that a module passes on
 //! (`pub use`) is the module's that has it. Tests do not count, nor does a module that names its own children.
@@ -31,9 +31,9 @@ pub fn refuse(root: &Path) -> Result<()> {
         }
     }
     if !found.is_empty() {
-        bail!("modules use each other in a circle:{found}");
+        bail!("modules or folders use each other in a circle:{found}");
     }
-    println!("no module uses another in a circle");
+    println!("no module and no folder uses another in a circle");
     Ok(())
 }
 
@@ -99,7 +99,7 @@ fn circles(files: &BTreeMap<Module, String>) -> Vec<Vec<String>> {
         }
         None
     };
-    let mut uses: BTreeMap<&Module, BTreeSet<Module>> = BTreeMap::new();
+    let mut uses = Uses::new();
     for (module, code) in &code {
         let mut paths: Vec<Module> = Vec::new();
         for declaration in declarations(code, "use ") {
@@ -110,11 +110,37 @@ fn circles(files: &BTreeMap<Module, String>) -> Vec<Vec<String>> {
         // A module above is a table of contents: what it names below itself is no use of it.
         let found =
             found.filter(|used| used != *module && !used.starts_with(module) && !used.is_empty());
-        uses.insert(module, found.collect());
+        uses.insert((*module).clone(), found.collect());
     }
+    let deepest = uses.keys().map(|module| module.len()).max().unwrap_or(0);
+    let mut circles = circles_of(&uses);
+    for depth in 1..deepest {
+        circles.extend(circles_of(&between_folders(&uses, depth)));
+    }
+    circles
+}
+
+type Uses = BTreeMap<Module, BTreeSet<Module>>;
+
+/// What folders of a depth use of each other. Files beside them count as folders of their own.
+fn between_folders(uses: &Uses, depth: usize) -> Uses {
+    let folder = |module: &Module| module[..module.len().min(depth)].to_vec();
+    let mut between = Uses::new();
+    for (module, used) in uses {
+        let own = folder(module);
+        let others = used.iter().map(folder);
+        // A folder's table of contents stands for what is in it, and what is above it is no neighbour.
+        let others = others.filter(|other| *other != own && !own.starts_with(other));
+        between.entry(own.clone()).or_default().extend(others);
+    }
+    between
+}
+
+/// Each circle once.
+fn circles_of(uses: &Uses) -> Vec<Vec<String>> {
     let mut circles: Vec<Vec<String>> = Vec::new();
     for start in uses.keys() {
-        if let Some(circle) = way(&uses, start, start) {
+        if let Some(circle) = way(uses, start, start) {
             let names: Vec<String> = circle.iter().map(|module| module.join("::")).collect();
             let same = |other: &Vec<String>| {
                 let set = |c: &[String]| c.iter().cloned().collect::<BTreeSet<_>>();
@@ -129,11 +155,7 @@ fn circles(files: &BTreeMap<Module, String>) -> Vec<Vec<String>> {
 }
 
 /// The shortest way from what `from` uses to `to`, with both ends.
-fn way(
-    uses: &BTreeMap<&Module, BTreeSet<Module>>,
-    from: &Module,
-    to: &Module,
-) -> Option<Vec<Module>> {
+fn way(uses: &Uses, from: &Module, to: &Module) -> Option<Vec<Module>> {
     let mut ways = vec![vec![from.clone()]];
     let mut seen = BTreeSet::new();
     while !ways.is_empty() {
@@ -299,6 +321,19 @@ mod tests {
             ("c", "use crate::a::X;"),
         ];
         assert_eq!(found(&three), [["a", "b", "c", "a"]]);
+    }
+
+    #[test]
+    fn folders_that_use_each_other_are_a_circle_though_their_files_are_none() {
+        let folders = [
+            ("a::one", "use crate::b::one::X;"),
+            ("b::one", ""),
+            ("b::two", "use crate::a::two::X;"),
+            ("a::two", ""),
+        ];
+        assert_eq!(found(&folders), [["a", "b", "a"]]);
+        // One way is fine, whatever the files are called.
+        assert_eq!(found(&folders[..2]), Vec::<Vec<String>>::new());
     }
 
     #[test]
