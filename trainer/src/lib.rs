@@ -1,66 +1,30 @@
 //! The command line of Sightline: trains, evaluates, predicts and explains models, imports and exports them.
+//!
+//! Floor by floor, each knows those below it alone:
+//!
+//! | floor | what is on it |
+//! |---|---|
+//! | `commands` | the command line: a file for each command, which reads options, calls what is below and prints |
+//! | `publish` | packages and their cards |
+//! | `train` | the loop, checkpoints, recipes |
+//! | `measure` | scores, figures, maps against marks |
+//! | `import` | weights of other tools |
+//! | `data` | tables, labels, pictures |
+//! | `storage`, `device`, `history` | the ground: files and object stores, what to compute on, what epochs gave |
 
-mod bench;
-mod beside;
-mod card;
+mod commands;
 mod data;
-mod evaluate;
-mod explain;
-mod export;
+mod device;
 #[cfg(test)]
 mod golden;
 mod history;
 mod import;
-mod localize;
-mod marks;
-mod merge;
-mod metrics;
-mod options;
-mod parts;
-mod plots;
-mod predict;
-mod score;
+mod measure;
+mod publish;
 mod storage;
 mod train;
 
 pub use data::read_as_tables;
-
-use anyhow::Result;
-use burn::tensor::Device;
-use clap::{Parser, Subcommand};
-
-#[derive(Parser)]
-#[command(name = "sightline-trainer", version, about)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-/// Files and folders may be URLs of an object store too: s3://bucket/..., gs://..., az://...
-#[derive(Subcommand)]
-enum Command {
-    /// Train a network by a recipe.
-    Train(train::Options),
-    /// Measure a package: AUC and more, with 95% intervals by patient.
-    Evaluate(evaluate::Options),
-    /// Write the probabilities of every image of a CSV.
-    Predict(predict::Options),
-    /// Show where in images the evidence for a finding is.
-    Explain(explain::Options),
-    /// Measure whether a package's maps point at what radiologists marked.
-    Localize(localize::Options),
-    /// Join what predict, evaluate or localize wrote with --shard.
-    Merge(merge::Options),
-    /// Make a package of weights that another tool trained.
-    Import(import::Options),
-    /// Make a package of a run's best weights, measured on its data.
-    Export(export::Options),
-    /// Measure a package anew, and write its figures and card.
-    Card(card::Options),
-    /// Time parts of a training, for `cargo xtask bench`.
-    #[command(hide = true, subcommand)]
-    Bench(bench::What),
-}
 
 /// A training step takes and gives back gigabytes in blocks of many megabytes. glibc asks the kernel for each of them
 /// anew, page by page: a quarter of a step's time. Let it keep them.
@@ -80,18 +44,7 @@ fn keep_memory() {}
 ///
 /// # Errors
 /// When it cannot be done: with everything that a person needs to know.
-pub fn main() -> Result<()> {
+pub fn main() -> anyhow::Result<()> {
     keep_memory();
-    match Cli::parse().command {
-        Command::Train(options) => train::run(&options),
-        Command::Evaluate(options) => evaluate::run(&options),
-        Command::Predict(options) => predict::predict(&options),
-        Command::Explain(options) => explain::run(&options),
-        Command::Localize(options) => localize::run(&options),
-        Command::Merge(options) => merge::merge(&options),
-        Command::Import(options) => import::import(options, &Device::flex()),
-        Command::Export(options) => export::run(&options),
-        Command::Card(options) => card::run(&options),
-        Command::Bench(what) => bench::run(&what),
-    }
+    commands::run()
 }

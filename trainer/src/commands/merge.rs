@@ -5,9 +5,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::data::{Table, text};
-use crate::evaluate::Scores;
-use crate::localize::Judgements;
-use crate::parts::{Shard, complete, join, of_row_column, once};
+use crate::measure::evaluation::{self, Scores};
+use crate::measure::parts::{Shard, complete, join, of_row_column, once};
+use crate::measure::pointing::{self, Judgements};
 use crate::storage::Location;
 
 #[derive(clap::Args)]
@@ -22,7 +22,7 @@ pub struct Options {
 
 /// # Errors
 /// When the files are not all parts of one result, or the whole cannot be written.
-pub fn merge(options: &Options) -> Result<()> {
+pub fn run(options: &Options) -> Result<()> {
     let read = |part: &Location| part.read();
     let files = options.parts.iter().map(read).collect::<Result<Vec<_>>>()?;
     let whole = match files[0].first() {
@@ -32,13 +32,13 @@ pub fn merge(options: &Options) -> Result<()> {
             match of.of.as_deref() {
                 Some("evaluate") => {
                     let parts = parts.map(|(place, file)| parse::<Scores>(file, place));
-                    let report = crate::evaluate::report(&join(parts.collect::<Result<_>>()?)?);
+                    let report = evaluation::report(&join(parts.collect::<Result<_>>()?)?);
                     print!("{}", report.tables());
                     serde_json::to_vec_pretty(&report)?
                 }
                 Some("localize") => {
                     let parts = parts.map(|(place, file)| parse::<Judgements>(file, place));
-                    let report = crate::localize::report(&join(parts.collect::<Result<_>>()?)?);
+                    let report = pointing::report(&join(parts.collect::<Result<_>>()?)?);
                     print!("{}", report.table());
                     serde_json::to_vec_pretty(&report)?
                 }

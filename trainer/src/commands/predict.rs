@@ -4,10 +4,10 @@ use anyhow::{Context, Result};
 use sightline::finding::Finding;
 use sightline::package::sha256;
 
+use super::options::{Images, Model};
 use crate::data::{Views, stream};
-use crate::options::{Images, Model};
-use crate::parts::row_column;
-use crate::score::{Augmented, BATCH, Package};
+use crate::measure::parts::row_column;
+use crate::measure::score::{Augmented, BATCH, Package};
 use crate::storage::{Draft, Location};
 
 #[derive(clap::Args)]
@@ -25,7 +25,7 @@ pub struct Options {
 
 /// Writes the probabilities of every frontal image. The models are of frontal images: how many lateral ones are left out is said,
 /// and `--views all` scores them too. Rows are written as they come, and the file is in its place when all are.
-pub fn predict(options: &Options) -> Result<()> {
+pub fn run(options: &Options) -> Result<()> {
     let package = Package::open(&options.model.model, options.model.device.device()?)?;
     let (data, shard) = options.images.rows(Views::Frontal, options.model.depth)?;
     let mut writer = csv::Writer::from_writer(Draft::begin(&options.out)?);

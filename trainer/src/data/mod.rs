@@ -2,8 +2,8 @@
 //!
 //! `table` reads every CSV, whatever program wrote it (`text` its encoding). `row` is an image, `dataset` holds rows and splits them by patient;
 //! `reading` makes them of a CSV, `chexpert` and `nih` know the two formats, `paths` what a path tells of patient, study and view,
-//! `columns` what else rows are told apart by, `same_image` whether a picture is in two splits. `labels` and `teacher` turn labels
-//! into targets, `boxes` reads what radiologists marked. `square` decodes, `pictures` holds pictures, `pack` keeps what was decoded, `augment` changes.
+//! `columns` what else rows are told apart by, `same_image` whether a picture is in two splits. `labels` turns labels
+//! into targets, `probabilities` reads what a model predicts, `boxes` reads what radiologists marked. `square` decodes, `pictures` holds pictures, `pack` keeps what was decoded, `augment` changes.
 //! `stream` decodes images shortly before they are needed; `notes` names those that cannot be read, and what to
 //! know of the others.
 
@@ -18,13 +18,13 @@ mod notes;
 mod pack;
 mod paths;
 mod pictures;
+mod probabilities;
 mod reading;
 mod row;
 mod same_image;
 mod square;
 mod stream;
 mod table;
-mod teacher;
 mod text;
 
 pub use boxes::{Boxes, Rectangle};
@@ -36,12 +36,12 @@ pub use paths::key;
 #[cfg(test)]
 pub use paths::patient_and_study;
 pub use pictures::{Pictures, load_pictures, load_squares};
+pub use probabilities::{Probabilities, read as probabilities};
 pub use row::Row;
 pub use same_image::{refuse_same_files, refuse_same_pixels};
 pub use square::read_square;
 pub use stream::stream;
 pub use table::{Table, columns};
-pub use teacher::{Lessons, Probabilities, Teacher, probabilities};
 pub use text::decode as text;
 
 use std::path::Path;
@@ -68,5 +68,5 @@ pub fn read_as_tables(bytes: Vec<u8>) {
         }
     }
     let _ = Boxes::parse(&text);
-    let _ = teacher::parse(&text);
+    let _ = probabilities::parse(&text);
 }

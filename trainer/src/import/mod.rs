@@ -1,4 +1,4 @@
-//! `import`: weights of other tools as a package that the page opens.
+//! Weights of other tools as a package that the page opens.
 
 pub mod checkpoint;
 mod convention;
@@ -8,7 +8,7 @@ pub use convention::Source;
 pub use fit::{Fit, fit};
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
@@ -19,60 +19,40 @@ use sightline::package::{
 };
 use sightline::radiograph::{Input, Resize};
 
-use crate::card;
-use crate::storage::{Location, write_together};
 use convention::{order, torchxrayvision_outputs};
 
 const IMAGENET_CLASSES: usize = 1000;
 
-/// What the command line says of the weights.
-#[derive(clap::Args)]
-pub struct Options {
-    /// Whose conventions the weights follow: names, order of the outputs, pixels.
-    #[arg(long = "from")]
-    source: Source,
-    /// The weights: .pth, .pt or .safetensors.
-    file: PathBuf,
-    /// As torchvision calls it (densenet121, efficientnet_b0, vgg19_bn, mnasnet1_0), efficientnet_lite0 to _lite2,
-    /// combined (the origin's six), or names joined by +. Not needed where the source tells it.
-    #[arg(long)]
-    architecture: Option<String>,
-    /// The package's folder.
-    #[arg(long)]
-    out: PathBuf,
-    /// What each output stands for, in order, separated by commas, with - for an output to leave out; or the name of an order of
-    /// 14: "chexpert" (No Finding first), or "chestx-ray14" (Atelectasis first, as CheXNet has it). Not needed where the source
-    /// tells it (mlmip, torchxrayvision).
-    #[arg(long, value_delimiter = ',')]
-    findings: Option<Vec<String>>,
+/// What is known of the weights, beside what they tell themselves.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Whose conventions the weights follow.
+    pub source: Source,
+    /// As torchvision calls it; `None` where the source tells it.
+    pub architecture: Option<String>,
+    /// The package's name, and what the page calls it.
+    pub name: String,
+    pub title: String,
+    /// What each output stands for, or the name of an order.
+    pub findings: Option<Vec<String>>,
     /// Height and width of the network's input in pixels.
-    #[arg(long)]
-    size: Option<usize>,
-    /// "stretch", or the length of the shorter side from which the middle is cropped.
-    #[arg(long, value_parser = resize)]
-    resize: Option<Resize>,
+    pub size: Option<usize>,
+    pub resize: Option<Resize>,
     /// Of pixels in 0..1; one value or one per channel.
-    #[arg(long, value_delimiter = ',')]
-    mean: Option<Vec<f32>>,
-    #[arg(long, value_delimiter = ',')]
-    std: Option<Vec<f32>>,
-    /// For the page; the folder's name if not given.
-    #[arg(long)]
-    title: Option<String>,
-    #[arg(long, default_value = "Not stated; ask whoever made the weights.")]
-    licence: String,
-    #[arg(long, default_value = "Not stated.")]
-    attribution: String,
+    pub mean: Option<Vec<f32>>,
+    pub std: Option<Vec<f32>>,
+    pub licence: String,
+    pub attribution: String,
+    /// The day, as 2026-01-31.
+    pub date: String,
 }
 
-fn resize(text: &str) -> Result<Resize, String> {
-    match text {
-        "stretch" => Ok(Resize::Stretch),
-        side => side
-            .parse()
-            .map(Resize::ShorterSide)
-            .map_err(|_| "must be \"stretch\" or a number of pixels".to_owned()),
-    }
+/// A package in memory.
+#[derive(Debug)]
+pub struct Imported {
+    pub manifest: Manifest,
+    /// The bytes of `manifest.weights.file`.
+    pub weights: Vec<u8>,
 }
 
 /// The network with a checkpoint's weights, but for its classifier, which keeps its fresh ones.
@@ -88,43 +68,42 @@ pub fn load_body(network: Network, architecture: &Architecture, file: &Path) -> 
     loaded.with_context(|| format!("{} does not fit", file.display()))
 }
 
-/// Writes a package of the weights and says what was and was not found in the file.
+/// Makes a package of the weights in a file, and says what was and was not found in it.
 ///
 /// # Errors
 /// When the file cannot be read, a tensor is missing or of another shape, or it is not known what the outputs or
 /// the pixels mean.
-pub fn import(options: Options, device: &Device) -> Result<()> {
-    let source = options.source;
-    let name = options
-        .out
-        .file_name()
-        .and_then(|name| name.to_str())
-        .context("--out must end in the package's name")?
-        .to_owned();
-    let mut tensors = checkpoint::read(&options.file)?;
-    let candidates = source.architectures(options.architecture.as_deref())?;
+pub fn import(
+    file: &Path,
+    settings: &Settings,
+    device: &Device,
+    mut say: impl FnMut(String),
+) -> Result<Imported> {
+    let source = settings.source;
+    let mut tensors = checkpoint::read(file)?;
+    let candidates = source.architectures(settings.architecture.as_deref())?;
     let fit = fit(&tensors, &candidates)?;
-    println!(
+    say(format!(
         "{}: {} with {} outputs and {} input channels",
-        options.file.display(),
+        file.display(),
         fit.architecture.branch_names()?.join(" + "),
         fit.outputs,
         fit.architecture.in_channels
-    );
+    ));
     if !fit.prefix.is_empty() {
-        println!("the weights are those under {:?}", fit.prefix);
+        say(format!("the weights are those under {:?}", fit.prefix));
     }
 
     let thresholds = tensors.remove(&format!("{}op_threshs", fit.prefix));
-    let outputs = outputs(source, options.findings.as_deref(), &fit)?;
+    let outputs = outputs(source, settings.findings.as_deref(), &fit, &mut say)?;
     if outputs.iter().any(Option::is_some) {
         let names = outputs.iter().map(|o| o.map_or("-", Finding::name));
-        println!(
+        say(format!(
             "its outputs are taken for: {}",
             names.collect::<Vec<_>>().join(", ")
-        );
+        ));
     }
-    let input = input(&options, &fit)?;
+    let input = input(settings, &fit)?;
     let cards = findings(
         &outputs,
         thresholds.map(|(_, values)| values).as_deref(),
@@ -154,33 +133,29 @@ pub fn import(options: Options, device: &Device) -> Result<()> {
     if let Some(why) = unsound {
         bail!(
             "{}: {why}; the weights are damaged, or their training failed",
-            options.file.display()
+            file.display()
         );
     }
     let network = network.with_context(|| {
         format!(
             "{} does not fit {}",
-            options.file.display(),
+            file.display(),
             fit.architecture
                 .branch_names()
                 .unwrap_or_default()
                 .join(" + ")
         )
     })?;
-    println!("{} tensors taken", used.len());
-    report_surplus(&tensors, &fit);
+    say(format!("{} tensors taken", used.len()));
+    say_surplus(&tensors, &fit, &mut say);
 
     let weights = package::save(&network)?;
-    let hash = package::sha256(&std::fs::read(&options.file)?);
-    let file = options
-        .file
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy();
+    let hash = package::sha256(&std::fs::read(file)?);
+    let file = file.file_name().unwrap_or_default().to_string_lossy();
     let manifest = Manifest {
         schema_version: SCHEMA_VERSION,
-        title: options.title.clone().unwrap_or_else(|| name.clone()),
-        name: name.clone(),
+        title: settings.title.clone(),
+        name: settings.name.clone(),
         architecture: fit.architecture.clone(),
         input,
         findings: cards,
@@ -192,13 +167,12 @@ pub fn import(options: Options, device: &Device) -> Result<()> {
             seed: None,
             epochs: None,
             commit: "not known".to_owned(),
-            date: humantime::format_rfc3339(std::time::SystemTime::now()).to_string()[..10]
-                .to_owned(),
+            date: settings.date.clone(),
             taught_with_boxes: false,
         },
         evaluation: None,
-        licence: options.licence.clone(),
-        attribution: options.attribution.clone(),
+        licence: settings.licence.clone(),
+        attribution: settings.attribution.clone(),
         intended_use: "Not stated by this package. Not for diagnosis.".to_owned(),
         limits: vec![
             "Imported weights: nothing was measured here. Evaluate them on images of your own before you trust \
@@ -214,23 +188,16 @@ pub fn import(options: Options, device: &Device) -> Result<()> {
     };
     let json = serde_json::to_vec_pretty(&manifest)?;
     Manifest::parse(&json).context("the package would be refused")?;
-    let out = Location::from(options.out.as_path());
-    out.create()?;
-    let files = [
-        ("weights.bpk", weights),
-        ("card.md", card::about(&manifest).into_bytes()),
-        ("manifest.json", json),
-    ];
-    write_together(&out, &files)?;
-    println!(
-        "written to {}; the page offers it once models/index.json beside it lists {{\"name\": \"{name}\"}}",
-        options.out.display()
-    );
-    Ok(())
+    Ok(Imported { manifest, weights })
 }
 
 /// What each output of the file stands for; `None` for one that is no finding.
-fn outputs(source: Source, said: Option<&[String]>, fit: &Fit) -> Result<Vec<Option<Finding>>> {
+fn outputs(
+    source: Source,
+    said: Option<&[String]>,
+    fit: &Fit,
+    say: &mut impl FnMut(String),
+) -> Result<Vec<Option<Finding>>> {
     let count = fit.outputs;
     let architecture = &fit.architecture;
     // A DenseNet without the origin's head is another's: CheXNet, most likely.
@@ -265,10 +232,10 @@ fn outputs(source: Source, said: Option<&[String]>, fit: &Fit) -> Result<Vec<Opt
              chestx-ray14, or what each stands for, separated by commas, with - for those to leave out"
         ),
         _ if count == IMAGENET_CLASSES => {
-            println!(
+            say(format!(
                 "its {count} outputs are ImageNet's classes and none of the findings: the classifier is left out, and \
                  every finding is \"not trained\". Fine-tune it (train), or import what was trained on radiographs"
-            );
+            ));
             vec![None; count]
         }
         _ => bail!(
@@ -293,9 +260,9 @@ fn outputs(source: Source, said: Option<&[String]>, fit: &Fit) -> Result<Vec<Opt
 }
 
 /// The input as the source has it, with what the command line says otherwise.
-fn input(options: &Options, fit: &Fit) -> Result<Input> {
+fn input(settings: &Settings, fit: &Fit) -> Result<Input> {
     let channels = fit.architecture.in_channels;
-    let usual = options.source.input(fit);
+    let usual = settings.source.input(fit);
     let per_channel = |said: &Option<Vec<f32>>, usual: Option<Vec<f32>>, what: &str| {
         let values = said.clone().or(usual).with_context(|| {
             format!(
@@ -308,16 +275,16 @@ fn input(options: &Options, fit: &Fit) -> Result<Input> {
         }
     };
     let input = Input {
-        size: options.size.unwrap_or(usual.size),
+        size: settings.size.unwrap_or(usual.size),
         // A size of one's own has no margin that is known to be cropped.
-        resize: match (options.resize, options.size) {
+        resize: match (settings.resize, settings.size) {
             (Some(resize), _) => resize,
             (None, Some(_)) => Resize::Stretch,
             (None, None) => usual.resize,
         },
         channels,
-        mean: per_channel(&options.mean, usual.mean, "mean")?,
-        std: per_channel(&options.std, usual.std, "std")?,
+        mean: per_channel(&settings.mean, usual.mean, "mean")?,
+        std: per_channel(&settings.std, usual.std, "std")?,
     };
     input.check()?;
     Ok(input)
@@ -364,23 +331,23 @@ fn rows_at(shape: &[usize], values: &[f32], places: &[Option<usize>]) -> (Vec<us
     (shape, rows)
 }
 
-fn report_surplus(left: &checkpoint::StateDict, fit: &Fit) {
+fn say_surplus(left: &checkpoint::StateDict, fit: &Fit, say: &mut impl FnMut(String)) {
     let (inside, outside): (Vec<&String>, Vec<&String>) =
         left.keys().partition(|name| name.starts_with(&fit.prefix));
     if !inside.is_empty() {
-        println!(
+        say(format!(
             "{} tensors that the network does not have were left out:",
             inside.len()
-        );
+        ));
         for name in inside {
-            println!("  {name}");
+            say(format!("  {name}"));
         }
     }
     if !outside.is_empty() {
-        println!(
+        say(format!(
             "{} other tensors in the file were left out, such as {}",
             outside.len(),
             outside[0]
-        );
+        ));
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use sightline::finding::Finding;
 
-use crate::metrics::Estimate;
+use super::metrics::Estimate;
 
 /// Two models on the same images, with the same labels.
 #[derive(Serialize)]

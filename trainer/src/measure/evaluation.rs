@@ -1,54 +1,23 @@
-//! `evaluate`: AUC and more with intervals, for all images (or studies) and for parts of them.
+//! AUC and more with intervals, for all images (or studies) and for parts of them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use sightline::finding::{Finding, Score, called};
 use sightline::package::Unit;
 
-use crate::beside::Beside;
-use crate::data::{Dataset, Label, Views, stream};
-use crate::metrics::probability::{brier, calibration_error, log_loss};
-use crate::metrics::ranking::{auc_difference, auc_variance, average_precision};
-use crate::metrics::threshold::sensitivity_specificity;
-use crate::metrics::{Case, Estimate, Scored, auc, bootstrap, cases_of, mean_auc};
-use crate::options::{Images, Model};
-use crate::parts::{Part, Shard};
-use crate::score::{Augmented, BATCH, Package};
-use crate::storage::{Draft, Location};
+use super::beside::Beside;
+use super::metrics::probability::{brier, calibration_error, log_loss};
+use super::metrics::ranking::average_precision;
+use super::metrics::threshold::sensitivity_specificity;
+use super::metrics::{Case, Estimate, Scored, auc, bootstrap, cases_of, mean_auc};
+use super::parts::{Part, Shard};
+use super::score::{Augmented, BATCH, Package};
+use crate::data::{Dataset, Label, stream};
 
 /// The seed of the bootstrap: the same figures at every run.
 const SEED: u64 = 20_260_101;
-
-#[derive(clap::Args)]
-pub struct Options {
-    #[command(flatten)]
-    model: Model,
-    #[command(flatten)]
-    images: Images,
-    #[command(flatten)]
-    augmented: Augmented,
-    /// What is one case: an image, or a study with the maximum over its views, as CheXpert's competition has it.
-    #[arg(long, default_value = "image")]
-    unit: UnitName,
-    /// Also report the part of the rows with COLUMN=VALUE, or with each value of COLUMN; may be repeated.
-    #[arg(long = "part")]
-    parts: Vec<String>,
-    /// Another package: is its AUC on these images different? (DeLong's test; images, not patients, are drawn.)
-    #[arg(long, conflicts_with = "shard")]
-    against: Option<Location>,
-    /// Write the figures here too; of a shard, what `merge` needs.
-    #[arg(long)]
-    json: Option<Location>,
-}
-
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum UnitName {
-    Image,
-    Study,
-}
 
 /// Scores of images, or of a part of them, as `merge` joins them.
 pub type Scores = Part<Header, ScoredRow>;
@@ -86,50 +55,8 @@ pub struct ScoredRow {
     pub columns: BTreeMap<String, String>,
 }
 
-pub fn run(options: &Options) -> Result<()> {
-    let package = Package::open(&options.model.model, options.model.device.device()?)?;
-    let (data, shard) = options.images.rows(Views::Frontal, options.model.depth)?;
-    let unit = match options.unit {
-        UnitName::Image => Unit::Image,
-        UnitName::Study => Unit::Study,
-    };
-    let set = options.images.set_name(options.model.depth);
-    let (parts, augmented) = (&options.parts, options.augmented);
-    for part in parts {
-        let column = column_of(part);
-        if !data.has_column(column)? {
-            bail!("--part {part}: the CSV has no column {column}");
-        }
-    }
-    // Where nothing can be written, it is known before the work is done.
-    let out = options.json.as_ref().map(Draft::begin).transpose()?;
-    let scores = score(&package, data, shard, unit, parts, set, augmented)?;
-    let json = if shard.is_whole() {
-        let report = report(&scores);
-        print!("{}", report.tables());
-        if let Some(other) = &options.against {
-            let package = Package::open(other, options.model.device.device()?)?;
-            let (data, _) = options.images.rows(Views::Frontal, options.model.depth)?;
-            let set = scores.header.set.clone();
-            let others = score(&package, data, shard, unit, parts, set, augmented)?;
-            print!("{}", comparison(&scores, &others)?);
-        }
-        serde_json::to_vec_pretty(&report)?
-    } else {
-        println!("{} images scored; merge joins the parts", scores.rows.len());
-        serde_json::to_vec(&scores)?
-    };
-    match out {
-        Some(mut draft) => {
-            draft.write_all(&json)?;
-            draft.finish()
-        }
-        None => Ok(()),
-    }
-}
-
 /// The column of a part, `COLUMN=VALUE` or `COLUMN`.
-fn column_of(part: &str) -> &str {
+pub fn column_of(part: &str) -> &str {
     part.split_once('=').map_or(part, |(column, _)| column)
 }
 
@@ -188,35 +115,6 @@ pub fn score(
         },
         rows: scored,
     })
-}
-
-/// Two packages' AUCs on the same cases, beside each other, with the difference and its 95% interval.
-fn comparison(ours: &Scores, theirs: &Scores) -> Result<String> {
-    let (a, b) = (all_cases(ours), all_cases(theirs));
-    let mut text = format!("{} against {}\n", ours.header.model, theirs.header.model);
-    for finding in Finding::ALL {
-        let index = finding.index();
-        let both = a
-            .iter()
-            .zip(&b)
-            .filter_map(|(a, b)| Some((a.cases[index]?, b.cases[index]?)));
-        let (a, b): (Vec<Case>, Vec<Case>) = both.unzip();
-        let line = match (auc(&a), auc(&b), auc_difference(&a, &b)) {
-            (Some(ours), Some(theirs), Some((difference, variance))) => {
-                let margin = 1.96 * variance.sqrt();
-                let (low, high) = (difference - margin, difference + margin);
-                let own = |cases| auc_variance(cases).map_or(0.0, f64::sqrt);
-                format!(
-                    "{ours:.3} (SE {:.3})  {theirs:.3} (SE {:.3})  {difference:+.3} ({low:+.3} to {high:+.3})",
-                    own(&a),
-                    own(&b)
-                )
-            }
-            _ => "undefined".to_owned(),
-        };
-        text += &format!("{:28} {line}\n", finding.name());
-    }
-    Ok(text)
 }
 
 #[derive(Serialize)]

@@ -6,9 +6,9 @@ use plotters::prelude::*;
 use sightline::finding::Finding;
 
 use crate::history::Epoch;
-use crate::metrics::probability::reliability;
-use crate::metrics::ranking::{precision_recall_curve, roc_curve};
-use crate::metrics::{Case, Scored, auc, cases_of};
+use crate::measure::metrics::probability::reliability;
+use crate::measure::metrics::ranking::{precision_recall_curve, roc_curve};
+use crate::measure::metrics::{Case, Scored, auc, cases_of};
 
 /// What the figures' files are called.
 pub const LOSS: &str = "loss.svg";

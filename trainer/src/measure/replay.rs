@@ -1,4 +1,4 @@
-//! `explain --replay`: a report is made again, and both are compared.
+//! A report made again, and both compared: `explain --replay`.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use sightline::radiograph::{DepthSource, GreyImage, Options, Radiograph};
 use sightline::reading::Reader;
 use sightline::report::{Report, Timings, Trust};
 
-use super::{explain_by_lime, faithfulness_of};
+use super::asking::{explain_by_lime, faithfulness_of};
 
 /// What a report may differ by, as a share of the largest value: another device adds up in another order.
 pub const TOLERANCE: f64 = 1e-3;

@@ -11,7 +11,7 @@ use sightline::radiograph::{GreyImage, Input};
 use sightline::reading::ReadError;
 
 use crate::data::{Dataset, Label};
-use crate::metrics::{Case, Scored};
+use crate::measure::metrics::{Case, Scored};
 use crate::storage::Location;
 
 /// What a score is the mean of.

@@ -1,53 +1,40 @@
-//! `export`: a run's best weights as a package, with what was measured of them.
-
-use std::path::PathBuf;
+//! A run's best weights as a package, with what was measured of them.
 
 use anyhow::{Context, Result};
+use burn::tensor::Device;
 use sightline::finding::Finding;
 use sightline::network::Network;
 use sightline::package::{
     self, Evaluation, FindingCard, Manifest, SCHEMA_VERSION, Training, Unit, Weights,
 };
 
-use crate::card;
+use super::card;
 use crate::data::load_pictures;
-use crate::evaluate;
-use crate::metrics::cases_of;
-use crate::metrics::probability::{platt, temperature};
-use crate::metrics::threshold::{at_sensitivity, youden};
-use crate::options::DeviceName;
-use crate::parts::Shard;
-use crate::score::{Augmented, Package, label_cases, label_scores, network_logits};
+use crate::measure::evaluation::{Report, report, score};
+use crate::measure::metrics::cases_of;
+use crate::measure::metrics::probability::{platt, temperature};
+use crate::measure::metrics::threshold::{at_sensitivity, youden};
+use crate::measure::parts::Shard;
+use crate::measure::score::{Augmented, Package, label_cases, label_scores, network_logits};
 use crate::storage::Location;
 use crate::train::{RunFolder, load};
 
-#[derive(clap::Args)]
-pub struct Options {
-    /// The run's folder.
-    #[arg(long)]
-    checkpoint: PathBuf,
+/// What to export, and how.
+pub struct Settings<'a> {
+    pub run: RunFolder,
     /// The package's folder.
-    #[arg(long)]
-    out: Location,
+    pub out: &'a Location,
     /// The data folder, if it moved since the training.
-    #[arg(long)]
-    data: Option<Location>,
-    /// Where to call a finding, chosen on the validation images: "youden" (the largest sensitivity + specificity), or the
-    /// highest threshold with a sensitivity of so much, as "0.9".
-    #[arg(long, default_value = "youden")]
-    operating_point: OperatingPoint,
-    /// How logits become probabilities, fitted on the validation images.
-    #[arg(long, default_value = "platt")]
-    calibration: CalibrationName,
-    /// Also show pictures of the gravest errors. They become part of the package: only of images that may be published.
-    #[arg(long)]
-    pictures: bool,
-    #[arg(long, default_value = "flex")]
-    device: DeviceName,
+    pub data: Option<&'a Location>,
+    pub operating_point: OperatingPoint,
+    pub calibration: CalibrationName,
+    /// Whether to show pictures of the gravest errors.
+    pub pictures: bool,
+    pub device: Device,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
-enum CalibrationName {
+pub enum CalibrationName {
     /// Factor and offset for each finding.
     Platt,
     /// A factor for each finding.
@@ -56,9 +43,12 @@ enum CalibrationName {
     None,
 }
 
+/// Where to call a finding.
 #[derive(Clone, Copy)]
-enum OperatingPoint {
+pub enum OperatingPoint {
+    /// The largest sensitivity + specificity.
     Youden,
+    /// The highest threshold with a sensitivity of so much.
     Sensitivity(f64),
 }
 
@@ -79,10 +69,16 @@ impl std::str::FromStr for OperatingPoint {
 /// Operating points come from the `valid` split, AUCs from the `test` split, both measured on the weights
 /// as they are shipped, in half precision. Where there is no `test` split, the figures are of `valid`, and package and card
 /// say so.
-pub fn run(options: &Options) -> Result<()> {
-    let device = options.device.device()?;
-    let out = &options.out;
-    let run = RunFolder(options.checkpoint.clone());
+pub fn export(settings: Settings<'_>) -> Result<Report> {
+    let Settings {
+        run,
+        out,
+        data,
+        operating_point,
+        calibration,
+        pictures,
+        device,
+    } = settings;
     let plan = run.plan()?;
     let state = run.state()?.context("the run has finished no epoch yet")?;
     let best = state.best.context("the run has no best epoch")?;
@@ -140,7 +136,7 @@ pub fn run(options: &Options) -> Result<()> {
 
     // From here on the shipped weights are measured, not the ones of the run.
     let network = package::load(&manifest, &weights, &device)?;
-    let root = match &options.data {
+    let root = match data {
         Some(data) => data.clone(),
         None => plan.data.parse()?,
     };
@@ -164,7 +160,7 @@ pub fn run(options: &Options) -> Result<()> {
     let logits: Vec<_> = logits.iter().collect();
     for card in manifest.findings.iter_mut().filter(|card| card.trained) {
         let cases = cases_of(&logits, card.name.index());
-        card.calibration = match options.calibration {
+        card.calibration = match calibration {
             CalibrationName::Platt => platt(&cases),
             CalibrationName::Temperature => temperature(&cases),
             CalibrationName::None => None,
@@ -176,7 +172,7 @@ pub fn run(options: &Options) -> Result<()> {
     let scored: Vec<_> = scored.iter().collect();
     for card in &mut manifest.findings {
         let cases = cases_of(&scored, card.name.index());
-        card.operating_point = match options.operating_point {
+        card.operating_point = match operating_point {
             OperatingPoint::Youden => youden(&cases),
             OperatingPoint::Sensitivity(share) => at_sensitivity(&cases, share),
         };
@@ -192,7 +188,7 @@ pub fn run(options: &Options) -> Result<()> {
     });
     let measured = splits.test.unwrap_or(valid);
     let unselected = recipe.data.unselected.as_deref();
-    let scores = evaluate::score(
+    let scores = score(
         &package,
         measured.clone(),
         Shard::WHOLE,
@@ -201,7 +197,7 @@ pub fn run(options: &Options) -> Result<()> {
         set,
         Augmented::NONE,
     )?;
-    let report = evaluate::report(&scores);
+    let report = report(&scores);
     card::record(&mut package.manifest, &report);
     out.create()?;
     let figures = card::Measured {
@@ -210,10 +206,8 @@ pub fn run(options: &Options) -> Result<()> {
         history: &state.history,
         sets: &sets,
         unselected,
-        pictures: options.pictures.then_some(&measured),
+        pictures: pictures.then_some(&measured),
     };
     card::write(out, package, Some(weights), &figures)?;
-    print!("{}", report.tables());
-    println!("written to {out}");
-    Ok(())
+    Ok(report)
 }

@@ -10,7 +10,8 @@ use rayon::prelude::*;
 
 use super::Recipe;
 use super::pointing::Mark;
-use crate::data::{Boxes, Dataset, Lessons, Pictures};
+use super::soft_labels::SoftTargets;
+use crate::data::{Boxes, Dataset, Pictures};
 
 /// Batches that wait, at most.
 const AHEAD: usize = 3;
@@ -61,7 +62,7 @@ pub struct Source<'a> {
     pub recipe: &'a Recipe,
     pub data: &'a Dataset,
     pub pictures: &'a Pictures,
-    pub lessons: &'a Lessons,
+    pub soft_labels: &'a SoftTargets,
     pub boxes: Option<&'a Boxes>,
 }
 
@@ -107,7 +108,7 @@ impl Source<'_> {
             let changed = change.apply(&picture, input.size);
             let row = &self.data.rows[index];
             let (mut targets, mut mask) = self.recipe.labels.targets(&row.labels, &mut rng);
-            self.lessons.teach(&row.path, &mut targets, &mut mask);
+            self.soft_labels.blend(&row.path, &mut targets, &mut mask);
             let marks = self
                 .boxes
                 .into_iter()

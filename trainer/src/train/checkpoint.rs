@@ -69,7 +69,8 @@ pub struct Plan {
     pub teacher_sha256: Option<String>,
     /// Of what a teacher's CSV says of the training images.
     #[serde(default)]
-    pub lessons_sha256: Option<String>,
+    #[serde(rename = "lessons_sha256")]
+    pub soft_labels_sha256: Option<String>,
     /// Of the boxes that maps learn from.
     #[serde(default)]
     pub boxes_sha256: Option<String>,
@@ -124,7 +125,7 @@ impl Plan {
         if self.teacher_sha256.is_some() && self.teacher_sha256 != now.teacher_sha256 {
             bail!("the run was started with another teacher: the package has other weights now");
         }
-        if self.lessons_sha256.is_some() && self.lessons_sha256 != now.lessons_sha256 {
+        if self.soft_labels_sha256.is_some() && self.soft_labels_sha256 != now.soft_labels_sha256 {
             bail!("the run was started with another teacher: its CSV has other scores now");
         }
         if self.boxes_sha256.is_some() && self.boxes_sha256 != now.boxes_sha256 {

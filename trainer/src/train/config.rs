@@ -11,9 +11,10 @@ use sightline::radiograph::Input;
 
 use super::loss::Loss;
 use super::pointing::Pointing;
+use super::soft_labels::SoftLabels;
 use super::student::{Distillation, manifest_of};
 use crate::data::augment::Augmentation;
-use crate::data::{Dataset, LabelPolicy, Selection, Splits, Teacher, Views};
+use crate::data::{Dataset, LabelPolicy, Selection, Splits, Views};
 use crate::storage::Location;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,7 +30,7 @@ pub struct Recipe {
     pub data: Data,
     pub labels: LabelPolicy,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub teacher: Option<Teacher>,
+    pub teacher: Option<SoftLabels>,
     /// A network to imitate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distillation: Option<Distillation>,

@@ -11,8 +11,8 @@ use sightline::network::Network;
 use super::Recipe;
 use crate::data::{Dataset, Label, Splits};
 use crate::history::Epoch;
-use crate::metrics::Scored;
-use crate::plots;
+use crate::measure::metrics::Scored;
+use crate::measure::plots;
 use crate::storage::write_together;
 
 /// Prints the plan of a training: images, labels, parameters, memory, steps. `marked`: training images with boxes.
@@ -39,7 +39,7 @@ pub fn say(recipe: &Recipe, splits: &Splits, marked: usize) -> Result<()> {
     );
     for finding in Finding::ALL {
         let count = |label| labels(&splits.train, finding, label);
-        let taught = match super::teaches(recipe, &splits.train, finding) {
+        let taught = match super::balance::teaches(recipe, &splits.train, finding) {
             true => "",
             false => "   will not be trained",
         };

@@ -11,7 +11,7 @@ use super::batches::Batch;
 use super::config::Trains;
 use super::pointing;
 use super::student::{Student, Teacher};
-use crate::options::DeviceName;
+use crate::device::DeviceName;
 
 /// In which numbers convolutions are computed. Weights, their gradients, normalisation and the classifier are float32.
 #[derive(

@@ -16,7 +16,7 @@ use sightline::package::Manifest;
 use sightline::radiograph::Input;
 
 use super::Loss;
-use crate::score::Package;
+use crate::measure::score::Package;
 use crate::storage::Location;
 
 /// In a recipe: whose feature maps and logits are imitated, beside what the labels say.

@@ -6,8 +6,8 @@ use serde::Serialize;
 use sightline::explain::lime::{self, Estimator, FindingLime, Lime};
 
 use super::called_images;
-use crate::explain::explain_by_lime;
-use crate::options::{Images, Model};
+use crate::commands::options::{Images, Model};
+use crate::measure::asking::explain_by_lime;
 
 #[derive(clap::Args)]
 pub struct Options {

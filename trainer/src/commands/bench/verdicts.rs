@@ -12,8 +12,8 @@ use sightline::explain::heat_map::HeatMap;
 use sightline::explain::lime;
 
 use super::called_images;
-use crate::explain::{explain_by_lime, faithfulness_of};
-use crate::options::{Images, Model};
+use crate::commands::options::{Images, Model};
+use crate::measure::asking::{explain_by_lime, faithfulness_of};
 
 #[derive(clap::Args)]
 pub struct Options {

@@ -1,33 +1,29 @@
 //! `explain`: pictures with a map on them, and the readings' reports.
 
 mod names;
-mod replay;
 
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use sightline::explain::colormap::Colormap;
-use sightline::explain::faithfulness::{self, Curves, Faithfulness};
-use sightline::explain::heat_map::HeatMap;
-use sightline::explain::lime::{self, Lime};
+use sightline::explain::lime;
 use sightline::explain::overlay::overlay;
 use sightline::finding::Finding;
 use sightline::package::sha256;
-use sightline::radiograph::{self, GreyImage, LATERAL, Radiograph, is_lateral};
+use sightline::radiograph::{self, LATERAL, Radiograph, is_lateral};
 use sightline::reading::Reader;
 use sightline::report::{Report, Timings};
 
+use super::options::{Images, LimeOptions, Model};
 use crate::data::{Views, said};
-use crate::options::{Images, LimeOptions, Model};
-use crate::score::Package;
+use crate::measure::asking::explain_by_lime;
+use crate::measure::replay;
+use crate::measure::score::Package;
 use crate::storage::Location;
 
 /// How much of the colour covers the picture where the map is at its highest.
 const OPACITY: f32 = 0.6;
-
-/// Pictures that LIME scores at once.
-const BATCH: usize = 8;
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -221,41 +217,6 @@ fn explain(
         json.write(&serde_json::to_vec_pretty(&report)?)?;
     }
     Ok(())
-}
-
-/// Deletion and insertion of a map for a finding (its place in the manifest); `square` is what the network sees.
-pub fn faithfulness_of(
-    reader: &Reader,
-    square: &GreyImage,
-    map: &HeatMap,
-    finding: usize,
-    options: faithfulness::Options,
-) -> Result<Faithfulness> {
-    let mut curves = Curves::new(square, &reader.manifest.input, map, options)?;
-    while !curves.is_done() {
-        let scored = pollster::block_on(reader.score(curves.next_batch(BATCH)))?;
-        let scores = scored.into_iter().map(|s| s.probabilities[finding]);
-        let scores: Option<Vec<f64>> = scores.collect();
-        curves.push(scores.context("the finding was not trained")?);
-    }
-    curves.result().context("nothing was measured")
-}
-
-/// LIME of one picture; the bar shows how many samples are scored.
-pub fn explain_by_lime(
-    reader: &Reader,
-    image: &GreyImage,
-    options: lime::Options,
-    bar: &ProgressBar,
-) -> Result<lime::Explanation> {
-    let input = &reader.manifest.input;
-    let mut lime = Lime::new(&input.square(image), input, options);
-    while !lime.is_done() {
-        let values = lime.next_batch(BATCH);
-        lime.push(pollster::block_on(reader.score(values))?);
-        bar.set_position(lime.scored() as u64);
-    }
-    lime.explanation().context("no sample was scored")
 }
 
 fn say(explanation: &lime::Explanation) {

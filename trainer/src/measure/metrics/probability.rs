@@ -1,6 +1,6 @@
 //! Whether a score of 0.3 means 30%: proper scores, calibration error, and Platt's correction.
 
-use sightline::package::Calibration;
+use sightline::package::{Calibration, sigmoid};
 
 use super::{Case, totals};
 
@@ -85,7 +85,7 @@ pub fn platt(cases: &[Case]) -> Option<Calibration> {
     for _ in 0..100 {
         let (mut g, mut h) = ([0.0; 2], [1e-12, 0.0, 1e-12]);
         for case in cases {
-            let p = 1.0 / (1.0 + (-(slope * case.score + intercept)).exp());
+            let p = sigmoid(slope * case.score + intercept);
             let (first, second) = (
                 case.weight * (p - target(case)),
                 case.weight * p * (1.0 - p),
@@ -128,7 +128,7 @@ pub fn temperature(cases: &[Case]) -> Option<Calibration> {
     // The loss is convex in the factor on the logits: its derivative changes sign once.
     let derivative = |scale: f64| -> f64 {
         let term = |case: &Case| {
-            let p = 1.0 / (1.0 + (-scale * case.score).exp());
+            let p = sigmoid(scale * case.score);
             case.weight * case.score * (p - f64::from(u8::from(case.positive)))
         };
         cases.iter().map(term).sum()

@@ -10,7 +10,7 @@ use sightline::finding::Finding;
 use sightline::reading::Reader;
 
 use crate::data::Dataset;
-use crate::evaluate::Scores;
+use crate::measure::evaluation::Scores;
 
 /// Pixels of a picture on the sheet.
 const SIDE: u32 = 176;

@@ -1,20 +1,18 @@
-//! The model card, from the figures of a run and nothing else; and `card`, which measures a package anew.
+//! The model card, from the figures of a run and nothing else.
 
-mod beside;
 mod failures;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use sightline::finding::Finding;
-use sightline::package::{Evaluation, Manifest, ON_MASKS, Pointing, Unit};
+use sightline::package::{Manifest, ON_MASKS, Pointing};
 use sightline::reading::Reader;
 
-use crate::beside::Beside;
-use crate::data::{Dataset, Label, Selection, Views, probabilities};
-use crate::evaluate::{self, Figures, Report, Scores};
+use crate::data::{Dataset, Label};
 use crate::history::Epoch;
-use crate::options::{Images, Model};
-use crate::plots::{self, LOSS, PRECISION_RECALL, RELIABILITY, ROC, VALIDATION_AUC};
-use crate::score::{Augmented, Package};
+use crate::measure::beside::Beside;
+use crate::measure::evaluation::{Figures, Report, Scores, all_cases};
+use crate::measure::plots::{self, LOSS, PRECISION_RECALL, RELIABILITY, ROC, VALIDATION_AUC};
+use crate::measure::score::Package;
 use crate::storage::{Location, write_together};
 
 /// Columns by whose values the images are told apart, where the CSV has them.
@@ -27,37 +25,7 @@ const LEAST: usize = 20;
 /// The weights' file in a package's folder.
 pub const WEIGHTS: &str = "weights.bpk";
 /// The epochs' figures, in a package's folder.
-const HISTORY: &str = "training.json";
-
-#[derive(clap::Args)]
-pub struct Options {
-    #[command(flatten)]
-    model: Model,
-    #[command(flatten)]
-    images: Images,
-    /// Also show pictures of the gravest errors. They become part of the package: only of images that may be published.
-    #[arg(long)]
-    pictures: bool,
-    /// COLUMN=VALUE: the part of the images that nobody chose by class. It has figures of its own beside those of all images, and
-    /// another model is compared on it.
-    #[arg(long, value_parser = column_and_value)]
-    unselected: Option<String>,
-    /// Another model's probabilities, to set beside this one's: `Path` and a column for each finding, as `predict` writes them,
-    /// or `prob_` before each of ChestX-ray14's labels.
-    #[arg(long)]
-    beside: Option<Location>,
-    /// What the other model is called; the file's name if not given.
-    #[arg(long, requires = "beside")]
-    beside_name: Option<String>,
-}
-
-/// `COLUMN=VALUE`, as it is.
-fn column_and_value(text: &str) -> Result<String, String> {
-    match text.split_once('=') {
-        Some((column, _)) if !column.is_empty() => Ok(text.to_owned()),
-        _ => Err("must be COLUMN=VALUE".to_owned()),
-    }
-}
+pub const HISTORY: &str = "training.json";
 
 /// What the card's images are told apart by: the column that tells which were selected, and [`SUBGROUPS`].
 pub fn parts(unselected: Option<&str>) -> Vec<String> {
@@ -66,70 +34,11 @@ pub fn parts(unselected: Option<&str>) -> Vec<String> {
     columns.chain(SUBGROUPS).map(str::to_owned).collect()
 }
 
-/// Measures a package on images and writes its figures: manifest, `evaluation.json` and card. Thresholds and calibration stay.
-pub fn run(options: &Options) -> Result<()> {
-    let folder = &options.model.model;
-    let device = options.model.device.device()?;
-    let mut package = Package::open(folder, device)?;
-    let (data, shard) = options.images.rows(Views::Frontal, options.model.depth)?;
-    if !shard.is_whole() {
-        bail!("a part of the images is nothing to write a card of");
-    }
-    let sets = sets(&options.images)?;
-    if options.images.split.is_none() && sets.len() > 1 {
-        bail!(
-            "{} has training images too: say with --split which images to measure",
-            options.images.csv
-        );
-    }
-    let set = options.images.set_name(options.model.depth);
-    let unselected = options.unselected.as_deref();
-    let parts = parts(unselected);
-    let scores = evaluate::score(
-        &package,
-        data.clone(),
-        shard,
-        Unit::Image,
-        &parts,
-        set.clone(),
-        Augmented::NONE,
-    )?;
-    let mut report = evaluate::report(&scores);
-    if let Some(csv) = &options.beside {
-        let name = options.beside_name.clone().unwrap_or_else(|| csv.name());
-        let theirs = probabilities(csv)?;
-        report.beside = Some(beside::beside(&name, &theirs, &scores, &data, unselected)?);
-    }
-    let limits = &mut package.manifest.limits;
-    limits.retain(|limit| limit != UNTESTED && !limit.starts_with(MEASURED_ON));
-    limits.extend(limit_of(&set, options.images.split.as_deref()));
-    package.manifest.evaluation = Some(Evaluation {
-        set,
-        unit: Unit::Image,
-    });
-    let history = folder.join(HISTORY).read();
-    let history = history.context("the package has no training.json: `export` writes it")?;
-    let history: Vec<Epoch> =
-        serde_json::from_slice(&history).context("training.json is damaged")?;
-    record(&mut package.manifest, &report);
-    let measured = Measured {
-        scores: &scores,
-        report: &report,
-        history: &history,
-        sets: &sets,
-        unselected,
-        pictures: options.pictures.then_some(&data),
-    };
-    write(folder, package, None, &measured)?;
-    print!("{}", report.tables());
-    Ok(())
-}
-
 /// How a limit begins that says which images the figures are of.
-const MEASURED_ON: &str = "The figures are of ";
+pub const MEASURED_ON: &str = "The figures are of ";
 
 /// What is to be said of figures that are not of test images, as far as their split tells.
-fn limit_of(set: &str, split: Option<&str>) -> Option<String> {
+pub fn limit_of(set: &str, split: Option<&str>) -> Option<String> {
     let why = match split.map(str::to_ascii_lowercase).as_deref() {
         Some("test") => return None,
         Some("train" | "valid" | "val" | "validation") => {
@@ -138,28 +47,6 @@ fn limit_of(set: &str, split: Option<&str>) -> Option<String> {
         _ => "whether the model was trained on some of these images was not checked",
     };
     Some(format!("{MEASURED_ON}{set}: {why}."))
-}
-
-/// The CSV's rows by the values of its column Split, or all of them.
-fn sets(images: &Images) -> Result<Vec<(String, Dataset)>> {
-    let all = images.all()?;
-    let split = |row: &crate::data::Row| row.column("Split").map(str::to_owned);
-    let mut names: Vec<String> = all.rows.iter().filter_map(split).collect();
-    names.sort();
-    names.dedup();
-    // In the order of their use.
-    names.sort_by_key(|name| ["train", "valid", "test"].iter().position(|n| n == name));
-    if names.is_empty() {
-        return Ok(vec![(images.csv.name(), all)]);
-    }
-    let set = |name: String| {
-        let selection = Selection {
-            views: images.views.unwrap_or(Views::Frontal),
-            split: Some(name.clone()),
-        };
-        Ok((name, all.clone().select(&selection)?))
-    };
-    names.into_iter().map(set).collect()
 }
 
 /// Brings the figures of the whole set into a manifest.
@@ -212,7 +99,7 @@ pub fn write(
         ("evaluation.json", serde_json::to_vec_pretty(report)?),
         (HISTORY, serde_json::to_vec_pretty(history)?),
     ]);
-    let mut figures = plots::scores(&evaluate::all_cases(scores))?;
+    let mut figures = plots::scores(&all_cases(scores))?;
     if !history.is_empty() {
         figures.extend(plots::training(history)?);
     }
@@ -471,11 +358,13 @@ pub fn with_localisation(card: &str, manifest: &Manifest) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::FindingResult;
+    use crate::measure::evaluation::FindingResult;
+    use sightline::package::Unit;
 
     #[test]
     fn figures_stand_beside_the_finding_that_they_are_of_in_whatever_order_it_is() {
-        let manifest = include_bytes!("../../../www/models/efficientnet-lite0-nih/manifest.json");
+        let manifest =
+            include_bytes!("../../../../www/models/efficientnet-lite0-nih/manifest.json");
         let mut manifest = Manifest::parse(manifest).expect("a manifest");
         manifest.findings.reverse();
         let result = |finding: Finding| FindingResult {

@@ -1,0 +1,126 @@
+//! `card`: measures a package anew.
+
+use anyhow::{Context, Result, bail};
+use sightline::package::{Evaluation, Unit};
+
+use super::options::{Images, Model};
+use crate::data::{Dataset, Row, Selection, Views, probabilities};
+use crate::history::Epoch;
+use crate::measure::comparison::beside;
+use crate::measure::evaluation::{report, score};
+use crate::measure::score::{Augmented, Package};
+use crate::publish::card::{
+    HISTORY, MEASURED_ON, Measured, UNTESTED, limit_of, parts, record, write,
+};
+use crate::storage::Location;
+
+#[derive(clap::Args)]
+pub struct Options {
+    #[command(flatten)]
+    model: Model,
+    #[command(flatten)]
+    images: Images,
+    /// Also show pictures of the gravest errors. They become part of the package: only of images that may be published.
+    #[arg(long)]
+    pictures: bool,
+    /// COLUMN=VALUE: the part of the images that nobody chose by class. It has figures of its own beside those of all images, and
+    /// another model is compared on it.
+    #[arg(long, value_parser = column_and_value)]
+    unselected: Option<String>,
+    /// Another model's probabilities, to set beside this one's: `Path` and a column for each finding, as `predict` writes them,
+    /// or `prob_` before each of ChestX-ray14's labels.
+    #[arg(long)]
+    beside: Option<Location>,
+    /// What the other model is called; the file's name if not given.
+    #[arg(long, requires = "beside")]
+    beside_name: Option<String>,
+}
+
+/// `COLUMN=VALUE`, as it is.
+fn column_and_value(text: &str) -> Result<String, String> {
+    match text.split_once('=') {
+        Some((column, _)) if !column.is_empty() => Ok(text.to_owned()),
+        _ => Err("must be COLUMN=VALUE".to_owned()),
+    }
+}
+
+/// Measures a package on images and writes its figures: manifest, `evaluation.json` and card. Thresholds and calibration stay.
+pub fn run(options: &Options) -> Result<()> {
+    let folder = &options.model.model;
+    let device = options.model.device.device()?;
+    let mut package = Package::open(folder, device)?;
+    let (data, shard) = options.images.rows(Views::Frontal, options.model.depth)?;
+    if !shard.is_whole() {
+        bail!("a part of the images is nothing to write a card of");
+    }
+    let sets = sets(&options.images)?;
+    if options.images.split.is_none() && sets.len() > 1 {
+        bail!(
+            "{} has training images too: say with --split which images to measure",
+            options.images.csv
+        );
+    }
+    let set = options.images.set_name(options.model.depth);
+    let unselected = options.unselected.as_deref();
+    let parts = parts(unselected);
+    let scores = score(
+        &package,
+        data.clone(),
+        shard,
+        Unit::Image,
+        &parts,
+        set.clone(),
+        Augmented::NONE,
+    )?;
+    let mut report = report(&scores);
+    if let Some(csv) = &options.beside {
+        let name = options.beside_name.clone().unwrap_or_else(|| csv.name());
+        let theirs = probabilities(csv)?;
+        report.beside = Some(beside(&name, &theirs, &scores, &data, unselected)?);
+    }
+    let limits = &mut package.manifest.limits;
+    limits.retain(|limit| limit != UNTESTED && !limit.starts_with(MEASURED_ON));
+    limits.extend(limit_of(&set, options.images.split.as_deref()));
+    package.manifest.evaluation = Some(Evaluation {
+        set,
+        unit: Unit::Image,
+    });
+    let history = folder.join(HISTORY).read();
+    let history = history.context("the package has no training.json: `export` writes it")?;
+    let history: Vec<Epoch> =
+        serde_json::from_slice(&history).context("training.json is damaged")?;
+    record(&mut package.manifest, &report);
+    let measured = Measured {
+        scores: &scores,
+        report: &report,
+        history: &history,
+        sets: &sets,
+        unselected,
+        pictures: options.pictures.then_some(&data),
+    };
+    write(folder, package, None, &measured)?;
+    print!("{}", report.tables());
+    Ok(())
+}
+
+/// The CSV's rows by the values of its column Split, or all of them.
+fn sets(images: &Images) -> Result<Vec<(String, Dataset)>> {
+    let all = images.all()?;
+    let split = |row: &Row| row.column("Split").map(str::to_owned);
+    let mut names: Vec<String> = all.rows.iter().filter_map(split).collect();
+    names.sort();
+    names.dedup();
+    // In the order of their use.
+    names.sort_by_key(|name| ["train", "valid", "test"].iter().position(|n| n == name));
+    if names.is_empty() {
+        return Ok(vec![(images.csv.name(), all)]);
+    }
+    let set = |name: String| {
+        let selection = Selection {
+            views: images.views.unwrap_or(Views::Frontal),
+            split: Some(name.clone()),
+        };
+        Ok((name, all.clone().select(&selection)?))
+    };
+    names.into_iter().map(set).collect()
+}

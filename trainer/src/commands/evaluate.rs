@@ -1,0 +1,83 @@
+//! `evaluate`: AUC and more with intervals, for all images (or studies) and for parts of them.
+
+use std::io::Write;
+
+use anyhow::{Result, bail};
+use sightline::package::Unit;
+
+use super::options::{Images, Model};
+use crate::data::Views;
+use crate::measure::comparison::comparison;
+use crate::measure::evaluation::{column_of, report, score};
+use crate::measure::score::{Augmented, Package};
+use crate::storage::{Draft, Location};
+
+#[derive(clap::Args)]
+pub struct Options {
+    #[command(flatten)]
+    model: Model,
+    #[command(flatten)]
+    images: Images,
+    #[command(flatten)]
+    augmented: Augmented,
+    /// What is one case: an image, or a study with the maximum over its views, as CheXpert's competition has it.
+    #[arg(long, default_value = "image")]
+    unit: UnitName,
+    /// Also report the part of the rows with COLUMN=VALUE, or with each value of COLUMN; may be repeated.
+    #[arg(long = "part")]
+    parts: Vec<String>,
+    /// Another package: is its AUC on these images different? (DeLong's test; images, not patients, are drawn.)
+    #[arg(long, conflicts_with = "shard")]
+    against: Option<Location>,
+    /// Write the figures here too; of a shard, what `merge` needs.
+    #[arg(long)]
+    json: Option<Location>,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum UnitName {
+    Image,
+    Study,
+}
+
+pub fn run(options: &Options) -> Result<()> {
+    let package = Package::open(&options.model.model, options.model.device.device()?)?;
+    let (data, shard) = options.images.rows(Views::Frontal, options.model.depth)?;
+    let unit = match options.unit {
+        UnitName::Image => Unit::Image,
+        UnitName::Study => Unit::Study,
+    };
+    let set = options.images.set_name(options.model.depth);
+    let (parts, augmented) = (&options.parts, options.augmented);
+    for part in parts {
+        let column = column_of(part);
+        if !data.has_column(column)? {
+            bail!("--part {part}: the CSV has no column {column}");
+        }
+    }
+    // Where nothing can be written, it is known before the work is done.
+    let out = options.json.as_ref().map(Draft::begin).transpose()?;
+    let scores = score(&package, data, shard, unit, parts, set, augmented)?;
+    let json = if shard.is_whole() {
+        let report = report(&scores);
+        print!("{}", report.tables());
+        if let Some(other) = &options.against {
+            let package = Package::open(other, options.model.device.device()?)?;
+            let (data, _) = options.images.rows(Views::Frontal, options.model.depth)?;
+            let set = scores.header.set.clone();
+            let others = score(&package, data, shard, unit, parts, set, augmented)?;
+            print!("{}", comparison(&scores, &others)?);
+        }
+        serde_json::to_vec_pretty(&report)?
+    } else {
+        println!("{} images scored; merge joins the parts", scores.rows.len());
+        serde_json::to_vec(&scores)?
+    };
+    match out {
+        Some(mut draft) => {
+            draft.write_all(&json)?;
+            draft.finish()
+        }
+        None => Ok(()),
+    }
+}

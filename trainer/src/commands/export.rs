@@ -1,0 +1,51 @@
+//! `export`: a run's best weights as a package, with what was measured of them.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::device::DeviceName;
+use crate::publish::export::{CalibrationName, OperatingPoint, Settings, export};
+use crate::storage::Location;
+use crate::train::RunFolder;
+
+#[derive(clap::Args)]
+pub struct Options {
+    /// The run's folder.
+    #[arg(long)]
+    checkpoint: PathBuf,
+    /// The package's folder.
+    #[arg(long)]
+    out: Location,
+    /// The data folder, if it moved since the training.
+    #[arg(long)]
+    data: Option<Location>,
+    /// Where to call a finding, chosen on the validation images: "youden" (the largest sensitivity + specificity), or the
+    /// highest threshold with a sensitivity of so much, as "0.9".
+    #[arg(long, default_value = "youden")]
+    operating_point: OperatingPoint,
+    /// How logits become probabilities, fitted on the validation images.
+    #[arg(long, default_value = "platt")]
+    calibration: CalibrationName,
+    /// Also show pictures of the gravest errors. They become part of the package: only of images that may be published.
+    #[arg(long)]
+    pictures: bool,
+    #[arg(long, default_value = "flex")]
+    device: DeviceName,
+}
+
+/// Writes `manifest.json`, `weights.bpk`, `evaluation.json` and `card.md`.
+pub fn run(options: &Options) -> Result<()> {
+    let report = export(Settings {
+        run: RunFolder(options.checkpoint.clone()),
+        out: &options.out,
+        data: options.data.as_ref(),
+        operating_point: options.operating_point,
+        calibration: options.calibration,
+        pictures: options.pictures,
+        device: options.device.device()?,
+    })?;
+    print!("{}", report.tables());
+    println!("written to {}", options.out);
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! `import`: weights of other tools as a package that the page opens.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use burn::tensor::Device;
+use sightline::radiograph::Resize;
+
+use crate::import::{Imported, Settings, Source, import};
+use crate::publish::card;
+use crate::storage::{Location, write_together};
+
+/// What the command line says of the weights.
+#[derive(clap::Args)]
+pub struct Options {
+    /// Whose conventions the weights follow: names, order of the outputs, pixels.
+    #[arg(long = "from")]
+    source: Source,
+    /// The weights: .pth, .pt or .safetensors.
+    file: PathBuf,
+    /// As torchvision calls it (densenet121, efficientnet_b0, vgg19_bn, mnasnet1_0), efficientnet_lite0 to _lite2,
+    /// combined (the origin's six), or names joined by +. Not needed where the source tells it.
+    #[arg(long)]
+    architecture: Option<String>,
+    /// The package's folder.
+    #[arg(long)]
+    out: PathBuf,
+    /// What each output stands for, in order, separated by commas, with - for an output to leave out; or the name of an order of
+    /// 14: "chexpert" (No Finding first), or "chestx-ray14" (Atelectasis first, as CheXNet has it). Not needed where the source
+    /// tells it (mlmip, torchxrayvision).
+    #[arg(long, value_delimiter = ',')]
+    findings: Option<Vec<String>>,
+    /// Height and width of the network's input in pixels.
+    #[arg(long)]
+    size: Option<usize>,
+    /// "stretch", or the length of the shorter side from which the middle is cropped.
+    #[arg(long, value_parser = resize)]
+    resize: Option<Resize>,
+    /// Of pixels in 0..1; one value or one per channel.
+    #[arg(long, value_delimiter = ',')]
+    mean: Option<Vec<f32>>,
+    #[arg(long, value_delimiter = ',')]
+    std: Option<Vec<f32>>,
+    /// For the page; the folder's name if not given.
+    #[arg(long)]
+    title: Option<String>,
+    #[arg(long, default_value = "Not stated; ask whoever made the weights.")]
+    licence: String,
+    #[arg(long, default_value = "Not stated.")]
+    attribution: String,
+}
+
+fn resize(text: &str) -> Result<Resize, String> {
+    match text {
+        "stretch" => Ok(Resize::Stretch),
+        side => side
+            .parse()
+            .map(Resize::ShorterSide)
+            .map_err(|_| "must be \"stretch\" or a number of pixels".to_owned()),
+    }
+}
+
+/// Writes a package of the weights and says what was and was not found in the file.
+///
+/// # Errors
+/// When the file cannot be read, a tensor is missing or of another shape, or it is not known what the outputs or
+/// the pixels mean.
+pub fn run(options: &Options) -> Result<()> {
+    let name = options.out.file_name().and_then(|name| name.to_str());
+    let name = name
+        .context("--out must end in the package's name")?
+        .to_owned();
+    let now = humantime::format_rfc3339(std::time::SystemTime::now()).to_string();
+    let settings = Settings {
+        source: options.source,
+        architecture: options.architecture.clone(),
+        title: options.title.clone().unwrap_or_else(|| name.clone()),
+        name: name.clone(),
+        findings: options.findings.clone(),
+        size: options.size,
+        resize: options.resize,
+        mean: options.mean.clone(),
+        std: options.std.clone(),
+        licence: options.licence.clone(),
+        attribution: options.attribution.clone(),
+        date: now[..10].to_owned(),
+    };
+    let imported = import(&options.file, &settings, &Device::flex(), |line| {
+        println!("{line}");
+    })?;
+    let Imported { manifest, weights } = imported;
+    let out = Location::from(options.out.as_path());
+    out.create()?;
+    let files = [
+        ("weights.bpk", weights),
+        ("card.md", card::about(&manifest).into_bytes()),
+        ("manifest.json", serde_json::to_vec_pretty(&manifest)?),
+    ];
+    write_together(&out, &files)?;
+    println!(
+        "written to {}; the page offers it once models/index.json beside it lists {{\"name\": \"{name}\"}}",
+        options.out.display()
+    );
+    Ok(())
+}

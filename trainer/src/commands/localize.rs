@@ -1,0 +1,130 @@
+//! `localize`: do the maps point at what radiologists marked?
+
+use std::io::Write;
+
+use anyhow::{Context, Result, bail};
+use sightline::package::ON_MASKS;
+use sightline::reading::Reader;
+
+use super::options::{Images, LimeOptions, Model};
+use crate::data::Views;
+use crate::measure::marks::Marks;
+use crate::measure::pointing::{Header, Judgements, Method, judge, report};
+use crate::measure::score::Package;
+use crate::publish::card;
+use crate::storage::{Draft, Location, write_together};
+
+#[derive(clap::Args)]
+pub struct Options {
+    #[command(flatten)]
+    model: Model,
+    #[command(flatten)]
+    images: Images,
+    /// Path, Class, X, Y, W, H, the last four as shares of the picture.
+    #[arg(long, required_unless_present = "masks", conflicts_with = "masks")]
+    boxes: Option<Location>,
+    /// Instead: Path, Mask, Class, SourceClass; masks are under the same root as the images.
+    #[arg(long)]
+    masks: Option<Location>,
+    #[arg(long, default_value = "grad-cam")]
+    method: MethodName,
+    #[command(flatten)]
+    lime: LimeOptions,
+    /// Write the figures here too; of a shard, what `merge` needs.
+    #[arg(long)]
+    json: Option<Location>,
+    /// Write the figures into the package, for the page to show.
+    #[arg(long)]
+    record: bool,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum MethodName {
+    GradCam,
+    Lime,
+    /// A Gaussian in the middle of every picture: what a map must beat.
+    #[value(alias = "centre")]
+    Center,
+    /// A map drawn at random for every picture.
+    Random,
+}
+
+pub fn run(options: &Options) -> Result<()> {
+    let method = match options.method {
+        MethodName::GradCam => Method::GradCam,
+        MethodName::Lime => Method::Lime(options.lime.options()),
+        MethodName::Center => Method::Centre,
+        MethodName::Random => Method::Random,
+    };
+    let package = Package::open(&options.model.model, options.model.device.device()?)?;
+    let mut manifest = package.manifest.clone();
+    let reader = Reader::new(package.manifest, package.network, package.device);
+    let (data, shard) = options.images.rows(Views::Frontal, options.model.depth)?;
+    let (place, marks) = match (&options.boxes, &options.masks) {
+        (Some(boxes), _) => (boxes, Marks::boxes(boxes)?),
+        (None, Some(masks)) => (masks, Marks::masks(masks, &data)?),
+        (None, None) => bail!("--boxes or --masks is needed"),
+    };
+    if options.record && !shard.is_whole() {
+        bail!("a part of the images is nothing to record");
+    }
+    // Where nothing can be written, it is known before the work is done.
+    let out = options.json.as_ref().map(Draft::begin).transpose()?;
+    let judgements = Judgements {
+        of: "localize".to_owned(),
+        shard,
+        header: Header {
+            model: manifest.name.clone(),
+            weights_sha256: manifest.weights.sha256.clone(),
+            csv: options.images.set_name(options.model.depth),
+            marks: place.name(),
+            method: method.name().to_owned(),
+            options: match &method {
+                Method::Lime(options) => Some(options.clone()),
+                _ => None,
+            },
+        },
+        rows: judge(&reader, data, &marks, &method)?,
+    };
+    let report = report(&judgements);
+    let json = if shard.is_whole() {
+        if judgements.rows.is_empty() {
+            bail!("{place} marks no image of the CSV with a finding that was trained");
+        }
+        print!("{}", report.table());
+        serde_json::to_vec_pretty(&report)?
+    } else {
+        println!(
+            "{} images judged; merge joins the parts",
+            judgements.rows.len()
+        );
+        serde_json::to_vec(&judgements)?
+    };
+    if let Some(mut draft) = out {
+        draft.write_all(&json)?;
+        draft.finish()?;
+    }
+    if options.record {
+        let marks = if options.masks.is_some() {
+            ON_MASKS
+        } else {
+            ""
+        };
+        for card in &mut manifest.findings {
+            if let Some(measured) = report.localisation(card.name) {
+                let key = format!("{}{marks}", method.name());
+                card.localisation.insert(key, measured);
+            }
+        }
+        let model = &options.model.model;
+        let place = model.join("card.md");
+        let card = String::from_utf8(place.read()?).with_context(|| place.to_string())?;
+        let card = card::with_localisation(&card, &manifest);
+        let files = [
+            ("card.md", card.into_bytes()),
+            ("manifest.json", serde_json::to_vec_pretty(&manifest)?),
+        ];
+        write_together(model, &files)?;
+    }
+    Ok(())
+}

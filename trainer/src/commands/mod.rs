@@ -1,0 +1,65 @@
+//! The command line: a file for each command.
+
+mod bench;
+mod card;
+mod evaluate;
+mod explain;
+mod export;
+mod import;
+mod localize;
+mod merge;
+mod options;
+mod predict;
+mod train;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "sightline-trainer", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Files and folders may be URLs of an object store too: s3://bucket/..., gs://..., az://...
+#[derive(Subcommand)]
+enum Command {
+    /// Train a network by a recipe.
+    Train(train::Options),
+    /// Measure a package: AUC and more, with 95% intervals by patient.
+    Evaluate(evaluate::Options),
+    /// Write the probabilities of every image of a CSV.
+    Predict(predict::Options),
+    /// Show where in images the evidence for a finding is.
+    Explain(explain::Options),
+    /// Measure whether a package's maps point at what radiologists marked.
+    Localize(localize::Options),
+    /// Join what predict, evaluate or localize wrote with --shard.
+    Merge(merge::Options),
+    /// Make a package of weights that another tool trained.
+    Import(import::Options),
+    /// Make a package of a run's best weights, measured on its data.
+    Export(export::Options),
+    /// Measure a package anew, and write its figures and card.
+    Card(card::Options),
+    /// Time parts of a training, for `cargo xtask bench`.
+    #[command(hide = true, subcommand)]
+    Bench(bench::What),
+}
+
+/// Does what the command line says.
+pub fn run() -> Result<()> {
+    match Cli::parse().command {
+        Command::Train(options) => train::run(&options),
+        Command::Evaluate(options) => evaluate::run(&options),
+        Command::Predict(options) => predict::run(&options),
+        Command::Explain(options) => explain::run(&options),
+        Command::Localize(options) => localize::run(&options),
+        Command::Merge(options) => merge::run(&options),
+        Command::Import(options) => import::run(&options),
+        Command::Export(options) => export::run(&options),
+        Command::Card(options) => card::run(&options),
+        Command::Bench(what) => bench::run(&what),
+    }
+}
