@@ -7,7 +7,7 @@ use std::error::Error;
 use burn::tensor::Device;
 use sightline::package::Manifest;
 use sightline::radiograph::Radiograph;
-use sightline::reading::Reader;
+use sightline::reader::Reader;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);

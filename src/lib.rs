@@ -1,21 +1,33 @@
 //! The engine of Sightline: bytes of a chest radiograph in; findings, scores and explanations out.
 //!
-//! It runs natively and in the browser (`wasm32`), and knows no files, no network and no user interface.
+//! It runs natively and in the browser (`wasm32`), and knows no files, no network and no user interface. What needs no tensors is in the
+//! crate `sightline-core`, and is found here too.
 //!
 //! | module | what it is for |
 //! |---|---|
 //! | [`finding`] | the 14 CheXpert observations |
-//! | [`radiograph`] | JPEG and PNG bytes to a grey picture, and from there to a network's input |
+//! | [`radiograph`] | bytes of a picture file to a grey picture, and from there to a network's input |
 //! | [`network`] | the neural networks: feature maps, and a classifier on top of them |
 //! | [`package`] | a trained model on disk or over the wire: manifest and weights |
+//! | [`reader`] | a package on a device, which reads radiographs |
+//! | [`reading`] | what it says of one |
+//! | [`grad_cam`] | Grad-CAM of all findings from one forward pass |
 //! | [`explain`] | which pixels a score came from |
-//! | [`reading`] | one radiograph read by one model |
+//! | [`trust`] | whether an explanation can be trusted |
 //! | [`report`] | the replayable record of a reading |
 
-pub mod explain;
-pub mod finding;
+pub mod grad_cam;
+pub mod input;
 pub mod network;
-pub mod package;
-pub mod radiograph;
-pub mod reading;
-pub mod report;
+pub mod reader;
+mod weights;
+
+pub use sightline_core::{
+    architecture, explain, families, finding, radiograph, rank, reading, report, trust,
+};
+
+/// The model package: a folder with `manifest.json` and `weights.bpk`, or the same over the wire.
+pub mod package {
+    pub use crate::weights::{Loader, load, save};
+    pub use sightline_core::package::*;
+}

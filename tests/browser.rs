@@ -10,7 +10,7 @@ mod expected;
 use burn::tensor::{Device, Tensor};
 use expected as golden;
 use serde_json::Value;
-use sightline::explain::grad_cam;
+use sightline::grad_cam;
 use sightline::radiograph::{Input, Radiograph, Resize};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 

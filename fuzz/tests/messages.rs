@@ -1,11 +1,11 @@
 //! Messages between the page and its engine, and what the page makes of them.
 
-use sightline::explain::erase::Spot;
-use sightline::explain::faithfulness;
 use sightline::explain::fill::Fill;
 use sightline::explain::heat_map::HeatMap;
 use sightline::explain::lime;
 use sightline::package::ModelEntry;
+use sightline::trust::erase::Spot;
+use sightline::trust::faithfulness;
 use sightline_fuzz::{Damage, seeds, within_limits};
 use sightline_session::messages::{
     Adapter, Answer, DeviceChoice, Progress, ReadingAnswer, Request, What, decode, encode,

@@ -5,10 +5,9 @@
 //! [`Network::feature_maps`], [`Network::classify`] and [`Network::forward`], their composition.
 //! Explanations are written once, against the classifier, and hold for every backbone.
 //!
-//! A new backbone is one file here that implements `Backbone`, and one line in `backbones!` below.
+//! A new backbone is one file here that implements `Backbone`, and one line in `families!` of the crate `sightline-core`.
 
 mod activation;
-mod architecture;
 mod classifier;
 #[cfg(not(target_arch = "wasm32"))]
 mod cpu;
@@ -21,15 +20,15 @@ mod randomise;
 mod state_dict;
 mod vgg;
 
-pub use architecture::{Architecture, ArchitectureError, Head};
+pub use crate::architecture::{Architecture, ArchitectureError, Family, Head};
 pub use classifier::{Classifier, Gradient, Pooling};
-pub use randomise::Randomised;
 pub use state_dict::{Naming, StateDictError, StateDictTensor, wrong_value};
 
 use burn::module::Module;
 use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor};
-use serde::{Deserialize, Serialize};
+
+use crate::architecture::COMBINED;
 
 /// What one file of this folder provides: a convolutional network without its classifier.
 trait Backbone {
@@ -75,27 +74,14 @@ trait Backbone {
     fn classifier_name(&self, naming: Naming) -> (&'static str, &'static str);
 }
 
-/// Writes the families out: the enum of their names and the enum that holds any one of them.
+/// Writes the families out: the enum that holds any one of them, and what is asked of each.
 macro_rules! backbones {
     ($($family:ident($module:ident)),+ $(,)?) => {
-        /// Which family of networks.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-        #[serde(rename_all = "lowercase")]
-        pub enum Family {
-            $($family,)+
-            /// Several backbones whose features are concatenated into one classifier.
-            Combined,
-        }
-
-        impl Family {
-            const BACKBONES: &[Family] = &[$(Family::$family),+];
-
-            /// Its variants, in words.
-            fn variants(self) -> &'static str {
-                match self {
-                    $(Family::$family => <$module::$family as Backbone>::variants(),)+
-                    Family::Combined => "\"origin\", or names joined by +, as densenet121+mnasnet1_0",
-                }
+        /// The variants of a family, in words.
+        fn variants(family: Family) -> &'static str {
+            match family {
+                $(Family::$family => <$module::$family as Backbone>::variants(),)+
+                Family::Combined => COMBINED,
             }
         }
 
@@ -129,12 +115,7 @@ macro_rules! backbones {
     };
 }
 
-backbones! {
-    DenseNet(densenet),
-    EfficientNet(efficientnet),
-    MnasNet(mnasnet),
-    Vgg(vgg),
-}
+crate::families!(backbones);
 
 /// `kaiming_normal_(mode="fan_out", nonlinearity="relu")` for a square convolution. PyTorch counts all output
 /// channels of a grouped convolution, Burn those of one group.
@@ -175,7 +156,7 @@ impl Network {
                     architecture.in_channels,
                     device,
                 );
-                backbone.ok_or_else(|| branch.unknown_variant())
+                backbone.ok_or_else(|| branch.unknown_variant(variants(branch.family)))
             })
             .collect::<Result<Vec<_>, _>>()?;
         let branches: Vec<_> = backbones

@@ -5,18 +5,9 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
-use serde::{Deserialize, Serialize};
 
 use super::Network;
-
-/// How much of a network loses what it has learned, from the top down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Randomised {
-    Classifier,
-    /// The classifier and the last quarter of the convolutions.
-    LastStage,
-}
+use crate::trust::sanity::Randomised;
 
 impl Network {
     /// The network with weights drawn anew (Kaiming normal); biases and normalisation stay. The same seed gives the same weights

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use sightline::package;
 use sightline::radiograph::Radiograph;
-use sightline::reading::Reader;
+use sightline::reader::Reader;
 
 fn workspace() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

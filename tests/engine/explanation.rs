@@ -1,7 +1,7 @@
 //! Identities of explanations, on random networks and pictures.
 
 use burn::tensor::{Device, Distribution, Tensor};
-use sightline::explain::grad_cam;
+use sightline::grad_cam;
 use sightline::network::{Architecture, Head, Network};
 
 /// Every kind of classifier, pooling and padding, and branches whose maps are of different sizes.

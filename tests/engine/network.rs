@@ -1,9 +1,8 @@
 //! Networks before any training: names, shapes, initial weights.
 
 use burn::tensor::{Device, Distribution, Tensor, TensorData};
-use sightline::network::{
-    Architecture, ArchitectureError, Family, Head, Naming, Network, Randomised,
-};
+use sightline::network::{Architecture, ArchitectureError, Family, Head, Naming, Network};
+use sightline::trust::sanity::Randomised;
 
 fn network(name: &str, channels: usize) -> Network {
     let architecture = Architecture::named(name, channels).expect("a known name");

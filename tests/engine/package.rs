@@ -10,7 +10,7 @@ use sightline::package::{
     Pointing, SCHEMA_VERSION, Training, Weights,
 };
 use sightline::radiograph::{Input, Resize};
-use sightline::reading::Reader;
+use sightline::reader::Reader;
 
 fn manifest(findings: &[Finding], weights: &[u8]) -> Manifest {
     Manifest {

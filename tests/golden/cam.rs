@@ -2,8 +2,8 @@
 
 use burn::tensor::{Device, Tensor};
 use safetensors::SafeTensors;
-use sightline::explain::grad_cam;
 use sightline::explain::heat_map::{HeatMap, normalise};
+use sightline::grad_cam;
 
 use crate::expected as golden;
 

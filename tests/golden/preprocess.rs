@@ -3,6 +3,7 @@
 use crate::expected as golden;
 
 use burn::tensor::Device;
+use sightline::input::Tensors;
 use sightline::radiograph::{GreyImage, Input, Radiograph, Resize};
 
 fn grey_png(name: &str) -> GreyImage {

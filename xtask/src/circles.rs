@@ -9,10 +9,12 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 /// The folders of sources that are looked at, one a crate.
-const CRATES: [&str; 7] = [
+const CRATES: [&str; 9] = [
     "src",
-    "app/src",
-    "app/session/src",
+    "app/engine/src",
+    "app/page/src",
+    "crates/core/src",
+    "crates/session/src",
     "fuzz/src",
     "tests/e2e/src",
     "trainer/src",

@@ -63,7 +63,7 @@ pub fn all(root: &Path) -> Result<()> {
                 "-p",
                 "sightline",
                 "-p",
-                "sightline-app",
+                "sightline-engine",
                 "--test",
                 "browser",
             ],

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::{Context, Result, bail};
 use sightline::package::ON_MASKS;
-use sightline::reading::Reader;
+use sightline::reader::Reader;
 
 use super::options::{Images, LimeOptions, Model};
 use crate::data::Views;

@@ -108,6 +108,7 @@ mod tests {
     use std::path::Path;
 
     use serde_json::Value;
+    use sightline::input::Tensors;
     use sightline::network::{Architecture, Naming, Network};
     use sightline::radiograph::{Input, Resize};
 

@@ -2,11 +2,11 @@
 
 use anyhow::{Context, Result};
 use indicatif::ProgressBar;
-use sightline::explain::faithfulness::{self, Curves, Faithfulness};
 use sightline::explain::heat_map::HeatMap;
 use sightline::explain::lime::{self, Lime};
 use sightline::radiograph::GreyImage;
-use sightline::reading::Reader;
+use sightline::reader::Reader;
+use sightline::trust::faithfulness::{self, Curves, Faithfulness};
 
 /// Pictures that are scored at once.
 const BATCH: usize = 8;

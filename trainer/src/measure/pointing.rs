@@ -12,7 +12,7 @@ use sightline::explain::lime;
 use sightline::finding::Finding;
 use sightline::package::{Localisation, OverMiddle};
 use sightline::radiograph::{GreyImage, Region};
-use sightline::reading::Reader;
+use sightline::reader::Reader;
 
 use super::asking::explain_by_lime;
 use super::marks::{Marks, SIDE};

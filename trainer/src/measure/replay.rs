@@ -4,15 +4,16 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, bail};
 use indicatif::ProgressBar;
-use sightline::explain::agreement::{agreement, elsewhere};
-use sightline::explain::erase::{Erased, erase};
 use sightline::explain::heat_map::HeatMap;
 use sightline::explain::lime;
-use sightline::explain::sanity::{self, Sanity};
 use sightline::package::sha256;
 use sightline::radiograph::{DepthSource, GreyImage, Options, Radiograph};
-use sightline::reading::Reader;
+use sightline::reader::Reader;
 use sightline::report::{Report, Timings, Trust};
+use sightline::trust::agreement::agreement;
+use sightline::trust::elsewhere::elsewhere;
+use sightline::trust::erase::{Erased, erase};
+use sightline::trust::sanity::{self, Sanity};
 
 use super::asking::{explain_by_lime, faithfulness_of};
 
@@ -214,12 +215,13 @@ mod tests {
 
     use burn::tensor::Device;
     use serde_json::{Value, json};
-    use sightline::explain::erase::Spot;
-    use sightline::explain::faithfulness::{self, Curves};
     use sightline::explain::fill::Fill;
     use sightline::finding::Finding;
-    use sightline::network::{Network, Randomised};
+    use sightline::network::Network;
     use sightline::package::{Calibration, Manifest};
+    use sightline::trust::erase::Spot;
+    use sightline::trust::faithfulness::{self, Curves};
+    use sightline::trust::sanity::Randomised;
 
     use super::*;
 

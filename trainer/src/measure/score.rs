@@ -5,6 +5,7 @@ use std::borrow::Borrow;
 use anyhow::{Context, Result};
 use burn::tensor::{Device, Tensor};
 use sightline::finding::Finding;
+use sightline::input::Tensors;
 use sightline::network::Network;
 use sightline::package::{self, Manifest};
 use sightline::radiograph::{GreyImage, Input};

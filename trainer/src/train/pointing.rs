@@ -11,7 +11,7 @@ use burn::tensor::activation::log_softmax;
 use burn::tensor::module::adaptive_avg_pool2d;
 use burn::tensor::{Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
-use sightline::explain::grad_cam;
+use sightline::grad_cam;
 use sightline::network::Network;
 
 use crate::data::Rectangle;

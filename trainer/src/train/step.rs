@@ -5,6 +5,7 @@ use burn::module::Module;
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{DType, Device, FloatDType, Tensor, TensorData};
 use sightline::finding::Finding;
+use sightline::input::Tensors;
 
 use super::Recipe;
 use super::batches::Batch;

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use serde_json::Value;
 use sightline::finding::Finding;
+use sightline::input::Tensors;
 use sightline::network::{Architecture, Naming, Network};
 use sightline::package::{Calibration, Manifest};
 use sightline::radiograph::GreyImage;
-use sightline::reading::Reader;
+use sightline::reader::Reader;
 
 use crate::command::{refuse, succeed, workspace};
 

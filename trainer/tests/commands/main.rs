@@ -18,7 +18,7 @@ use burn::tensor::Device;
 use sightline::finding::Finding;
 use sightline::package::Manifest;
 use sightline::radiograph::Radiograph;
-use sightline::reading::Reader;
+use sightline::reader::Reader;
 use sightline::report::Report;
 
 use command::{Argument, refuse, run, shipped_recipe, succeed, training, workspace};

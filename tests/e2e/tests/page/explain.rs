@@ -1,6 +1,6 @@
 //! LIME, painting over places, and what is measured of a map.
 
-use sightline::explain::sanity::DRAWS;
+use sightline::trust::sanity::DRAWS;
 
 use super::*;
 

@@ -13,14 +13,15 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use burn::tensor::Device;
-use sightline::explain::erase::erase;
-use sightline::explain::faithfulness::Curves;
 use sightline::explain::fill::Fill;
 use sightline::explain::lime::{self, Lime, Segmentation};
 use sightline::package::Manifest;
 use sightline::radiograph::{DepthSource, Radiograph};
-use sightline::reading::{Reader, Reading};
+use sightline::reader::Reader;
+use sightline::reading::Reading;
 use sightline::report::Report;
+use sightline::trust::erase::erase;
+use sightline::trust::faithfulness::Curves;
 use sightline_e2e::{Options, Page, Server, Webgpu};
 use sightline_session::messages::{Answer, What, encode};
 use thirtyfour::prelude::*;

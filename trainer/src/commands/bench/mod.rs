@@ -9,7 +9,7 @@ mod verdicts;
 use anyhow::{Result, bail};
 use sightline::finding::called;
 use sightline::radiograph::GreyImage;
-use sightline::reading::Reader;
+use sightline::reader::Reader;
 
 use super::options::{Images, Model};
 use crate::data::Views;

@@ -7,9 +7,9 @@ use indicatif::ProgressBar;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde::Serialize;
-use sightline::explain::faithfulness::{self, LEVEL, Verdict};
 use sightline::explain::heat_map::HeatMap;
 use sightline::explain::lime;
+use sightline::trust::faithfulness::{self, LEVEL, Verdict};
 
 use super::called_images;
 use crate::commands::options::{Images, Model};

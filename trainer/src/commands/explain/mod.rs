@@ -12,7 +12,7 @@ use sightline::explain::overlay::overlay;
 use sightline::finding::Finding;
 use sightline::package::sha256;
 use sightline::radiograph::{self, LATERAL, Radiograph, is_lateral};
-use sightline::reading::Reader;
+use sightline::reader::Reader;
 use sightline::report::{Report, Timings};
 
 use super::options::{Images, LimeOptions, Model};

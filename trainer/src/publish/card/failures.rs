@@ -7,7 +7,7 @@ use image::{ExtendedColorType, RgbImage, RgbaImage};
 use sightline::explain::colormap::Colormap;
 use sightline::explain::overlay::overlay;
 use sightline::finding::Finding;
-use sightline::reading::Reader;
+use sightline::reader::Reader;
 
 use crate::data::Dataset;
 use crate::measure::evaluation::Scores;

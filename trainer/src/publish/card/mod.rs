@@ -5,7 +5,7 @@ mod failures;
 use anyhow::Result;
 use sightline::finding::Finding;
 use sightline::package::{Manifest, ON_MASKS, Pointing};
-use sightline::reading::Reader;
+use sightline::reader::Reader;
 
 use crate::data::{Dataset, Label};
 use crate::history::Epoch;

@@ -1,0 +1,206 @@
+//! Other engines, each in a worker of its own, that score pictures beside this one: the CPU backend computes on one core.
+//!
+//! They load the same package (from the browser's cache) and are used as soon as they have it. One that does not answer is not asked
+//! again (its end is noticed as the page notices this engine's), and its pictures are scored here.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+
+use futures::channel::oneshot;
+use js_sys::Reflect;
+use sightline::explain::lime::Scored;
+use sightline::package::Manifest;
+use sightline::reader::Reader;
+use sightline::reading::ReadError;
+use sightline_session::messages::{Answer, DeviceChoice, Request, What};
+
+use sightline_wire::{self as wire, Heard, Spawned};
+
+/// More bring little, and each holds the model.
+const MOST: usize = 7;
+/// What the helpers may hold together, in bytes, and what each holds beside the weights.
+const MEMORY: u64 = 500 << 20;
+const BESIDE_WEIGHTS: u64 = 120 << 20;
+/// Batches that a helper has at once: one that it scores, and the next.
+const AHEAD: usize = 2;
+
+/// How many helpers a package may have on this machine.
+pub fn helpers(manifest: &Manifest) -> usize {
+    let cores = Reflect::get(&js_sys::global(), &"navigator".into())
+        .and_then(|navigator| Reflect::get(&navigator, &"hardwareConcurrency".into()));
+    let cores = cores.ok().and_then(|cores| cores.as_f64()).unwrap_or(1.0) as usize;
+    // Weights are stored in half precision, held in single, and both while they are loaded.
+    let each = 4 * manifest.weights.bytes + BESIDE_WEIGHTS;
+    cores
+        .saturating_sub(1)
+        .min(MOST)
+        .min((MEMORY / each) as usize)
+}
+
+pub struct Pool {
+    helpers: Vec<Helper>,
+}
+
+struct Helper {
+    spawned: Spawned,
+    state: Rc<State>,
+}
+
+#[derive(Default)]
+struct State {
+    ready: Cell<bool>,
+    tickets: Cell<u32>,
+    /// Who waits for which ticket's answer.
+    waiting: RefCell<BTreeMap<u32, oneshot::Sender<Vec<Scored>>>>,
+}
+
+impl Pool {
+    /// Starts helpers, which load the package in their own time.
+    pub fn start(count: usize, name: &str, folder: &str) -> Self {
+        // One that the browser does not start is skipped.
+        let helper = |_| Helper::start(name, folder);
+        Self {
+            helpers: (0..count).filter_map(helper).collect(),
+        }
+    }
+
+    /// Who scores: this engine, and the helpers that are ready.
+    pub fn workers(&self) -> usize {
+        1 + self
+            .helpers
+            .iter()
+            .filter(|helper| helper.state.ready.get())
+            .count()
+    }
+}
+
+/// Pictures that are being scored, here and by the helpers: each is given a batch while it still has one to do, so that it need not wait
+/// while this engine is busy with what was scored.
+pub struct Scoring<'a> {
+    pool: &'a Pool,
+    reader: &'a Reader,
+    /// Batches in the order in which they were given.
+    under_way: VecDeque<Batch>,
+}
+
+enum Batch {
+    Scored(Vec<Scored>),
+    Asked {
+        values: Vec<f32>,
+        /// It ends without one if the helper ends, or cannot score these.
+        answer: oneshot::Receiver<Vec<Scored>>,
+    },
+}
+
+impl<'a> Scoring<'a> {
+    pub fn new(pool: &'a Pool, reader: &'a Reader) -> Self {
+        Self {
+            pool,
+            reader,
+            under_way: VecDeque::new(),
+        }
+    }
+
+    /// Gives the helpers something to do and scores a batch of at most `most` pictures here. `next` makes normalised pictures, as many as
+    /// it is asked for, or fewer at its end.
+    pub async fn step(
+        &mut self,
+        most: usize,
+        mut next: impl FnMut(usize) -> Vec<f32>,
+    ) -> Result<(), ReadError> {
+        for _ in 0..AHEAD {
+            let helpers = self.pool.helpers.iter();
+            for helper in helpers.filter(|helper| helper.state.can_be_asked()) {
+                let values = next(most);
+                if !values.is_empty() {
+                    self.under_way.push_back(helper.ask(values));
+                }
+            }
+        }
+        let own = next(most);
+        if !own.is_empty() {
+            let scored = self.reader.score(own).await?;
+            self.under_way.push_back(Batch::Scored(scored));
+        } else if let Some(Batch::Asked { values, answer }) = self.under_way.front_mut() {
+            // Nothing is left to do here but to wait, or to do what a helper could not.
+            let scored = match answer.await {
+                Ok(scored) => scored,
+                Err(oneshot::Canceled) => self.reader.score(std::mem::take(values)).await?,
+            };
+            self.under_way[0] = Batch::Scored(scored);
+        }
+        Ok(())
+    }
+
+    /// The scores of the first batch that was not taken yet, if they are there.
+    pub async fn take(&mut self) -> Result<Option<Vec<Scored>>, ReadError> {
+        let scored = match self.under_way.front_mut() {
+            None => return Ok(None),
+            Some(Batch::Scored(scored)) => std::mem::take(scored),
+            Some(Batch::Asked { values, answer }) => match answer.try_recv() {
+                Ok(Some(scored)) => scored,
+                Ok(None) => return Ok(None),
+                Err(oneshot::Canceled) => self.reader.score(std::mem::take(values)).await?,
+            },
+        };
+        self.under_way.pop_front();
+        Ok(Some(scored))
+    }
+}
+
+impl Helper {
+    fn start(name: &str, folder: &str) -> Option<Self> {
+        let state = Rc::new(State::default());
+        let heard = state.clone();
+        let spawned = Spawned::start(&wire::own_program(), move |said| heard.hear(said)).ok()?;
+        spawned.send(Request::LoadModel {
+            name: name.to_owned(),
+            folder: folder.to_owned(),
+            device: DeviceChoice::Cpu,
+            at_once: 1,
+        });
+        Some(Self { spawned, state })
+    }
+
+    fn ask(&self, values: Vec<f32>) -> Batch {
+        let (sender, answer) = oneshot::channel();
+        let ticket = self.state.tickets.get() + 1;
+        self.state.tickets.set(ticket);
+        self.state.waiting.borrow_mut().insert(ticket, sender);
+        self.spawned.send(Request::Score {
+            ticket,
+            values: values.clone(),
+        });
+        Batch::Asked { values, answer }
+    }
+}
+
+impl State {
+    fn can_be_asked(&self) -> bool {
+        self.ready.get() && self.waiting.borrow().len() < AHEAD
+    }
+
+    fn hear(&self, said: Heard) {
+        match said {
+            Heard::Answer(Answer::Ready { .. }) => self.ready.set(true),
+            Heard::Answer(Answer::Scores { ticket, scored }) => {
+                if let Some(sender) = self.waiting.borrow_mut().remove(&ticket) {
+                    // Nobody may be there any more.
+                    let _ = sender.send(scored);
+                }
+            }
+            Heard::Answer(Answer::Refused {
+                what: What::Score(ticket),
+                ..
+            }) => {
+                self.waiting.borrow_mut().remove(&ticket);
+            }
+            Heard::Answer(Answer::Refused { .. }) | Heard::Ended(_) => {
+                self.ready.set(false);
+                self.waiting.take();
+            }
+            Heard::Answer(_) => {}
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! The page: what a person sees and does. It owns no tensors.
+//!
+//! [`state::State`] holds the signals and binds the session to the browser; the other files are the views, one for each thing on the
+//! page.
+
+mod canvas;
+mod erase;
+mod export;
+mod findings;
+mod header;
+mod model_card;
+mod open;
+mod state;
+mod trust;
+mod viewer;
+
+use leptos::prelude::*;
+
+use state::State;
+
+fn main() {
+    console_error_panic_hook::set_once();
+    leptos::mount::mount_to_body(Page);
+}
+
+/// The whole page.
+#[component]
+fn Page() -> impl IntoView {
+    let state = State::start();
+    provide_context(state);
+    open::listen_for_paste_and_drop(state);
+    view! {
+        <header::Header/>
+        <main>
+            <open::Problem/>
+            <div class="columns">
+                <section class="pictures" aria-label="Radiograph">
+                    <open::OpenPanel/>
+                    <viewer::Viewer/>
+                </section>
+                <section class="side" aria-label="Findings">
+                    <findings::Findings/>
+                    <trust::TrustPanel/>
+                    <model_card::ModelCard/>
+                </section>
+            </div>
+        </main>
+        <footer>
+            <p>
+                <strong>"Not a medical device. "</strong>
+                "For research and teaching only: do not use it to diagnose or to decide on treatment."
+            </p>
+            <p>
+                "Everything is computed in this browser. No pixel leaves this machine."
+            </p>
+        </footer>
+    }
+}

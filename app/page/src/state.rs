@@ -1,0 +1,303 @@
+//! What the views show, and what they can ask for. All behaviour is [`Session`]'s; here it is bound to the browser.
+
+use std::sync::Arc;
+
+use gloo::file::futures::read_as_bytes;
+use gloo::net::http::Request;
+use leptos::prelude::*;
+use sightline_core::explain::colormap::Colormap;
+use sightline_core::explain::fill::Fill;
+use sightline_core::explain::heat_map::HeatMap;
+use sightline_core::explain::lime;
+use sightline_core::package::{Manifest, ModelEntry, ModelIndex};
+use sightline_core::radiograph::MAX_BYTES;
+use sightline_core::report::{FindingReport, Trust};
+use sightline_core::trust::erase::Spot;
+use sightline_session::messages::{Adapter, DeviceChoice, Progress};
+use sightline_session::picture::{Method, ReadPicture};
+use sightline_session::session::{Depths, Effect, End, GivenFile, Remedy, Session, Status};
+use wasm_bindgen_futures::spawn_local;
+
+use sightline_wire::{self as wire, Heard, Spawned};
+
+/// Everything the views show. Cheap to copy.
+#[derive(Clone, Copy)]
+pub struct State {
+    pub status: Memo<Status>,
+    pub progress: Memo<Option<Progress>>,
+    pub adapter: Memo<Option<Adapter>>,
+    /// What the engine fell back to.
+    pub fallback: Memo<Option<String>>,
+    pub problems: Memo<Vec<String>>,
+    /// Whether one of the problems can be dismissed.
+    pub complains: Memo<bool>,
+    pub remedy: Memo<Option<Remedy>>,
+    /// What is to be said beside the radiograph.
+    pub notices: Memo<Vec<String>>,
+    pub depths: Memo<Option<Depths>>,
+    pub models: Memo<Vec<ModelEntry>>,
+    pub model: Memo<String>,
+    pub manifest: Memo<Option<Arc<Manifest>>>,
+    pub picture: Memo<Option<Arc<ReadPicture>>>,
+    /// The finding whose map is shown: a position in the report.
+    pub selected: Memo<Option<usize>>,
+    pub method: Memo<Method>,
+    /// How LIME is made.
+    pub lime: Memo<lime::Options>,
+    /// What is painted over, and how it is filled.
+    pub spots: Memo<Vec<Spot>>,
+    pub fill: Memo<Fill>,
+    /// Of a combined network, the branch whose part of the map is shown; `None`: all of them together.
+    pub branch: RwSignal<Option<usize>>,
+    pub colormap: RwSignal<Colormap>,
+    /// 0..1.
+    pub opacity: RwSignal<f32>,
+    session: RwSignal<Session>,
+    /// What was given last.
+    given: StoredValue<Vec<Source>, LocalStorage>,
+    engine: StoredValue<Option<Spawned>, LocalStorage>,
+    /// The address of the engine's program.
+    program: StoredValue<Option<String>>,
+}
+
+/// Where the bytes of a radiograph are.
+#[derive(Clone, Debug)]
+pub enum Source {
+    File(web_sys::File),
+    /// Beside the page.
+    Sample(&'static str),
+}
+
+impl Source {
+    /// As the file is called; empty for a pasted picture without a name.
+    pub fn name(&self) -> String {
+        match self {
+            Source::File(file) => file.name(),
+            Source::Sample(file) => (*file).to_owned(),
+        }
+    }
+
+    async fn file(self) -> Result<GivenFile, String> {
+        let name = self.name();
+        let bytes = match self {
+            Source::File(file) => {
+                if file.size() > MAX_BYTES as f64 {
+                    return Err(format!(
+                        "{name} is {:.0} MiB long; files up to {} MiB can be read.",
+                        file.size() / f64::from(1 << 20),
+                        MAX_BYTES >> 20
+                    ));
+                }
+                let bytes = read_as_bytes(&gloo::file::Blob::from(file)).await;
+                bytes.map_err(|error| {
+                    format!(
+                        "{name} cannot be read: {error}. If it is a folder, give the files in it."
+                    )
+                })?
+            }
+            Source::Sample(file) => {
+                let failed = |error| format!("The sample cannot be fetched: {error}.");
+                let response = Request::get(&format!("samples/{file}")).send().await;
+                let response = response.map_err(failed)?;
+                if !response.ok() {
+                    return Err(format!("The sample is not there ({}).", response.status()));
+                }
+                response.binary().await.map_err(failed)?
+            }
+        };
+        Ok(GivenFile { name, bytes })
+    }
+}
+
+impl State {
+    /// The page as it begins: the engine starts, and the first model is loaded.
+    pub fn start() -> Self {
+        let session = RwSignal::new(Session::new(device_of_address()));
+        let picture = move |_: Option<&Option<Arc<ReadPicture>>>| {
+            session.with(|session| session.picture().cloned())
+        };
+        // Each time that it changes it is another one: what is in it need not be compared.
+        let changed = |old: Option<&Option<Arc<ReadPicture>>>,
+                       new: Option<&Option<Arc<ReadPicture>>>| {
+            match (old.and_then(Option::as_ref), new.and_then(Option::as_ref)) {
+                (Some(old), Some(new)) => !Arc::ptr_eq(old, new),
+                (None, None) => false,
+                _ => true,
+            }
+        };
+        let state = Self {
+            status: Memo::new(move |_| session.with(Session::status)),
+            progress: Memo::new(move |_| session.with(|session| session.progress().cloned())),
+            adapter: Memo::new(move |_| session.with(|session| session.adapter().cloned())),
+            fallback: Memo::new(move |_| {
+                session.with(|session| session.fallback().map(str::to_owned))
+            }),
+            problems: Memo::new(move |_| session.with(Session::problems)),
+            complains: Memo::new(move |_| session.with(Session::complains)),
+            remedy: Memo::new(move |_| session.with(Session::remedy)),
+            notices: Memo::new(move |_| session.with(Session::notices)),
+            depths: Memo::new(move |_| session.with(Session::depths)),
+            models: Memo::new(move |_| session.with(|session| session.models().to_vec())),
+            model: Memo::new(move |_| session.with(|session| session.model().to_owned())),
+            manifest: Memo::new(move |_| session.with(|session| session.manifest().cloned())),
+            picture: Memo::new_with_compare(picture, changed),
+            selected: Memo::new(move |_| session.with(Session::selected)),
+            method: Memo::new(move |_| session.with(Session::method)),
+            lime: Memo::new(move |_| session.with(|session| session.lime().clone())),
+            spots: Memo::new(move |_| session.with(|session| session.spots().to_vec())),
+            fill: Memo::new(move |_| session.with(Session::fill)),
+            branch: RwSignal::new(None),
+            colormap: RwSignal::new(Colormap::default()),
+            opacity: RwSignal::new(0.6),
+            session,
+            given: StoredValue::new_local(Vec::new()),
+            engine: StoredValue::new_local(None),
+            program: StoredValue::new(None),
+        };
+        state.tell(|_| {});
+        state
+    }
+
+    /// Tells the session what happened, and does what comes of it.
+    pub fn tell(self, event: impl FnOnce(&mut Session)) {
+        let effects = self.session.try_update(|session| {
+            event(session);
+            session.effects()
+        });
+        for effect in effects.unwrap_or_default() {
+            self.perform(effect);
+        }
+    }
+
+    fn perform(self, effect: Effect) {
+        match effect {
+            Effect::FetchList => spawn_local(async move {
+                let list = fetch_list().await;
+                self.tell(|session| session.list(list));
+            }),
+            Effect::StartEngine => self.start_engine(),
+            Effect::StopEngine => self.engine.set_value(None),
+            Effect::Send(request) => self.engine.with_value(|engine| {
+                if let Some(engine) = engine {
+                    engine.send(request);
+                }
+            }),
+            Effect::Fetch { id, index } => {
+                let source = self.given.with_value(|given| given.get(index).cloned());
+                if let Some(source) = source {
+                    spawn_local(async move {
+                        let file = source.file().await;
+                        self.tell(|session| session.fetched(id, file));
+                    });
+                }
+            }
+        }
+    }
+
+    fn start_engine(self) {
+        self.branch.set(None);
+        if self.program.with_value(Option::is_none) {
+            let home = document().base_uri().ok().flatten().unwrap_or_default();
+            self.program.set_value(wire::program(&home).ok());
+        }
+        let program = self.program.get_value().unwrap_or_default();
+        // The engine that there was ends.
+        self.engine.set_value(None);
+        let hear = move |heard| match heard {
+            Heard::Answer(answer) => self.tell(|session| session.hear(answer)),
+            Heard::Ended(end) => self.ended(end),
+        };
+        match Spawned::start(&program, hear) {
+            Ok(engine) => self.engine.set_value(Some(engine)),
+            Err(end) => self.ended(end),
+        }
+    }
+
+    fn ended(self, end: End) {
+        leptos::logging::error!("the engine ended: {end:?}");
+        self.tell(|session| session.ended(end));
+    }
+
+    /// Opens radiographs that were given together, and says what is to be done with folders.
+    pub fn give(self, sources: Vec<Source>, folders: Vec<String>) {
+        let names = sources.iter().map(Source::name).collect();
+        if !sources.is_empty() {
+            self.given.set_value(sources);
+        }
+        self.tell(|session| session.give(names, folders));
+    }
+
+    /// Says that something cannot be done; what is under way goes on.
+    pub fn complain(self, why: impl Into<String>) {
+        let why = why.into();
+        self.tell(|session| session.complain(why));
+    }
+
+    /// The chosen package's folder, where there is one on this server.
+    pub fn folder(self) -> Option<String> {
+        self.session.with(|session| session.folder().ok())
+    }
+
+    /// The report of the finding whose map is shown.
+    pub fn selected_finding(self) -> Option<FindingReport> {
+        let selected = self.selected.get()?;
+        self.picture
+            .with(|picture| picture.as_ref()?.report.findings.get(selected).cloned())
+    }
+
+    /// The map of a finding by the chosen method; `None` where it is not known yet.
+    pub fn map_of(self, index: usize) -> Option<HeatMap> {
+        let (method, branch, lime) = (self.method.get(), self.branch.get(), self.lime.get());
+        self.picture
+            .with(|picture| picture.as_ref()?.map(index, method, branch, &lime))
+    }
+
+    /// The map in view.
+    pub fn shown_map(self) -> Option<HeatMap> {
+        self.map_of(self.selected.get()?)
+    }
+
+    /// What was measured of the map in view, if it was.
+    pub fn trust(self) -> Option<Trust> {
+        self.shown_map()?;
+        let (selected, method) = (self.selected.get()?, self.method.get());
+        self.picture
+            .with(|picture| picture.as_ref()?.trust(selected, method).cloned())
+    }
+
+    /// Of the radiograph, if there is one.
+    pub fn of_picture<T>(self, what: impl FnOnce(&ReadPicture) -> T) -> Option<T> {
+        self.picture.with(|picture| picture.as_deref().map(what))
+    }
+}
+
+/// `?device=cpu` and `?device=webgpu` force a device.
+fn device_of_address() -> DeviceChoice {
+    let search = window().location().search().unwrap_or_default();
+    let parameters = web_sys::UrlSearchParams::new_with_str(&search).ok();
+    match parameters.and_then(|p| p.get("device")).as_deref() {
+        Some("cpu") => DeviceChoice::Cpu,
+        Some("webgpu") => DeviceChoice::WebGpu,
+        _ => DeviceChoice::Best,
+    }
+}
+
+async fn fetch_list() -> Result<Vec<ModelEntry>, String> {
+    let url = "models/index.json";
+    let failed = |why: String| format!("The list of models ({url}) cannot be fetched: {why}");
+    let response = Request::get(url).send().await;
+    let response = response.map_err(|error| failed(error.to_string()))?;
+    if !response.ok() {
+        return Err(failed(format!("the server said {}.", response.status())));
+    }
+    let index: ModelIndex = response
+        .json()
+        .await
+        .map_err(|error| failed(error.to_string()))?;
+    if index.models.is_empty() {
+        return Err(failed(
+            "it is empty. Train a model, or copy a package into models/.".to_owned(),
+        ));
+    }
+    Ok(index.models)
+}

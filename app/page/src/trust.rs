@@ -1,0 +1,399 @@
+//! How far to trust the finding and the map in view: what was measured of the model, and what is measured here, on this picture.
+
+use leptos::html::Canvas;
+use leptos::prelude::*;
+use sightline_core::explain::heat_map::HeatMap;
+use sightline_core::package::{FindingCard, Pointing};
+use sightline_core::report::Trust;
+use sightline_core::trust::faithfulness::{Curve, LEVEL, Verdict};
+use sightline_core::trust::sanity::Randomised;
+use sightline_core::trust::sanity::{Alike, Sanity};
+use sightline_session::picture::Method;
+use sightline_session::session::Status;
+
+use super::canvas::{Look, paint};
+use super::state::State;
+
+/// Said beside how often Grad-CAM hits, of a model that was taught so.
+const TAUGHT: &str = "Radiologists' boxes taught this model's Grad-CAM where to point, so a hit says where the finding is better than it says \
+                      what the score rests on.";
+
+/// The finding's card in the manifest.
+fn card(state: State, index: usize) -> Option<FindingCard> {
+    state
+        .manifest
+        .with(|manifest| manifest.as_ref()?.findings.get(index).cloned())
+}
+
+/// What was measured of this model on this finding.
+#[component]
+pub fn TrustPanel() -> impl IntoView {
+    let state = expect_context::<State>();
+    let text = move || {
+        let finding = state.selected_finding()?;
+        let card = card(state, state.selected.get()?)?;
+        let evidence = state
+            .manifest
+            .with(|m| m.as_ref()?.evaluation.as_ref().map(|e| e.set.clone()));
+        let auc = match (card.auc, card.auc_ci95, evidence) {
+            (Some(auc), Some([low, high]), Some(set)) => format!(
+                "On {set}, the score ranks a case above a non-case {:.0} times in 100 \
+                 (AUC {auc:.2}, 95% interval {low:.2} to {high:.2}; {} cases, {} non-cases).",
+                auc * 100.0,
+                card.positives,
+                card.negatives
+            ),
+            _ => "How well this score separates cases from non-cases was not measured.".to_owned(),
+        };
+        let weak = card.auc_ci95.is_some_and(|[low, _]| low < 0.6).then(|| {
+            "The interval comes close to chance (0.5): do not lean on this score or its map."
+                .to_owned()
+        });
+        let called = match (finding.probability, finding.operating_point) {
+            (Some(p), Some(point)) if p >= point && !finding.called => format!(
+                "The score {p:.2} is at or above the operating point {point:.2}, but so is another finding's: it does not count."
+            ),
+            (Some(p), Some(point)) if p >= point => {
+                format!("The score {p:.2} is at or above the operating point {point:.2}.")
+            }
+            (Some(p), Some(point)) => {
+                format!("The score {p:.2} is below the operating point {point:.2}.")
+            }
+            _ => String::new(),
+        };
+        let maps = match card.localisation.get(state.method.get().name()) {
+            Some(measured) => format!(
+                "This model's {} hit the radiologist's box in {:.0}% of {} cases{}{}.{}",
+                state.method.get().title(),
+                measured.pointing_hit * 100.0,
+                measured.n,
+                match measured.pointing_hit_ci95 {
+                    Some([low, high]) => format!(
+                        " (95% interval {:.0}% to {:.0}%)",
+                        100.0 * low,
+                        100.0 * high
+                    ),
+                    None => String::new(),
+                },
+                match card.localisation.get("center") {
+                    Some(centre) => format!(
+                        "; pointing at the middle of every picture would hit {:.0}%",
+                        centre.pointing_hit * 100.0
+                    ),
+                    None => String::new(),
+                },
+                match card.pointing(state.method.get().name()) {
+                    Some(Pointing::Unreliable) => format!(
+                        " By that, or by how much of the box they cover, they do no better than a blot in the middle: its maps of {} \
+                         are unreliable.",
+                        finding.name.name()
+                    ),
+                    Some(Pointing::Unsettled { p }) => format!(
+                        " That it beats the middle of the same pictures may be chance: there were too few cases to tell (p = {p:.2})."
+                    ),
+                    Some(Pointing::Better { p }) => {
+                        format!(" On the same pictures it beats the middle (paired test, p = {p:.3}).")
+                    }
+                    None => String::new(),
+                }
+            ),
+            None => "Whether this model's maps point at the finding was not measured: a map shows what the model \
+                     used, not where the disease is."
+                .to_owned(),
+        };
+        let taught = state
+            .manifest
+            .with(|m| m.as_ref().is_some_and(|m| m.training.taught_with_boxes));
+        let taught = (taught && state.method.get() == Method::GradCam).then(|| TAUGHT.to_owned());
+        Some((
+            finding.name.name(),
+            [Some(called), Some(auc), weak, Some(maps), taught],
+        ))
+    };
+    view! {
+        <Show when=move || state.picture.with(Option::is_some)>
+            <section class="trust" data-testid="trust-panel">
+                <h2>"Can I trust this? "<small>{move || text().map(|(name, _)| name)}</small></h2>
+                <ul>
+                    {move || text().map(|(_, lines)| lines
+                        .into_iter()
+                        .flatten()
+                        .filter(|line| !line.is_empty())
+                        .map(|line| view! { <li>{line}</li> })
+                        .collect_view())}
+                </ul>
+                <Measured/>
+            </section>
+        </Show>
+    }
+}
+
+/// What is measured on this picture, on request: it takes as many passes as some 330 pictures.
+#[component]
+fn Measured() -> impl IntoView {
+    let state = expect_context::<State>();
+    let busy = move || state.status.get() != Status::Ready || state.shown_map().is_none();
+    view! {
+        <h3>"This map, on this picture"</h3>
+        <Show when=move || state.branch.get().is_some() && state.method.get() == Method::GradCam>
+            <p class="hint">"This is of the map of all networks together, not of the one in view."</p>
+        </Show>
+        {move || state.trust().map_or_else(
+            || view! {
+                <p class="hint">
+                    "Does the score rest on what the map marks? The engine takes away what it marks, and looks."
+                </p>
+            }
+            .into_any(),
+            |trust| view! { <Figures trust/> }.into_any(),
+        )}
+        <button data-testid="measure" disabled=busy on:click=move |_| state.tell(|session| session.measure())>
+            {move || if state.trust().is_some() { "Measure again" } else { "Measure this map" }}
+        </button>
+    }
+}
+
+#[component]
+fn Figures(trust: Trust) -> impl IntoView {
+    let faithful = &trust.faithfulness;
+    let (draws, level) = (faithful.options.draws, 100.0 * LEVEL);
+    let tested = format!(
+        "Of maps that are drawn at random, at most {level:.0} in 100 are called so. Tested: the area of giving back less that of taking \
+         away, beside {draws} draws of the same map laid elsewhere (p = {:.2}) and {draws} blots about the middle (p = {:.2}).",
+        faithful.p_moved(),
+        faithful.p_middle()
+    );
+    let verdict = match faithful.verdict() {
+        Verdict::Rests => {
+            "The score rests on what this map marks, more than on other places and more than on the middle of the picture."
+        }
+        Verdict::NoBetterThanTheMiddle => {
+            "Where this map lies matters to the score, but a blot about the middle may do as well: the map adds little to that."
+        }
+        Verdict::NoBetterThanElsewhere => {
+            "The same map laid elsewhere may do as well: do not read the map as a reason for the score."
+        }
+    };
+    let agreement = match trust.agreement {
+        Some(agreement) => {
+            let order = agreement
+                .rank_correlation
+                .map_or("not defined".to_owned(), |r| format!("{r:.2}"));
+            let share = 100.0 * agreement.top_overlap;
+            let meaning = if agreement.top_overlap < 0.4 {
+                "they tell different stories, so lean on neither alone"
+            } else {
+                "what both mark is likelier to matter"
+            };
+            format!(
+                "Grad-CAM and LIME share {share:.0}% of what each marks most (20% by chance); their rank correlation is {order}: \
+                 {meaning}."
+            )
+        }
+        None => {
+            "Make LIME's map too and measure again, to see whether two methods agree.".to_owned()
+        }
+    };
+    let elsewhere = match trust.elsewhere {
+        Some(elsewhere) => format!(
+            "{:.0}% of the evidence lies outside the body and {:.0}% on letters or markers, where no disease can be.",
+            100.0 * elsewhere.background,
+            100.0 * elsewhere.markers
+        ),
+        None => "The map has no evidence for the finding.".to_owned(),
+    };
+    let explained = (trust.method == Method::Lime.name())
+        .then(|| lime_share(&trust))
+        .flatten();
+    let lines = [
+        explained.map(|line| {
+            (
+                line,
+                "https://arxiv.org/abs/1602.04938",
+                "Ribeiro et al., 2016",
+            )
+        }),
+        Some((
+            agreement,
+            "https://arxiv.org/abs/2202.01602",
+            "Krishna et al., 2022",
+        )),
+        Some((
+            elsewhere,
+            "https://arxiv.org/abs/1807.00431",
+            "Zech et al., 2018",
+        )),
+    ];
+    let sanity =
+        (!trust.sanity.is_empty()).then(|| view! { <SanityCheck sanity=trust.sanity.clone()/> });
+    let (deletion, insertion) = (faithful.deletion.clone(), faithful.insertion.clone());
+    view! {
+        <p data-testid="verdict">{verdict}</p>
+        <p class="hint" data-testid="tested">{tested}</p>
+        <div class="curves">
+            <CurveFigure
+                curve=deletion
+                compared_at=faithful.compared_at.clone()
+                title="Taking away"
+                meaning="What the map marks most goes first. Lower is better."
+                testid="deletion"
+            />
+            <CurveFigure
+                curve=insertion
+                compared_at=faithful.compared_at.clone()
+                title="Giving back"
+                meaning="From a blurred picture, what the map marks most comes first. Higher is better."
+                testid="insertion"
+            />
+        </div>
+        <p class="hint">
+            "After "
+            <a href="https://arxiv.org/abs/1806.07421" target="_blank" rel="noreferrer">"Petsiuk et al., RISE (2018)"</a>
+            ". The grey band is the same map laid elsewhere."
+        </p>
+        {sanity}
+        <ul>
+            {lines
+                .into_iter()
+                .flatten()
+                .map(|(line, paper, authors)| view! {
+                    <li>{line}" ("<a href=paper target="_blank" rel="noreferrer">{authors}</a>")"</li>
+                })
+                .collect_view()}
+        </ul>
+    }
+}
+
+/// How much of the score LIME's model explains.
+fn lime_share(trust: &Trust) -> Option<String> {
+    let state = expect_context::<State>();
+    let share = state.picture.with(|picture| {
+        let report = &picture.as_ref()?.report;
+        let index = report
+            .findings
+            .iter()
+            .position(|f| f.name == trust.finding)?;
+        Some(
+            report
+                .lime
+                .as_ref()?
+                .findings
+                .get(index)?
+                .as_ref()?
+                .r_squared,
+        )
+    })?;
+    let meaning = if share < 0.5 {
+        "most is how regions act together, so read the map with care"
+    } else {
+        "the rest is how regions act together"
+    };
+    Some(format!(
+        "What each region does by itself explains {:.0}% of how the score changes (R\u{b2} {share:.2}): {meaning}.",
+        100.0 * share.max(0.0)
+    ))
+}
+
+/// The map of the network as it is, and of the same network without what it has learned.
+#[component]
+fn SanityCheck(sanity: Vec<Sanity>) -> impl IntoView {
+    let pictures = sanity.into_iter().map(|sanity| {
+        let what = match sanity.randomised {
+            Randomised::Classifier => "classifier at random",
+            Randomised::LastStage => "last stage at random too",
+        };
+        let Alike { alike, of } = sanity.alike();
+        let line = match sanity.range() {
+            Some([low, median, high]) => {
+                let verdict = if alike == 0 {
+                    "the map changes".to_owned()
+                } else {
+                    format!("the map hardly changes in {alike}")
+                };
+                format!("{what}, {of} times: {verdict} (rank correlation {median:.2}, from {low:.2} to {high:.2})")
+            }
+            None => format!("{what}: nothing to compare, one of the maps is the same everywhere"),
+        };
+        view! {
+            <figure data-testid="sanity">
+                <MapPicture map=sanity.map/>
+                <figcaption>{line}</figcaption>
+            </figure>
+        }
+    });
+    let pictures = pictures.collect_view();
+    view! {
+        <p class="hint">
+            "A map of what the model has learned must change when that is gone; shown is the first of the random networks ("
+            <a href="https://arxiv.org/abs/1810.03292" target="_blank" rel="noreferrer">"Adebayo et al., 2018"</a>
+            "):"
+        </p>
+        <div class="curves">{pictures}</div>
+    }
+}
+
+/// The radiograph, small, with a map that is not the one in view.
+#[component]
+fn MapPicture(map: HeatMap) -> impl IntoView {
+    let state = expect_context::<State>();
+    let canvas = NodeRef::<Canvas>::new();
+    Effect::new(move |_| {
+        let look = Look {
+            colormap: state.colormap.get(),
+            opacity: state.opacity.get(),
+        };
+        let region = state
+            .selected_finding()
+            .map(|finding| finding.grad_cam.region);
+        state.picture.with(|picture| {
+            if let (Some(canvas), Some(picture), Some(region)) = (canvas.get(), picture, region) {
+                paint(&canvas, &picture.preview, Some((&map, region, look)));
+            }
+        });
+    });
+    view! { <canvas node_ref=canvas role="img" aria-label="The map of a network without what it has learned"></canvas> }
+}
+
+/// A curve over the share of the picture, with the band of the same map laid elsewhere.
+#[component]
+fn CurveFigure(
+    curve: Curve,
+    compared_at: Vec<usize>,
+    title: &'static str,
+    meaning: &'static str,
+    testid: &'static str,
+) -> impl IntoView {
+    let last = (curve.scores.len() - 1) as f64;
+    let at = |index: usize, score: f64| {
+        format!(
+            "{:.1},{:.1}",
+            100.0 * index as f64 / last,
+            60.0 * (1.0 - score)
+        )
+    };
+    let line: Vec<String> = curve
+        .scores
+        .iter()
+        .enumerate()
+        .map(|(i, s)| at(i, *s))
+        .collect();
+    let band = compared_at.into_iter().zip(curve.moved.scores);
+    let low = band.clone().map(|(step, [low, _])| at(step, low));
+    let high = band.rev().map(|(step, [_, high])| at(step, high));
+    let band: Vec<String> = low.chain(high).collect();
+    let [least, mean, most] = curve.moved.area;
+    let label = format!(
+        "{title}: area {:.2}, laid elsewhere {mean:.2} ({least:.2} to {most:.2}), about the middle {:.2}",
+        curve.area, curve.middle.area[1]
+    );
+    view! {
+        <figure data-testid=testid data-area=format!("{:.6}", curve.area)>
+            <svg viewBox="-1 -2 102 64" role="img" aria-label=label.clone()>
+                <rect class="frame" x="0" y="0" width="100" height="60"/>
+                <polygon class="band" points=band.join(" ")/>
+                <polyline class="line" points=line.join(" ")/>
+            </svg>
+            <figcaption><strong>{label}</strong>". "{meaning}</figcaption>
+        </figure>
+    }
+}

@@ -1,5 +1,0 @@
-//! The engine worker's program.
-
-fn main() {
-    sightline_app::engine::start();
-}

@@ -1,0 +1,474 @@
+//! What the network would make of samples that it was never asked about.
+//!
+//! The score of a picture is a curved function of many regions together, and a linear model of few samples takes for noise what it cannot
+//! bend to. But the network says more than a score: what each cell of its last feature map adds to it ([`grad_cam`]'s evidence), and that
+//! depends on the regions near the cell, mostly. So each cell's evidence gets a Gaussian process of its own (Rasmussen and Williams,
+//! 2006, chapters 2 and 5): two samples have alike evidence where they show the same of the regions near it,
+//!
+//! ```text
+//! k(a, b) = exp(-sum of l_i over the regions i that only one of a and b shows)
+//! ```
+//!
+//! where `l_i` falls with the distance of region and cell. How fast it falls, and how much of the evidence is noise, is what makes the
+//! answers likeliest. The cells' sum is the score's log-odds, and LIME asks it for as many samples as it likes.
+//!
+//! [`grad_cam`]: crate::grad_cam
+
+use std::f64::consts::FRAC_1_SQRT_2;
+
+use super::Segments;
+use super::cholesky::{Cholesky, dot};
+
+/// Height and width of the grid of cells: the feature maps' of 224 pixels. Finer ones are gathered on it.
+pub const GRID: usize = 7;
+pub const CELLS: usize = GRID * GRID;
+
+/// From the first of the answers, so many, the kernels are chosen.
+pub const LEARNT: usize = 100;
+/// Standard deviations, in cells, of the nearness of regions.
+const REACHES: [f64; 3] = [1.2, 1.5, 2.0];
+/// What the `l_i` add up to.
+const STEEPNESS: [f64; 4] = [0.5, 1.0, 2.0, 4.0];
+/// Variance of what other samples do not tell, as a share of the evidence's.
+const NOISE: [f64; 6] = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0];
+
+/// Evidence that changes by less than this does not change.
+const TINY: f64 = 1e-9;
+
+/// Which share of each cell each region covers: region by region, [`CELLS`] values.
+#[derive(Clone, Debug)]
+pub struct Coverage(Vec<Vec<f64>>);
+
+impl Coverage {
+    pub fn of(segments: &Segments) -> Self {
+        let mut covered = vec![vec![0.0; CELLS]; segments.count];
+        let mut pixels = vec![0.0; CELLS];
+        for (place, label) in segments.labels.iter().enumerate() {
+            let (x, y) = (place % segments.width, place / segments.width);
+            let cell = y * GRID / segments.height * GRID + x * GRID / segments.width;
+            covered[usize::from(*label)][cell] += 1.0;
+            pixels[cell] += 1.0;
+        }
+        for covered in &mut covered {
+            for (covered, pixels) in covered.iter_mut().zip(&pixels) {
+                *covered /= f64::max(*pixels, 1.0);
+            }
+        }
+        Self(covered)
+    }
+
+    /// How near each region is to a cell; all together are 1.
+    fn nearness(&self, cell: usize, reach: f64) -> Vec<f64> {
+        let at = |cell: usize| ((cell % GRID) as f64, (cell / GRID) as f64);
+        let (x, y) = at(cell);
+        let weights: Vec<f64> = (0..CELLS)
+            .map(|other| {
+                let (other_x, other_y) = at(other);
+                let square = (x - other_x).powi(2) + (y - other_y).powi(2);
+                (-square / (2.0 * reach * reach)).exp()
+            })
+            .collect();
+        let near = |covered: &Vec<f64>| covered.iter().zip(&weights).map(|(c, w)| c * w).sum();
+        let near: Vec<f64> = self.0.iter().map(near).collect();
+        let total: f64 = near.iter().sum();
+        near.iter().map(|near| near / total).collect()
+    }
+}
+
+/// A sample, eight regions a byte.
+type Bits = Vec<u8>;
+
+fn bits(shown: &[bool]) -> Bits {
+    let byte = |shown: &[bool]| {
+        let shown = shown.iter().rev();
+        shown.fold(0, |byte, shown| byte << 1 | u8::from(*shown))
+    };
+    shown.chunks(8).map(byte).collect()
+}
+
+/// A sample and the next, if that one shows just what this one hides, as it does where samples are paired.
+///
+/// Wherever such two are compared with a third, one kernel value tells the other ([`Kernel::of`]). And what a process makes of their
+/// half sum has nothing to do with what it makes of their half difference, so that one system of equations becomes two of half the size.
+#[derive(Clone, Debug)]
+struct Pair {
+    first: usize,
+    second: Option<usize>,
+    /// What the first shows.
+    shown: Bits,
+}
+
+impl Pair {
+    /// Samples in pairs, as far as they are; those that are alone come last.
+    fn up(samples: &[Vec<bool>]) -> Vec<Pair> {
+        let (mut pairs, mut alone) = (Vec::new(), Vec::new());
+        let mut first = 0;
+        while let Some(sample) = samples.get(first) {
+            let shown = bits(sample);
+            let opposite = |next: &&Vec<bool>| next.iter().zip(sample).all(|(a, b)| a != b);
+            let second = samples.get(first + 1).filter(opposite);
+            let second = second.map(|_| first + 1);
+            let list = match second {
+                Some(_) => &mut pairs,
+                None => &mut alone,
+            };
+            list.push(Pair {
+                first,
+                second,
+                shown,
+            });
+            first = second.unwrap_or(first) + 1;
+        }
+        pairs.append(&mut alone);
+        pairs
+    }
+}
+
+/// How alike a cell's evidence is in two samples.
+#[derive(Clone, Debug)]
+struct Kernel {
+    /// For every eight regions, by which of them only one of the samples shows, their factor.
+    factors: Vec<[f64; 256]>,
+    /// The factor of all regions.
+    opposite: f64,
+}
+
+impl Kernel {
+    fn new(lengths: &[f64]) -> Self {
+        let factor = |lengths: &[f64], differ: usize| {
+            let lengths = lengths.iter().enumerate();
+            let differ = lengths.filter(|(region, _)| differ >> region & 1 == 1);
+            (-differ.map(|(_, length)| length).sum::<f64>()).exp()
+        };
+        let factors = lengths.chunks(8);
+        Self {
+            factors: factors
+                .map(|lengths| std::array::from_fn(|differ| factor(lengths, differ)))
+                .collect(),
+            opposite: (-lengths.iter().sum::<f64>()).exp(),
+        }
+    }
+
+    /// How alike two samples are, and how alike one of them and the opposite of the other.
+    fn of(&self, a: &Bits, b: &Bits) -> (f64, f64) {
+        let bytes = self.factors.iter().zip(a.iter().zip(b));
+        let alike = bytes.fold(1.0, |product, (factors, (a, b))| {
+            product * factors[usize::from(a ^ b)]
+        });
+        (alike, self.opposite / alike)
+    }
+}
+
+/// Samples in other terms: of the pairs the half sums (times the root of 2), then the half differences, then those that are alone. So
+/// a process's matrix is mostly 0.
+struct Turned {
+    pairs: Vec<Pair>,
+    /// How many of them, the first, have both.
+    whole: usize,
+    samples: usize,
+}
+
+impl Turned {
+    fn of(samples: &[Vec<bool>]) -> Self {
+        let pairs = Pair::up(samples);
+        Self {
+            whole: samples.len() - pairs.len(),
+            samples: samples.len(),
+            pairs,
+        }
+    }
+
+    /// Values of the samples.
+    fn turn(&self, values: &[f64]) -> Vec<f64> {
+        let mut turned = vec![0.0; self.samples];
+        for (place, pair) in self.pairs.iter().enumerate() {
+            let value = values[pair.first];
+            match pair.second.map(|second| values[second]) {
+                Some(other) => {
+                    turned[place] = (value + other) * FRAC_1_SQRT_2;
+                    turned[self.whole + place] = (value - other) * FRAC_1_SQRT_2;
+                }
+                None => turned[self.whole + place] = value,
+            }
+        }
+        turned
+    }
+
+    /// The samples' values again.
+    fn turn_back(&self, turned: &[f64]) -> Vec<f64> {
+        let mut values = vec![0.0; self.samples];
+        for (place, pair) in self.pairs.iter().enumerate() {
+            let other = turned[self.whole + place];
+            match pair.second {
+                Some(second) => {
+                    values[pair.first] = (turned[place] + other) * FRAC_1_SQRT_2;
+                    values[second] = (turned[place] - other) * FRAC_1_SQRT_2;
+                }
+                None => values[pair.first] = other,
+            }
+        }
+        values
+    }
+
+    /// The lower triangle of the kernel's matrix.
+    fn matrix(&self, kernel: &Kernel) -> Vec<f64> {
+        let (size, whole) = (self.samples, self.whole);
+        let mut matrix = vec![0.0; size * size];
+        for (i, a) in self.pairs.iter().enumerate() {
+            for (j, b) in self.pairs[..=i].iter().enumerate() {
+                let (alike, unlike) = kernel.of(&a.shown, &b.shown);
+                let (sum, difference) = (alike + unlike, alike - unlike);
+                let below = (whole + i) * size;
+                if i < whole {
+                    matrix[i * size + j] = sum;
+                    matrix[below + whole + j] = difference;
+                } else if j < whole {
+                    matrix[below + j] = sum * FRAC_1_SQRT_2;
+                    matrix[below + whole + j] = difference * FRAC_1_SQRT_2;
+                } else {
+                    matrix[below + whole + j] = alike;
+                }
+            }
+        }
+        matrix
+    }
+
+    /// Factors a matrix after adding the noise's variance.
+    fn factor(&self, mut matrix: Vec<f64>, noise: f64) -> Cholesky {
+        for place in 0..self.samples {
+            matrix[place * (self.samples + 1)] += noise;
+        }
+        let differences = self.whole..2 * self.whole;
+        let first = |place| match differences.contains(&place) {
+            true => self.whole,
+            false => 0,
+        };
+        Cholesky::within(matrix, (0..self.samples).map(first).collect())
+    }
+
+    /// The diagonal of the inverse, sample by sample.
+    fn inverse_diagonal(&self, factor: &Cholesky) -> Vec<f64> {
+        let whitened = |place: usize| {
+            let mut unit = vec![0.0; self.samples];
+            unit[place] = 1.0;
+            factor.whiten(&unit)
+        };
+        let mut diagonal = vec![0.0; self.samples];
+        for (place, pair) in self.pairs.iter().enumerate() {
+            let own = whitened(self.whole + place);
+            let Some(second) = pair.second else {
+                diagonal[pair.first] = dot(&own, &own);
+                continue;
+            };
+            let sum = whitened(place);
+            let halves = (dot(&sum, &sum) + dot(&own, &own)) / 2.0;
+            let between = dot(&sum, &own);
+            diagonal[pair.first] = halves + between;
+            diagonal[second] = halves - between;
+        }
+        diagonal
+    }
+}
+
+/// What is thought of a cell before the answers are taken in.
+#[derive(Clone, Debug)]
+pub struct Prior {
+    kernel: Kernel,
+    noise: f64,
+}
+
+/// A cell's evidence in samples, of the findings that it changes for: about its mean.
+struct Centred {
+    /// Of every finding.
+    means: Vec<f64>,
+    /// Which finding, and sample by sample.
+    varying: Vec<(usize, Vec<f64>)>,
+}
+
+impl Centred {
+    /// `evidence` has for each sample, finding by finding, [`CELLS`] values.
+    fn of(evidence: &[Vec<f32>], cell: usize) -> Self {
+        let findings = evidence[0].len() / CELLS;
+        let mut centred = Self {
+            means: Vec::new(),
+            varying: Vec::new(),
+        };
+        for finding in 0..findings {
+            let values = evidence.iter();
+            let values = values.map(|sample| f64::from(sample[finding * CELLS + cell]));
+            let mut values: Vec<f64> = values.collect();
+            let mean = values.iter().sum::<f64>() / values.len() as f64;
+            values.iter_mut().for_each(|value| *value -= mean);
+            centred.means.push(mean);
+            // What never changes, as where a finding was not trained, has nothing to foretell.
+            if values.iter().any(|value| value.abs() > TINY) {
+                centred.varying.push((finding, values));
+            }
+        }
+        centred
+    }
+}
+
+/// For each cell the kernel and noise that make the answers to some samples likeliest, of all findings together.
+pub fn priors(samples: &[Vec<bool>], evidence: &[Vec<f32>], coverage: &Coverage) -> Vec<Prior> {
+    let turned = Turned::of(samples);
+    let count = samples.len() as f64;
+    let prior = |cell: usize| {
+        let findings = Centred::of(evidence, cell).varying.into_iter();
+        let findings: Vec<_> = findings.map(|(_, values)| turned.turn(&values)).collect();
+        let mut best: Option<(f64, Prior)> = None;
+        for reach in REACHES {
+            let near = coverage.nearness(cell, reach);
+            for steepness in STEEPNESS {
+                let lengths: Vec<f64> = near.iter().map(|near| steepness * near).collect();
+                let kernel = Kernel::new(&lengths);
+                let matrix = turned.matrix(&kernel);
+                for noise in NOISE {
+                    let factor = turned.factor(matrix.clone(), noise);
+                    // Twice the negative logarithm of the likelihood, each finding's variance at its likeliest.
+                    let determinant = factor.log_determinant();
+                    let unlikely = findings.iter().map(|values| {
+                        let whitened = factor.whiten(values);
+                        count * (dot(&whitened, &whitened) / count).ln() + determinant
+                    });
+                    let unlikely: f64 = unlikely.sum();
+                    if best.as_ref().is_none_or(|(least, _)| unlikely < *least) {
+                        let kernel = kernel.clone();
+                        best = Some((unlikely, Prior { kernel, noise }));
+                    }
+                }
+            }
+        }
+        best.expect("there are kernels to choose from").1
+    };
+    (0..CELLS).map(prior).collect()
+}
+
+/// Gaussian processes that have taken in a network's answers.
+#[derive(Clone, Debug)]
+pub struct Emulator {
+    pairs: Vec<Pair>,
+    cells: Vec<Cell>,
+    /// What the cells' means add up to, finding by finding.
+    means: Vec<f64>,
+    /// Sample by sample, finding by finding: the log-odds that the other samples foretell.
+    left_out: Vec<Vec<f64>>,
+    /// The same that it makes of samples that it has taken in.
+    fitted: Vec<Vec<f64>>,
+}
+
+#[derive(Clone, Debug)]
+struct Cell {
+    kernel: Kernel,
+    /// Of the findings that it changes for.
+    findings: Vec<Weights>,
+}
+
+/// How much each sample's kernel adds to a finding, pair by pair.
+#[derive(Clone, Debug)]
+struct Weights {
+    finding: usize,
+    half_sums: Vec<f64>,
+    half_differences: Vec<f64>,
+}
+
+impl Emulator {
+    /// Takes in samples and the evidence that the network gave them: for each sample, finding by finding, [`CELLS`] values, which add up
+    /// to the score's log-odds.
+    ///
+    /// # Panics
+    /// If there is no sample.
+    pub fn new(priors: &[Prior], samples: &[Vec<bool>], evidence: &[Vec<f32>]) -> Self {
+        let turned = Turned::of(samples);
+        let findings = evidence[0].len() / CELLS;
+        let mut left_out = vec![vec![0.0; findings]; samples.len()];
+        let mut fitted = left_out.clone();
+        let mut means = vec![0.0; findings];
+        let cells = priors.iter().enumerate().map(|(cell, prior)| {
+            let centred = Centred::of(evidence, cell);
+            for (sum, mean) in means.iter_mut().zip(&centred.means) {
+                *sum += mean;
+            }
+            let factor = turned.factor(turned.matrix(&prior.kernel), prior.noise);
+            let inverse = turned.inverse_diagonal(&factor);
+            let weights = centred.varying.into_iter().map(|(finding, values)| {
+                let solved = turned.turn_back(&factor.solve(&turned.turn(&values)));
+                for (sample, fitted) in fitted.iter_mut().enumerate() {
+                    fitted[finding] += values[sample] - prior.noise * solved[sample];
+                }
+                for (sample, left_out) in left_out.iter_mut().enumerate() {
+                    // Without a sample its value would have been foretold so (Rasmussen and Williams, equation 5.12).
+                    left_out[finding] += values[sample] - solved[sample] / inverse[sample];
+                }
+                let both = turned.pairs.iter();
+                let both = both.map(|p| (solved[p.first], p.second.map_or(0.0, |s| solved[s])));
+                let halves = both.map(|(a, b)| ((a + b) / 2.0, (a - b) / 2.0));
+                let (half_sums, half_differences) = halves.unzip();
+                Weights {
+                    finding,
+                    half_sums,
+                    half_differences,
+                }
+            });
+            Cell {
+                kernel: prior.kernel.clone(),
+                findings: weights.collect(),
+            }
+        });
+        let cells = cells.collect();
+        for sample in left_out.iter_mut().chain(&mut fitted) {
+            for (value, mean) in sample.iter_mut().zip(&means) {
+                *value += mean;
+            }
+        }
+        Self {
+            pairs: turned.pairs,
+            cells,
+            means,
+            left_out,
+            fitted,
+        }
+    }
+
+    /// The log-odds of each finding that it expects of samples.
+    pub fn log_odds(&self, samples: &[Vec<bool>]) -> Vec<Vec<f64>> {
+        let asked = Pair::up(samples);
+        // What is the same of a sample and its opposite, and what is not.
+        let mut same = vec![self.means.clone(); asked.len()];
+        let mut other = vec![vec![0.0; self.means.len()]; asked.len()];
+        let mut sums = vec![0.0; self.pairs.len()];
+        let mut differences = sums.clone();
+        for cell in &self.cells {
+            for (asked, (same, other)) in asked.iter().zip(same.iter_mut().zip(&mut other)) {
+                for (place, known) in self.pairs.iter().enumerate() {
+                    let (alike, unlike) = cell.kernel.of(&known.shown, &asked.shown);
+                    sums[place] = alike + unlike;
+                    differences[place] = alike - unlike;
+                }
+                for weights in &cell.findings {
+                    same[weights.finding] += dot(&sums, &weights.half_sums);
+                    other[weights.finding] += dot(&differences, &weights.half_differences);
+                }
+            }
+        }
+        let mut log_odds = vec![Vec::new(); samples.len()];
+        for (asked, (same, other)) in asked.iter().zip(same.iter().zip(&other)) {
+            let both = || same.iter().zip(other);
+            log_odds[asked.first] = both().map(|(same, other)| same + other).collect();
+            if let Some(second) = asked.second {
+                log_odds[second] = both().map(|(same, other)| same - other).collect();
+            }
+        }
+        log_odds
+    }
+
+    /// The same of each sample that it has taken in.
+    pub fn fitted(&self) -> &[Vec<f64>] {
+        &self.fitted
+    }
+
+    /// The same of each sample that it has taken in, as if it had not.
+    pub fn left_out(&self) -> &[Vec<f64>] {
+        &self.left_out
+    }
+}

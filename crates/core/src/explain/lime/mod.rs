@@ -1,0 +1,533 @@
+//! LIME for pictures (Ribeiro et al., KDD 2016): hide regions at random, watch the scores, and fit a linear model of
+//! which regions raise them.
+//!
+//! [`Lime`] is asked for pictures to score and told the scores, batch by batch, so whoever drives it can show what is
+//! known so far, stop, or spread the work. All findings are explained by the same samples.
+
+mod cholesky;
+pub mod emulator;
+pub mod lab;
+mod quickshift;
+mod sampling;
+mod segments;
+mod slic;
+pub mod surrogate;
+
+pub use quickshift::Quickshift;
+pub use sampling::{Sampler, Sampling};
+pub use segments::Segments;
+pub use slic::Slic;
+pub use surrogate::{Design, Surrogate};
+
+use emulator::{Coverage, Emulator, Prior};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+use serde::{Deserialize, Serialize};
+
+use crate::explain::fill::Fill;
+use crate::explain::heat_map::HeatMap;
+use crate::package::sigmoid;
+use crate::radiograph::{GreyImage, Input, resize};
+use crate::rank;
+
+/// Regions are found on a picture of this side, whatever the network's: their size is the reader's, not the network's.
+const SEGMENTED_SIDE: usize = 224;
+/// How much each density is moved at most, so that no two are equal.
+const DENSITY_NOISE: f64 = 1e-5;
+/// Maps are compared each so many samples to tell whether they are stable.
+const CHECK_EVERY: usize = 100;
+/// Stable: the rank correlation of the maps of the highest scores with those of `CHECK_EVERY` samples before.
+const STABLE: f64 = 0.98;
+/// Differences below this share of the largest coefficient are none: nobody sees them, and what is exactly 0 has no order.
+const STEP: f64 = 1e-3;
+/// Of these many highest scores.
+const JUDGED: usize = 3;
+/// Samples that an emulator learns from, at most: its work grows with their cube.
+pub const TAUGHT: usize = 256;
+/// Samples that it foretells.
+pub const EMULATED: usize = 2048;
+
+/// Half the width of a 95% interval, in standard errors, which are themselves estimated.
+const ERRORS: f64 = 2.0;
+
+/// How the picture is cut into regions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Segmentation {
+    /// Regions follow edges and have any size, as in LIME's own code.
+    #[default]
+    Quickshift,
+    /// About fifty regions of about one size.
+    Slic,
+}
+
+/// How coefficients are made of the samples' scores.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Estimator {
+    /// By ridge regression on the scores, as LIME's own code.
+    Regression,
+    /// By the same regression on the scores of [`EMULATED`] more samples, which an [`Emulator`] foretells from what the first
+    /// [`TAUGHT`] samples' cells showed. It takes a third of the samples to come as near to what very many would give. Where more than
+    /// that are scored, what was foretold wrongly is regressed, too, and corrects it.
+    #[default]
+    Emulation,
+}
+
+impl Estimator {
+    /// Of reports that do not say.
+    fn of_old() -> Self {
+        Estimator::Regression
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Options {
+    /// At most; the whole picture is the first.
+    pub samples: usize,
+    /// Whether to stop before that when the maps no longer change.
+    pub until_stable: bool,
+    pub seed: u64,
+    #[serde(default)]
+    pub segmentation: Segmentation,
+    pub fill: Fill,
+    pub sampling: Sampling,
+    #[serde(default = "Estimator::of_old")]
+    pub estimator: Estimator,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            samples: 1000,
+            until_stable: true,
+            seed: 1,
+            segmentation: Segmentation::default(),
+            fill: Fill::default(),
+            sampling: Sampling::default(),
+            estimator: Estimator::default(),
+        }
+    }
+}
+
+/// What the network says of one sample.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Scored {
+    /// Of each finding; `None` where it was not trained.
+    pub probabilities: Vec<Option<f64>>,
+    /// For each finding, how much each of [`emulator::CELLS`] cells, row by row, adds to the probability's log-odds; all of them add up
+    /// to it. Empty where that is not known: then there is no emulation.
+    pub evidence: Vec<f32>,
+}
+
+/// What LIME says of one finding.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FindingLime {
+    /// What showing each region adds to the score.
+    pub coefficients: Vec<f64>,
+    /// Half the width of each coefficient's 95% interval, which holds what LIME's regression would say of infinitely many samples.
+    pub margins: Vec<f64>,
+    pub intercept: f64,
+    /// Share of the scores' variance, near the whole picture, that the regions explain.
+    pub r_squared: f64,
+}
+
+/// LIME's explanation of every finding, as far as it got.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Explanation {
+    pub options: Options,
+    /// Scored so far.
+    pub samples: usize,
+    /// Whether the maps had stopped changing.
+    pub stable: bool,
+    pub segments: Segments,
+    /// In the order of the manifest's findings; `None` for those that were not trained.
+    pub findings: Vec<Option<FindingLime>>,
+}
+
+impl Explanation {
+    /// What each pixel's region adds to the score of a finding; `None` where there is not a coefficient for each region.
+    pub fn map(&self, finding: usize) -> Option<HeatMap> {
+        let finding = self.findings.get(finding)?.as_ref()?;
+        (finding.coefficients.len() == self.segments.count)
+            .then(|| self.segments.paint(&finding.coefficients))
+    }
+}
+
+/// A LIME explanation that is being made.
+#[derive(Debug)]
+pub struct Lime {
+    options: Options,
+    input: Input,
+    /// At the side of [`SEGMENTED_SIDE`].
+    segments: Segments,
+    /// Region of each pixel of the network's input.
+    labels: Vec<u16>,
+    /// The whole picture, and the picture with all regions hidden, as the network takes them.
+    shown: Vec<f32>,
+    hidden: Vec<f32>,
+    sampler: Sampler,
+    /// Those that were given to score.
+    samples: Vec<Vec<bool>>,
+    /// Sample by sample, finding by finding.
+    scores: Vec<Vec<Option<f64>>>,
+    /// Of the first [`TAUGHT`] samples.
+    evidence: Vec<Vec<f32>>,
+    coverage: Coverage,
+    /// From [`emulator::LEARNT`] samples on.
+    priors: Option<Vec<Prior>>,
+    /// Of the last check of stability, or of the first [`TAUGHT`] samples.
+    emulation: Option<Emulation>,
+    last_maps: Vec<Vec<f64>>,
+    stable: bool,
+}
+
+/// What an emulator that learned from the first samples says.
+#[derive(Clone, Debug)]
+struct Emulation {
+    /// Of each finding, region by region.
+    coefficients: Vec<Vec<f64>>,
+    /// Of these, since [`EMULATED`] samples are not infinitely many.
+    standard_errors: Vec<Vec<f64>>,
+    /// Sample by sample, of each finding: the probability it expects, without having seen that sample.
+    expected: Vec<Vec<f64>>,
+    emulator: Emulator,
+}
+
+impl Emulation {
+    /// From how many samples.
+    fn learned(&self) -> usize {
+        self.emulator.left_out().len()
+    }
+}
+
+impl Lime {
+    /// Cuts a picture into regions. `square` is what [`Input::square`] made.
+    pub fn new(square: &GreyImage, input: &Input, options: Options) -> Self {
+        let small = resize(square, SEGMENTED_SIDE, SEGMENTED_SIDE);
+        let segments = match options.segmentation {
+            Segmentation::Quickshift => {
+                // Always the same: another seed draws other samples of the same regions.
+                let mut ties = ChaCha8Rng::seed_from_u64(0);
+                let noise = || DENSITY_NOISE * (ties.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
+                Quickshift::default().segment(&small, noise)
+            }
+            Segmentation::Slic => Slic::default().segment(&small),
+        };
+        let labels = segments.scaled(square.width, square.height).labels;
+        let region = |pixel: usize| usize::from(labels[pixel]);
+        let filled = options.fill.levels(square, region, segments.count);
+        Self {
+            input: input.clone(),
+            shown: input.normalise(square),
+            hidden: normalise_levels(input, &filled),
+            labels,
+            sampler: Sampler::new(options.sampling, segments.count, options.seed),
+            coverage: Coverage::of(&segments),
+            segments,
+            options,
+            samples: Vec::new(),
+            scores: Vec::new(),
+            evidence: Vec::new(),
+            priors: None,
+            emulation: None,
+            last_maps: Vec::new(),
+            stable: false,
+        }
+    }
+
+    /// Whether all samples are scored, or enough of them.
+    pub fn is_done(&self) -> bool {
+        self.scores.len() >= self.options.samples || (self.options.until_stable && self.stable)
+    }
+
+    /// How many samples were scored.
+    pub fn scored(&self) -> usize {
+        self.scores.len()
+    }
+
+    /// The next pictures to score, at most `most` of them, as values for [`Input::tensor_of`]; none if all were given. More may be asked for
+    /// before the last ones are scored.
+    pub fn next_batch(&mut self, most: usize) -> Vec<f32> {
+        let given = self.samples.len();
+        let most = match self.options.until_stable {
+            // None beyond the next check: where it stops does not depend on batches.
+            true => most.min(CHECK_EVERY - given % CHECK_EVERY),
+            false => most,
+        };
+        let most = most.min(self.options.samples.saturating_sub(given));
+        self.samples.extend(self.sampler.by_ref().take(most));
+        let mut values = Vec::new();
+        for sample in &self.samples[given..] {
+            let pixels = self.labels.len();
+            for channel in 0..self.input.channels {
+                let channel = channel * pixels..(channel + 1) * pixels;
+                let both = self.shown[channel.clone()]
+                    .iter()
+                    .zip(&self.hidden[channel]);
+                values.extend(both.zip(&self.labels).map(|((shown, hidden), label)| {
+                    if sample[usize::from(*label)] {
+                        *shown
+                    } else {
+                        *hidden
+                    }
+                }));
+            }
+        }
+        values
+    }
+
+    /// Takes what the network says of pictures that [`Lime::next_batch`] gave: of each batch, in their order. What comes after the end is
+    /// not looked at.
+    pub fn push(&mut self, answers: Vec<Scored>) {
+        let mut answers = answers.into_iter();
+        while answers.len() > 0 && !self.is_done() {
+            // Up to the next check: whether it is stable does not depend on batches.
+            let most = CHECK_EVERY - self.scores.len() % CHECK_EVERY;
+            self.take(answers.by_ref().take(most).collect());
+        }
+    }
+
+    fn take(&mut self, answers: Vec<Scored>) {
+        let before = self.scores.len();
+        for answer in answers.into_iter().take(self.samples.len() - before) {
+            self.scores.push(answer.probabilities);
+            if self.evidence.len() < TAUGHT && !answer.evidence.is_empty() {
+                self.evidence.push(answer.evidence);
+            }
+        }
+        let checked = before / CHECK_EVERY < self.scores.len() / CHECK_EVERY;
+        if self.emulates() {
+            // Of as many samples as there are now, however they were batched.
+            if self.priors.is_none() && self.scores.len() >= emulator::LEARNT {
+                self.priors = Some(self.priors_of(emulator::LEARNT));
+            }
+            let learned = self.emulation.as_ref().map_or(0, Emulation::learned);
+            if learned < TAUGHT && (checked || self.evidence.len() == TAUGHT) {
+                self.emulation = self.emulate();
+            }
+            let learned = self.emulation.as_mut();
+            if let Some(emulation) = learned.filter(|e| e.learned() == TAUGHT) {
+                let unseen = &self.samples[emulation.expected.len()..self.scores.len()];
+                // One by one: in pairs the last digits would depend on the batches.
+                let expected = unseen.chunks(1).map(|s| emulation.emulator.log_odds(s));
+                emulation
+                    .expected
+                    .extend(expected.flatten().map(probabilities));
+            }
+        }
+        if checked {
+            let maps = self.judged_maps();
+            self.stable = !self.last_maps.is_empty()
+                && maps
+                    .iter()
+                    .zip(&self.last_maps)
+                    .all(|(now, then)| rank_correlation(now, then) >= STABLE);
+            self.last_maps = maps;
+        }
+    }
+
+    /// What is known so far; `None` before the first sample is scored.
+    pub fn explanation(&self) -> Option<Explanation> {
+        Some(Explanation {
+            findings: self.findings()?,
+            options: self.options.clone(),
+            samples: self.scores.len(),
+            stable: self.stable,
+            segments: self.segments.clone(),
+        })
+    }
+
+    fn findings(&self) -> Option<Vec<Option<FindingLime>>> {
+        let samples = &self.samples[..self.scores.len()];
+        let findings = 0..self.scores.first()?.len();
+        let design = Design::new(samples, self.options.sampling.is_paired());
+        let made;
+        let emulation = match &self.emulation {
+            Some(there) if there.expected.len() == samples.len() => Some(there),
+            _ if self.emulates() => {
+                made = self.emulate();
+                made.as_ref()
+            }
+            _ => None,
+        };
+        let finding = |finding: usize| {
+            let scores = self.scores_of(finding)?;
+            Some(match emulation {
+                None => self.regressed(&design, &scores),
+                Some(emulation) => self.emulated(&design, &scores, emulation, finding),
+            })
+        };
+        Some(findings.map(finding).collect())
+    }
+
+    fn regressed(&self, design: &Design, scores: &[f64]) -> FindingLime {
+        let fitted = design.fit(scores, usize::MAX);
+        let errors = fitted.standard_errors.iter().zip(&fitted.shrunken_by);
+        let margins: Vec<f64> = errors.map(|(e, bias)| ERRORS * e + bias.abs()).collect();
+        FindingLime {
+            coefficients: self.by_region(&fitted.features, &fitted.coefficients),
+            margins: self.by_region(&fitted.features, &margins),
+            intercept: fitted.intercept,
+            r_squared: fitted.r_squared,
+        }
+    }
+
+    fn emulated(
+        &self,
+        design: &Design,
+        scores: &[f64],
+        emulation: &Emulation,
+        finding: usize,
+    ) -> FindingLime {
+        let expected = emulation.expected.iter().map(|expected| expected[finding]);
+        let errors: Vec<f64> = scores.iter().zip(expected).map(|(s, e)| s - e).collect();
+        let mut coefficients = emulation.coefficients[finding].clone();
+        let missed = design.fit(&errors, usize::MAX);
+        // As much of what was missed as is more than chance: the positive part of James and Stein's estimator (1961).
+        let chance: f64 = missed.standard_errors.iter().map(|e| e * e).sum();
+        let found: f64 = missed.coefficients.iter().map(|c| c * c).sum();
+        let share = (1.0 - chance / found.max(f64::MIN_POSITIVE)).max(0.0);
+        for (region, coefficient) in missed.features.iter().zip(&missed.coefficients) {
+            coefficients[*region] += share * coefficient;
+        }
+        let corrected = self.by_region(&missed.features, &missed.standard_errors);
+        // What was foretold of samples that the emulator never saw is wrong by what it does not know; of those that it learned from, and
+        // left out in turn, by more.
+        let (share, left_out) = if scores.len() > TAUGHT {
+            (1.0, vec![0.0; corrected.len()])
+        } else {
+            let fitted = emulation.emulator.fitted().iter();
+            let fitted = fitted.map(|log_odds| sigmoid(log_odds[finding]));
+            let squares = scores.iter().zip(fitted).map(|(s, f)| (s - f).powi(2));
+            let missed: f64 = errors.iter().map(|e| e * e).sum();
+            let unlearned = squares.sum::<f64>() / missed.max(f64::MIN_POSITIVE);
+            let left_out = design.standard_errors_of_left_out(&errors, unlearned);
+            (share, left_out)
+        };
+        let sampled = emulation.standard_errors[finding].iter();
+        let errors = corrected.iter().zip(&left_out).zip(sampled);
+        let margins = errors.map(|((corrected, left_out), sampled)| {
+            let known = share * corrected.powi(2) + (1.0 - share) * left_out.powi(2);
+            ERRORS * (known + sampled.powi(2)).sqrt()
+        });
+        let (intercept, r_squared) = design.explained_by(scores, &coefficients);
+        FindingLime {
+            margins: margins.collect(),
+            coefficients,
+            intercept,
+            r_squared,
+        }
+    }
+
+    fn emulates(&self) -> bool {
+        let answered = self.scores.len().min(TAUGHT);
+        self.options.estimator == Estimator::Emulation
+            && answered > 0
+            && self.evidence.len() == answered
+    }
+
+    fn priors_of(&self, samples: usize) -> Vec<Prior> {
+        let (samples, evidence) = (&self.samples[..samples], &self.evidence[..samples]);
+        emulator::priors(samples, evidence, &self.coverage)
+    }
+
+    /// What is foretold from the samples that are scored; `None` if that is not even three.
+    fn emulate(&self) -> Option<Emulation> {
+        let taught = self.evidence.len();
+        if taught < 3 {
+            return None;
+        }
+        let priors = match &self.priors {
+            Some(priors) => priors.clone(),
+            None => self.priors_of(taught),
+        };
+        let emulator = Emulator::new(&priors, &self.samples[..taught], &self.evidence);
+        let regions = self.segments.count;
+        let more = Sampler::new(Sampling::Orthogonal, regions, !self.options.seed);
+        let more: Vec<Vec<bool>> = more.take(EMULATED).collect();
+        let foretold = emulator.log_odds(&more).into_iter();
+        let foretold: Vec<Vec<f64>> = foretold.map(probabilities).collect();
+        let design = Design::new(&more, true);
+        let findings = 0..foretold[0].len();
+        let fitted = findings.map(|finding| {
+            let scores: Vec<f64> = foretold.iter().map(|scores| scores[finding]).collect();
+            let fitted = design.fit(&scores, usize::MAX);
+            let whole = fitted.coefficients.iter().zip(&fitted.shrunken_by);
+            let whole: Vec<f64> = whole.map(|(c, shrunken_by)| c + shrunken_by).collect();
+            (
+                self.by_region(&fitted.features, &whole),
+                self.by_region(&fitted.features, &fitted.standard_errors),
+            )
+        });
+        let (coefficients, standard_errors) = fitted.unzip();
+        Some(Emulation {
+            coefficients,
+            standard_errors,
+            expected: emulator
+                .left_out()
+                .iter()
+                .cloned()
+                .map(probabilities)
+                .collect(),
+            emulator,
+        })
+    }
+
+    /// A finding's score of each sample, if it was trained.
+    fn scores_of(&self, finding: usize) -> Option<Vec<f64>> {
+        self.scores.iter().map(|scores| scores[finding]).collect()
+    }
+
+    /// Values of the regions that were chosen, region by region; 0 for the others.
+    fn by_region(&self, chosen: &[usize], values: &[f64]) -> Vec<f64> {
+        let mut all = vec![0.0; self.segments.count];
+        for (region, value) in chosen.iter().zip(values) {
+            all[*region] = *value;
+        }
+        all
+    }
+
+    /// The coefficients of the findings with the highest scores, in steps that matter.
+    fn judged_maps(&self) -> Vec<Vec<f64>> {
+        let (Some(findings), Some(whole)) = (self.findings(), self.scores.first()) else {
+            return Vec::new();
+        };
+        let mut order: Vec<usize> = (0..whole.len()).collect();
+        order.retain(|finding| whole[*finding].is_some());
+        order.sort_by(|a, b| {
+            whole[*b]
+                .partial_cmp(&whole[*a])
+                .expect("scores are numbers")
+        });
+        order.truncate(JUDGED);
+        let maps = order.into_iter().filter_map(|finding| {
+            let coefficients = &findings[finding].as_ref()?.coefficients;
+            let largest = coefficients.iter().map(|c| c.abs()).fold(0.0, f64::max);
+            let step = (STEP * largest).max(f64::MIN_POSITIVE);
+            Some(coefficients.iter().map(|c| (c / step).round()).collect())
+        });
+        maps.collect()
+    }
+}
+
+fn probabilities(log_odds: Vec<f64>) -> Vec<f64> {
+    log_odds.into_iter().map(sigmoid).collect()
+}
+
+fn normalise_levels(input: &Input, levels: &[f64]) -> Vec<f32> {
+    let channels = input.mean.iter().zip(&input.std);
+    channels
+        .flat_map(|(mean, std)| {
+            let (mean, std) = (f64::from(*mean), f64::from(*std));
+            levels
+                .iter()
+                .map(move |level| ((level / 255.0 - mean) / std) as f32)
+        })
+        .collect()
+}
+
+/// Spearman's rank correlation; 1 where either is the same everywhere.
+pub fn rank_correlation(a: &[f64], b: &[f64]) -> f64 {
+    rank::correlation(a, b).unwrap_or(1.0)
+}

@@ -1,0 +1,343 @@
+//! `manifest.json`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::PackageError;
+use crate::architecture::Architecture;
+use crate::finding::{Finding, Score};
+use crate::radiograph::Input;
+
+/// The version of the package format that this engine reads and writes.
+pub const SCHEMA_VERSION: u64 = 1;
+
+/// The longest weights that are read: 1 GiB, six times the largest network's.
+const MAX_WEIGHTS: u64 = 1 << 30;
+
+/// `models/index.json`: the packages that a page offers, the first being the default.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelIndex {
+    pub models: Vec<ModelEntry>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelEntry {
+    /// The package's folder beside `index.json`, unless `path` says another.
+    pub name: String,
+    /// A folder elsewhere on the page's own server: `/from/its/root`, or relative to `index.json`. For packages that
+    /// are too large to lie beside the page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+}
+
+impl ModelEntry {
+    /// The folder's address, relative to the page.
+    ///
+    /// # Errors
+    /// When it would lead to another server.
+    pub fn folder(&self) -> Result<String, PackageError> {
+        let path = self.path.as_deref().unwrap_or(&self.name);
+        let path = path.trim_end_matches('/');
+        // Browsers leave tabs and line ends out of an address before they read it.
+        let reads_otherwise = |c: char| c.is_control() || ":\\?#".contains(c);
+        if path.is_empty() || path.contains(reads_otherwise) || path.starts_with("//") {
+            return Err(PackageError::Elsewhere(path.to_owned()));
+        }
+        if path.starts_with('/') {
+            return Ok(path.to_owned());
+        }
+        Ok(format!("models/{path}"))
+    }
+}
+
+/// All about a model but its weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    pub schema_version: u64,
+    /// The folder's name: lower case, digits and hyphens.
+    pub name: String,
+    pub title: String,
+    pub architecture: Architecture,
+    pub input: Input,
+    /// One for each of the network's outputs, in their order.
+    pub findings: Vec<FindingCard>,
+    pub training: Training,
+    /// On which images the AUCs below were measured; `None` where nothing was.
+    pub evaluation: Option<Evaluation>,
+    pub licence: String,
+    pub attribution: String,
+    pub intended_use: String,
+    pub limits: Vec<String>,
+    pub weights: Weights,
+}
+
+/// One output of the network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FindingCard {
+    pub name: Finding,
+    /// Whether any training image was labelled for it; if not, its score means nothing and is not shown.
+    pub trained: bool,
+    /// `None`: the sigmoid of the logit is the score.
+    pub calibration: Option<Calibration>,
+    /// The score from which on the finding counts as called (Youden's J on the validation images).
+    pub operating_point: Option<f64>,
+    pub auc: Option<f64>,
+    /// 95% interval of the AUC, by bootstrap over patients.
+    pub auc_ci95: Option<[f64; 2]>,
+    /// Evaluation images with and without the finding.
+    pub positives: usize,
+    pub negatives: usize,
+    /// By explanation method, measured against radiologists' boxes; against masks where [`ON_MASKS`] follows the method's name.
+    #[serde(default)]
+    pub localisation: BTreeMap<String, Localisation>,
+}
+
+/// How a logit becomes a probability, where the sigmoid alone does not do.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "method", rename_all = "kebab-case")]
+pub enum Calibration {
+    /// Platt scaling (1999): the probability is `sigmoid(scale * logit + offset)`.
+    Platt { scale: f64, offset: f64 },
+    /// torchxrayvision's scaling of the sigmoid `p`, which makes the threshold `t` one half: `p / 2t` below it and
+    /// `1 - (1 - p) / 2(1 - t)` from there on.
+    OperatingPoint { threshold: f64 },
+}
+
+impl Calibration {
+    fn is_sound(&self) -> bool {
+        match *self {
+            Calibration::Platt { scale, offset } => scale.is_finite() && offset.is_finite(),
+            Calibration::OperatingPoint { threshold } => threshold > 0.0 && threshold < 1.0,
+        }
+    }
+
+    fn probability(&self, logit: f64) -> f64 {
+        match *self {
+            Calibration::Platt { scale, offset } => sigmoid(scale * logit + offset),
+            Calibration::OperatingPoint { threshold } => {
+                let p = sigmoid(logit);
+                if p < threshold {
+                    p / (2.0 * threshold)
+                } else {
+                    1.0 - (1.0 - p) / (2.0 * (1.0 - threshold))
+                }
+            }
+        }
+    }
+}
+
+/// The probability of log-odds.
+pub fn sigmoid(logit: f64) -> f64 {
+    1.0 / (1.0 + (-logit).exp())
+}
+
+/// In the key of a [`Localisation`].
+pub const ON_MASKS: &str = " on masks";
+
+impl FindingCard {
+    /// Fewer images than this tell nothing of a method's maps.
+    const FEW: usize = 5;
+    /// Of maps that are no better than the middle, as many may be said to be.
+    const LEVEL: f64 = 0.05;
+
+    /// Whether a method's maps were found to point at the finding better than a Gaussian in the middle of the same pictures does: by
+    /// its hits or, where the middle hits nearly always, by its IoU. `None` where the two were not compared, or on few images.
+    pub fn pointing(&self, method: &str) -> Option<Pointing> {
+        let maps = self.localisation.get(method)?;
+        let compared = maps.over_middle.as_ref()?;
+        if maps.n < Self::FEW {
+            return None;
+        }
+        let (more, p) = if maps.pointing_hit - compared.hit > 0.9 {
+            (compared.iou, compared.iou_p)
+        } else {
+            (compared.hit, compared.hit_p)
+        };
+        Some(match p {
+            _ if more <= 0.0 => Pointing::Unreliable,
+            p if p <= Self::LEVEL => Pointing::Better { p },
+            p => Pointing::Unsettled { p },
+        })
+    }
+}
+
+/// How a method's maps compare with a Gaussian in the middle of the same pictures.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Pointing {
+    /// No better.
+    Unreliable,
+    /// Better on the images measured, but that may be chance: maps no better than the middle would differ as much with this probability.
+    Unsettled { p: f64 },
+    /// Better.
+    Better { p: f64 },
+}
+
+/// How much better maps are than a Gaussian in the middle of the same pictures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct OverMiddle {
+    /// Hits less the middle's, as a share of the images.
+    pub hit: f64,
+    /// Of the paired test of that: patients' differences with random signs (McNemar's exact test, with several images of a patient).
+    pub hit_p: f64,
+    /// Mean IoU above Otsu's threshold less the middle's.
+    pub iou: f64,
+    pub iou_p: f64,
+}
+
+/// Of a method's maps of a finding, with 95% intervals by patient.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Localisation {
+    /// Share of boxes that contain the map's maximum (the pointing game).
+    pub pointing_hit: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pointing_hit_ci95: Option<[f64; 2]>,
+    /// Mean intersection over union of the boxes and the map above Otsu's threshold.
+    pub iou: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iou_ci95: Option<[f64; 2]>,
+    /// The same of the boxes and as much of the map as they cover.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iou_same_area: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iou_same_area_ci95: Option<[f64; 2]>,
+    /// Images.
+    pub n: usize,
+    /// The same pictures, image by image, beside the middle.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over_middle: Option<OverMiddle>,
+    /// Of LIME, at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub samples: Option<usize>,
+}
+
+/// What is known of a model's training; of imported weights that is next to nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Training {
+    pub data: String,
+    pub images: Option<usize>,
+    pub patients: Option<usize>,
+    pub recipe: String,
+    pub seed: Option<u64>,
+    pub epochs: Option<usize>,
+    /// Of the source code.
+    pub commit: String,
+    /// `YYYY-MM-DD`.
+    pub date: String,
+    /// Whether boxes that radiologists drew on training images taught Grad-CAM where to point.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub taught_with_boxes: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    pub set: String,
+    pub unit: Unit,
+}
+
+/// What one score stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unit {
+    Image,
+    /// The maximum over a study's views, as CheXpert scores.
+    Study,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Weights {
+    /// Beside the manifest.
+    pub file: String,
+    pub bytes: u64,
+    pub sha256: String,
+    /// Of the convolutions and linear layers; batch normalisation is float32.
+    pub dtype: String,
+}
+
+impl Manifest {
+    /// Reads and checks a manifest.
+    ///
+    /// # Errors
+    /// When it is not JSON, of another schema version (checked first), or contradicts itself.
+    pub fn parse(json: &[u8]) -> Result<Self, PackageError> {
+        let value: serde_json::Value = serde_json::from_slice(json)?;
+        let found = value
+            .get("schema_version")
+            .and_then(serde_json::Value::as_u64);
+        if found != Some(SCHEMA_VERSION) {
+            return Err(PackageError::Schema {
+                found: found.unwrap_or(0),
+            });
+        }
+        let manifest: Self = serde_json::from_value(value)?;
+        manifest.check()?;
+        Ok(manifest)
+    }
+
+    fn check(&self) -> Result<(), PackageError> {
+        let wrong = |why: String| Err(PackageError::Inconsistent(why));
+        if let Err(error) = self.input.check() {
+            return wrong(error.to_string());
+        }
+        if self.input.channels != self.architecture.in_channels {
+            return wrong(format!(
+                "the input has {} channels, the network {}",
+                self.input.channels, self.architecture.in_channels
+            ));
+        }
+        if self.findings.is_empty() {
+            return wrong("it lists no finding".to_owned());
+        }
+        for (index, card) in self.findings.iter().enumerate() {
+            if self.findings[..index]
+                .iter()
+                .any(|other| other.name == card.name)
+            {
+                return wrong(format!("{} is listed twice", card.name));
+            }
+            if card.calibration.is_some_and(|c| !c.is_sound()) {
+                return wrong(format!("{} has an impossible calibration", card.name));
+            }
+        }
+        if self.weights.bytes > MAX_WEIGHTS {
+            return wrong(format!("weights of {} bytes", self.weights.bytes));
+        }
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        let file = &self.weights.file;
+        if file.is_empty() || file.starts_with('.') || !file.chars().all(plain) {
+            return wrong(format!("{file:?} is no plain file name"));
+        }
+        Ok(())
+    }
+
+    /// Scores beside their findings and operating points. `probabilities`: one for each finding, in their order.
+    pub fn scores(&self, probabilities: &[Option<f64>]) -> Vec<Score> {
+        let cards = self.findings.iter().zip(probabilities);
+        let scores = cards.map(|(card, probability)| Score {
+            finding: card.name,
+            probability: *probability,
+            operating_point: card.operating_point,
+        });
+        scores.collect()
+    }
+
+    /// By how much the calibration of output `index` stretches logits.
+    pub fn scale(&self, index: usize) -> f64 {
+        match self.findings[index].calibration {
+            Some(Calibration::Platt { scale, .. }) => scale,
+            _ => 1.0,
+        }
+    }
+
+    /// The probability for output `index`; `None` where the finding was not trained.
+    ///
+    /// The one place where logits become probabilities.
+    pub fn probability(&self, index: usize, logit: f32) -> Option<f64> {
+        let card = self.findings.get(index).filter(|card| card.trained)?;
+        let logit = f64::from(logit);
+        Some(match card.calibration {
+            Some(calibration) => calibration.probability(logit),
+            None => sigmoid(logit),
+        })
+    }
+}

@@ -1,0 +1,29 @@
+//! What a model made of a radiograph.
+
+use crate::explain::heat_map::HeatMap;
+use crate::radiograph::Region;
+
+/// What a model made of a radiograph. All lists follow the manifest's findings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading {
+    pub logits: Vec<f32>,
+    /// `None` where the finding was not trained.
+    pub probabilities: Vec<Option<f64>>,
+    /// Signed evidence in logits (Grad-CAM before its ReLU): cells and bias add up to the logit.
+    pub evidence: Vec<HeatMap>,
+    /// Of a network with several branches, the parts of the evidence that each branch gives: for each finding a
+    /// map per branch. Empty for a network with one.
+    pub branches: Vec<Vec<HeatMap>>,
+    pub bias: Vec<f32>,
+    /// The part of the picture that the maps cover.
+    pub region: Region,
+}
+
+/// The device could not finish a computation: lost, or out of memory.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    #[error("the device could not finish the computation: {0}")]
+    Device(String),
+    #[error("the model's answer is not a number; its weights or the device are at fault")]
+    NotANumber,
+}

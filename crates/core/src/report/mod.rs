@@ -1,0 +1,226 @@
+//! The record of a reading as JSON: enough to repeat it and to compare.
+
+mod differences;
+
+pub use differences::Difference;
+
+use serde::{Deserialize, Serialize};
+
+use crate::explain::heat_map::HeatMap;
+use crate::explain::lime;
+use crate::finding::{Finding, called};
+use crate::package::Manifest;
+use crate::radiograph::{Depth, Input, LATERAL, Radiograph, Region, is_lateral};
+use crate::reading::Reading;
+use crate::trust::agreement::Agreement;
+use crate::trust::elsewhere::Elsewhere;
+use crate::trust::erase::Erased;
+use crate::trust::faithfulness::Faithfulness;
+use crate::trust::sanity::Sanity;
+
+/// The version of the report's format. 2: what hides a place means the same for all methods (see [`crate::explain::fill`]).
+pub const SCHEMA_VERSION: u64 = 2;
+
+/// Why a report cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    #[error("it is no report of a reading: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error(
+        "it is a report of schema version {found}, and this version of Sightline reads {SCHEMA_VERSION}: read the image again"
+    )]
+    Schema { found: u64 },
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    pub schema_version: u64,
+    /// What made the report, and its version.
+    pub software: String,
+    /// Said in every report.
+    pub notice: String,
+    pub model: Model,
+    pub image: Image,
+    pub preprocessing: Input,
+    /// `"WebGPU: <name>"` or `"CPU, N workers"`.
+    pub adapter: String,
+    pub findings: Vec<FindingReport>,
+    /// If it was asked for: one for all findings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lime: Option<lime::Explanation>,
+    /// What was measured of the maps that were asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trust: Vec<Trust>,
+    /// What was painted over, and the scores without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased: Option<Erased>,
+    pub timings: Timings,
+}
+
+/// What was measured of one map of this picture.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Trust {
+    pub finding: Finding,
+    /// `grad-cam` or `lime`.
+    pub method: String,
+    pub faithfulness: Faithfulness,
+    /// Where the map's evidence is beside the patient; `None` if there is no evidence for the finding.
+    pub elsewhere: Option<Elsewhere>,
+    /// With the map of the other method, where both are there.
+    pub agreement: Option<Agreement>,
+    /// Of Grad-CAM: the maps of the same network with a part drawn at random.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sanity: Vec<Sanity>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Model {
+    pub name: String,
+    pub title: String,
+    pub weights_sha256: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Image {
+    /// As the file was called; empty for a pasted picture.
+    pub file: String,
+    /// Of the file's bytes.
+    pub sha256: String,
+    pub width: usize,
+    pub height: usize,
+    /// Bits of a sample in the file.
+    pub bits: u8,
+    /// How many of them are used, and what told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub depth: Option<Depth>,
+    /// What else is to be known of the file: see [`Notice`](crate::radiograph::Notice).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FindingReport {
+    pub name: Finding,
+    pub trained: bool,
+    pub logit: f32,
+    pub probability: Option<f64>,
+    pub operating_point: Option<f64>,
+    /// Whether it counts as found: see [`called`].
+    #[serde(default)]
+    pub called: bool,
+    pub grad_cam: GradCam,
+}
+
+/// Evidence for one finding. `sum(cells.values) + bias = logit`; Grad-CAM is its positive part.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GradCam {
+    pub cells: HeatMap,
+    /// The parts that the branches of a combined network give, each on its own grid.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub branches: Vec<Branch>,
+    pub bias: f32,
+    /// The part of the picture that the cells cover.
+    pub region: Region,
+}
+
+/// What one branch of a combined network adds to the cells.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Branch {
+    /// As torchvision calls it, for example `densenet121`.
+    pub network: String,
+    pub cells: HeatMap,
+}
+
+/// In milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Timings {
+    pub decode: f64,
+    /// Forward pass and all maps.
+    pub read: f64,
+}
+
+impl Report {
+    /// Reads a report.
+    ///
+    /// # Errors
+    /// When it is not JSON, of another schema version (checked first), or no report.
+    pub fn parse(json: &[u8]) -> Result<Self, ReportError> {
+        let value: serde_json::Value = serde_json::from_slice(json)?;
+        let found = value.get("schema_version");
+        let found = found.and_then(serde_json::Value::as_u64).unwrap_or(0);
+        if found != SCHEMA_VERSION {
+            return Err(ReportError::Schema { found });
+        }
+        Ok(serde_json::from_value(value)?)
+    }
+
+    /// The report of one reading. `file` is the file's name and `sha256` the hash of its bytes.
+    pub fn new(
+        manifest: &Manifest,
+        radiograph: &Radiograph,
+        file: &str,
+        sha256: String,
+        reading: &Reading,
+        adapter: &str,
+        timings: Timings,
+    ) -> Self {
+        // A manifest that names unknown networks is refused before anything is read with it.
+        let networks = manifest.architecture.branch_names().unwrap_or_default();
+        let called = called(&manifest.scores(&reading.probabilities));
+        let findings = manifest
+            .findings
+            .iter()
+            .enumerate()
+            .map(|(index, card)| FindingReport {
+                name: card.name,
+                trained: card.trained,
+                logit: reading.logits[index],
+                probability: reading.probabilities[index],
+                operating_point: card.operating_point,
+                called: called[index],
+                grad_cam: GradCam {
+                    cells: reading.evidence[index].clone(),
+                    branches: networks
+                        .iter()
+                        .zip(&reading.branches[index])
+                        .map(|(network, cells)| Branch {
+                            network: network.clone(),
+                            cells: cells.clone(),
+                        })
+                        .collect(),
+                    bias: reading.bias[index],
+                    region: reading.region,
+                },
+            });
+        let mut notices: Vec<String> = radiograph.notices.iter().map(ToString::to_string).collect();
+        if is_lateral(file) == Some(true) {
+            notices.push(LATERAL.to_owned());
+        }
+        Self {
+            schema_version: SCHEMA_VERSION,
+            software: concat!("sightline ", env!("CARGO_PKG_VERSION")).to_owned(),
+            notice: "For research and teaching. Not a medical device.".to_owned(),
+            model: Model {
+                name: manifest.name.clone(),
+                title: manifest.title.clone(),
+                weights_sha256: manifest.weights.sha256.clone(),
+            },
+            image: Image {
+                file: file.to_owned(),
+                sha256,
+                width: radiograph.image.width,
+                height: radiograph.image.height,
+                bits: radiograph.bits,
+                depth: Some(radiograph.depth),
+                notices,
+            },
+            preprocessing: manifest.input.clone(),
+            adapter: adapter.to_owned(),
+            findings: findings.collect(),
+            lime: None,
+            trust: Vec::new(),
+            erased: None,
+            timings,
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! The page as a state machine: what happened goes in by a method, and what is to be done comes out as [`Effect`]s.
+//!
+//! Three things go on apart from each other: the engine, which loads a model or has one; the radiograph that was given last; and one
+//! job at most that is asked of it. A refusal ends the one that it is about, and leaves the others as they are.
+
+mod answers;
+mod jobs;
+mod models;
+mod radiograph;
+
+use std::sync::Arc;
+
+use sightline_core::explain::fill::Fill;
+use sightline_core::explain::lime;
+use sightline_core::finding::Finding;
+use sightline_core::package::{Manifest, ModelEntry, PackageError};
+use sightline_core::trust::erase::Spot;
+
+use crate::given::Given;
+use crate::messages::{Adapter, DeviceChoice, Progress, Request};
+use crate::picture::{Method, ReadPicture};
+
+/// LIME's samples: fewer explain nothing, more take minutes and change little.
+pub const SAMPLES: std::ops::RangeInclusive<usize> = 50..=10_000;
+
+/// What the page is doing; `data-state` of the status line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    Loading,
+    Idle,
+    Reading,
+    Explaining,
+    Ready,
+    Error,
+}
+
+impl Status {
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Loading => "loading",
+            Status::Idle => "idle",
+            Status::Reading => "reading",
+            Status::Explaining => "explaining",
+            Status::Ready => "ready",
+            Status::Error => "error",
+        }
+    }
+}
+
+/// A file as it was given.
+#[derive(Debug)]
+pub struct GivenFile {
+    pub name: String,
+    pub bytes: Vec<u8>,
+}
+
+/// What the browser is to do.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Fetch the list of models, for [`Session::list`].
+    FetchList,
+    /// Start a fresh engine in place of the one there is.
+    StartEngine,
+    StopEngine,
+    Send(Request),
+    /// Read the bytes of a file that was given, for [`Session::fetched`].
+    Fetch {
+        id: u32,
+        index: usize,
+    },
+}
+
+/// What a reader can do about an engine that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    LoadAgain,
+    ReloadPage,
+}
+
+/// Why an engine is not there any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Its program could not be fetched or started.
+    NotLoaded(String),
+    /// Its program is of another version of Sightline than the page.
+    OtherVersion,
+    /// It answers nothing any more.
+    Silent,
+    /// It ended: a bug, no memory, or a lost device.
+    Died(String),
+}
+
+#[derive(Clone, Debug)]
+enum Engine {
+    Loading,
+    Ready(Arc<Manifest>),
+    Failed { why: String, remedy: Remedy },
+}
+
+/// The radiograph that was given last.
+#[derive(Clone, Debug)]
+enum Study {
+    None,
+    /// Its bytes are on their way.
+    Fetching,
+    /// It is read as soon as a model is there.
+    Waiting,
+    Reading,
+    Read(Arc<ReadPicture>),
+    Refused(String),
+}
+
+/// How the samples of a radiograph can be taken whose file does not say how many of their bits are used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Depths {
+    /// As far as the pixels tell, and the other that they could have.
+    told: Option<[u8; 2]>,
+    chosen: Option<u8>,
+}
+
+impl Depths {
+    /// The two readings, the one that is taken without a choice first.
+    pub fn offered(self) -> [u8; 2] {
+        self.told.unwrap_or([16, 16])
+    }
+
+    /// How it is read.
+    pub fn bits(self) -> u8 {
+        self.chosen.unwrap_or(self.offered()[0])
+    }
+}
+
+/// What the engine is asked of the radiograph beside reading it: one thing at most, since it works for the newest request only.
+#[derive(Clone, Debug, PartialEq)]
+enum Asked {
+    Lime(lime::Options),
+    Measure(Finding, Method),
+    Probe,
+}
+
+/// Everything the page knows and does, but how it looks.
+#[derive(Clone, Debug)]
+pub struct Session {
+    models: Vec<ModelEntry>,
+    model: String,
+    engine: Engine,
+    adapter: Option<Adapter>,
+    device: DeviceChoice,
+    /// Pictures that may be scored at once: fewer after an engine failed with more.
+    at_once: usize,
+    /// Pictures that the engine is scoring at once now.
+    scoring: usize,
+    progress: Option<Progress>,
+    /// The number of the radiograph given last, and of each time that it is read: answers to any other come too late.
+    id: u32,
+    given: Given,
+    /// The file that is shown: read again when the model changes.
+    file: Option<Arc<GivenFile>>,
+    depth: Depths,
+    study: Study,
+    asked: Option<Asked>,
+    method: Method,
+    lime: lime::Options,
+    selected: Option<usize>,
+    spots: Vec<Spot>,
+    fill: Fill,
+    /// What did not work, while everything else goes on.
+    complaint: Option<String>,
+    /// What the engine fell back to.
+    fallback: Option<String>,
+    effects: Vec<Effect>,
+}
+
+impl Session {
+    /// The page as it begins: it asks for the list of models.
+    pub fn new(device: DeviceChoice) -> Self {
+        Self {
+            models: Vec::new(),
+            model: String::new(),
+            engine: Engine::Loading,
+            adapter: None,
+            device,
+            at_once: usize::MAX,
+            scoring: 0,
+            progress: None,
+            id: 0,
+            given: Given::default(),
+            file: None,
+            depth: Depths::default(),
+            study: Study::None,
+            asked: None,
+            method: Method::default(),
+            lime: lime::Options::default(),
+            selected: None,
+            spots: Vec::new(),
+            fill: Fill::PictureMean,
+            complaint: None,
+            fallback: None,
+            effects: vec![Effect::FetchList],
+        }
+    }
+
+    /// What is to be done now, in this order.
+    pub fn effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+}
+
+/// What there is to see.
+impl Session {
+    pub fn status(&self) -> Status {
+        match (&self.engine, &self.study) {
+            (Engine::Failed { .. }, _) => Status::Error,
+            (Engine::Loading, _) => Status::Loading,
+            (Engine::Ready(_), Study::Fetching | Study::Waiting | Study::Reading) => {
+                Status::Reading
+            }
+            (Engine::Ready(_), Study::Read(_)) => match self.asked {
+                Some(Asked::Lime(_) | Asked::Measure(..)) => Status::Explaining,
+                Some(Asked::Probe) | None => Status::Ready,
+            },
+            (Engine::Ready(_), Study::Refused(_)) => Status::Error,
+            (Engine::Ready(_), Study::None) => Status::Idle,
+        }
+    }
+
+    pub fn progress(&self) -> Option<&Progress> {
+        self.progress.as_ref()
+    }
+
+    pub fn adapter(&self) -> Option<&Adapter> {
+        self.adapter.as_ref()
+    }
+
+    pub fn models(&self) -> &[ModelEntry] {
+        &self.models
+    }
+
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// The chosen package's folder: an address relative to the page.
+    ///
+    /// # Errors
+    /// When it would lead to another server.
+    pub fn folder(&self) -> Result<String, PackageError> {
+        let entry = self.models.iter().find(|entry| entry.name == self.model);
+        let beside_the_page = ModelEntry {
+            name: self.model.clone(),
+            path: None,
+        };
+        entry.unwrap_or(&beside_the_page).folder()
+    }
+
+    pub fn manifest(&self) -> Option<&Arc<Manifest>> {
+        match &self.engine {
+            Engine::Ready(manifest) => Some(manifest),
+            _ => None,
+        }
+    }
+
+    pub fn picture(&self) -> Option<&Arc<ReadPicture>> {
+        match &self.study {
+            Study::Read(picture) => Some(picture),
+            _ => None,
+        }
+    }
+
+    /// The finding whose map is shown: a position in the report, of a finding that was trained.
+    pub fn selected(&self) -> Option<usize> {
+        self.selected
+    }
+
+    pub fn method(&self) -> Method {
+        self.method
+    }
+
+    /// How LIME is to be made.
+    pub fn lime(&self) -> &lime::Options {
+        &self.lime
+    }
+
+    /// What is painted over.
+    pub fn spots(&self) -> &[Spot] {
+        &self.spots
+    }
+
+    pub fn fill(&self) -> Fill {
+        self.fill
+    }
+
+    /// What went wrong: of the engine, of the file, and of what was asked last.
+    pub fn problems(&self) -> Vec<String> {
+        let engine = match &self.engine {
+            Engine::Failed { why, .. } => Some(why),
+            _ => None,
+        };
+        let study = match &self.study {
+            Study::Refused(why) => Some(why),
+            _ => None,
+        };
+        let all = [engine, study, self.complaint.as_ref()].into_iter();
+        all.flatten().cloned().collect()
+    }
+
+    /// Whether there is a complaint to dismiss: it stays until something else is done.
+    pub fn complains(&self) -> bool {
+        self.complaint.is_some()
+    }
+
+    /// What can be done about an engine that failed.
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self.engine {
+            Engine::Failed { remedy, .. } => Some(remedy),
+            _ => None,
+        }
+    }
+
+    /// Something that the reader should know and can go on with: what the engine fell back to.
+    pub fn fallback(&self) -> Option<&str> {
+        self.fallback.as_deref()
+    }
+
+    /// The two ways in which the radiograph can be read, where its file does not tell.
+    pub fn depths(&self) -> Option<Depths> {
+        let shown = matches!(self.study, Study::Read(_)) && self.depth.told.is_some();
+        shown.then_some(self.depth)
+    }
+
+    /// What is to be said beside the radiograph, a sentence or two each.
+    pub fn notices(&self) -> Vec<String> {
+        match &self.study {
+            Study::Read(picture) => {
+                let of_the_picture = picture.report.image.notices.iter().cloned();
+                let of_the_rest = self.given.said_of_the_rest();
+                of_the_picture.chain(of_the_rest).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}

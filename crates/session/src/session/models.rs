@@ -1,0 +1,118 @@
+//! Which model is loaded, and what happens when its engine ends.
+
+use sightline_core::package::ModelEntry;
+
+use super::{Effect, End, Engine, Remedy, Session, Study};
+use crate::messages::{Adapter, DeviceChoice, Request};
+
+impl Session {
+    /// The list of models is there, or why it is not.
+    pub fn list(&mut self, models: Result<Vec<ModelEntry>, String>) {
+        if !self.models.is_empty() || !matches!(self.engine, Engine::Loading) {
+            return;
+        }
+        match models {
+            Ok(models) => {
+                let first = models.first().map(|entry| entry.name.clone());
+                self.models = models;
+                self.load_model(&first.unwrap_or_default());
+            }
+            Err(why) => self.fail(why, Remedy::LoadAgain),
+        }
+    }
+
+    /// Loads a package in a fresh engine; a radiograph that is open is then read with it.
+    pub fn load(&mut self, model: &str) {
+        self.complaint = None;
+        self.load_model(model);
+    }
+
+    fn load_model(&mut self, model: &str) {
+        model.clone_into(&mut self.model);
+        self.adapter = None;
+        self.progress = None;
+        self.scoring = 0;
+        self.engine = Engine::Loading;
+        self.forget_reading();
+        if matches!(self.study, Study::Reading | Study::Read(_)) {
+            self.study = Study::Waiting;
+        }
+        if model.is_empty() {
+            return self.effects.push(Effect::FetchList);
+        }
+        match self.folder() {
+            Ok(folder) => self.effects.extend([
+                Effect::StartEngine,
+                Effect::Send(Request::LoadModel {
+                    name: self.model.clone(),
+                    folder,
+                    device: self.device,
+                    at_once: self.at_once,
+                }),
+            ]),
+            Err(why) => {
+                self.effects.push(Effect::StopEngine);
+                let why = format!("The model {model} is refused: {why}.");
+                self.fail(why, Remedy::LoadAgain);
+            }
+        }
+    }
+
+    pub fn load_again(&mut self) {
+        let model = self.model.clone();
+        self.load(&model);
+    }
+
+    pub(super) fn fail(&mut self, why: String, remedy: Remedy) {
+        self.progress = None;
+        self.asked = None;
+        self.engine = Engine::Failed { why, remedy };
+        if matches!(self.study, Study::Reading | Study::Read(_)) {
+            self.study = Study::Waiting;
+        }
+    }
+
+    /// The engine is not there any more. Most likely it had too little memory: half as many pictures at once need half as much. A GPU
+    /// that fails with one picture is not tried again: the CPU goes on. A CPU that does is the end.
+    pub fn ended(&mut self, end: End) {
+        self.effects.push(Effect::StopEngine);
+        let on_cpu =
+            matches!(self.adapter, Some(Adapter::Cpu { .. })) || self.device == DeviceChoice::Cpu;
+        let scoring = self.scoring;
+        let loading = matches!(self.engine, Engine::Loading);
+        match end {
+            End::OtherVersion => self.fail(
+                "Sightline was updated on its server while this page was open. Reload the page to go on with the new version."
+                    .to_owned(),
+                Remedy::ReloadPage,
+            ),
+            End::NotLoaded(why) => self.fail(
+                format!("The engine could not be loaded ({why}). Check the connection and try again."),
+                Remedy::LoadAgain,
+            ),
+            End::Silent if loading || on_cpu => self.fail(
+                "The engine does not answer any more. Load the model again, or choose a smaller one.".to_owned(),
+                Remedy::LoadAgain,
+            ),
+            _ if scoring > 1 => {
+                self.at_once = scoring / 2;
+                self.load_again();
+                self.fallback = Some(format!(
+                    "The {} could not score {scoring} pictures at once. It begins again with {} at a time.",
+                    if on_cpu { "engine" } else { "GPU" },
+                    scoring / 2
+                ));
+            }
+            _ if on_cpu => self.fail(
+                "The engine stopped, most likely out of memory. Close other tabs, then load the model again, or choose a smaller one."
+                    .to_owned(),
+                Remedy::LoadAgain,
+            ),
+            _ => {
+                self.device = DeviceChoice::Cpu;
+                self.load_again();
+                self.fallback = Some("The GPU failed, so this page goes on with the CPU.".to_owned());
+            }
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! What is asked of the radiograph that is shown: maps, measurements, painting; and cancelling.
+
+use sightline_core::explain::fill::Fill;
+use sightline_core::trust::erase::{Erased, Spot};
+use sightline_session::messages::{Answer, Progress, Request, What};
+use sightline_session::picture::Method;
+use sightline_session::session::{Remedy, Session, Status};
+
+use super::page::*;
+
+fn spot(x: f32) -> Spot {
+    Spot {
+        x,
+        y: 0.5,
+        radius: 0.1,
+    }
+}
+
+/// The engine's answer to what was painted last.
+fn probed(page: &Page) -> Answer {
+    let asked = page
+        .requests
+        .iter()
+        .rev()
+        .find_map(|request| match request {
+            Request::Probe { id, mask, fill } => Some((*id, mask.clone(), *fill)),
+            _ => None,
+        });
+    let (id, spots, fill) = asked.expect("scores are asked for");
+    let erased = Erased {
+        fill,
+        spots,
+        probabilities: vec![Some(0.5); 14],
+    };
+    Answer::Probed {
+        id,
+        erased: serde_json::to_string(&erased).expect("JSON"),
+    }
+}
+
+fn probes(page: &Page) -> usize {
+    let probes = page.requests.iter();
+    probes
+        .filter(|request| matches!(request, Request::Probe { .. }))
+        .count()
+}
+
+fn erased(page: &Page) -> Option<Erased> {
+    page.session
+        .picture()
+        .expect("a picture")
+        .report
+        .erased
+        .clone()
+}
+
+#[test]
+fn places_that_are_painted_while_scores_are_on_their_way_are_scored_after_them() {
+    let mut page = Page::loaded();
+    page.open("a.png");
+    page.tell(|session| session.erase(|spots| spots.push(spot(0.2))));
+    page.tell(|session| session.erase(|spots| spots.push(spot(0.4))));
+    assert_eq!(
+        probes(&page),
+        1,
+        "the engine works for the newest request only"
+    );
+    let answer = probed(&page);
+    page.answer(answer);
+    assert_eq!(probes(&page), 2);
+    let answer = probed(&page);
+    page.answer(answer);
+    assert_eq!(probes(&page), 2);
+    assert_eq!(erased(&page).expect("scores").spots.len(), 2);
+}
+
+#[test]
+fn undoing_all_places_forgets_their_scores() {
+    let mut page = Page::loaded();
+    page.open("a.png");
+    page.tell(|session| session.erase(|spots| spots.push(spot(0.2))));
+    let answer = probed(&page);
+    page.answer(answer);
+    assert!(erased(&page).is_some());
+    page.tell(|session| session.erase(Vec::clear));
+    assert_eq!(erased(&page), None);
+    // Scores that were on their way are of places that are not painted any more.
+    page.tell(|session| session.erase(|spots| spots.push(spot(0.2))));
+    let late = probed(&page);
+    page.tell(|session| session.erase(Vec::clear));
+    page.answer(late);
+    assert_eq!(erased(&page), None);
+}
+
+#[test]
+fn another_fill_is_another_question() {
+    let mut page = Page::loaded();
+    page.open("a.png");
+    page.tell(|session| session.choose_fill(Fill::Grey(0)));
+    assert_eq!(probes(&page), 0, "nothing is painted");
+    page.tell(|session| session.erase(|spots| spots.push(spot(0.2))));
+    let answer = probed(&page);
+    page.answer(answer);
+    page.tell(|session| session.choose_fill(Fill::Grey(128)));
+    let answer = probed(&page);
+    page.answer(answer);
+    assert_eq!(erased(&page).expect("scores").fill, Fill::Grey(128));
+}
+
+#[test]
+fn a_map_is_measured_once_and_not_while_something_else_is_made() {
+    let mut page = Page::new();
+    page.tell(Session::measure);
+    page.ready(cpu());
+    page.tell(Session::measure);
+    let measured = |page: &Page| {
+        let requests = page.requests.iter();
+        requests
+            .filter(|r| matches!(r, Request::Measure { .. }))
+            .count()
+    };
+    assert_eq!(measured(&page), 0, "there is no map");
+    page.open("a.png");
+    page.tell(Session::measure);
+    page.tell(Session::measure);
+    assert_eq!(measured(&page), 1);
+}
+
+#[test]
+fn cancelling_a_job_leaves_the_picture_and_tells_the_engine() {
+    let mut page = Page::loaded();
+    page.open("a.png");
+    page.tell(|session| session.explain_by(Method::Lime));
+    assert_eq!(page.session.status(), Status::Explaining);
+    page.tell(Session::cancel);
+    assert!(matches!(page.requests.last(), Some(Request::Cancel)));
+    assert_eq!(page.session.status(), Status::Ready);
+    assert_eq!(page.shown().as_deref(), Some("a.png"));
+    // Without a map of LIME there is Grad-CAM's.
+    assert_eq!(page.session.method(), Method::GradCam);
+}
+
+#[test]
+fn lime_that_was_cancelled_on_its_way_keeps_what_is_known() {
+    let mut page = Page::loaded();
+    let id = page.open("a.png");
+    page.tell(|session| session.explain_by(Method::Lime));
+    let options = page.session.lime().clone();
+    page.answer(lime(id, &options, false));
+    page.tell(Session::cancel);
+    assert_eq!(page.session.method(), Method::Lime);
+    let picture = page.session.picture().expect("the picture");
+    assert_eq!(picture.lime(&options).map(|lime| lime.samples), Some(10));
+}
+
+#[test]
+fn cancelling_the_reading_leaves_nothing_and_its_late_answer_shows_nothing() {
+    let mut page = Page::loaded();
+    let id = page.give(&["a.png"]);
+    page.arrives(id, "a.png");
+    let (id, _) = page.reading();
+    page.tell(Session::cancel);
+    assert_eq!(page.session.status(), Status::Idle);
+    page.answer(read(id, "a.png"));
+    assert_eq!(page.shown(), None);
+}
+
+#[test]
+fn cancelling_the_loading_can_be_taken_back() {
+    let mut page = Page::new();
+    page.tell(Session::cancel);
+    assert_eq!(page.session.status(), Status::Error);
+    assert_eq!(page.session.remedy(), Some(Remedy::LoadAgain));
+    let starts = page.starts;
+    page.tell(Session::load_again);
+    assert_eq!(
+        (page.starts, page.session.status()),
+        (starts + 1, Status::Loading)
+    );
+    page.ready(cpu());
+    assert_eq!(page.session.status(), Status::Idle);
+}
+
+#[test]
+fn cancelling_where_nothing_is_done_does_nothing() {
+    let mut page = Page::loaded();
+    page.tell(Session::cancel);
+    assert_eq!(page.session.status(), Status::Idle);
+    page.open("a.png");
+    let requests = page.requests.len();
+    page.tell(Session::cancel);
+    assert_eq!(page.requests.len(), requests);
+    assert_eq!(page.shown().as_deref(), Some("a.png"));
+}
+
+#[test]
+fn a_list_of_models_that_cannot_be_fetched_is_fetched_again() {
+    let mut session = Session::new(sightline_session::messages::DeviceChoice::Best);
+    let fetches = |session: &mut Session| {
+        let effects = session.effects();
+        let fetch = |effect: &&sightline_session::session::Effect| {
+            matches!(effect, sightline_session::session::Effect::FetchList)
+        };
+        effects.iter().filter(fetch).count()
+    };
+    assert_eq!(fetches(&mut session), 1);
+    session.list(Err("The list cannot be fetched.".to_owned()));
+    assert_eq!(session.status(), Status::Error);
+    assert!(session.problems()[0].contains("cannot be fetched"));
+    session.load_again();
+    assert_eq!(
+        (fetches(&mut session), session.status()),
+        (1, Status::Loading)
+    );
+}
+
+#[test]
+fn the_findings_are_walked_through_from_the_highest_score_down() {
+    let mut page = Page::loaded();
+    page.open("a.png");
+    let order = page.session.picture().expect("the picture").trained();
+    assert_eq!(page.session.selected(), order.first().copied());
+    page.tell(|session| session.select_by(1));
+    assert_eq!(page.session.selected(), Some(order[1]));
+    page.tell(|session| session.select_by(100));
+    assert_eq!(page.session.selected(), order.last().copied());
+    page.tell(|session| session.select_by(-1));
+    assert_eq!(page.session.selected(), Some(order[order.len() - 2]));
+}
+
+#[test]
+fn progress_is_said_of_what_is_under_way_only() {
+    let mut page = Page::loaded();
+    let progress = || {
+        Answer::Progress(Progress {
+            step: "LIME".to_owned(),
+            done: 1,
+            total: 2,
+        })
+    };
+    page.answer(progress());
+    assert!(page.session.progress().is_none(), "nothing is under way");
+    let id = page.open("a.png");
+    page.tell(|session| session.explain_by(Method::Lime));
+    page.answer(progress());
+    assert!(page.session.progress().is_some());
+    page.answer(refused(What::Job(id)));
+    assert!(page.session.progress().is_none());
+}
+
+#[test]
+fn an_answer_that_cannot_be_understood_ends_its_job_and_says_so() {
+    let mut page = Page::loaded();
+    let id = page.open("a.png");
+    page.tell(Session::measure);
+    page.answer(Answer::Measured {
+        id,
+        trust: "{".to_owned(),
+    });
+    assert_eq!(page.session.status(), Status::Ready);
+    assert!(
+        page.complaint().contains("cannot be understood"),
+        "{}",
+        page.complaint()
+    );
+    page.tell(|session| session.erase(|spots| spots.push(spot(0.2))));
+    page.answer(Answer::Probed {
+        id,
+        erased: "no".to_owned(),
+    });
+    assert!(
+        page.complaint().contains("cannot be understood"),
+        "{}",
+        page.complaint()
+    );
+    assert_eq!(page.shown().as_deref(), Some("a.png"));
+}

@@ -1,0 +1,223 @@
+//! A page without a browser: what it is told, what it asks for, and what an engine would say.
+
+use sightline_core::explain::heat_map::HeatMap;
+use sightline_core::explain::lime::{self, FindingLime, Segments};
+use sightline_core::package::{Manifest, ModelEntry};
+use sightline_core::radiograph::{Depth, DepthSource, Format, GreyImage, Radiograph, Region};
+use sightline_core::reading::Reading;
+use sightline_core::report::{Report, Timings};
+use sightline_session::messages::{Adapter, Answer, DeviceChoice, ReadingAnswer, Request, What};
+use sightline_session::session::{Effect, GivenFile, Session, Status};
+
+pub const MANIFEST: &str =
+    include_str!("../../../../www/models/efficientnet-lite0-nih/manifest.json");
+
+pub fn manifest() -> Manifest {
+    Manifest::parse(MANIFEST.as_bytes()).expect("the shipped manifest")
+}
+
+pub fn cpu() -> Adapter {
+    Adapter::Cpu {
+        workers: 2,
+        because: String::new(),
+    }
+}
+
+pub fn gpu() -> Adapter {
+    Adapter::WebGpu {
+        name: "a card".to_owned(),
+        software: false,
+    }
+}
+
+/// The page, and what it did.
+pub struct Page {
+    pub session: Session,
+    pub requests: Vec<Request>,
+    pub starts: usize,
+    /// Files that are to be fetched: the number of the radiograph, and which of those given.
+    pub fetches: Vec<(u32, usize)>,
+}
+
+impl Page {
+    pub fn new() -> Self {
+        let mut page = Self {
+            session: Session::new(DeviceChoice::Best),
+            requests: Vec::new(),
+            starts: 0,
+            fetches: Vec::new(),
+        };
+        let entry = |name: &str| ModelEntry {
+            name: name.to_owned(),
+            path: None,
+        };
+        page.tell(|session| session.list(Ok(vec![entry("one"), entry("two")])));
+        page
+    }
+
+    pub fn loaded() -> Self {
+        let mut page = Self::new();
+        page.ready(cpu());
+        page
+    }
+
+    pub fn tell(&mut self, event: impl FnOnce(&mut Session)) {
+        event(&mut self.session);
+        for effect in self.session.effects() {
+            match effect {
+                Effect::Send(request) => self.requests.push(request),
+                Effect::StartEngine => self.starts += 1,
+                Effect::Fetch { id, index } => self.fetches.push((id, index)),
+                Effect::StopEngine | Effect::FetchList => {}
+            }
+        }
+    }
+
+    pub fn ready(&mut self, adapter: Adapter) {
+        let manifest = MANIFEST.to_owned();
+        self.tell(|session| session.hear(Answer::Ready { adapter, manifest }));
+    }
+
+    pub fn give(&mut self, names: &[&str]) -> u32 {
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        self.tell(|session| session.give(names, Vec::new()));
+        self.fetches.last().expect("a file is fetched").0
+    }
+
+    pub fn arrives(&mut self, id: u32, name: &str) {
+        let file = GivenFile {
+            name: name.to_owned(),
+            bytes: Vec::new(),
+        };
+        self.tell(|session| session.fetched(id, Ok(file)));
+    }
+
+    /// The number and file of the reading that was asked for last.
+    pub fn reading(&self) -> (u32, String) {
+        let mut requests = self.requests.iter().rev();
+        let read = requests.find_map(|request| match request {
+            Request::Read { id, file, .. } => Some((*id, file.clone())),
+            _ => None,
+        });
+        read.expect("nothing is read")
+    }
+
+    pub fn answer(&mut self, answer: Answer) {
+        self.tell(|session| session.hear(answer));
+    }
+
+    /// Gives a file, which is read.
+    pub fn open(&mut self, name: &str) -> u32 {
+        let id = self.give(&[name]);
+        self.arrives(id, name);
+        let (id, _) = self.reading();
+        self.answer(read(id, name));
+        assert_eq!(self.session.status(), Status::Ready);
+        id
+    }
+
+    pub fn shown(&self) -> Option<String> {
+        let picture = self.session.picture()?;
+        Some(picture.report.image.file.clone())
+    }
+
+    pub fn complaint(&self) -> String {
+        self.session.problems().join(" ")
+    }
+}
+
+pub fn report(file: &str) -> Report {
+    let manifest = manifest();
+    let cells = HeatMap {
+        width: 1,
+        height: 1,
+        values: vec![1.0],
+    };
+    let count = manifest.findings.len();
+    let probabilities = (0..count).map(|index| manifest.probability(index, index as f32));
+    let reading = Reading {
+        logits: vec![0.0; count],
+        probabilities: probabilities.collect(),
+        evidence: vec![cells; count],
+        branches: vec![Vec::new(); count],
+        bias: vec![0.0; count],
+        region: Region {
+            x: 0.0,
+            y: 0.0,
+            width: 1.0,
+            height: 1.0,
+        },
+    };
+    let radiograph = Radiograph {
+        image: GreyImage {
+            width: 1,
+            height: 1,
+            pixels: vec![0],
+        },
+        format: Format::Png,
+        bits: 8,
+        depth: Depth {
+            bits: 8,
+            told_by: DepthSource::Format,
+            other: None,
+        },
+        notices: Vec::new(),
+    };
+    let timings = Timings::default();
+    Report::new(
+        &manifest,
+        &radiograph,
+        file,
+        String::new(),
+        &reading,
+        "CPU",
+        timings,
+    )
+}
+
+pub fn read(id: u32, file: &str) -> Answer {
+    reading(id, &report(file))
+}
+
+pub fn reading(id: u32, report: &Report) -> Answer {
+    Answer::Reading(Box::new(ReadingAnswer {
+        id,
+        width: 1,
+        height: 1,
+        pixels: vec![0],
+        report: serde_json::to_string(report).expect("a report is JSON"),
+    }))
+}
+
+pub fn lime(id: u32, options: &lime::Options, done: bool) -> Answer {
+    let finding = FindingLime {
+        coefficients: vec![0.5],
+        margins: vec![0.1],
+        intercept: 0.0,
+        r_squared: 1.0,
+    };
+    let explanation = lime::Explanation {
+        options: options.clone(),
+        samples: if done { options.samples } else { 10 },
+        stable: done,
+        segments: Segments {
+            width: 1,
+            height: 1,
+            labels: vec![0],
+            count: 1,
+        },
+        findings: vec![Some(finding); 14],
+    };
+    Answer::Explanation {
+        id,
+        done,
+        lime: serde_json::to_string(&explanation).expect("an explanation is JSON"),
+    }
+}
+
+pub fn refused(what: What) -> Answer {
+    Answer::Refused {
+        what,
+        why: "It cannot be done.".to_owned(),
+    }
+}
