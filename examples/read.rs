@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for notice in &radiograph.notices {
         println!("{notice}");
     }
-    let reading = pollster::block_on(reader.read(&radiograph.image))?;
+    let reading = pollster::block_on(reader.read(&reader.view(&radiograph.image)))?;
     for (index, card) in reader.manifest.findings.iter().enumerate() {
         match reading.probabilities[index] {
             Some(score) => {

@@ -23,7 +23,8 @@ pub mod reader;
 mod weights;
 
 pub use sightline_core::{
-    architecture, explain, families, finding, radiograph, rank, reading, report, trust,
+    architecture, asked, explain, families, finding, radiograph, reading, report, statistics,
+    trust, view,
 };
 
 /// The model package: a folder with `manifest.json` and `weights.bpk`, or the same over the wire.

@@ -1,17 +1,19 @@
-//! One radiograph read by one model: a score and a map of evidence for each finding.
+//! A model on a device, which reads radiographs: a score and a map of evidence for each finding, from one forward pass.
 
 use burn::tensor::{Device, Tensor};
 
+use crate::asked::{Scored, Scorer, Wants};
 use crate::explain::heat_map::HeatMap;
-use crate::explain::lime::Scored;
 use crate::explain::lime::emulator::{CELLS, GRID};
+use crate::explain::lime::split_log_odds;
 use crate::grad_cam;
 use crate::input::Tensors;
 use crate::network::Network;
-use crate::package::{self, Manifest, PackageError};
+use crate::package::{self, Manifest, Output, PackageError};
 use crate::radiograph::GreyImage;
 use crate::reading::{ReadError, Reading};
 use crate::trust::sanity::Randomised;
+use crate::view::View;
 
 /// A package with its weights on a device.
 #[derive(Debug)]
@@ -44,12 +46,18 @@ impl Reader {
         }
     }
 
+    /// A picture as this model sees it.
+    pub fn view(&self, image: &GreyImage) -> View {
+        View::new(image, &self.manifest.input)
+    }
+
     /// Reads one picture: scores and all maps, from one forward pass.
     ///
     /// # Errors
     /// When the device fails, or its answer is no number.
-    pub async fn read(&self, image: &GreyImage) -> Result<Reading, ReadError> {
-        let input = self.manifest.input.tensor(&[image], &self.device);
+    pub async fn read(&self, view: &View) -> Result<Reading, ReadError> {
+        let input = &self.manifest.input;
+        let input = input.tensor_of(input.normalise(&view.square), &self.device);
         let feature_maps = self.network.feature_maps(input);
         let logits = self.network.classify(feature_maps.clone());
         let evidence = grad_cam::evidence(&self.network, feature_maps);
@@ -70,28 +78,85 @@ impl Reader {
             evidence: heat_maps(evidence.cells).await?,
             branches,
             bias,
-            region: self.manifest.input.region(image.width, image.height),
+            region: view.region,
         })
     }
 
-    /// The evidence for a finding (its place in the manifest) if a part of the network were drawn at random: a map for each seed.
+    /// What a model says of pictures that are normalised already, `[pictures, channels, height, width]`: as much as is wanted.
     ///
     /// # Errors
     /// As [`Reader::read`].
-    pub async fn read_randomised(
+    pub async fn score(&self, values: Vec<f32>, wants: &Wants) -> Result<Vec<Scored>, ReadError> {
+        let input = self.manifest.input.tensor_of(values, &self.device);
+        if let Wants::Randomised {
+            output,
+            part,
+            seeds,
+        } = wants
+        {
+            return self.randomised(input, *output, *part, seeds).await;
+        }
+        let feature_maps = self.network.feature_maps(input);
+        let logits = self.network.classify(feature_maps.clone());
+        let evidence = match wants {
+            Wants::Scores => None,
+            _ => Some(grad_cam::evidence(&self.network, feature_maps).cells),
+        };
+        let findings = self.manifest.findings.len();
+        let logits = numbers(logits).await?;
+        let rows = logits.chunks_exact(findings).map(|logits| Scored {
+            probabilities: self.probabilities(logits),
+            ..Scored::default()
+        });
+        let mut scored: Vec<Scored> = rows.collect();
+        match (wants, evidence) {
+            (Wants::Evidence, Some(evidence)) => {
+                let cells = numbers(grad_cam::regrid(&evidence, GRID, GRID)).await?;
+                let rows = cells.chunks_exact(findings * CELLS);
+                for (scored, cells) in scored.iter_mut().zip(rows) {
+                    scored.evidence = self.split(&scored.probabilities, cells);
+                }
+            }
+            (Wants::Maps, Some(evidence)) => {
+                let mut maps = heat_maps(evidence).await?.into_iter();
+                for scored in &mut scored {
+                    scored.maps = maps.by_ref().take(findings).collect();
+                }
+            }
+            _ => {}
+        }
+        Ok(scored)
+    }
+
+    /// The log-odds of each probability, split over the cells of LIME's grid; 0 for outputs that were not trained.
+    fn split(&self, probabilities: &[Option<f64>], cells: &[f32]) -> Vec<f32> {
+        let mut evidence = cells.to_vec();
+        for (output, cells) in evidence.chunks_exact_mut(CELLS).enumerate() {
+            match probabilities[output] {
+                Some(probability) => {
+                    let scale = self.manifest.scale(Output(output));
+                    split_log_odds(probability, scale, cells);
+                }
+                None => cells.fill(0.0),
+            }
+        }
+        evidence
+    }
+
+    /// The evidence for an output in the first picture if a part of the network were drawn at random: a map for each seed.
+    async fn randomised(
         &self,
-        image: &GreyImage,
-        finding: usize,
+        input: Tensor<4>,
+        output: Output,
         part: Randomised,
         seeds: &[u64],
-    ) -> Result<Vec<HeatMap>, ReadError> {
-        let input = self.manifest.input.tensor(&[image], &self.device);
+    ) -> Result<Vec<Scored>, ReadError> {
         // What lies below the part is the same for all.
         let kept = match part {
             Randomised::Classifier => Some(self.network.feature_maps(input.clone())),
             Randomised::LastStage => None,
         };
-        let mut drawn = Vec::new();
+        let mut scored = Scored::default();
         for seed in seeds {
             let network = self.network.clone().randomised(part, *seed);
             let maps = match &kept {
@@ -99,74 +164,45 @@ impl Reader {
                 None => network.feature_maps(input.clone()),
             };
             let cells = grad_cam::evidence(&network, maps).cells;
-            drawn.extend(heat_maps(cells).await?.into_iter().nth(finding));
+            let maps = heat_maps(cells).await?.into_iter();
+            scored.maps.extend(maps.skip(output.0).take(1));
         }
-        Ok(drawn)
-    }
-
-    /// The logits of several pictures at once, a row each.
-    ///
-    /// # Errors
-    /// As [`Reader::read`].
-    pub async fn logits(&self, images: &[&GreyImage]) -> Result<Vec<Vec<f32>>, ReadError> {
-        let input = self.manifest.input.tensor(images, &self.device);
-        let logits = numbers(self.network.forward(input)).await?;
-        let outputs = self.manifest.findings.len();
-        Ok(logits.chunks_exact(outputs).map(<[f32]>::to_vec).collect())
-    }
-
-    /// What there is to say of pictures that are normalised already: what [`crate::explain::lime::Lime`] asks for.
-    ///
-    /// # Errors
-    /// As [`Reader::read`].
-    pub async fn score(&self, values: Vec<f32>) -> Result<Vec<Scored>, ReadError> {
-        let input = self.manifest.input.tensor_of(values, &self.device);
-        let feature_maps = self.network.feature_maps(input);
-        let logits = self.network.classify(feature_maps.clone());
-        let evidence = grad_cam::evidence(&self.network, feature_maps).cells;
-        let cells = grad_cam::regrid(&evidence, GRID, GRID);
-        let (logits, cells) = (numbers(logits).await?, numbers(cells).await?);
-        let findings = self.manifest.findings.len();
-        let rows = logits.chunks_exact(findings);
-        let rows = rows.zip(cells.chunks_exact(findings * CELLS));
-        Ok(rows
-            .map(|(logits, cells)| {
-                let probabilities = self.probabilities(logits);
-                let mut evidence = cells.to_vec();
-                let cells = evidence.chunks_exact_mut(CELLS).enumerate();
-                for (finding, cells) in cells {
-                    let Some(probability) = probabilities[finding] else {
-                        cells.fill(0.0);
-                        continue;
-                    };
-                    let scale = self.manifest.scale(finding);
-                    let probability = probability.clamp(f64::EPSILON, 1.0 - f64::EPSILON);
-                    let log_odds = (probability / (1.0 - probability)).ln();
-                    // What no cell adds, and what calibration does, is every cell's in equal parts.
-                    let sum: f64 = cells.iter().map(|cell| scale * f64::from(*cell)).sum();
-                    let rest = (log_odds - sum) / CELLS as f64;
-                    for cell in cells {
-                        *cell = (scale * f64::from(*cell) + rest) as f32;
-                    }
-                }
-                Scored {
-                    probabilities,
-                    evidence,
-                }
-            })
-            .collect())
+        Ok(vec![scored])
     }
 
     /// The probabilities of one picture's logits.
     pub fn probabilities(&self, logits: &[f32]) -> Vec<Option<f64>> {
         let logits = logits.iter().enumerate();
         logits
-            .map(|(index, logit)| self.manifest.probability(index, *logit))
+            .map(|(index, logit)| self.manifest.probability(Output(index), *logit))
             .collect()
     }
 }
 
-/// The maps of one picture, `[1, outputs, h, w]`, output by output.
+/// A model that scores pictures by itself, so many at once.
+#[derive(Clone, Copy, Debug)]
+pub struct InBatches<'a> {
+    pub reader: &'a Reader,
+    pub batch: usize,
+}
+
+impl Scorer for InBatches<'_> {
+    type Error = ReadError;
+
+    async fn score(
+        &mut self,
+        wants: &Wants,
+        next: &mut dyn FnMut(usize) -> Vec<f32>,
+    ) -> Result<Vec<Vec<Scored>>, ReadError> {
+        let values = next(self.batch);
+        if values.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(vec![self.reader.score(values, wants).await?])
+    }
+}
+
+/// The maps of pictures, `[pictures, outputs, h, w]`, picture by picture and output by output.
 async fn heat_maps(cells: Tensor<4>) -> Result<Vec<HeatMap>, ReadError> {
     let [_, _, height, width] = cells.dims();
     let values = numbers(cells).await?;

@@ -24,7 +24,8 @@ fn shipped() -> Reader {
 fn scores(reader: &Reader, file: &Path) -> Result<Vec<f64>, String> {
     let bytes = std::fs::read(file).expect("a file of the case");
     let radiograph = Radiograph::decode(&bytes).map_err(|error| error.to_string())?;
-    let reading = pollster::block_on(reader.read(&radiograph.image)).expect("a reading");
+    let reading =
+        pollster::block_on(reader.read(&reader.view(&radiograph.image))).expect("a reading");
     Ok(reading.probabilities.into_iter().flatten().collect())
 }
 

@@ -1,10 +1,12 @@
 //! LIME on scores that are known, so that its answer is known too.
 
+use sightline::asked::{Asked, Scored};
+use sightline::explain::Explain;
 use sightline::explain::fill::Fill;
 use sightline::explain::lime::emulator::{CELLS, Coverage, Emulator, GRID, priors};
 use sightline::explain::lime::{
-    Estimator, Explanation, Lime, Options, Sampler, Sampling, Scored, Segmentation, Segments,
-    TAUGHT, rank_correlation,
+    Estimator, Explanation, Lime, Options, Sampler, Sampling, Segmentation, Segments, TAUGHT,
+    rank_correlation,
 };
 use sightline::radiograph::{GreyImage, Input, Resize};
 
@@ -54,6 +56,7 @@ fn scores(picture: &[f32]) -> Scored {
             .chain([0.0; CELLS])
             .chain([quarter as f32; CELLS])
             .collect(),
+        maps: Vec::new(),
     }
 }
 
@@ -96,6 +99,7 @@ fn of_cells(picture: &[f32], evidence: impl Fn(&[f64], usize) -> f64) -> Scored 
     Scored {
         probabilities: vec![Some(probability(evidence.iter().sum())), None],
         evidence: trained.chain([0.0; CELLS]).collect(),
+        maps: Vec::new(),
     }
 }
 
@@ -109,7 +113,7 @@ fn explain_all(network: fn(&[f32]) -> Scored, options: Options, batch: usize) ->
         let values = lime.next_batch(batch);
         lime.push(values.chunks_exact(SIDE * SIDE).map(network).collect());
     }
-    lime.explanation().expect("samples were scored")
+    lime.outcome().expect("samples were scored")
 }
 
 /// What the tests below are to hold for.
@@ -265,7 +269,7 @@ fn an_emulator_foretells_samples_that_it_never_saw() {
     let values = lime.next_batch(400);
     let scored: Vec<Scored> = values.chunks_exact(SIDE * SIDE).map(network).collect();
     lime.push(scored.clone());
-    let segments = lime.explanation().expect("samples").segments;
+    let segments = lime.outcome().expect("samples").segments;
     let samples = Sampler::new(options.sampling, segments.count, options.seed);
     let samples: Vec<Vec<bool>> = samples.take(400).collect();
     let evidence: Vec<Vec<f32>> = scored.iter().map(|s| s.evidence.clone()).collect();
@@ -348,7 +352,7 @@ fn coverage(network: fn(&[f32]) -> Scored, way: (Estimator, Sampling)) -> [f64; 
             let Some(place) = COVERED.iter().position(|samples| *samples == scored) else {
                 continue;
             };
-            let ours = lime.explanation().expect("samples were scored").findings;
+            let ours = lime.outcome().expect("samples were scored").findings;
             let ours = ours[0].clone().expect("trained");
             let both = ours.coefficients.iter().zip(&truth.coefficients);
             let known = ours.margins.iter().zip(&truth.margins);
@@ -493,7 +497,7 @@ fn a_block_of_orthogonal_samples_shows_every_two_regions_in_all_ways_equally_oft
     let mut lime = Lime::new(&white, &input(), options);
     let values = lime.next_batch(1);
     lime.push(values.chunks_exact(SIDE * SIDE).map(scores).collect());
-    let segments = lime.explanation().expect("the whole picture").segments;
+    let segments = lime.outcome().expect("the whole picture").segments;
     let labels = segments.scaled(SIDE, SIDE).labels;
     let place = |region: usize| labels.iter().position(|l| usize::from(*l) == region);
     let places: Vec<usize> = (0..segments.count).filter_map(place).collect();

@@ -2,12 +2,13 @@
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Bytes, DType, Device, Tensor};
+use sightline::asked::Wants;
 use sightline::explain::lime::emulator::CELLS;
 use sightline::finding::Finding;
 use sightline::network::{Architecture, Family, Head, Naming, Network};
 use sightline::package::{
-    self, Calibration, FindingCard, Localisation, Manifest, ModelEntry, OverMiddle, PackageError,
-    Pointing, SCHEMA_VERSION, Training, Weights,
+    self, Calibration, FindingCard, Localisation, LocalisedBy, Manifest, ModelEntry, Output,
+    OverMiddle, PackageError, Pointing, SCHEMA_VERSION, Training, Weights,
 };
 use sightline::radiograph::{Input, Resize};
 use sightline::reader::Reader;
@@ -355,20 +356,20 @@ fn packages_may_lie_anywhere_on_the_pages_own_server_and_nowhere_else() {
 fn untrained_findings_have_no_probability_and_calibration_moves_it() {
     let mut manifest = manifest(&[Finding::Edema, Finding::Fracture], b"");
     manifest.findings[1].trained = false;
-    assert_eq!(manifest.probability(0, 0.0), Some(0.5));
-    assert_eq!(manifest.probability(1, 3.0), None);
-    assert_eq!(manifest.probability(2, 3.0), None);
+    assert_eq!(manifest.probability(Output(0), 0.0), Some(0.5));
+    assert_eq!(manifest.probability(Output(1), 3.0), None);
+    assert_eq!(manifest.probability(Output(2), 3.0), None);
     manifest.findings[0].calibration = Some(Calibration::Platt {
         scale: 2.0,
         offset: -2.0,
     });
-    assert_eq!(manifest.probability(0, 1.0), Some(0.5));
+    assert_eq!(manifest.probability(Output(0), 1.0), Some(0.5));
 
     // torchxrayvision's: the threshold becomes one half, and both sides are stretched to 0 and 1.
     manifest.findings[0].calibration = Some(Calibration::OperatingPoint { threshold: 0.2 });
     let scaled = |p: f64| {
         let logit = (p / (1.0 - p)).ln() as f32;
-        manifest.probability(0, logit).expect("trained")
+        manifest.probability(Output(0), logit).expect("trained")
     };
     for (p, expected) in [(0.2, 0.5), (0.1, 0.25), (0.6, 0.75)] {
         assert!((scaled(p) - expected).abs() < 1e-6, "{p}: {}", scaled(p));
@@ -385,7 +386,7 @@ fn a_scored_pictures_cells_add_up_to_the_log_odds_of_its_probabilities() {
     let score = |manifest: &Manifest| {
         let reader = Reader::new(manifest.clone(), network.clone(), device.clone());
         let values = (0..2 * 64 * 64).map(|place| (place * place % 97) as f32 / 48.0 - 1.0);
-        pollster::block_on(reader.score(values.collect())).expect("scored")
+        pollster::block_on(reader.score(values.collect(), &Wants::Evidence)).expect("scored")
     };
     let findings = [Finding::Edema, Finding::Fracture, Finding::Atelectasis];
     let mut manifest = manifest(&findings, b"");
@@ -436,8 +437,8 @@ fn maps_are_judged_by_hits_or_where_the_middle_always_hits_by_overlap() {
             over_middle: Some(over_middle),
             ..Localisation::default()
         };
-        card.localisation.insert("grad-cam".to_owned(), measured);
-        card.pointing("grad-cam")
+        card.localisation.insert(by("grad-cam"), measured);
+        card.pointing(by("grad-cam"))
     };
     let (worse, same) = ((-0.2, 0.01), (0.0, 1.0));
     let better = Some(Pointing::Better { p: 0.05 });
@@ -468,8 +469,29 @@ fn maps_that_were_not_compared_with_the_middle_image_by_image_have_no_verdict() 
         ..Localisation::default()
     };
     let all = [("grad-cam", 0.9), ("center", 0.1)];
-    let all = all.map(|(method, hit)| (method.to_owned(), measured(hit)));
+    let all = all.map(|(method, hit)| (by(method), measured(hit)));
     card.localisation = all.into();
-    assert_eq!(card.pointing("grad-cam"), None);
-    assert_eq!(card.pointing("lime"), None);
+    assert_eq!(card.pointing(by("grad-cam")), None);
+    assert_eq!(card.pointing(by("lime")), None);
+}
+
+/// Whose maps, against which marks, by the name that a manifest has for it.
+fn by(name: &str) -> LocalisedBy {
+    LocalisedBy::try_from(name.to_owned()).expect("a known name")
+}
+
+#[test]
+fn figures_of_maps_that_this_version_does_not_make_refuse_no_package() {
+    let mut json = serde_json::to_value(manifest(&[Finding::Edema], b"")).expect("JSON");
+    let measured = serde_json::to_value(Localisation::default()).expect("JSON");
+    json["findings"][0]["localisation"] = serde_json::json!({
+        "grad-cam": measured, "lime on masks": measured, "a method of next year": measured,
+    });
+    let manifest = Manifest::parse(json.to_string().as_bytes()).expect("a manifest");
+    let known: Vec<String> = manifest.findings[0]
+        .localisation
+        .keys()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(known, ["grad-cam", "lime on masks"]);
 }

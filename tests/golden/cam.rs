@@ -1,9 +1,13 @@
-//! Grad-CAM against pytorch-grad-cam.
+//! Grad-CAM and HiResCAM against pytorch-grad-cam.
 
 use burn::tensor::{Device, Tensor};
 use safetensors::SafeTensors;
+use serde_json::Value;
 use sightline::explain::heat_map::{HeatMap, normalise};
+use sightline::explain::hirescam;
 use sightline::grad_cam;
+use sightline::package::Manifest;
+use sightline::reader::Reader;
 
 use crate::expected as golden;
 
@@ -118,4 +122,64 @@ fn evidence_of_a_batch_is_the_evidence_of_each_picture() {
     each.extend(cells(two));
     let each: Vec<f64> = each.into_iter().map(f64::from).collect();
     assert!(golden::max_difference(&both, &each) < 1e-4);
+}
+
+/// HiResCAM's maps, as the method makes them, beside the library's.
+fn check_hirescam(case: &str, files: &str, own: bool, layer: &str) {
+    let device = Device::flex();
+    let read = |name: &str| {
+        if own {
+            golden::own(name)
+        } else {
+            golden::bytes(name)
+        }
+    };
+    let json = |name: &str| serde_json::from_slice(&read(name)).expect("golden JSON");
+    let (golden, maps): (Value, Value) = (json(case), json(&format!("{files}.json")));
+    let network = golden::network(&golden, &device);
+    let input = golden::generated_input(&golden, "input", &device);
+    let [_, channels, side, _] = input.dims();
+    let outputs = golden["outputs"].as_u64().expect("outputs") as usize;
+
+    let shipped = include_bytes!("../../www/models/efficientnet-lite0-nih/manifest.json");
+    let mut manifest = Manifest::parse(shipped).expect("a manifest");
+    (manifest.input.size, manifest.input.channels) = (side, channels);
+    manifest.findings.truncate(outputs);
+    let reader = Reader::new(manifest, network, device);
+    let wants = hirescam::Job::WANTS;
+    let scored = pollster::block_on(reader.score(golden::values(input), &wants));
+    let ours = &scored.expect("maps")[0].maps;
+
+    let bytes = read(&format!("{files}.safetensors"));
+    let file = SafeTensors::deserialize(&bytes).expect("safetensors");
+    let maps = maps["maps"].as_array().expect("maps").iter();
+    let maps = maps.filter(|map| map["layer"] == layer && map["method"] == "HiResCAM");
+    let mut compared = 0;
+    for map in maps {
+        let key = map["key"].as_str().expect("a key");
+        let label = map["label"].as_u64().expect("a label") as usize;
+        let expected = tensor(&file, &format!("{key}/pre_relu"));
+        let scale = expected.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
+        let difference = golden::max_difference(&ours[label].values, &expected);
+        assert!(difference <= 1e-3 * scale, "{key}: {difference} of {scale}");
+        compared += 1;
+    }
+    assert!(compared > 0, "no HiResCAM at {layer} in {files}");
+}
+
+#[test]
+fn golden_hirescam_is_pytorch_grad_cams_also_where_grad_cam_is_another_map() {
+    let cases = [
+        ("densenet121", "last_relu"),
+        ("efficientnet_b0", "features.8"),
+    ];
+    for (case, layer) in cases {
+        let network = format!("networks/{case}.json");
+        check_hirescam(&network, &format!("cam/{case}"), false, layer);
+    }
+    // Before VGG's flattened map the two differ by as much as the maps' largest value.
+    for case in ["vgg19_bn", "vgg19_bn_small"] {
+        let files = format!("cam/{case}");
+        check_hirescam(&format!("{files}.json"), &files, true, "avgpool");
+    }
 }

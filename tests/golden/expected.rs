@@ -35,6 +35,14 @@ pub fn names(folder: &str) -> Vec<String> {
         .collect()
 }
 
+/// A file of this project's own numbers, whatever folder is named: other sets do not have it.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn own(name: &str) -> Vec<u8> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let path = folder.join(name);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
 #[cfg(not(target_arch = "wasm32"))]
 pub fn json(name: &str) -> Value {
     serde_json::from_slice(&bytes(name)).expect("golden JSON")

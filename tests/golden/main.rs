@@ -4,4 +4,5 @@ mod cam;
 mod expected;
 mod lime;
 mod networks;
+mod occlusion;
 mod preprocess;

@@ -11,14 +11,20 @@
 //! | [`explain`] | maps: which parts of a radiograph a score came from |
 //! | [`trust`] | whether a map can be trusted |
 //! | [`report`] | the replayable record of a reading |
-//! | [`rank`] | ranks of values |
+//! | [`view`] | a radiograph as one model sees it |
+//! | [`asked`] | work that asks for scores of pictures, and how it is driven |
+//! | [`heat_map`], [`output`], [`statistics`] | a map, one of a network's outputs, numbers that many use |
 
 pub mod architecture;
+pub mod asked;
 pub mod explain;
 pub mod finding;
+pub mod heat_map;
+pub mod output;
 pub mod package;
 pub mod radiograph;
-pub mod rank;
 pub mod reading;
 pub mod report;
+pub mod statistics;
 pub mod trust;
+pub mod view;

@@ -1,6 +1,6 @@
 //! What a model made of a radiograph.
 
-use crate::explain::heat_map::HeatMap;
+use crate::heat_map::HeatMap;
 use crate::radiograph::Region;
 
 /// What a model made of a radiograph. All lists follow the manifest's findings.

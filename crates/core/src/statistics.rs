@@ -1,4 +1,9 @@
-//! Ranks of values, and how alike two orders are.
+//! Numbers that many use: probabilities of log-odds, and how alike two orders are.
+
+/// The probability of log-odds.
+pub fn sigmoid(logit: f64) -> f64 {
+    1.0 / (1.0 + (-logit).exp())
+}
 
 /// Spearman's rank correlation; ties have their mean rank. `None` where one side is the same everywhere.
 pub fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {

@@ -3,13 +3,14 @@
 use std::io::Write;
 
 use anyhow::{Context, Result, bail};
-use sightline::package::ON_MASKS;
+use sightline::explain::method::{Asking, Settings};
+use sightline::package::{LocalisedBy, Maps, Marks as MarkedBy};
 use sightline::reader::Reader;
 
 use super::options::{Images, LimeOptions, Model};
 use crate::data::Views;
 use crate::measure::marks::Marks;
-use crate::measure::pointing::{Header, Judgements, Method, judge, report};
+use crate::measure::pointing::{Header, Judgement, Judgements, judge, report};
 use crate::measure::score::Package;
 use crate::publish::card;
 use crate::storage::{Draft, Location, write_together};
@@ -26,8 +27,10 @@ pub struct Options {
     /// Instead: Path, Mask, Class, SourceClass; masks are under the same root as the images.
     #[arg(long)]
     masks: Option<Location>,
+    /// Whose maps: a method of `explain`; "center", a Gaussian in the middle of every picture, which a map must beat; or "random", a map drawn
+    /// at random for every picture.
     #[arg(long, default_value = "grad-cam")]
-    method: MethodName,
+    method: Maps,
     #[command(flatten)]
     lime: LimeOptions,
     /// Write the figures here too; of a shard, what `merge` needs.
@@ -38,23 +41,15 @@ pub struct Options {
     record: bool,
 }
 
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum MethodName {
-    GradCam,
-    Lime,
-    /// A Gaussian in the middle of every picture: what a map must beat.
-    #[value(alias = "centre")]
-    Center,
-    /// A map drawn at random for every picture.
-    Random,
-}
-
 pub fn run(options: &Options) -> Result<()> {
-    let method = match options.method {
-        MethodName::GradCam => Method::GradCam,
-        MethodName::Lime => Method::Lime(options.lime.options()),
-        MethodName::Center => Method::Centre,
-        MethodName::Random => Method::Random,
+    let settings = Settings {
+        lime: options.lime.options(),
+        ..Settings::default()
+    };
+    let judgement = match options.method {
+        Maps::By(method) => Judgement::Method(settings.asking(method)),
+        Maps::Centre => Judgement::Centre,
+        Maps::Random => Judgement::Random,
     };
     let package = Package::open(&options.model.model, options.model.device.device()?)?;
     let mut manifest = package.manifest.clone();
@@ -78,13 +73,13 @@ pub fn run(options: &Options) -> Result<()> {
             weights_sha256: manifest.weights.sha256.clone(),
             csv: options.images.set_name(options.model.depth),
             marks: place.name(),
-            method: method.name().to_owned(),
-            options: match &method {
-                Method::Lime(options) => Some(options.clone()),
+            method: judgement.maps(),
+            options: match &judgement {
+                Judgement::Method(Some(Asking::Lime(options))) => Some(options.clone()),
                 _ => None,
             },
         },
-        rows: judge(&reader, data, &marks, &method)?,
+        rows: judge(&reader, data, &marks, &judgement)?,
     };
     let report = report(&judgements);
     let json = if shard.is_whole() {
@@ -105,15 +100,16 @@ pub fn run(options: &Options) -> Result<()> {
         draft.finish()?;
     }
     if options.record {
-        let marks = if options.masks.is_some() {
-            ON_MASKS
-        } else {
-            ""
+        let by = LocalisedBy {
+            maps: judgement.maps(),
+            marks: match options.masks {
+                Some(_) => MarkedBy::Masks,
+                None => MarkedBy::Boxes,
+            },
         };
         for card in &mut manifest.findings {
             if let Some(measured) = report.localisation(card.name) {
-                let key = format!("{}{marks}", method.name());
-                card.localisation.insert(key, measured);
+                card.localisation.insert(by, measured);
             }
         }
         let model = &options.model.model;

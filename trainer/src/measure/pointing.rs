@@ -9,12 +9,13 @@ use rand::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 use sightline::explain::heat_map::HeatMap;
 use sightline::explain::lime;
+use sightline::explain::method::{Asking, Method};
 use sightline::finding::Finding;
-use sightline::package::{Localisation, OverMiddle};
+use sightline::package::{Localisation, Maps, OverMiddle};
 use sightline::radiograph::{GreyImage, Region};
 use sightline::reader::Reader;
 
-use super::asking::explain_by_lime;
+use super::asking::ask;
 use super::marks::{Marks, SIDE};
 use super::metrics::{Case, Estimate, Scored, bootstrap, cases_of, sign_flip};
 use super::overlap::{iou, iou_of_same_area, otsu, peak};
@@ -30,22 +31,23 @@ const RANDOM_CELLS: usize = 7;
 
 /// What is judged.
 #[derive(Clone, Debug)]
-pub enum Method {
-    GradCam,
-    Lime(lime::Options),
+pub enum Judgement {
+    /// Maps by a method; Grad-CAM's where nothing is to be asked for.
+    Method(Option<Asking>),
     /// A Gaussian in the middle of every picture: what a map must beat.
     Centre,
     /// A map drawn at random for every picture.
     Random,
 }
 
-impl Method {
-    pub fn name(&self) -> &'static str {
+impl Judgement {
+    /// What is judged, by name.
+    pub fn maps(&self) -> Maps {
         match self {
-            Method::GradCam => "grad-cam",
-            Method::Lime(_) => "lime",
-            Method::Centre => "center",
-            Method::Random => "random",
+            Judgement::Method(None) => Maps::By(Method::GradCam),
+            Judgement::Method(Some(asking)) => Maps::By(asking.method()),
+            Judgement::Centre => Maps::Centre,
+            Judgement::Random => Maps::Random,
         }
     }
 }
@@ -60,7 +62,7 @@ pub struct Header {
     pub weights_sha256: String,
     pub csv: String,
     pub marks: String,
-    pub method: String,
+    pub method: Maps,
     /// Of LIME.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub options: Option<lime::Options>,
@@ -106,11 +108,9 @@ pub fn judge(
     reader: &Reader,
     mut data: Dataset,
     marks: &Marks,
-    method: &Method,
+    judgement: &Judgement,
 ) -> Result<Vec<(usize, Judged)>> {
-    let cards = &reader.manifest.findings;
-    let output = |finding: Finding| cards.iter().position(|c| c.name == finding && c.trained);
-    let trained = Finding::ALL.map(output);
+    let trained = Finding::ALL.map(|finding| reader.manifest.trained_output(finding));
     data.rows.retain(|row| {
         let findings = marks.findings(&row.path);
         findings.iter().any(|finding| trained[*finding].is_some())
@@ -133,13 +133,14 @@ pub fn judge(
             for (row, picture) in images.iter().zip(&pictures) {
                 // Each image draws its own, whatever other images there are.
                 let mut random = StdRng::seed_from_u64(SEED.wrapping_add(row.number as u64));
-                let maps = maps(reader, picture, method, &mut random)?;
+                let maps = maps(reader, picture, judgement, &mut random)?;
                 let (mut findings, mut middle) = (BTreeMap::new(), BTreeMap::new());
                 for (finding, mark) in &marks.grids(&row.path)? {
                     let Some(output) = trained[*finding] else {
                         continue;
                     };
-                    let map = maps(output).with_context(|| format!("no map of output {output}"))?;
+                    let map = maps(output.0)
+                        .with_context(|| format!("no map of {}", Finding::ALL[*finding]))?;
                     findings.insert(Finding::ALL[*finding], against(mark, &map));
                     middle.insert(Finding::ALL[*finding], against(mark, &blot));
                 }
@@ -280,25 +281,26 @@ type MapOf = Box<dyn Fn(usize) -> Option<Vec<f32>>>;
 fn maps(
     reader: &Reader,
     picture: &GreyImage,
-    method: &Method,
+    judgement: &Judgement,
     random: &mut StdRng,
 ) -> Result<MapOf> {
-    let region = reader.manifest.input.region(picture.width, picture.height);
-    Ok(match method {
-        Method::GradCam => {
-            let reading = pollster::block_on(reader.read(picture))?;
+    let view = reader.view(picture);
+    let region = view.region;
+    Ok(match judgement {
+        Judgement::Method(None) => {
+            let reading = pollster::block_on(reader.read(&view))?;
             Box::new(move |output| Some(spread(reading.evidence.get(output)?, region)))
         }
-        Method::Lime(options) => {
-            let explanation =
-                explain_by_lime(reader, picture, options.clone(), &ProgressBar::hidden())?;
+        Judgement::Method(Some(asking)) => {
+            let job = asking.start(&view, &reader.manifest.input);
+            let explanation = ask(reader, job, &ProgressBar::hidden())?;
             Box::new(move |output| Some(spread(&explanation.map(output)?, region)))
         }
-        Method::Centre => {
+        Judgement::Centre => {
             let values = centre();
             Box::new(move |_| Some(values.clone()))
         }
-        Method::Random => {
+        Judgement::Random => {
             let mut maps = Vec::new();
             for _ in &reader.manifest.findings {
                 let cells = (0..RANDOM_CELLS * RANDOM_CELLS).map(|_| random.random::<f32>());
@@ -362,7 +364,7 @@ mod tests {
                 weights_sha256: String::new(),
                 csv: String::new(),
                 marks: String::new(),
-                method: "grad-cam".to_owned(),
+                method: Maps::By(Method::GradCam),
                 options: None,
             },
             rows,

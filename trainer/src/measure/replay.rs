@@ -2,25 +2,24 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use indicatif::ProgressBar;
 use sightline::explain::heat_map::HeatMap;
-use sightline::explain::lime;
-use sightline::package::sha256;
-use sightline::radiograph::{DepthSource, GreyImage, Options, Radiograph};
+use sightline::explain::method::{Explanation, Method};
+use sightline::package::{Output, sha256};
+use sightline::radiograph::{DepthSource, Options, Radiograph};
 use sightline::reader::Reader;
-use sightline::report::{Report, Timings, Trust};
-use sightline::trust::agreement::agreement;
-use sightline::trust::elsewhere::elsewhere;
-use sightline::trust::erase::{Erased, erase};
-use sightline::trust::sanity::{self, Sanity};
+use sightline::report::{Report, Timings};
+use sightline::trust::Trust;
+use sightline::trust::erase::{Erased, Erasing};
+use sightline::trust::measuring::{Measured, Measuring};
+use sightline::view::View;
 
-use super::asking::{explain_by_lime, faithfulness_of};
+use super::asking::ask;
 
 /// What a report may differ by, as a share of the largest value: another device adds up in another order.
 pub const TOLERANCE: f64 = 1e-3;
-/// The most samples and painted places that are scored or painted again: more than the page lets anyone have.
-const MOST_SAMPLES: usize = 10_000;
+/// The most painted places that are painted again: more than the page lets anyone have.
 const MOST_SPOTS: usize = 10_000;
 /// Differences that are named one by one.
 const NAMED: usize = 8;
@@ -55,12 +54,13 @@ pub fn replay(reader: &Reader, report: &[u8], image: &[u8]) -> Result<()> {
         ..Options::default()
     };
     let radiograph = Radiograph::decode_with(image, options)?;
-    let reading = pollster::block_on(reader.read(&radiograph.image))?;
+    let view = reader.view(&radiograph.image);
+    let reading = pollster::block_on(reader.read(&view))?;
     let (file, timings) = (&report.image.file, Timings::default());
     let hash = report.image.sha256.clone();
     let mut now = Report::new(manifest, &radiograph, file, hash, &reading, "", timings);
     // What takes long is made again only of a reading that came again.
-    now.lime.clone_from(&report.lime);
+    now.explanations.clone_from(&report.explanations);
     now.trust.clone_from(&report.trust);
     now.erased.clone_from(&report.erased);
     refuse_differences(&report, &now)?;
@@ -68,15 +68,16 @@ pub fn replay(reader: &Reader, report: &[u8], image: &[u8]) -> Result<()> {
     let again = Again {
         reader,
         report: &report,
-        radiograph: &radiograph,
-        square: manifest.input.square(&radiograph.image),
+        view,
     };
-    now.lime = report.lime.as_ref().map(|l| again.lime(l)).transpose()?;
-    // Its map is measured below.
+    for explanation in report.explanations.all() {
+        now.explanations.put(again.explanation(&explanation)?);
+    }
+    // Their maps are measured below.
     refuse_differences(&report, &now)?;
     let mut measured = BTreeSet::new();
     for (place, trust) in now.trust.iter_mut().enumerate() {
-        if !measured.insert((trust.finding, trust.method.clone())) {
+        if !measured.insert((trust.finding, trust.method)) {
             bail!("trust.{place}: the report measures {} twice", trust.finding);
         }
         *trust = again
@@ -113,81 +114,62 @@ fn refuse_differences(report: &Report, now: &Report) -> Result<()> {
 struct Again<'a> {
     reader: &'a Reader,
     report: &'a Report,
-    radiograph: &'a Radiograph,
-    square: GreyImage,
+    view: View,
 }
 
 impl Again<'_> {
-    fn lime(&self, theirs: &lime::Explanation) -> Result<lime::Explanation> {
-        let options = &theirs.options;
-        if options.samples > MOST_SAMPLES {
-            let samples = options.samples;
-            bail!("lime: {samples} samples are more than a report has ({MOST_SAMPLES} at most)");
+    fn explanation(&self, theirs: &Explanation) -> Result<Explanation> {
+        let name = theirs.method().name();
+        let input = &self.reader.manifest.input;
+        let job = theirs.start_again(&self.view, input);
+        let job = job.map_err(|why| anyhow!("{name}: {why}"))?;
+        ask(self.reader, job, &ProgressBar::hidden()).context(name)
+    }
+
+    /// The report's own map of an output by a method: that it comes again is seen elsewhere.
+    fn map(&self, method: Method, output: Output) -> Option<HeatMap> {
+        match method {
+            Method::GradCam => Some(self.report.findings[output.0].grad_cam.cells.clone()),
+            method => self.report.explanations.by(method)?.map(output.0),
         }
-        if theirs.samples == 0 || theirs.samples > options.samples {
-            let (samples, most) = (theirs.samples, options.samples);
-            bail!("lime: the report contradicts itself: {samples} samples of at most {most}");
-        }
-        // As many samples as were scored then, whether it had stopped by itself or was stopped.
-        let settings = lime::Options {
-            samples: theirs.samples,
-            until_stable: false,
-            ..options.clone()
-        };
-        let image = &self.radiograph.image;
-        let ours = explain_by_lime(self.reader, image, settings, &ProgressBar::hidden())?;
-        Ok(lime::Explanation {
-            options: options.clone(),
-            ..ours
-        })
     }
 
     fn trust(&self, theirs: &Trust) -> Result<Trust> {
-        let cards = &self.reader.manifest.findings;
-        let index = cards.iter().position(|card| card.name == theirs.finding);
-        let index = index.context("the model does not have the finding")?;
-        // The report's own maps: that they come again is seen elsewhere.
-        let grad_cam = &self.report.findings[index].grad_cam.cells;
-        let lime = self.report.lime.as_ref().and_then(|lime| lime.map(index));
-        let (map, other) = match (theirs.method.as_str(), &lime) {
-            ("grad-cam", lime) => (grad_cam, lime.as_ref()),
-            ("lime", Some(lime)) => (lime, Some(grad_cam)),
-            (method, _) => bail!("the report has no map of {} by {method}", theirs.finding),
+        let manifest = &self.reader.manifest;
+        let output = manifest.output(theirs.finding);
+        let output = output.context("the model does not have the finding")?;
+        let map = self.map(theirs.method, output).with_context(|| {
+            format!(
+                "the report has no map of {} by {}",
+                theirs.finding,
+                theirs.method.name()
+            )
+        })?;
+        // Reports that do not say with which map another agrees compare Grad-CAM with LIME.
+        let other = theirs.agreement_with.unwrap_or(match theirs.method {
+            Method::GradCam => Method::Lime,
+            _ => Method::GradCam,
+        });
+        // Measured before the other map was there, it has none.
+        let other = theirs
+            .agreement
+            .and_then(|_| Some((other, self.map(other, output)?)));
+        let measured = Measured {
+            output,
+            method: theirs.method,
+            map,
+            other,
         };
         let options = theirs.faithfulness.options;
-        let faithfulness = faithfulness_of(self.reader, &self.square, map, index, options)?;
-        let sanity = theirs
-            .sanity
-            .iter()
-            .map(|s| self.sanity(s, theirs, map, index));
-        Ok(Trust {
-            finding: theirs.finding,
-            method: theirs.method.clone(),
-            faithfulness,
-            elsewhere: elsewhere(&self.square, map),
-            // Measured before the other map was there, it has none.
-            agreement: match (&theirs.agreement, other) {
-                (Some(_), Some(other)) => Some(agreement(map, other)),
-                _ => None,
-            },
-            sanity: sanity.collect::<Result<_>>()?,
-        })
-    }
-
-    fn sanity(
-        &self,
-        theirs: &Sanity,
-        trust: &Trust,
-        map: &HeatMap,
-        index: usize,
-    ) -> Result<Sanity> {
-        let seed = trust.faithfulness.options.seed;
-        let part = theirs.randomised;
-        let seeds = sanity::seeds(seed);
-        let drawn = self
-            .reader
-            .read_randomised(&self.square, index, part, &seeds);
-        Sanity::new(part, map, &pollster::block_on(drawn)?).context("no network was drawn")
+        let measuring = Measuring::new(&self.view, manifest, measured, options)?;
+        let mut ours = ask(self.reader, measuring, &ProgressBar::hidden())?;
+        // A report may say less than what is measured now.
+        if theirs.agreement_with.is_none() {
+            ours.agreement_with = None;
+        }
+        let has = |part| theirs.sanity.iter().any(|check| check.randomised == part);
+        ours.sanity.retain(|check| has(check.randomised));
+        Ok(ours)
     }
 
     fn erased(&self, theirs: &Erased) -> Result<Erased> {
@@ -195,17 +177,9 @@ impl Again<'_> {
         if spots > MOST_SPOTS {
             bail!("erased: {spots} places are more than a report has ({MOST_SPOTS} at most)");
         }
-        let (width, height) = (self.radiograph.image.width, self.radiograph.image.height);
         let input = &self.reader.manifest.input;
-        let (region, aspect) = (input.region(width, height), width as f32 / height as f32);
-        let picture = erase(&self.square, region, aspect, &theirs.spots, theirs.fill);
-        let scored = self.reader.score(input.normalise(&picture));
-        let scored = pollster::block_on(scored)?.swap_remove(0);
-        Ok(Erased {
-            fill: theirs.fill,
-            spots: theirs.spots.clone(),
-            probabilities: scored.probabilities,
-        })
+        let erasing = Erasing::new(&self.view, input, theirs.spots.clone(), theirs.fill);
+        ask(self.reader, erasing, &ProgressBar::hidden())
     }
 }
 
@@ -216,12 +190,13 @@ mod tests {
     use burn::tensor::Device;
     use serde_json::{Value, json};
     use sightline::explain::fill::Fill;
-    use sightline::finding::Finding;
+    use sightline::explain::method::Settings;
+    use sightline::explain::{lime, occlusion};
     use sightline::network::Network;
     use sightline::package::{Calibration, Manifest};
+    use sightline::radiograph::GreyImage;
     use sightline::trust::erase::Spot;
-    use sightline::trust::faithfulness::{self, Curves};
-    use sightline::trust::sanity::Randomised;
+    use sightline::trust::faithfulness;
 
     use super::*;
 
@@ -243,7 +218,7 @@ mod tests {
             ..picture
         };
         let logits = |picture: &GreyImage| {
-            let reading = pollster::block_on(reader.read(picture));
+            let reading = pollster::block_on(reader.read(&reader.view(picture)));
             reading.expect("a reading").logits
         };
         let (shown, hidden) = (logits(&picture), logits(&black));
@@ -269,7 +244,8 @@ mod tests {
     /// A report with everything that a report can have.
     fn report(reader: &Reader, file: &[u8]) -> Value {
         let radiograph = Radiograph::decode(file).expect("a picture");
-        let reading = pollster::block_on(reader.read(&radiograph.image)).expect("a reading");
+        let view = reader.view(&radiograph.image);
+        let reading = pollster::block_on(reader.read(&view)).expect("a reading");
         let timings = Timings::default();
         let hash = sha256(file);
         let manifest = &reader.manifest;
@@ -282,61 +258,58 @@ mod tests {
             "CPU",
             timings,
         );
-        let settings = lime::Options {
-            samples: 12,
-            ..lime::Options::default()
+        let settings = Settings {
+            lime: lime::Options {
+                samples: 12,
+                ..lime::Options::default()
+            },
+            occlusion: occlusion::Options {
+                grid: 4,
+                ..occlusion::Options::default()
+            },
+            ..Settings::default()
         };
         let hidden = ProgressBar::hidden();
-        let lime = explain_by_lime(reader, &radiograph.image, settings, &hidden);
-        report.lime = Some(lime.expect("LIME"));
-        report.erased = Some(Erased {
-            fill: Fill::PictureMean,
-            spots: vec![Spot {
-                x: 0.5,
-                y: 0.25,
-                radius: 0.2,
-            }],
-            probabilities: Vec::new(),
-        });
-        let empty = |map: &HeatMap| Sanity {
-            randomised: Randomised::Classifier,
-            map: map.clone(),
-            rank_correlations: Vec::new(),
-        };
+        for asking in Method::ALL
+            .iter()
+            .filter_map(|method| settings.asking(*method))
+        {
+            let job = asking.start(&view, &manifest.input);
+            report.explain(ask(reader, job, &hidden).expect("an explanation"));
+        }
+        let spots = vec![Spot {
+            x: 0.5,
+            y: 0.25,
+            radius: 0.2,
+        }];
+        let erasing = Erasing::new(&view, &manifest.input, spots, Fill::PictureMean);
+        report.erased = Some(ask(reader, erasing, &hidden).expect("scores"));
         let again = Again {
             reader,
-            report: &report,
-            radiograph: &radiograph,
-            square: manifest.input.square(&radiograph.image),
+            report: &report.clone(),
+            view: view.clone(),
         };
-        let erased = again.erased(report.erased.as_ref().expect("erased"));
-        let cells = &report.findings[0].grad_cam.cells;
         let options = faithfulness::Options {
             steps: 2,
             draws: 1,
             ..faithfulness::Options::default()
         };
-        let curves = Curves::new(&again.square, &manifest.input, cells, options);
-        let mut curves = curves.expect("sound options");
-        curves.push(vec![0.0; curves.total()]);
-        let trust = Trust {
-            finding: Finding::ALL[0],
-            method: "grad-cam".to_owned(),
-            faithfulness: curves.result().expect("curves"),
-            elsewhere: None,
-            agreement: Some(agreement(cells, cells)),
-            sanity: vec![empty(cells)],
-        };
-        let trust = again.trust(&trust).expect("measured");
-        let lime_trust = Trust {
-            method: "lime".to_owned(),
-            sanity: Vec::new(),
-            ..trust.clone()
-        };
-        let lime_trust = again.trust(&lime_trust).expect("measured");
-        let erased = erased.expect("erased");
-        report.erased = Some(erased);
-        report.trust = vec![trust, lime_trust];
+        let pairs = [
+            (Method::GradCam, Method::Lime),
+            (Method::Lime, Method::GradCam),
+        ];
+        for (method, other) in pairs {
+            let map = |method| again.map(method, Output(0)).expect("a map");
+            let measured = Measured {
+                output: Output(0),
+                method,
+                map: map(method),
+                other: Some((other, map(other))),
+            };
+            let measuring = Measuring::new(&view, manifest, measured, options);
+            let trust = ask(reader, measuring.expect("sound options"), &hidden);
+            report.measure(trust.expect("measured"));
+        }
         serde_json::to_value(&report).expect("JSON")
     }
 
@@ -437,7 +410,16 @@ mod tests {
                 let outcome = replay(&edited);
                 let read = as_read(&edited);
                 // An optional part that is left out leaves a report that says less, and all of it true.
-                let says_less = ["/lime", "/trust", "/erased", "/agreement", "/sanity"];
+                let says_less = [
+                    "/lime",
+                    "/hirescam",
+                    "/occlusion",
+                    "/trust",
+                    "/erased",
+                    "/agreement",
+                    "/agreement_with",
+                    "/sanity",
+                ];
                 let number = |report: &Value| report.pointer(place).and_then(Value::as_f64);
                 let near = number(&sound)
                     .zip(number(&edited))
@@ -534,7 +516,7 @@ mod tests {
         );
         refused(
             &|report| report["trust"][0]["method"] = json!("tea leaves"),
-            "no map of No Finding by tea leaves",
+            "there is no method",
         );
     }
 }

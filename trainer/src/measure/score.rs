@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor};
 use sightline::finding::Finding;
 use sightline::input::Tensors;
 use sightline::network::Network;
-use sightline::package::{self, Manifest};
+use sightline::package::{self, Manifest, Output};
 use sightline::radiograph::{GreyImage, Input};
 use sightline::reading::ReadError;
 
@@ -145,16 +145,10 @@ impl Package {
         let squares: Vec<&GreyImage> = pictures.iter().flatten().collect();
         let logits = network_logits(&self.network, &self.manifest.input, &squares, &self.device)?;
         let logits: Vec<Vec<f32>> = logits.chunks(views).map(mean).collect();
-        let output_of = |finding: Finding| {
-            self.manifest
-                .findings
-                .iter()
-                .position(|c| c.name == finding)
-        };
-        let outputs: Vec<Option<usize>> = Finding::ALL.into_iter().map(output_of).collect();
+        let outputs = Finding::ALL.map(|finding| self.manifest.output(finding));
         let row = |logits: &Vec<f32>| {
-            let score = |output: &Option<usize>| {
-                output.and_then(|index| self.manifest.probability(index, logits[index]))
+            let score = |output: &Option<Output>| {
+                output.and_then(|output| self.manifest.probability(output, logits[output.0]))
             };
             outputs.iter().map(score).collect()
         };

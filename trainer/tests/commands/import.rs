@@ -76,7 +76,7 @@ fn check(name: &str) -> String {
 
     let reader = open(&out);
     let side = case["side"].as_u64().expect("a side") as usize;
-    let reading = pollster::block_on(reader.read(&picture(side))).expect("a reading");
+    let reading = pollster::block_on(reader.read(&reader.view(&picture(side)))).expect("a reading");
     let logits = case["logits"].as_array().expect("logits");
     let names: Vec<Option<&str>> = match case["findings"].as_array() {
         Some(names) => names.iter().map(Value::as_str).collect(),
@@ -382,7 +382,7 @@ fn a_chexnet_checkpoint_is_imported_in_its_own_order() {
     let input = reader.manifest.input.tensor(&[&picture(224)], &device);
     let theirs = network.forward(input).into_data();
     let theirs = theirs.try_to_vec::<f32>().expect("float32");
-    let reading = pollster::block_on(reader.read(&picture(224))).expect("a reading");
+    let reading = pollster::block_on(reader.read(&reader.view(&picture(224)))).expect("a reading");
     for (output, finding) in [
         (0, Finding::Atelectasis),
         (1, Finding::Cardiomegaly),

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use sightline::package::{Manifest, ModelIndex};
 
+use crate::by;
 use crate::command::{Argument, succeed, workspace};
 
 /// Needs the radiographs of `../shared/data`; `SIGHTLINE_WITHOUT_DATA`, which `cargo xtask test` sets where they are not there, leaves it out.
@@ -61,7 +62,7 @@ fn evaluate_and_localize_print_the_figures_of_the_shipped_packages() {
             let card = cards
                 .find(|card| card.name.name() == name)
                 .expect("a finding");
-            let recorded = &card.localisation["grad-cam"];
+            let recorded = &card.localisation[&by("grad-cam")];
             let name = format!("{}, {name}", model.name);
             // One image's maximum may lie elsewhere where two are about as high.
             let hit = found["pointing_hit"]["value"].as_f64().expect("a share");

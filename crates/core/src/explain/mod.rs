@@ -1,7 +1,57 @@
 //! Explanations: which parts of a radiograph a score came from.
+//!
+//! A method is a file here that implements [`Explain`], and a line in `methods!` of [`method`]. [`lime`], [`hirescam`] and [`occlusion`] are such files;
+//! Grad-CAM is part of every reading. [`overlay`] and [`colormap`] show a map, [`fill`] says what a hidden place becomes.
 
 pub mod colormap;
 pub mod fill;
-pub mod heat_map;
+pub mod hirescam;
 pub mod lime;
+pub mod method;
+pub mod occlusion;
 pub mod overlay;
+
+pub use crate::heat_map;
+
+use crate::asked::Asked;
+use crate::heat_map::HeatMap;
+use crate::radiograph::Input;
+use crate::view::View;
+
+/// What an explanation by one method is, and how it is made.
+pub trait Explain: Sized {
+    /// As reports, manifests and options call it.
+    const NAME: &'static str;
+    /// As people call it.
+    const TITLE: &'static str;
+    /// What the map shows, before the name of a finding.
+    const SHOWS: &'static str;
+    /// What a colour stands for.
+    const UNIT: &'static str;
+
+    type Options: Clone + Default + PartialEq;
+    /// The work that makes it.
+    type Job: Asked<Outcome = Self>;
+
+    fn start(view: &View, input: &Input, options: Self::Options) -> Self::Job;
+
+    /// The work that makes this one again: as much as there is of it.
+    ///
+    /// # Errors
+    /// When it contradicts itself, or took more than anyone waits for: with the reason.
+    fn start_again(&self, view: &View, input: &Input) -> Result<Self::Job, String> {
+        Ok(Self::start(view, input, self.options().clone()))
+    }
+
+    /// How it was made.
+    fn options(&self) -> &Self::Options;
+
+    /// Whether it is all that its options, or others that differ only in how much is asked for, would give.
+    fn is_complete(&self, options: &Self::Options) -> bool;
+
+    /// The map for an output; `None` where it was not trained, or the explanation contradicts itself.
+    fn map(&self, output: usize) -> Option<HeatMap>;
+
+    /// What is to be said beside the map for an output: how far it is, and how good. A sentence or more.
+    fn said(&self, output: usize) -> String;
+}

@@ -1,7 +1,7 @@
 //! A map laid over its radiograph.
 
 use super::colormap::Colormap;
-use super::heat_map::HeatMap;
+use crate::heat_map::HeatMap;
 use crate::radiograph::{GreyImage, Region};
 
 /// The picture with the positive evidence on it, as RGBA bytes.
@@ -24,9 +24,7 @@ pub fn overlay(
     let (top, height) = part(region.y, region.height, image.height);
     let most = evidence.max();
     let map = evidence.positive().upsample(width, height);
-    let palette: Vec<[u8; 3]> = (0..=255)
-        .map(|level| colormap.rgb(level as f32 / 255.0))
-        .collect();
+    let palette = palette(colormap);
     let mut rgba = Vec::with_capacity(image.pixels.len() * 4);
     for (index, &grey) in image.pixels.iter().enumerate() {
         let (x, y) = (index % image.width, index / image.width);
@@ -37,12 +35,37 @@ pub fn overlay(
             0.0
         };
         let color = palette[(heat * 255.0) as usize];
-        // Faint evidence is faint: cover grows with it, and is full from a half on.
-        let cover = opacity * (2.0 * heat).min(1.0);
+        let cover = opacity * cover(heat);
         let mix = |c: u8| (f32::from(grey) * (1.0 - cover) + f32::from(c) * cover) as u8;
         rgba.extend_from_slice(&[mix(color[0]), mix(color[1]), mix(color[2]), 255]);
     }
     rgba
+}
+
+/// A map alone, as RGBA bytes of `width * height` pixels: laid over what it covers of a picture with some opacity, it gives what [`overlay`] gives.
+pub fn layer(evidence: &HeatMap, width: usize, height: usize, colormap: Colormap) -> Vec<u8> {
+    let most = evidence.max();
+    let map = evidence.positive().upsample(width, height);
+    let palette = palette(colormap);
+    let mut rgba = Vec::with_capacity(map.values.len() * 4);
+    for value in map.values {
+        let heat = if most > 0.0 { value / most } else { 0.0 };
+        let [r, g, b] = palette[(heat * 255.0) as usize];
+        rgba.extend_from_slice(&[r, g, b, (255.0 * cover(heat)).round() as u8]);
+    }
+    rgba
+}
+
+fn palette(colormap: Colormap) -> Vec<[u8; 3]> {
+    let levels = 0..=255;
+    levels
+        .map(|level| colormap.rgb(level as f32 / 255.0))
+        .collect()
+}
+
+/// How much a colour covers: faint evidence is faint, and from half of the maximum on it is full.
+fn cover(heat: f32) -> f32 {
+    (2.0 * heat).min(1.0)
 }
 
 #[cfg(test)]
@@ -107,6 +130,31 @@ mod tests {
         assert!(coloured(&corner, 2, 2));
         for (x, y) in [(5, 2), (2, 5), (5, 5)] {
             assert!(!coloured(&corner, x, y), "{x}, {y}");
+        }
+    }
+
+    #[test]
+    fn a_layer_laid_over_the_picture_is_the_overlay() {
+        let image = GreyImage {
+            width: 16,
+            height: 12,
+            pixels: (0..192).map(|place| (place % 251) as u8).collect(),
+        };
+        let map = HeatMap::new(2, 2, vec![1.0, -0.5, 0.3, 0.0]);
+        for opacity in [0.0, 0.35, 1.0] {
+            let one = overlay(&image, &map, WHOLE, Colormap::Inferno, opacity);
+            let layer = layer(&map, 16, 12, Colormap::Inferno);
+            for (place, (one, layer)) in one.chunks(4).zip(layer.chunks(4)).enumerate() {
+                let cover = opacity * f32::from(layer[3]) / 255.0;
+                for channel in 0..3 {
+                    let mixed = f32::from(image.pixels[place]) * (1.0 - cover)
+                        + f32::from(layer[channel]) * cover;
+                    assert!(
+                        (mixed - f32::from(one[channel])).abs() < 2.0,
+                        "{place}: {mixed} {one:?}"
+                    );
+                }
+            }
         }
     }
 }

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::PackageError;
 use crate::architecture::Architecture;
+use crate::explain::method::Method;
 use crate::finding::{Finding, Score};
+use crate::output::Output;
 use crate::radiograph::Input;
+use crate::statistics::sigmoid;
 
 /// The version of the package format that this engine reads and writes.
 pub const SCHEMA_VERSION: u64 = 1;
@@ -88,9 +91,19 @@ pub struct FindingCard {
     /// Evaluation images with and without the finding.
     pub positives: usize,
     pub negatives: usize,
-    /// By explanation method, measured against radiologists' boxes; against masks where [`ON_MASKS`] follows the method's name.
-    #[serde(default)]
-    pub localisation: BTreeMap<String, Localisation>,
+    /// How well maps point at what radiologists marked.
+    #[serde(default, deserialize_with = "known")]
+    pub localisation: BTreeMap<LocalisedBy, Localisation>,
+}
+
+/// What was measured of maps that this version makes. A later one may make others: they are no reason to refuse its packages.
+fn known<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<BTreeMap<LocalisedBy, Localisation>, D::Error> {
+    let all = BTreeMap::<String, Localisation>::deserialize(from)?.into_iter();
+    Ok(all
+        .filter_map(|(key, measured)| Some((LocalisedBy::try_from(key).ok()?, measured)))
+        .collect())
 }
 
 /// How a logit becomes a probability, where the sigmoid alone does not do.
@@ -127,13 +140,104 @@ impl Calibration {
     }
 }
 
-/// The probability of log-odds.
-pub fn sigmoid(logit: f64) -> f64 {
-    1.0 / (1.0 + (-logit).exp())
+/// Whose maps were measured, and against which marks. In a manifest it is the key of a [`Localisation`]: `lime`, `lime on masks`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct LocalisedBy {
+    pub maps: Maps,
+    pub marks: Marks,
 }
 
-/// In the key of a [`Localisation`].
-pub const ON_MASKS: &str = " on masks";
+/// Maps that are measured: a method's, or ones that know nothing of the picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Maps {
+    By(Method),
+    /// A Gaussian in the middle of every picture.
+    Centre,
+    /// A map drawn at random for every picture.
+    Random,
+}
+
+/// What radiologists marked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Marks {
+    Boxes,
+    /// Outlines, such as of hearts.
+    Masks,
+}
+
+const ON_MASKS: &str = " on masks";
+
+impl std::str::FromStr for Maps {
+    type Err = String;
+
+    /// # Errors
+    /// When nothing is called so.
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "center" | "centre" => Ok(Maps::Centre),
+            "random" => Ok(Maps::Random),
+            name => match name.parse() {
+                Ok(method) => Ok(Maps::By(method)),
+                Err(error) => Err(format!("{error}, center, random")),
+            },
+        }
+    }
+}
+
+impl std::fmt::Display for Maps {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Maps::By(method) => method.name(),
+            Maps::Centre => "center",
+            Maps::Random => "random",
+        })
+    }
+}
+
+impl TryFrom<String> for Maps {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        name.parse()
+    }
+}
+
+impl From<Maps> for String {
+    fn from(maps: Maps) -> Self {
+        maps.to_string()
+    }
+}
+
+impl std::fmt::Display for LocalisedBy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let on = match self.marks {
+            Marks::Boxes => "",
+            Marks::Masks => ON_MASKS,
+        };
+        write!(f, "{}{on}", self.maps)
+    }
+}
+
+impl TryFrom<String> for LocalisedBy {
+    type Error = String;
+
+    fn try_from(key: String) -> Result<Self, String> {
+        let (name, marks) = match key.strip_suffix(ON_MASKS) {
+            Some(name) => (name, Marks::Masks),
+            None => (key.as_str(), Marks::Boxes),
+        };
+        let maps = name.parse()?;
+        Ok(Self { maps, marks })
+    }
+}
+
+impl From<LocalisedBy> for String {
+    fn from(key: LocalisedBy) -> Self {
+        key.to_string()
+    }
+}
 
 impl FindingCard {
     /// Fewer images than this tell nothing of a method's maps.
@@ -143,8 +247,8 @@ impl FindingCard {
 
     /// Whether a method's maps were found to point at the finding better than a Gaussian in the middle of the same pictures does: by
     /// its hits or, where the middle hits nearly always, by its IoU. `None` where the two were not compared, or on few images.
-    pub fn pointing(&self, method: &str) -> Option<Pointing> {
-        let maps = self.localisation.get(method)?;
+    pub fn pointing(&self, by: LocalisedBy) -> Option<Pointing> {
+        let maps = self.localisation.get(&by)?;
         let compared = maps.over_middle.as_ref()?;
         if maps.n < Self::FEW {
             return None;
@@ -274,7 +378,9 @@ impl Manifest {
         Ok(manifest)
     }
 
-    fn check(&self) -> Result<(), PackageError> {
+    /// # Errors
+    /// When it contradicts itself.
+    pub fn check(&self) -> Result<(), PackageError> {
         let wrong = |why: String| Err(PackageError::Inconsistent(why));
         if let Err(error) = self.input.check() {
             return wrong(error.to_string());
@@ -310,6 +416,18 @@ impl Manifest {
         Ok(())
     }
 
+    /// The output of a finding; `None` where the model has none for it.
+    pub fn output(&self, finding: Finding) -> Option<Output> {
+        let mut cards = self.findings.iter();
+        cards.position(|card| card.name == finding).map(Output)
+    }
+
+    /// The output of a finding that was trained.
+    pub fn trained_output(&self, finding: Finding) -> Option<Output> {
+        self.output(finding)
+            .filter(|output| self.findings[output.0].trained)
+    }
+
     /// Scores beside their findings and operating points. `probabilities`: one for each finding, in their order.
     pub fn scores(&self, probabilities: &[Option<f64>]) -> Vec<Score> {
         let cards = self.findings.iter().zip(probabilities);
@@ -321,19 +439,19 @@ impl Manifest {
         scores.collect()
     }
 
-    /// By how much the calibration of output `index` stretches logits.
-    pub fn scale(&self, index: usize) -> f64 {
-        match self.findings[index].calibration {
+    /// By how much the calibration of an output stretches logits.
+    pub fn scale(&self, output: Output) -> f64 {
+        match self.findings[output.0].calibration {
             Some(Calibration::Platt { scale, .. }) => scale,
             _ => 1.0,
         }
     }
 
-    /// The probability for output `index`; `None` where the finding was not trained.
+    /// The probability for an output; `None` where the finding was not trained.
     ///
     /// The one place where logits become probabilities.
-    pub fn probability(&self, index: usize, logit: f32) -> Option<f64> {
-        let card = self.findings.get(index).filter(|card| card.trained)?;
+    pub fn probability(&self, output: Output, logit: f32) -> Option<f64> {
+        let card = self.findings.get(output.0).filter(|card| card.trained)?;
         let logit = f64::from(logit);
         Some(match card.calibration {
             Some(calibration) => calibration.probability(logit),

@@ -7,9 +7,12 @@
 mod manifest;
 
 pub use manifest::{
-    Calibration, Evaluation, FindingCard, Localisation, Manifest, ModelEntry, ModelIndex, ON_MASKS,
-    OverMiddle, Pointing, SCHEMA_VERSION, Training, Unit, Weights, sigmoid,
+    Calibration, Evaluation, FindingCard, Localisation, LocalisedBy, Manifest, Maps, Marks,
+    ModelEntry, ModelIndex, OverMiddle, Pointing, SCHEMA_VERSION, Training, Unit, Weights,
 };
+
+pub use crate::output::Output;
+pub use crate::statistics::sigmoid;
 
 use sha2::{Digest, Sha256};
 

@@ -122,6 +122,19 @@ impl Input {
         }
         values
     }
+
+    /// The same of levels that are no whole numbers: one for each pixel of the square.
+    pub fn normalise_levels(&self, levels: &[f64]) -> Vec<f32> {
+        let channels = self.mean.iter().zip(&self.std);
+        channels
+            .flat_map(|(mean, std)| {
+                let (mean, std) = (f64::from(*mean), f64::from(*std));
+                levels
+                    .iter()
+                    .map(move |level| ((level / 255.0 - mean) / std) as f32)
+            })
+            .collect()
+    }
 }
 
 /// torchvision's `Resize(side)`: the longer side is rounded down.

@@ -6,17 +6,14 @@ pub use differences::Difference;
 
 use serde::{Deserialize, Serialize};
 
-use crate::explain::heat_map::HeatMap;
-use crate::explain::lime;
+use crate::explain::method::{Explanation, Explanations, Method};
 use crate::finding::{Finding, called};
+use crate::heat_map::HeatMap;
 use crate::package::Manifest;
 use crate::radiograph::{Depth, Input, LATERAL, Radiograph, Region, is_lateral};
 use crate::reading::Reading;
-use crate::trust::agreement::Agreement;
-use crate::trust::elsewhere::Elsewhere;
+use crate::trust::Trust;
 use crate::trust::erase::Erased;
-use crate::trust::faithfulness::Faithfulness;
-use crate::trust::sanity::Sanity;
 
 /// The version of the report's format. 2: what hides a place means the same for all methods (see [`crate::explain::fill`]).
 pub const SCHEMA_VERSION: u64 = 2;
@@ -45,9 +42,9 @@ pub struct Report {
     /// `"WebGPU: <name>"` or `"CPU, N workers"`.
     pub adapter: String,
     pub findings: Vec<FindingReport>,
-    /// If it was asked for: one for all findings.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lime: Option<lime::Explanation>,
+    /// Those that were asked for: one by each method, for all findings.
+    #[serde(flatten)]
+    pub explanations: Explanations,
     /// What was measured of the maps that were asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trust: Vec<Trust>,
@@ -55,22 +52,6 @@ pub struct Report {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub erased: Option<Erased>,
     pub timings: Timings,
-}
-
-/// What was measured of one map of this picture.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Trust {
-    pub finding: Finding,
-    /// `grad-cam` or `lime`.
-    pub method: String,
-    pub faithfulness: Faithfulness,
-    /// Where the map's evidence is beside the patient; `None` if there is no evidence for the finding.
-    pub elsewhere: Option<Elsewhere>,
-    /// With the map of the other method, where both are there.
-    pub agreement: Option<Agreement>,
-    /// Of Grad-CAM: the maps of the same network with a part drawn at random.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub sanity: Vec<Sanity>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -217,10 +198,31 @@ impl Report {
             preprocessing: manifest.input.clone(),
             adapter: adapter.to_owned(),
             findings: findings.collect(),
-            lime: None,
+            explanations: Explanations::default(),
             trust: Vec::new(),
             erased: None,
             timings,
         }
+    }
+
+    /// Takes an explanation in, in place of the one by the same method. What was measured of that one is not of this one, and how far other maps
+    /// agree with it is not known any more.
+    pub fn explain(&mut self, explanation: Explanation) {
+        let method = explanation.method();
+        self.trust.retain(|trust| trust.method != method);
+        for trust in &mut self.trust {
+            // Reports that do not say with which compare with LIME.
+            if trust.agreement_with.unwrap_or(Method::Lime) == method {
+                (trust.agreement, trust.agreement_with) = (None, None);
+            }
+        }
+        self.explanations.put(explanation);
+    }
+
+    /// Takes in what was measured of a map, in place of what was measured of it before.
+    pub fn measure(&mut self, trust: Trust) {
+        let all = &mut self.trust;
+        all.retain(|old| old.finding != trust.finding || old.method != trust.method);
+        all.push(trust);
     }
 }

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::explain::heat_map::HeatMap;
-use crate::rank::correlation;
+use crate::heat_map::HeatMap;
+use crate::statistics::correlation;
 
 /// Maps are compared on a grid of this side.
 const SIDE: usize = 28;

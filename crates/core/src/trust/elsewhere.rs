@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use crate::explain::heat_map::HeatMap;
+use crate::heat_map::HeatMap;
 use crate::radiograph::GreyImage;
 
 /// Where a map's positive evidence is.

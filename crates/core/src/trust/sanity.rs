@@ -5,17 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::explain::heat_map::HeatMap;
-use crate::trust::agreement::agreement;
+pub use crate::asked::Randomised;
 
-/// How much of a network loses what it has learned, from the top down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Randomised {
-    Classifier,
-    /// The classifier and the last quarter of the convolutions.
-    LastStage,
-}
+use crate::heat_map::HeatMap;
+use crate::trust::agreement::agreement;
 
 /// Networks for each part. That the maps of all of them are others means, with 95% confidence, that fewer than 26% of such networks
 /// would keep the map (`0.74^10 = 0.05`).

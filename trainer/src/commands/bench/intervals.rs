@@ -3,11 +3,12 @@
 use anyhow::{Context, Result};
 use indicatif::ProgressBar;
 use serde::Serialize;
+use sightline::asked::{Asked, Wants};
 use sightline::explain::lime::{self, Estimator, FindingLime, Lime};
 
 use super::called_images;
 use crate::commands::options::{Images, Model};
-use crate::measure::asking::explain_by_lime;
+use crate::measure::asking::ask;
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -54,20 +55,21 @@ pub fn run(options: &Options) -> Result<()> {
                 ..lime::Options::default()
             };
             let reference = settings(options.reference, Estimator::Regression, seed);
-            let truth = explain_by_lime(reader, image, reference, &ProgressBar::hidden())?;
-            let most = SAMPLES[SAMPLES.len() - 1];
             let (input, square) = (&reader.manifest.input, reader.manifest.input.square(image));
+            let reference = Lime::new(&square, input, reference);
+            let truth = ask(reader, reference, &ProgressBar::hidden())?;
+            let most = SAMPLES[SAMPLES.len() - 1];
             // Both draw the same samples.
             let mut running = ways.map(|way| Lime::new(&square, input, settings(most, way, !seed)));
             for scored in (BATCH..=most).step_by(BATCH) {
                 let values = running.each_mut().map(|lime| lime.next_batch(BATCH));
-                let scores = pollster::block_on(reader.score(values[0].clone()))?;
+                let scores = pollster::block_on(reader.score(values[0].clone(), &Wants::Evidence))?;
                 for (lime, coverage) in running.iter_mut().zip(&mut coverage) {
                     lime.push(scores.clone());
                     let Some(place) = SAMPLES.iter().position(|samples| *samples == scored) else {
                         continue;
                     };
-                    let ours = lime.explanation().context("no sample was scored")?;
+                    let ours = lime.outcome().context("no sample was scored")?;
                     for finding in called {
                         let both = (&ours.findings[*finding], &truth.findings[*finding]);
                         if let (Some(ours), Some(truth)) = both {

@@ -2,11 +2,12 @@
 
 use anyhow::{Context, Result};
 use indicatif::ProgressBar;
+use sightline::asked::{Asked, Wants};
 use sightline::explain::lime::{self, Estimator, Lime, Sampling, rank_correlation};
 
 use super::called_images;
 use crate::commands::options::{Images, Model};
-use crate::measure::asking::explain_by_lime;
+use crate::measure::asking::ask;
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -60,7 +61,9 @@ pub fn run(options: &Options) -> Result<()> {
                 ..lime::Options::default()
             };
             let reference = settings(options.reference, plain, seed);
-            let reference = explain_by_lime(reader, image, reference, &ProgressBar::hidden())?;
+            let (input, square) = (&reader.manifest.input, reader.manifest.input.square(image));
+            let reference = Lime::new(&square, input, reference);
+            let reference = ask(reader, reference, &ProgressBar::hidden())?;
             // Those that draw the same samples have the same pictures: scored once.
             let mut known = Vec::new();
             for (way, found) in ways.into_iter().zip(&mut found) {
@@ -69,21 +72,20 @@ pub fn run(options: &Options) -> Result<()> {
                 } else {
                     options.most_of_ours
                 };
-                let input = &reader.manifest.input;
-                let mut lime = Lime::new(&input.square(image), input, settings(most, way, !seed));
+                let mut lime = Lime::new(&square, input, settings(most, way, !seed));
                 for (step, found) in found.iter_mut().take(most / COMPARED_EVERY).enumerate() {
                     let values = lime.next_batch(COMPARED_EVERY);
                     let scored = if way.1 == Estimator::Emulation {
                         std::mem::take(&mut known[step])
                     } else {
-                        let scored = pollster::block_on(reader.score(values))?;
+                        let scored = pollster::block_on(reader.score(values, &Wants::Evidence))?;
                         if way.0 == Sampling::Orthogonal {
                             known.push(scored.clone());
                         }
                         scored
                     };
                     lime.push(scored);
-                    let map = lime.explanation().context("no sample was scored")?;
+                    let map = lime.outcome().context("no sample was scored")?;
                     let pairs = map.findings.iter().zip(&reference.findings);
                     let pairs: Vec<_> = pairs.collect();
                     found.extend(called.iter().filter_map(|index| {

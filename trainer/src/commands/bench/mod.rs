@@ -60,7 +60,7 @@ fn called_images(
             break;
         }
         let image = data.radiograph(row)?.image;
-        let probabilities = pollster::block_on(reader.read(&image))?.probabilities;
+        let probabilities = pollster::block_on(reader.read(&reader.view(&image)))?.probabilities;
         let calls = called(&reader.manifest.scores(&probabilities));
         let mut called: Vec<usize> = (0..calls.len()).filter(|index| calls[*index]).collect();
         let score = |finding: usize| probabilities[finding].unwrap_or_default();

@@ -7,13 +7,15 @@ use indicatif::ProgressBar;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde::Serialize;
+use sightline::explain::Explain;
 use sightline::explain::heat_map::HeatMap;
-use sightline::explain::lime;
-use sightline::trust::faithfulness::{self, LEVEL, Verdict};
+use sightline::explain::lime::{self, Lime};
+use sightline::package::Output;
+use sightline::trust::faithfulness::{self, Curves, LEVEL, Verdict};
 
 use super::called_images;
 use crate::commands::options::{Images, Model};
-use crate::measure::asking::{explain_by_lime, faithfulness_of};
+use crate::measure::asking::ask;
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -64,26 +66,28 @@ pub fn run(options: &Options) -> Result<()> {
             };
             let mut maps: Vec<(&str, HeatMap)> = (0..options.random).map(&mut cells).collect();
             maps.push(("blot in the middle", blot()));
-            let reading = pollster::block_on(reader.read(image))?;
+            let reading = pollster::block_on(reader.read(&reader.view(image)))?;
             maps.push(("grad-cam", reading.evidence[finding].clone()));
             let settings = lime::Options {
                 samples: options.samples,
                 until_stable: false,
                 ..lime::Options::default()
             };
-            let explanation = explain_by_lime(reader, image, settings, &ProgressBar::hidden())?;
+            let (input, square) = (&reader.manifest.input, reader.manifest.input.square(image));
+            let explanation = Lime::new(&square, input, settings);
+            let explanation = ask(reader, explanation, &ProgressBar::hidden())?;
             maps.push((
                 "lime",
                 explanation.map(finding).context("a trained finding")?,
             ));
-            let square = reader.manifest.input.square(image);
             for (kind, map) in maps {
                 // Each image draws its own baselines.
                 let settings = faithfulness::Options {
                     seed,
                     ..faithfulness::Options::default()
                 };
-                let measured = faithfulness_of(reader, &square, &map, finding, settings)?;
+                let curves = Curves::new(&square, input, &map, Output(finding), settings)?;
+                let measured = ask(reader, curves, &ProgressBar::hidden())?;
                 let rates = rates.entry(kind).or_default();
                 rates.maps += 1;
                 rates.rests += usize::from(measured.verdict() == Verdict::Rests);

@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use sightline::explain::colormap::Colormap;
-use sightline::explain::lime;
+use sightline::explain::method::{Method, Settings};
 use sightline::explain::overlay::overlay;
 use sightline::finding::Finding;
 use sightline::package::sha256;
@@ -17,7 +17,7 @@ use sightline::report::{Report, Timings};
 
 use super::options::{Images, LimeOptions, Model};
 use crate::data::{Views, said};
-use crate::measure::asking::explain_by_lime;
+use crate::measure::asking::ask;
 use crate::measure::replay;
 use crate::measure::score::Package;
 use crate::storage::Location;
@@ -29,6 +29,7 @@ const OPACITY: f32 = 0.6;
 pub struct Options {
     #[command(flatten)]
     model: Model,
+    /// How the map is made: "grad-cam", "lime", "hirescam" or "occlusion".
     #[arg(long, default_value = "grad-cam")]
     method: Method,
     #[command(flatten)]
@@ -52,12 +53,6 @@ pub struct Options {
     json: Option<Location>,
 }
 
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum Method {
-    GradCam,
-    Lime,
-}
-
 fn finding(name: &str) -> Result<Finding, String> {
     Finding::from_name(name).ok_or_else(|| {
         let names = Finding::ALL.map(Finding::name).join(", ");
@@ -65,14 +60,11 @@ fn finding(name: &str) -> Result<Finding, String> {
     })
 }
 
-/// Explains one finding of each image, by Grad-CAM or by LIME.
+/// Explains one finding of each image, by one of the methods.
 pub fn run(options: &Options) -> Result<()> {
     let package = Package::open(&options.model.model, options.model.device.device()?)?;
-    let cards = &package.manifest.findings;
     if let Some(finding) = options.finding
-        && !cards
-            .iter()
-            .any(|card| card.name == finding && card.trained)
+        && package.manifest.trained_output(finding).is_none()
     {
         bail!(
             "{} was not trained on {finding}: there is nothing to explain",
@@ -160,7 +152,8 @@ fn explain(
     }
     let decode = start.elapsed().as_secs_f64() * 1e3;
     let start = Instant::now();
-    let reading = pollster::block_on(reader.read(&radiograph.image))?;
+    let view = reader.view(&radiograph.image);
+    let reading = pollster::block_on(reader.read(&view))?;
     let read = start.elapsed().as_secs_f64() * 1e3;
     let cards = &reader.manifest.findings;
     let scored = reading.probabilities.iter().enumerate();
@@ -173,21 +166,27 @@ fn explain(
     };
     let (output, probability) = chosen.context("the package has no trained finding")?;
     println!("{}: {probability:.3}", cards[output].name);
-    let lime = match options.method {
-        Method::Lime => {
-            let style = "LIME {bar:40} {pos}/{len} samples ({eta} left)";
-            let style = ProgressStyle::with_template(style)?;
-            let settings = options.lime.options();
-            let bar = ProgressBar::new(settings.samples as u64).with_style(style);
-            let explanation = explain_by_lime(reader, &radiograph.image, settings, &bar)?;
+    let settings = Settings {
+        lime: options.lime.options(),
+        ..Settings::default()
+    };
+    let explanation = match settings.asking(options.method) {
+        Some(asking) => {
+            let style = format!(
+                "{} {{bar:40}} {{pos}}/{{len}} ({{eta}} left)",
+                options.method
+            );
+            let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template(&style)?);
+            let job = asking.start(&view, &reader.manifest.input);
+            let explanation = ask(reader, job, &bar)?;
             bar.finish_and_clear();
-            say(&explanation);
+            println!("{}: {}", options.method, explanation.said(output));
             Some(explanation)
         }
-        Method::GradCam => None,
+        None => None,
     };
-    let map = match &lime {
-        Some(lime) => lime
+    let map = match &explanation {
+        Some(made) => made
             .map(output)
             .context("a trained finding has an explanation")?,
         None => reading.evidence[output].clone(),
@@ -213,21 +212,10 @@ fn explain(
             &options.model.device.to_string(),
             timings,
         );
-        report.lime = lime;
+        explanation
+            .into_iter()
+            .for_each(|made| report.explain(made));
         json.write(&serde_json::to_vec_pretty(&report)?)?;
     }
     Ok(())
-}
-
-fn say(explanation: &lime::Explanation) {
-    println!(
-        "LIME: {} regions, {} samples, {}",
-        explanation.segments.count,
-        explanation.samples,
-        if explanation.stable {
-            "stable"
-        } else {
-            "not stable yet"
-        }
-    );
 }

@@ -67,7 +67,7 @@ pub fn sheet(reader: &Reader, data: &Dataset, failures: &[Failure]) -> Result<Ve
     let mut next = [0, 0];
     for failure in failures {
         let image = data.radiograph(&data.rows[failure.row])?.image;
-        let reading = pollster::block_on(reader.read(&image))?;
+        let reading = pollster::block_on(reader.read(&reader.view(&image)))?;
         let cards = &reader.manifest.findings;
         let output = cards.iter().position(|card| card.name == failure.finding);
         let map = &reading.evidence[output.context("a finding of the package")?];

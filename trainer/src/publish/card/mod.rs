@@ -4,7 +4,7 @@ mod failures;
 
 use anyhow::Result;
 use sightline::finding::Finding;
-use sightline::package::{Manifest, ON_MASKS, Pointing};
+use sightline::package::{Manifest, Maps, Pointing};
 use sightline::reader::Reader;
 
 use crate::data::{Dataset, Label};
@@ -313,10 +313,9 @@ pub fn with_localisation(card: &str, manifest: &Manifest) -> String {
     let before = card.split(LOCALISATION).next().unwrap_or(card);
     let mut rows = String::new();
     for card in &manifest.findings {
-        for (method, measured) in &card.localisation {
-            let name = method.trim_end_matches(ON_MASKS);
-            let verdict = match (name, card.pointing(method)) {
-                ("center" | "random", _) | (_, None) => String::new(),
+        for (by, measured) in &card.localisation {
+            let verdict = match (by.maps, card.pointing(*by)) {
+                (Maps::Centre | Maps::Random, _) | (_, None) => String::new(),
                 (_, Some(Pointing::Better { p })) => format!("better than the middle (p = {p:.3})"),
                 (_, Some(Pointing::Unsettled { p })) => {
                     format!("perhaps better: too few images to tell (p = {p:.2})")
@@ -330,7 +329,7 @@ pub fn with_localisation(card: &str, manifest: &Manifest) -> String {
             };
             let samples = measured.samples;
             rows += &format!(
-                "| {} | {method}{} | {} | {} | {} | {} | {verdict} |\n",
+                "| {} | {by}{} | {} | {} | {} | {} | {verdict} |\n",
                 card.name,
                 samples.map_or(String::new(), |most| format!(", {most} samples")),
                 measured.n,

@@ -24,11 +24,14 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use serde::{Deserialize, Serialize};
 
+use super::Explain;
+use crate::asked::{Asked, Progress, Scored, Step, Wants};
 use crate::explain::fill::Fill;
-use crate::explain::heat_map::HeatMap;
-use crate::package::sigmoid;
+use crate::heat_map::HeatMap;
 use crate::radiograph::{GreyImage, Input, resize};
-use crate::rank;
+use crate::statistics;
+use crate::statistics::sigmoid;
+use crate::view::View;
 
 /// Regions are found on a picture of this side, whatever the network's: their size is the reader's, not the network's.
 const SEGMENTED_SIDE: usize = 224;
@@ -46,6 +49,11 @@ const JUDGED: usize = 3;
 pub const TAUGHT: usize = 256;
 /// Samples that it foretells.
 pub const EMULATED: usize = 2048;
+
+/// Fewer samples are explained well by anything.
+const FEW_SAMPLES: usize = 20;
+/// More samples than anyone waits for: more than the page lets anyone have.
+const MOST_SAMPLES: usize = 10_000;
 
 /// Half the width of a 95% interval, in standard errors, which are themselves estimated.
 const ERRORS: f64 = 2.0;
@@ -110,16 +118,6 @@ impl Default for Options {
     }
 }
 
-/// What the network says of one sample.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Scored {
-    /// Of each finding; `None` where it was not trained.
-    pub probabilities: Vec<Option<f64>>,
-    /// For each finding, how much each of [`emulator::CELLS`] cells, row by row, adds to the probability's log-odds; all of them add up
-    /// to it. Empty where that is not known: then there is no emulation.
-    pub evidence: Vec<f32>,
-}
-
 /// What LIME says of one finding.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FindingLime {
@@ -145,12 +143,95 @@ pub struct Explanation {
     pub findings: Vec<Option<FindingLime>>,
 }
 
-impl Explanation {
+impl Explain for Explanation {
+    const NAME: &'static str = "lime";
+    const TITLE: &'static str = "LIME";
+    const SHOWS: &'static str = "which regions raise the score of";
+    const UNIT: &'static str = "added to the score by showing one region";
+
+    type Options = Options;
+    type Job = Lime;
+
+    fn start(view: &View, input: &Input, options: Options) -> Lime {
+        Lime::new(&view.square, input, options)
+    }
+
+    fn start_again(&self, view: &View, input: &Input) -> Result<Lime, String> {
+        let most = self.options.samples;
+        if most > MOST_SAMPLES {
+            return Err(format!(
+                "{most} samples are more than a report has ({MOST_SAMPLES} at most)"
+            ));
+        }
+        if self.samples == 0 || self.samples > most {
+            return Err(format!(
+                "it contradicts itself: {} samples of at most {most}",
+                self.samples
+            ));
+        }
+        let mut lime = Lime::new(&view.square, input, self.options.clone());
+        // As many samples as were scored then, whether it had stopped by itself or was stopped.
+        lime.ends_at = Some(self.samples);
+        Ok(lime)
+    }
+
+    fn options(&self) -> &Options {
+        &self.options
+    }
+
+    fn is_complete(&self, options: &Options) -> bool {
+        self.samples == options.samples || (options.until_stable && self.stable)
+    }
+
     /// What each pixel's region adds to the score of a finding; `None` where there is not a coefficient for each region.
-    pub fn map(&self, finding: usize) -> Option<HeatMap> {
-        let finding = self.findings.get(finding)?.as_ref()?;
+    fn map(&self, output: usize) -> Option<HeatMap> {
+        let finding = self.findings.get(output)?.as_ref()?;
         (finding.coefficients.len() == self.segments.count)
             .then(|| self.segments.paint(&finding.coefficients))
+    }
+
+    fn said(&self, output: usize) -> String {
+        let samples = self.samples;
+        let so_far = match self.stable {
+            true => format!("The map is stable after {samples} samples."),
+            false => format!("The map is not stable yet, after {samples} samples."),
+        };
+        let Some(Some(finding)) = self.findings.get(output) else {
+            return so_far;
+        };
+        let strongest = finding.coefficients.iter().zip(&finding.margins);
+        let strongest = strongest.max_by(|a, b| a.0.abs().total_cmp(&b.0.abs()));
+        let explained = match strongest {
+            Some((coefficient, _)) if *coefficient == 0.0 => {
+                "No region changes the score.".to_owned()
+            }
+            Some((coefficient, margin)) if samples >= FEW_SAMPLES => format!(
+                "Its {} regions explain {:.0}% of how the score changes (R\u{b2} {:.2}); the strongest {} it by {:.3} \u{b1} {margin:.3}.",
+                self.segments.count,
+                100.0 * finding.r_squared.max(0.0),
+                finding.r_squared,
+                if *coefficient > 0.0 {
+                    "raises"
+                } else {
+                    "lowers"
+                },
+                coefficient.abs(),
+            ),
+            _ => return so_far,
+        };
+        format!("{so_far} {explained}")
+    }
+}
+
+/// Splits a probability's log-odds over the cells of the grid. `cells`: what each adds to the logit, of which calibration makes `scale` times as
+/// much. What no cell adds, and what else calibration does, is every cell's in equal parts.
+pub fn split_log_odds(probability: f64, scale: f64, cells: &mut [f32]) {
+    let probability = probability.clamp(f64::EPSILON, 1.0 - f64::EPSILON);
+    let log_odds = (probability / (1.0 - probability)).ln();
+    let sum: f64 = cells.iter().map(|cell| scale * f64::from(*cell)).sum();
+    let rest = (log_odds - sum) / cells.len() as f64;
+    for cell in cells {
+        *cell = (scale * f64::from(*cell) + rest) as f32;
     }
 }
 
@@ -180,6 +261,8 @@ pub struct Lime {
     emulation: Option<Emulation>,
     last_maps: Vec<Vec<f64>>,
     stable: bool,
+    /// Where it ends, whatever its options say: an explanation that is made again.
+    ends_at: Option<usize>,
 }
 
 /// What an emulator that learned from the first samples says.
@@ -220,7 +303,7 @@ impl Lime {
         Self {
             input: input.clone(),
             shown: input.normalise(square),
-            hidden: normalise_levels(input, &filled),
+            hidden: input.normalise_levels(&filled),
             labels,
             sampler: Sampler::new(options.sampling, segments.count, options.seed),
             coverage: Coverage::of(&segments),
@@ -233,59 +316,13 @@ impl Lime {
             emulation: None,
             last_maps: Vec::new(),
             stable: false,
+            ends_at: None,
         }
-    }
-
-    /// Whether all samples are scored, or enough of them.
-    pub fn is_done(&self) -> bool {
-        self.scores.len() >= self.options.samples || (self.options.until_stable && self.stable)
     }
 
     /// How many samples were scored.
     pub fn scored(&self) -> usize {
         self.scores.len()
-    }
-
-    /// The next pictures to score, at most `most` of them, as values for [`Input::tensor_of`]; none if all were given. More may be asked for
-    /// before the last ones are scored.
-    pub fn next_batch(&mut self, most: usize) -> Vec<f32> {
-        let given = self.samples.len();
-        let most = match self.options.until_stable {
-            // None beyond the next check: where it stops does not depend on batches.
-            true => most.min(CHECK_EVERY - given % CHECK_EVERY),
-            false => most,
-        };
-        let most = most.min(self.options.samples.saturating_sub(given));
-        self.samples.extend(self.sampler.by_ref().take(most));
-        let mut values = Vec::new();
-        for sample in &self.samples[given..] {
-            let pixels = self.labels.len();
-            for channel in 0..self.input.channels {
-                let channel = channel * pixels..(channel + 1) * pixels;
-                let both = self.shown[channel.clone()]
-                    .iter()
-                    .zip(&self.hidden[channel]);
-                values.extend(both.zip(&self.labels).map(|((shown, hidden), label)| {
-                    if sample[usize::from(*label)] {
-                        *shown
-                    } else {
-                        *hidden
-                    }
-                }));
-            }
-        }
-        values
-    }
-
-    /// Takes what the network says of pictures that [`Lime::next_batch`] gave: of each batch, in their order. What comes after the end is
-    /// not looked at.
-    pub fn push(&mut self, answers: Vec<Scored>) {
-        let mut answers = answers.into_iter();
-        while answers.len() > 0 && !self.is_done() {
-            // Up to the next check: whether it is stable does not depend on batches.
-            let most = CHECK_EVERY - self.scores.len() % CHECK_EVERY;
-            self.take(answers.by_ref().take(most).collect());
-        }
     }
 
     fn take(&mut self, answers: Vec<Scored>) {
@@ -325,17 +362,6 @@ impl Lime {
                     .all(|(now, then)| rank_correlation(now, then) >= STABLE);
             self.last_maps = maps;
         }
-    }
-
-    /// What is known so far; `None` before the first sample is scored.
-    pub fn explanation(&self) -> Option<Explanation> {
-        Some(Explanation {
-            findings: self.findings()?,
-            options: self.options.clone(),
-            samples: self.scores.len(),
-            stable: self.stable,
-            segments: self.segments.clone(),
-        })
     }
 
     fn findings(&self) -> Option<Vec<Option<FindingLime>>> {
@@ -511,23 +537,94 @@ impl Lime {
     }
 }
 
+impl Asked for Lime {
+    type Outcome = Explanation;
+
+    fn wants(&self) -> Wants {
+        match self.options.estimator {
+            Estimator::Emulation if self.samples.len() < TAUGHT => Wants::Evidence,
+            _ => Wants::Scores,
+        }
+    }
+
+    /// The next pictures to score, at most `most` of them, as values for [`Input::tensor_of`]; none if all were given. More may be asked for
+    /// before the last ones are scored.
+    fn next_batch(&mut self, most: usize) -> Vec<f32> {
+        let given = self.samples.len();
+        let most = match self.options.until_stable {
+            // None beyond the next check: where it stops does not depend on batches.
+            true => most.min(CHECK_EVERY - given % CHECK_EVERY),
+            false => most,
+        };
+        let end = self.ends_at.unwrap_or(self.options.samples);
+        let most = most.min(end.saturating_sub(given));
+        self.samples.extend(self.sampler.by_ref().take(most));
+        let mut values = Vec::new();
+        for sample in &self.samples[given..] {
+            let pixels = self.labels.len();
+            for channel in 0..self.input.channels {
+                let channel = channel * pixels..(channel + 1) * pixels;
+                let both = self.shown[channel.clone()]
+                    .iter()
+                    .zip(&self.hidden[channel]);
+                values.extend(both.zip(&self.labels).map(|((shown, hidden), label)| {
+                    if sample[usize::from(*label)] {
+                        *shown
+                    } else {
+                        *hidden
+                    }
+                }));
+            }
+        }
+        values
+    }
+
+    /// Takes what the network says of pictures that [`Lime::next_batch`] gave: of each batch, in their order. What comes after the end is
+    /// not looked at.
+    fn push(&mut self, answers: Vec<Scored>) {
+        let mut answers = answers.into_iter();
+        while answers.len() > 0 && !self.is_done() {
+            // Up to the next check: whether it is stable does not depend on batches.
+            let most = CHECK_EVERY - self.scores.len() % CHECK_EVERY;
+            self.take(answers.by_ref().take(most).collect());
+        }
+    }
+
+    fn progress(&self) -> Progress {
+        Progress {
+            step: Step::Explain,
+            done: self.scores.len() as u64,
+            total: self.options.samples as u64,
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        match self.ends_at {
+            Some(end) => self.scores.len() >= end,
+            None => {
+                self.scores.len() >= self.options.samples
+                    || (self.options.until_stable && self.stable)
+            }
+        }
+    }
+
+    /// What is known so far; `None` before the first sample is scored.
+    fn outcome(&self) -> Option<Explanation> {
+        Some(Explanation {
+            findings: self.findings()?,
+            options: self.options.clone(),
+            samples: self.scores.len(),
+            stable: self.stable,
+            segments: self.segments.clone(),
+        })
+    }
+}
+
 fn probabilities(log_odds: Vec<f64>) -> Vec<f64> {
     log_odds.into_iter().map(sigmoid).collect()
 }
 
-fn normalise_levels(input: &Input, levels: &[f64]) -> Vec<f32> {
-    let channels = input.mean.iter().zip(&input.std);
-    channels
-        .flat_map(|(mean, std)| {
-            let (mean, std) = (f64::from(*mean), f64::from(*std));
-            levels
-                .iter()
-                .map(move |level| ((level / 255.0 - mean) / std) as f32)
-        })
-        .collect()
-}
-
 /// Spearman's rank correlation; 1 where either is the same everywhere.
 pub fn rank_correlation(a: &[f64], b: &[f64]) -> f64 {
-    rank::correlation(a, b).unwrap_or(1.0)
+    statistics::correlation(a, b).unwrap_or(1.0)
 }

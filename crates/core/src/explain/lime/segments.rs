@@ -1,6 +1,6 @@
 //! A picture cut into regions.
 
-use crate::explain::heat_map::HeatMap;
+use crate::heat_map::HeatMap;
 use serde::{Deserialize, Serialize};
 
 /// A region's number for each pixel. Written as runs of equal numbers.

@@ -3,7 +3,7 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::RngCore;
 
-use crate::explain::heat_map::HeatMap;
+use crate::heat_map::HeatMap;
 
 /// Blots are drawn on a grid of this side: fine enough for their order to be round.
 const BLOT_SIDE: usize = 56;

@@ -17,8 +17,10 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use serde::{Deserialize, Serialize};
 
+use crate::asked::{Asked, Progress, Scored, Step, Wants};
 use crate::explain::fill::Fill;
-use crate::explain::heat_map::HeatMap;
+use crate::heat_map::HeatMap;
+use crate::package::Output;
 use crate::radiograph::{GreyImage, Input};
 
 /// Of maps that say nothing, how many may be said to be what the score rests on.
@@ -53,6 +55,8 @@ pub enum Unmeasurable {
     Steps(usize),
     #[error("a map is compared with 1 to {MOST} baselines of each kind, not with {0}")]
     Draws(usize),
+    #[error("the model was not trained on the finding")]
+    Untrained,
 }
 
 /// The score while the picture is taken away, or given back.
@@ -153,6 +157,8 @@ pub struct Curves {
     maps: Vec<HeatMap>,
     /// Every picture to score.
     jobs: Vec<Job>,
+    /// Of which output the scores are.
+    output: Output,
     /// How many of them were given.
     given: usize,
     /// Of the first of them.
@@ -178,6 +184,7 @@ impl Curves {
         square: &GreyImage,
         input: &Input,
         map: &HeatMap,
+        output: Output,
         options: Options,
     ) -> Result<Self, Unmeasurable> {
         if !(1..=MOST).contains(&options.steps) {
@@ -197,6 +204,7 @@ impl Curves {
             blurred: Fill::Blur.picture(square, |_| 0, 1).pixels,
             picture: square.clone(),
             jobs: jobs(options),
+            output,
             ranks: (
                 0,
                 ranks_of(&map.upsample(square.width, square.height).values),
@@ -204,77 +212,6 @@ impl Curves {
             maps,
             given: 0,
             scores: Vec::new(),
-        })
-    }
-
-    /// Pictures that have to be scored, all in all.
-    pub fn total(&self) -> usize {
-        self.jobs.len()
-    }
-
-    pub fn scored(&self) -> usize {
-        self.scores.len()
-    }
-
-    pub fn is_done(&self) -> bool {
-        self.scores.len() >= self.total()
-    }
-
-    /// The next pictures, normalised, at most `most`: `[pictures, channels, height, width]`; none if all were given. More may be asked for
-    /// before the last ones are scored.
-    pub fn next_batch(&mut self, most: usize) -> Vec<f32> {
-        let jobs = self.given..self.total().min(self.given + most);
-        self.given = jobs.end;
-        let mut values = Vec::new();
-        for index in jobs {
-            let picture = self.draw(self.jobs[index]);
-            values.extend(self.input.normalise(&picture));
-        }
-        values
-    }
-
-    /// The scores of the pictures that were given, in their order, of the finding in question.
-    pub fn push(&mut self, scores: impl IntoIterator<Item = f64>) {
-        self.scores.extend(scores);
-    }
-
-    /// The curves, once all is scored.
-    pub fn result(&self) -> Option<Faithfulness> {
-        if !self.is_done() {
-            return None;
-        }
-        let draws = self.options.draws;
-        let compared_at = compared_at(self.options.steps);
-        let curve = |insertion| {
-            let own = self.points(0, insertion);
-            let (moved, moved_areas) = self.band(1..=draws, insertion);
-            let (middle, middle_areas) = self.band(draws + 1..=2 * draws, insertion);
-            let coarse = own.iter().filter(|point| compared_at.contains(&point.0));
-            let areas = Areas {
-                own: area(&coarse.copied().collect::<Vec<Point>>()),
-                moved: moved_areas,
-                middle: middle_areas,
-            };
-            let curve = Curve {
-                area: area(&own),
-                scores: own.into_iter().map(|(_, score)| score).collect(),
-                moved,
-                middle,
-            };
-            (curve, areas)
-        };
-        let ((deletion, taken), (insertion, given)) = (curve(false), curve(true));
-        let gaps = |given: &[f64], taken: &[f64]| -> Vec<f64> {
-            given.iter().zip(taken).map(|(g, t)| g - t).collect()
-        };
-        Some(Faithfulness {
-            options: self.options,
-            deletion,
-            insertion,
-            gap: given.own - taken.own,
-            moved: gaps(&given.moved, &taken.moved),
-            middle: gaps(&given.middle, &taken.middle),
-            compared_at,
         })
     }
 
@@ -330,6 +267,89 @@ impl Curves {
             pixels: (0..ranks.len()).map(pixel).collect(),
             ..self.picture
         }
+    }
+}
+
+impl Asked for Curves {
+    type Outcome = Faithfulness;
+
+    fn wants(&self) -> Wants {
+        Wants::Scores
+    }
+
+    /// The next pictures, normalised, at most `most`: `[pictures, channels, height, width]`; none if all were given. More may be asked for
+    /// before the last ones are scored.
+    fn next_batch(&mut self, most: usize) -> Vec<f32> {
+        let jobs = self.given..self.jobs.len().min(self.given + most);
+        self.given = jobs.end;
+        let mut values = Vec::new();
+        for index in jobs {
+            let picture = self.draw(self.jobs[index]);
+            values.extend(self.input.normalise(&picture));
+        }
+        values
+    }
+
+    fn push(&mut self, answers: Vec<Scored>) {
+        let score = |answer: Scored| answer.probabilities.get(self.output.0).copied().flatten();
+        // A score that is missing is no number, and nothing comes of the whole.
+        let scores = answers
+            .into_iter()
+            .map(|answer| score(answer).unwrap_or(f64::NAN));
+        let scores: Vec<f64> = scores.collect();
+        self.scores.extend(scores);
+    }
+
+    fn progress(&self) -> Progress {
+        Progress {
+            step: Step::Measure,
+            done: self.scores.len() as u64,
+            total: self.jobs.len() as u64,
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.scores.len() >= self.jobs.len()
+    }
+
+    /// The curves, once all is scored; `None` also where a score was missing.
+    fn outcome(&self) -> Option<Faithfulness> {
+        if !self.is_done() || self.scores.iter().any(|score| score.is_nan()) {
+            return None;
+        }
+        let draws = self.options.draws;
+        let compared_at = compared_at(self.options.steps);
+        let curve = |insertion| {
+            let own = self.points(0, insertion);
+            let (moved, moved_areas) = self.band(1..=draws, insertion);
+            let (middle, middle_areas) = self.band(draws + 1..=2 * draws, insertion);
+            let coarse = own.iter().filter(|point| compared_at.contains(&point.0));
+            let areas = Areas {
+                own: area(&coarse.copied().collect::<Vec<Point>>()),
+                moved: moved_areas,
+                middle: middle_areas,
+            };
+            let curve = Curve {
+                area: area(&own),
+                scores: own.into_iter().map(|(_, score)| score).collect(),
+                moved,
+                middle,
+            };
+            (curve, areas)
+        };
+        let ((deletion, taken), (insertion, given)) = (curve(false), curve(true));
+        let gaps = |given: &[f64], taken: &[f64]| -> Vec<f64> {
+            given.iter().zip(taken).map(|(g, t)| g - t).collect()
+        };
+        Some(Faithfulness {
+            options: self.options,
+            deletion,
+            insertion,
+            gap: given.own - taken.own,
+            moved: gaps(&given.moved, &taken.moved),
+            middle: gaps(&given.middle, &taken.middle),
+            compared_at,
+        })
     }
 }
 

@@ -48,16 +48,25 @@ fn map(values: [f64; GRID * GRID]) -> HeatMap {
     HeatMap::new(GRID, GRID, values.map(|value| value as f32).to_vec())
 }
 
+/// Of which output the scores are.
+const OUTPUT: Output = Output(1);
+
 fn run(map: &HeatMap, score: impl Fn(&[f32]) -> f64, options: Options) -> Faithfulness {
-    let mut curves = Curves::new(&picture(), &input(), map, options).expect("options are sound");
+    let mut curves =
+        Curves::new(&picture(), &input(), map, OUTPUT, options).expect("options are sound");
     while !curves.is_done() {
-        assert_eq!(curves.result(), None);
+        assert_eq!(curves.outcome(), None);
         let batch = curves.next_batch(7);
         let scores = batch.chunks_exact(SIDE * SIDE).map(&score);
-        curves.push(scores.collect::<Vec<_>>());
+        let answers = scores.map(|score| Scored {
+            probabilities: vec![None, Some(score)],
+            ..Scored::default()
+        });
+        curves.push(answers.collect());
     }
-    assert_eq!(curves.scored(), curves.total());
-    curves.result().expect("all is scored")
+    let progress = curves.progress();
+    assert_eq!(progress.done, progress.total);
+    curves.outcome().expect("all is scored")
 }
 
 /// Uniform in 0..1.
@@ -154,7 +163,7 @@ fn no_steps_or_no_draws_are_refused_and_one_step_is_measured() {
             draws,
             seed: 1,
         };
-        Curves::new(&picture(), &input(), &map(corner()), options).map(|_| ())
+        Curves::new(&picture(), &input(), &map(corner()), OUTPUT, options).map(|_| ())
     };
     for wrong in [0, 1001, usize::MAX] {
         assert_eq!(new(wrong, 19), Err(Unmeasurable::Steps(wrong)));
@@ -212,4 +221,20 @@ fn reports_of_before_can_be_read_and_have_no_verdict_in_their_favour() {
     let old: Faithfulness = serde_json::from_str(old).expect("read");
     assert_eq!(old.options.draws, 5);
     assert_eq!(old.verdict(), Verdict::NoBetterThanElsewhere);
+}
+
+#[test]
+fn of_an_output_without_scores_nothing_is_said() {
+    let options = Options {
+        steps: 1,
+        draws: 1,
+        ..Options::default()
+    };
+    let mut curves =
+        Curves::new(&picture(), &input(), &map(corner()), OUTPUT, options).expect("sound");
+    while !curves.is_done() {
+        let pictures = curves.next_batch(100).len() / (SIDE * SIDE);
+        curves.push(vec![Scored::default(); pictures]);
+    }
+    assert_eq!(curves.outcome(), None);
 }

@@ -1,0 +1,8 @@
+//! Which of a network's outputs is meant.
+
+use serde::{Deserialize, Serialize};
+
+/// One of a network's outputs: its place in the manifest's findings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Output(pub usize);
