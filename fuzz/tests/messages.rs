@@ -1,40 +1,41 @@
 //! Messages between the page and its engine, and what the page makes of them.
 
+use sightline::asked::{Scored, Wants};
 use sightline::explain::fill::Fill;
-use sightline::explain::heat_map::HeatMap;
-use sightline::explain::lime;
-use sightline::package::ModelEntry;
+use sightline::explain::method::{Method, Settings};
+use sightline::package::{Manifest, ModelEntry, Output};
+use sightline::radiograph::GreyImage;
+use sightline::report::Report;
 use sightline::trust::erase::Spot;
 use sightline::trust::faithfulness;
 use sightline_fuzz::{Damage, seeds, within_limits};
+use sightline_session::helpers::{Done, Task};
 use sightline_session::messages::{
-    Adapter, Answer, DeviceChoice, Progress, ReadingAnswer, Request, What, decode, encode,
+    Adapter, Answer, DeviceChoice, PackagePlace, Progress, Reason, Refusal, Request, Step, decode,
+    encode,
 };
-use sightline_session::picture::Method;
-use sightline_session::session::{GivenFile, Session};
+use sightline_session::session::Session;
 
 fn requests() -> Vec<Vec<u8>> {
-    let map = HeatMap {
-        width: 2,
-        height: 2,
-        values: vec![0.0, 0.5, -1.0, 1.0],
-    };
+    let settings = Settings::default();
+    let asking = settings.asking(Method::Lime).expect("LIME is asked for");
     let requests = [
-        Request::LoadModel {
-            name: "a".to_owned(),
-            folder: "models/a".to_owned(),
+        Request::Load {
+            package: PackagePlace {
+                name: "a".to_owned(),
+                folder: "models/a".to_owned(),
+            },
             device: DeviceChoice::Best,
             at_once: 16,
         },
         Request::Read {
             id: 3,
             file: "a.png".to_owned(),
-            bytes: vec![1, 2, 3],
             depth: Some(12),
         },
         Request::Explain {
             id: 3,
-            options: lime::Options::default(),
+            asking: asking.clone(),
         },
         Request::Probe {
             id: 3,
@@ -45,21 +46,51 @@ fn requests() -> Vec<Vec<u8>> {
             }],
             fill: Fill::Grey(128),
         },
-        Request::Score {
-            ticket: 1,
-            values: vec![0.25; 9],
-        },
         Request::Measure {
             id: 3,
-            finding: 1,
-            method: "lime".to_owned(),
-            map: map.clone(),
-            other: Some(map),
+            output: Output(1),
+            map: Some(asking),
+            other: None,
             options: faithfulness::Options::default(),
         },
         Request::Cancel,
     ];
     requests.iter().map(encode).collect()
+}
+
+#[test]
+fn damaged_messages_of_helpers_are_understood_or_not() {
+    let tasks = [
+        Task::Load(PackagePlace {
+            name: "a".to_owned(),
+            folder: "models/a".to_owned(),
+        }),
+        Task::Score {
+            ticket: 1,
+            wants: Wants::Evidence,
+            values: vec![0.25; 9],
+        },
+    ];
+    let done = [
+        Done::Loaded,
+        Done::Scored {
+            ticket: 1,
+            scored: Some(vec![Scored {
+                probabilities: vec![Some(0.5), None],
+                evidence: vec![0.1; 98],
+                maps: Vec::new(),
+            }]),
+        },
+    ];
+    let seeds: Vec<Vec<u8>> = tasks
+        .iter()
+        .map(encode)
+        .chain(done.iter().map(encode))
+        .collect();
+    bolero::check!().with_type::<Damage>().for_each(|damage| {
+        let bytes = damage.of(&seeds);
+        let _ = within_limits(|| (decode::<Task>(&bytes), decode::<Done>(&bytes)));
+    });
 }
 
 #[test]
@@ -81,66 +112,64 @@ fn page(answers: &[Answer]) -> Session {
     session.list(Ok(vec![entry]));
     session.hear(answers[0].clone());
     session.give(vec!["a.png".to_owned()], Vec::new());
-    let file = GivenFile {
-        name: "a.png".to_owned(),
-        bytes: vec![0],
-    };
-    session.fetched(1, Ok(file));
+    session.fetched(1, Ok("a.png".to_owned()));
     session
 }
 
 #[test]
 fn damaged_answers_leave_a_page_that_goes_on() {
-    let manifest = seeds("www/models/efficientnet-lite0-nih")
-        .into_iter()
-        .filter_map(|bytes| String::from_utf8(bytes).ok())
-        .find(|text| text.contains("weights"))
-        .expect("a manifest");
-    let report = String::from_utf8(seeds("fuzz/seeds/reports").swap_remove(0)).expect("text");
-    let parts: serde_json::Value = serde_json::from_str(&report).expect("a report");
-    let part = |name: &str| parts[name].to_string();
+    let manifest = seeds("www/models/efficientnet-lite0-nih");
+    let manifest = manifest
+        .iter()
+        .find_map(|bytes| Manifest::parse(bytes).ok());
+    // Of an earlier version, with everything in it that a report of today has.
+    let report = &seeds("fuzz/seeds/reports")[0];
+    let report: Report = serde_json::from_slice(report).expect("a report");
     let adapter = Adapter::Cpu {
         workers: 2,
         because: String::new(),
     };
     // The number of the reading that the page asks for.
     let id = 2;
+    let explanation = report.explanations.all().swap_remove(0);
     let answers = [
         Answer::Ready {
             adapter: adapter.clone(),
-            manifest,
+            manifest: Box::new(manifest.expect("a manifest")),
         },
-        Answer::Reading(Box::new(ReadingAnswer {
+        Answer::Read {
             id,
-            width: 2,
-            height: 2,
-            pixels: vec![0, 1, 2, 3],
-            report,
-        })),
-        Answer::Explanation {
+            report: Box::new(report.clone()),
+            preview: GreyImage {
+                width: 2,
+                height: 2,
+                pixels: vec![0, 1, 2, 3],
+            },
+        },
+        Answer::Explained {
             id,
             done: true,
-            lime: part("lime"),
+            explanation: Box::new(explanation),
         },
         Answer::Probed {
             id,
-            erased: part("erased"),
+            erased: report.erased.clone().expect("erased places"),
         },
         Answer::Measured {
             id,
-            trust: parts["trust"][0].to_string(),
+            trust: Box::new(report.trust[0].clone()),
         },
         Answer::Progress(Progress {
-            step: "LIME".to_owned(),
+            step: Step::Explain,
             done: 1,
             total: 2,
         }),
-        Answer::Opened { adapter },
+        Answer::Opened(adapter),
         Answer::Scoring(8),
-        Answer::Refused {
-            what: What::Job(id),
-            why: "no".to_owned(),
-        },
+        Answer::Refused(Refusal::Job {
+            id,
+            why: Reason::NoMap,
+        }),
     ];
     let seeds: Vec<Vec<u8>> = answers.iter().map(encode).collect();
     let begun = page(&answers);
@@ -152,8 +181,8 @@ fn damaged_answers_leave_a_page_that_goes_on() {
         };
         for index in picture.ranking() {
             for method in Method::ALL {
-                let _ = picture.map(index, method, Some(0), session.lime());
-                let _ = picture.trust(index, method);
+                let _ = picture.map(index, *method, Some(0), session.settings());
+                let _ = picture.trust(index, *method);
             }
             let _ = picture.erased_score(index);
         }

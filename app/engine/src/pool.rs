@@ -9,13 +9,14 @@ use std::rc::Rc;
 
 use futures::channel::oneshot;
 use js_sys::Reflect;
-use sightline::explain::lime::Scored;
+use sightline::asked::{Scored, Wants};
 use sightline::package::Manifest;
 use sightline::reader::Reader;
 use sightline::reading::ReadError;
-use sightline_session::messages::{Answer, DeviceChoice, Request, What};
+use sightline_session::helpers::{Done, Task};
+use sightline_session::messages::PackagePlace;
 
-use sightline_wire::{self as wire, Heard, Spawned};
+use sightline_wire::{self as wire, Heard, Role, Spawned};
 
 /// More bring little, and each holds the model.
 const MOST: usize = 7;
@@ -43,7 +44,7 @@ pub struct Pool {
 }
 
 struct Helper {
-    spawned: Spawned,
+    spawned: Spawned<Task, Done>,
     state: Rc<State>,
 }
 
@@ -57,9 +58,9 @@ struct State {
 
 impl Pool {
     /// Starts helpers, which load the package in their own time.
-    pub fn start(count: usize, name: &str, folder: &str) -> Self {
+    pub fn start(count: usize, package: &PackagePlace) -> Self {
         // One that the browser does not start is skipped.
-        let helper = |_| Helper::start(name, folder);
+        let helper = |_| Helper::start(package);
         Self {
             helpers: (0..count).filter_map(helper).collect(),
         }
@@ -87,6 +88,7 @@ pub struct Scoring<'a> {
 enum Batch {
     Scored(Vec<Scored>),
     Asked {
+        wants: Wants,
         values: Vec<f32>,
         /// It ends without one if the helper ends, or cannot score these.
         answer: oneshot::Receiver<Vec<Scored>>,
@@ -107,26 +109,33 @@ impl<'a> Scoring<'a> {
     pub async fn step(
         &mut self,
         most: usize,
-        mut next: impl FnMut(usize) -> Vec<f32>,
+        wants: &Wants,
+        next: &mut dyn FnMut(usize) -> Vec<f32>,
     ) -> Result<(), ReadError> {
-        for _ in 0..AHEAD {
+        let rounds = if wants.can_be_shared() { AHEAD } else { 0 };
+        for _ in 0..rounds {
             let helpers = self.pool.helpers.iter();
             for helper in helpers.filter(|helper| helper.state.can_be_asked()) {
                 let values = next(most);
                 if !values.is_empty() {
-                    self.under_way.push_back(helper.ask(values));
+                    self.under_way.push_back(helper.ask(wants, values));
                 }
             }
         }
         let own = next(most);
         if !own.is_empty() {
-            let scored = self.reader.score(own).await?;
+            let scored = self.reader.score(own, wants).await?;
             self.under_way.push_back(Batch::Scored(scored));
-        } else if let Some(Batch::Asked { values, answer }) = self.under_way.front_mut() {
+        } else if let Some(Batch::Asked {
+            wants,
+            values,
+            answer,
+        }) = self.under_way.front_mut()
+        {
             // Nothing is left to do here but to wait, or to do what a helper could not.
             let scored = match answer.await {
                 Ok(scored) => scored,
-                Err(oneshot::Canceled) => self.reader.score(std::mem::take(values)).await?,
+                Err(oneshot::Canceled) => self.reader.score(std::mem::take(values), wants).await?,
             };
             self.under_way[0] = Batch::Scored(scored);
         }
@@ -138,10 +147,14 @@ impl<'a> Scoring<'a> {
         let scored = match self.under_way.front_mut() {
             None => return Ok(None),
             Some(Batch::Scored(scored)) => std::mem::take(scored),
-            Some(Batch::Asked { values, answer }) => match answer.try_recv() {
+            Some(Batch::Asked {
+                wants,
+                values,
+                answer,
+            }) => match answer.try_recv() {
                 Ok(Some(scored)) => scored,
                 Ok(None) => return Ok(None),
-                Err(oneshot::Canceled) => self.reader.score(std::mem::take(values)).await?,
+                Err(oneshot::Canceled) => self.reader.score(std::mem::take(values), wants).await?,
             },
         };
         self.under_way.pop_front();
@@ -150,29 +163,30 @@ impl<'a> Scoring<'a> {
 }
 
 impl Helper {
-    fn start(name: &str, folder: &str) -> Option<Self> {
+    fn start(package: &PackagePlace) -> Option<Self> {
         let state = Rc::new(State::default());
         let heard = state.clone();
-        let spawned = Spawned::start(&wire::own_program(), move |said| heard.hear(said)).ok()?;
-        spawned.send(Request::LoadModel {
-            name: name.to_owned(),
-            folder: folder.to_owned(),
-            device: DeviceChoice::Cpu,
-            at_once: 1,
-        });
+        let program = wire::program(&wire::home(), Role::Helper).ok()?;
+        let spawned = Spawned::start(&program, move |said| heard.hear(said)).ok()?;
+        spawned.send(&Task::Load(package.clone()));
         Some(Self { spawned, state })
     }
 
-    fn ask(&self, values: Vec<f32>) -> Batch {
+    fn ask(&self, wants: &Wants, values: Vec<f32>) -> Batch {
         let (sender, answer) = oneshot::channel();
         let ticket = self.state.tickets.get() + 1;
         self.state.tickets.set(ticket);
         self.state.waiting.borrow_mut().insert(ticket, sender);
-        self.spawned.send(Request::Score {
+        self.spawned.send(&Task::Score {
             ticket,
+            wants: wants.clone(),
             values: values.clone(),
         });
-        Batch::Asked { values, answer }
+        Batch::Asked {
+            wants: wants.clone(),
+            values,
+            answer,
+        }
     }
 }
 
@@ -181,26 +195,20 @@ impl State {
         self.ready.get() && self.waiting.borrow().len() < AHEAD
     }
 
-    fn hear(&self, said: Heard) {
+    fn hear(&self, said: Heard<Done>) {
         match said {
-            Heard::Answer(Answer::Ready { .. }) => self.ready.set(true),
-            Heard::Answer(Answer::Scores { ticket, scored }) => {
-                if let Some(sender) = self.waiting.borrow_mut().remove(&ticket) {
+            Heard::Answer(Done::Loaded) => self.ready.set(true),
+            Heard::Answer(Done::Scored { ticket, scored }) => {
+                let sender = self.waiting.borrow_mut().remove(&ticket);
+                if let (Some(sender), Some(scored)) = (sender, scored) {
                     // Nobody may be there any more.
                     let _ = sender.send(scored);
                 }
             }
-            Heard::Answer(Answer::Refused {
-                what: What::Score(ticket),
-                ..
-            }) => {
-                self.waiting.borrow_mut().remove(&ticket);
-            }
-            Heard::Answer(Answer::Refused { .. }) | Heard::Ended(_) => {
+            Heard::Answer(Done::NotLoaded) | Heard::Ended(_) => {
                 self.ready.set(false);
                 self.waiting.take();
             }
-            Heard::Answer(_) => {}
         }
     }
 }

@@ -7,6 +7,7 @@ use burn::tensor::Device;
 use js_sys::{Array, Reflect, Uint8Array};
 use sightline::network::Network;
 use sightline::package::{Loader, Manifest, PackageError};
+use sightline_session::messages::PackagePlace;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
@@ -23,7 +24,8 @@ fn global() -> DedicatedWorkerGlobalScope {
 
 /// # Errors
 /// When it cannot be fetched, or is refused.
-pub async fn manifest(package: &str, folder: &str) -> Result<(Manifest, String), String> {
+pub async fn manifest(package: &PackagePlace) -> Result<Manifest, String> {
+    let PackagePlace { name, folder } = package;
     let url = format!("{folder}/manifest.json");
     let mut bytes = Vec::new();
     each_part(&fetch(&url).await?, |part| {
@@ -31,10 +33,7 @@ pub async fn manifest(package: &str, folder: &str) -> Result<(Manifest, String),
         Ok(())
     })
     .await?;
-    let manifest = Manifest::parse(&bytes)
-        .map_err(|error| format!("The model {package} is refused: {error}."))?;
-    let text = String::from_utf8(bytes).map_err(|_| format!("{url} is no text."))?;
-    Ok((manifest, text))
+    Manifest::parse(&bytes).map_err(|error| format!("The model {name} is refused: {error}."))
 }
 
 /// The network of a package, decoded while its weights arrive; `progress` hears how many bytes are there.
@@ -42,13 +41,13 @@ pub async fn manifest(package: &str, folder: &str) -> Result<(Manifest, String),
 /// # Errors
 /// When the weights cannot be fetched, or are refused.
 pub async fn network(
-    package: &str,
-    folder: &str,
+    package: &PackagePlace,
     manifest: &Manifest,
     device: &Device,
     progress: impl Fn(u64),
 ) -> Result<Network, String> {
-    let refused = |error| format!("The model {package} is refused: {error}.");
+    let PackagePlace { name, folder } = package;
+    let refused = |error| format!("The model {name} is refused: {error}.");
     let versions = address(&format!("{folder}/weights?sha256="))?;
     let key = format!("{versions}{}", manifest.weights.sha256);
     let cache = cache().await;

@@ -3,17 +3,18 @@
 //! The worker's program is a blob that loads `engine.js`. A worker from a blob has the policy of the page that made it, so what the page
 //! may not fetch, no engine can either; a worker from a file would have the policy of that file's headers, and plain servers send none.
 //!
-//! Messages of the two programs are bytes; beside them go a few words of text: which version the engine is of, that it lives, that it
-//! ended. They can be understood by programs of any version.
+//! Messages of the two programs are bytes, and beside them perhaps a file: a handle, which copies none of its bytes. A few words of text go
+//! beside them: which version the engine is of, that it lives, that it ended. They can be understood by programs of any version.
 
 use std::cell::{Cell, RefCell};
+use std::marker::PhantomData;
 use std::rc::Rc;
 
 use gloo::timers::callback::Interval;
 use js_sys::{Array, Reflect, Uint8Array};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sightline_session::messages::{self, Answer, Request};
+use sightline_session::messages;
 use sightline_session::session::End;
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
@@ -38,36 +39,40 @@ const PING: &str = "ping";
 const BEAT: u32 = 2_000;
 const PATIENCE: u32 = 60;
 
-/// What an engine said, or that it is not there any more.
-pub enum Heard {
-    Answer(Answer),
+/// What a worker said, or that it is not there any more.
+pub enum Heard<A> {
+    Answer(A),
     Ended(End),
 }
 
-/// A running engine. It ends at once when this is dropped.
-pub struct Spawned {
+/// A running worker, which takes `Q` and answers with `A`. It ends at once when this is dropped.
+pub struct Spawned<Q, A> {
     worker: Worker,
     /// What is sent as soon as the engine is there; `None` once it is.
-    waiting: Rc<RefCell<Option<Vec<Request>>>>,
+    waiting: Rc<RefCell<Option<Vec<Message>>>>,
     _message: Closure<dyn FnMut(MessageEvent)>,
     _error: Closure<dyn FnMut(Event)>,
     _garbled: Closure<dyn FnMut(MessageEvent)>,
     _heartbeat: Interval,
+    _speaks: PhantomData<(Q, A)>,
 }
 
-impl Spawned {
-    /// Starts an engine from the program at `address`: see [`program`] and [`own_program`].
+/// The bytes of a message, and a file beside them.
+type Message = (Vec<u8>, Option<Blob>);
+
+impl<Q: Serialize, A: DeserializeOwned + 'static> Spawned<Q, A> {
+    /// Starts a worker from the program at `address`: see [`program`].
     ///
     /// # Errors
     /// When the browser starts no worker.
-    pub fn start(address: &str, hear: impl Fn(Heard) + 'static) -> Result<Self, End> {
+    pub fn start(address: &str, hear: impl Fn(Heard<A>) + 'static) -> Result<Self, End> {
         let worker = Worker::new(address).map_err(|error| End::NotLoaded(text(&error)))?;
-        let waiting = Rc::new(RefCell::new(Some(Vec::new())));
+        let waiting = Rc::new(RefCell::new(Some(Vec::<Message>::new())));
         let unanswered = Rc::new(Cell::new(0));
         let over = Cell::new(false);
         let hear = {
             let worker = worker.clone();
-            Rc::new(move |heard: Heard| {
+            Rc::new(move |heard: Heard<A>| {
                 let ends = matches!(heard, Heard::Ended(_));
                 if over.replace(over.get() || ends) {
                     return;
@@ -87,7 +92,7 @@ impl Spawned {
                 let data = event.data();
                 match data.as_string() {
                     None => match decode(&data) {
-                        Some(answer) => hear(Heard::Answer(answer)),
+                        Some((answer, _)) => hear(Heard::Answer(answer)),
                         None => hear(Heard::Ended(garbled())),
                     },
                     Some(said) => {
@@ -95,9 +100,9 @@ impl Spawned {
                             if version != VERSION {
                                 return hear(Heard::Ended(End::OtherVersion));
                             }
-                            for request in waiting.take().unwrap_or_default() {
-                                post(&request, |bytes, moved| {
-                                    worker.post_message_with_transfer(bytes, moved)
+                            for message in waiting.take().unwrap_or_default() {
+                                post(message, |data, moved| {
+                                    worker.post_message_with_transfer(data, moved)
                                 });
                             }
                         } else if let Some(why) = said.strip_prefix(FAILED) {
@@ -146,21 +151,28 @@ impl Spawned {
             _error: error,
             _garbled: unreadable,
             _heartbeat: heartbeat,
+            _speaks: PhantomData,
         })
     }
 
-    /// Sends a request, now or as soon as the engine is there.
-    pub fn send(&self, request: Request) {
+    /// Sends a request, now or as soon as the worker is there.
+    pub fn send(&self, request: &Q) {
+        self.send_with(request, None);
+    }
+
+    /// Sends a request with a file beside it.
+    pub fn send_with(&self, request: &Q, file: Option<Blob>) {
+        let message = (messages::encode(request), file);
         match self.waiting.borrow_mut().as_mut() {
-            Some(waiting) => waiting.push(request),
-            None => post(&request, |bytes, moved| {
-                self.worker.post_message_with_transfer(bytes, moved)
+            Some(waiting) => waiting.push(message),
+            None => post(message, |data, moved| {
+                self.worker.post_message_with_transfer(data, moved)
             }),
         }
     }
 }
 
-impl Drop for Spawned {
+impl<Q, A> Drop for Spawned<Q, A> {
     fn drop(&mut self) {
         self.worker.set_onmessage(None);
         self.worker.set_onerror(None);
@@ -173,16 +185,26 @@ fn garbled() -> End {
     End::Died("a message that cannot be understood".to_owned())
 }
 
-/// The address of a program that starts an engine. `home`: the page's address.
+/// What a worker is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It owns the device and the model, and serves the page.
+    Engine,
+    /// It scores pictures for an engine.
+    Helper,
+}
+
+/// The address of a program that starts a worker. `home`: the page's address.
 ///
 /// # Errors
 /// When the browser makes no blobs.
-pub fn program(home: &str) -> Result<String, JsValue> {
+pub fn program(home: &str, role: Role) -> Result<String, JsValue> {
     let home = js_sys::JSON::stringify(&home.into())?;
     let home = String::from(home);
     // An error that nobody catches comes to the worker's owner by itself, but not one within a promise. A trap is the end of the engine.
     let script = format!(
         "self.home = {home};
+self.isHelper = {};
 addEventListener('message', event => {{ if (event.data === '{PING}') postMessage('alive'); }});
 addEventListener('unhandledrejection', event => {{
   if (event.reason instanceof WebAssembly.RuntimeError) postMessage('{ENDED}' + event.reason);
@@ -194,7 +216,8 @@ try {{
 }} catch (error) {{
   failed(error);
 }}
-"
+",
+        role == Role::Helper
     );
     let kind = BlobPropertyBag::new();
     kind.set_type("text/javascript");
@@ -202,14 +225,19 @@ try {{
     Url::create_object_url_with_blob(&blob)
 }
 
-/// The address of the program of this engine, to start others like it.
-pub fn own_program() -> String {
-    let location = Reflect::get(&scope(), &"location".into());
-    let address = location.and_then(|location| Reflect::get(&location, &"href".into()));
-    address
-        .ok()
-        .and_then(|address| address.as_string())
-        .unwrap_or_default()
+/// What this worker is for.
+pub fn role() -> Role {
+    let helper = Reflect::get(&scope(), &"isHelper".into());
+    match helper.is_ok_and(|helper| helper.is_truthy()) {
+        true => Role::Helper,
+        false => Role::Engine,
+    }
+}
+
+/// The page's address, in a worker.
+pub fn home() -> String {
+    let home = Reflect::get(&scope(), &"home".into()).ok();
+    home.and_then(|home| home.as_string()).unwrap_or_default()
 }
 
 /// The address of something on the page's own server. `path` is relative to the page.
@@ -217,8 +245,7 @@ pub fn own_program() -> String {
 /// # Errors
 /// When it leads anywhere else.
 pub fn address(path: &str) -> Result<String, String> {
-    let home = Reflect::get(&scope(), &"home".into()).ok();
-    let home = home.and_then(|home| home.as_string()).unwrap_or_default();
+    let home = home();
     let no_address = |_| format!("{path:?} is no address");
     let (address, home) = (Url::new_with_base(path, &home), Url::new(&home));
     let (address, home) = (address.map_err(no_address)?, home.map_err(no_address)?);
@@ -229,15 +256,15 @@ pub fn address(path: &str) -> Result<String, String> {
     }
 }
 
-/// Serves the page that started this engine: says that it is there, and hands over every request.
-pub fn serve(received: impl Fn(Request) + 'static) {
+/// Serves whoever started this worker: says that it is there, and hands over every request with the file beside it.
+pub fn serve<Q: DeserializeOwned>(received: impl Fn(Q, Option<Blob>) + 'static) {
     let hear: Closure<dyn FnMut(MessageEvent)> = Closure::new(move |event: MessageEvent| {
         let data = event.data();
         if data.is_string() {
             return;
         }
         match decode(&data) {
-            Some(request) => received(request),
+            Some((request, file)) => received(request, file),
             None => end("a request that cannot be understood"),
         }
     });
@@ -251,14 +278,14 @@ pub fn serve(received: impl Fn(Request) + 'static) {
     }
 }
 
-/// Answers the page.
-pub fn answer(answer: &Answer) {
-    post(answer, |bytes, moved| {
-        scope().post_message_with_transfer(bytes, moved)
+/// Answers whoever started this worker.
+pub fn answer(answer: &impl Serialize) {
+    post((messages::encode(answer), None), |data, moved| {
+        scope().post_message_with_transfer(data, moved)
     });
 }
 
-/// Tells the page that this engine is at its end (lost device, out of memory, a bug) and answers no more.
+/// Tells whoever started it that this worker is at its end (lost device, out of memory, a bug) and answers no more.
 pub fn end(why: &str) {
     say(&format!("{ENDED}{why}"));
 }
@@ -273,16 +300,19 @@ fn scope() -> DedicatedWorkerGlobalScope {
 }
 
 /// Sends a message; its bytes are handed over, not copied.
-fn post(message: &impl Serialize, send: impl FnOnce(&JsValue, &JsValue) -> Result<(), JsValue>) {
-    let bytes = Uint8Array::from(messages::encode(message).as_slice());
+fn post((bytes, file): Message, send: impl FnOnce(&JsValue, &JsValue) -> Result<(), JsValue>) {
+    let bytes = Uint8Array::from(bytes.as_slice());
     let moved = Array::of1(&bytes.buffer());
-    if let Err(error) = send(&bytes, &moved) {
+    let file = file.map_or(JsValue::UNDEFINED, JsValue::from);
+    if let Err(error) = send(&Array::of2(&bytes, &file), &moved) {
         web_sys::console::error_1(&error);
     }
 }
 
-fn decode<T: DeserializeOwned>(data: &JsValue) -> Option<T> {
-    messages::decode(&data.dyn_ref::<Uint8Array>()?.to_vec())
+fn decode<T: DeserializeOwned>(data: &JsValue) -> Option<(T, Option<Blob>)> {
+    let parts: &Array = data.dyn_ref()?;
+    let message = messages::decode(&parts.get(0).dyn_ref::<Uint8Array>()?.to_vec())?;
+    Some((message, parts.get(1).dyn_into().ok()))
 }
 
 fn text(error: &JsValue) -> String {

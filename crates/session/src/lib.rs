@@ -4,11 +4,13 @@
 //! | module | what it is for |
 //! |---|---|
 //! | [`messages`] | everything page and engine say to each other |
+//! | [`helpers`] | what an engine and its helpers say to each other |
 //! | [`session`] | the page as a state machine: what happened goes in, what is to be done comes out |
 //! | [`given`] | the files that were given together, and which of them is shown |
 //! | [`picture`] | a radiograph that was read: its scores in order, its maps |
 
 pub mod given;
+pub mod helpers;
 pub mod messages;
 pub mod picture;
 pub mod session;

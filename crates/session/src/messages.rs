@@ -1,79 +1,83 @@
-//! The messages between the page and its engine.
+//! The messages between the page and its engine. Their payloads are typed; on the wire they are CBOR.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sightline_core::explain::fill::Fill;
-use sightline_core::explain::heat_map::HeatMap;
-use sightline_core::explain::lime;
-use sightline_core::trust::erase::Spot;
+use sightline_core::explain::method::{Asking, Explanation};
+use sightline_core::package::{Manifest, Output};
+use sightline_core::radiograph::GreyImage;
+use sightline_core::report::Report;
+use sightline_core::trust::Trust;
+use sightline_core::trust::erase::{Erased, Spot};
 use sightline_core::trust::faithfulness;
+
+pub use sightline_core::asked::{Progress, Step};
 
 /// The bytes of a message.
 pub fn encode(message: &impl Serialize) -> Vec<u8> {
-    bincode::serialize(message).expect("every message can be encoded")
+    let mut bytes = Vec::new();
+    ciborium::into_writer(message, &mut bytes).expect("every message can be encoded");
+    bytes
 }
 
 /// A message from its bytes; `None` where they are none.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
-    bincode::deserialize(bytes).ok()
+    ciborium::from_reader(bytes).ok()
 }
 
 /// From the page to the engine.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Request {
     /// Choose a device, fetch a package and get ready to read with it.
-    LoadModel {
-        name: String,
-        /// The package's folder: an address on the page's own server, relative to the page.
-        folder: String,
+    Load {
+        package: PackagePlace,
         device: DeviceChoice,
         /// Pictures that may be scored at once, at most.
         at_once: usize,
     },
-    /// Read a radiograph: scores, and Grad-CAM for every finding.
+    /// Read the radiograph whose file comes beside this message: scores, and Grad-CAM for every finding.
     Read {
-        /// Comes back with the answer.
+        /// The reading's number. It comes back with the answer.
         id: u32,
         /// As the file was called; empty for a pasted picture.
         file: String,
-        bytes: Vec<u8>,
         /// How many bits of 16-bit samples are used, if someone has chosen.
         depth: Option<u8>,
     },
     /// Explain the picture that was read last, all findings at once. Partial explanations come as they are known.
     Explain {
-        /// Of the reading.
+        /// The reading's number.
         id: u32,
-        options: lime::Options,
+        asking: Asking,
     },
-    /// Read the picture again with places painted over.
+    /// Score the picture again with places painted over.
     Probe {
-        /// Of the reading.
+        /// The reading's number.
         id: u32,
         mask: Vec<Spot>,
         fill: Fill,
     },
-    /// Score normalised pictures: from one engine to another.
-    Score {
-        /// Comes back with the answer.
-        ticket: u32,
-        values: Vec<f32>,
-    },
     /// Measure a map of the picture that was read last.
     Measure {
-        /// Of the reading.
+        /// The reading's number.
         id: u32,
-        /// Position in the manifest.
-        finding: usize,
-        /// `grad-cam` or `lime`.
-        method: String,
-        map: HeatMap,
-        /// The other method's map, to compare with.
-        other: Option<HeatMap>,
+        output: Output,
+        /// How the map was made; `None`: it is Grad-CAM's.
+        map: Option<Asking>,
+        /// How another map was made, to compare with; `None`: there is none, or it is Grad-CAM's.
+        other: Option<Asking>,
         options: faithfulness::Options,
     },
     /// Forget the reading or explaining that is under way.
     Cancel,
+}
+
+/// Where an engine finds a package.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackagePlace {
+    pub name: String,
+    /// The package's folder: an address on the page's own server, relative to the page.
+    pub folder: String,
 }
 
 /// Where to compute.
@@ -88,74 +92,86 @@ pub enum DeviceChoice {
 }
 
 /// From the engine to the page.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Answer {
     Progress(Progress),
     /// Where it will compute; the model is yet to come.
-    Opened {
-        adapter: Adapter,
-    },
+    Opened(Adapter),
     /// A model is loaded.
     Ready {
         adapter: Adapter,
-        /// The package's manifest, as JSON.
-        manifest: String,
+        manifest: Box<Manifest>,
     },
-    Reading(Box<ReadingAnswer>),
-    Explanation {
-        /// Of the reading.
+    /// The radiograph was read.
+    Read {
+        id: u32,
+        report: Box<Report>,
+        /// The picture to show, at most [`PREVIEW_SIDE`] pixels on its longer side.
+        preview: GreyImage,
+    },
+    Explained {
         id: u32,
         /// Whether no better one will come.
         done: bool,
-        /// The [`lime::Explanation`], as JSON.
-        lime: String,
-    },
-    Scores {
-        ticket: u32,
-        /// Of each picture.
-        scored: Vec<lime::Scored>,
+        explanation: Box<Explanation>,
     },
     Probed {
-        /// Of the reading.
         id: u32,
-        /// The [`sightline_core::trust::erase::Erased`], as JSON.
-        erased: String,
+        erased: Erased,
     },
     Measured {
-        /// Of the reading.
         id: u32,
-        /// The [`sightline_core::report::Trust`], as JSON.
-        trust: String,
+        trust: Box<Trust>,
     },
     /// So many pictures are being scored at once from now on; 0: none. If the engine ends now, it most likely ended for want of memory
     /// for them.
     Scoring(usize),
-    /// A request could not be done, in the reader's words.
-    Refused {
-        what: What,
-        why: String,
-    },
+    /// A request could not be done.
+    Refused(Refusal),
 }
 
-/// What was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum What {
+/// What was refused, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Refusal {
     /// No model is loaded.
-    Model,
+    Model(Reason),
     /// The file of this reading cannot be read.
-    File(u32),
-    /// An explanation, a measurement or a probe of this reading. The reading stays as it is.
-    Job(u32),
-    /// The pictures of this ticket cannot be scored: between engines.
-    Score(u32),
+    File { id: u32, why: Reason },
+    /// An explanation, a measurement or a probe of this reading cannot be done. The reading stays as it is.
+    Job { id: u32, why: Reason },
 }
 
-/// How far a step is; `total` 0 where nobody knows.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Progress {
-    pub step: String,
-    pub done: u64,
-    pub total: u64,
+/// Why something cannot be done, in the reader's words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Reason {
+    /// Something of the package cannot be fetched, or the package is refused.
+    #[error("{0}")]
+    Package(String),
+    /// The device that was asked for is not there.
+    #[error("{0}")]
+    Device(String),
+    /// The browser does not hand over the file's bytes.
+    #[error("{name} cannot be read: {why}. If it is a folder, give the files in it.")]
+    File { name: String, why: String },
+    /// The file is no radiograph that can be read.
+    #[error("{0}")]
+    Radiograph(String),
+    #[error(
+        "The reading failed: the model's answer is not a number; its weights or the device are at fault."
+    )]
+    NotANumber,
+    #[error("No model is loaded yet.")]
+    NoModel,
+    #[error("The picture to explain is not there any more. Open it again.")]
+    NoPicture,
+    #[error("The map is not there any more. Choose the explanation again.")]
+    NoMap,
+    /// The measurement makes no sense.
+    #[error("The map cannot be measured: {0}.")]
+    Unmeasurable(String),
+    /// The work ended without a result.
+    #[error("Nothing came of it.")]
+    Nothing,
 }
 
 /// What the engine computes on.
@@ -188,17 +204,6 @@ impl Adapter {
             Adapter::Cpu { workers, .. } => format!("CPU, {workers} workers"),
         }
     }
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ReadingAnswer {
-    pub id: u32,
-    /// The picture to show, at most [`PREVIEW_SIDE`] pixels on its longer side: 8-bit grey, row by row.
-    pub width: usize,
-    pub height: usize,
-    pub pixels: Vec<u8>,
-    /// The [`sightline_core::report::Report`], as JSON.
-    pub report: String,
 }
 
 /// The longer side of the picture that the page shows.

@@ -1,41 +1,18 @@
 //! A radiograph that was read.
 
+use std::sync::Arc;
+
 use sightline_core::explain::heat_map::HeatMap;
-use sightline_core::explain::lime;
-use sightline_core::radiograph::GreyImage;
-use sightline_core::report::{Report, Trust};
-
-/// How a map is made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Method {
-    #[default]
-    GradCam,
-    Lime,
-}
-
-impl Method {
-    pub const ALL: [Self; 2] = [Method::GradCam, Method::Lime];
-
-    /// As the page's options and the command line have it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Method::GradCam => "grad-cam",
-            Method::Lime => "lime",
-        }
-    }
-
-    pub fn title(self) -> &'static str {
-        match self {
-            Method::GradCam => "Grad-CAM",
-            Method::Lime => "LIME",
-        }
-    }
-}
+use sightline_core::explain::method::{Explanation, Method, Settings};
+use sightline_core::radiograph::{GreyImage, Region};
+use sightline_core::report::Report;
+use sightline_core::trust::Trust;
 
 /// A radiograph that was read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReadPicture {
-    pub preview: GreyImage,
+    /// What is shown; it stays the same whatever else becomes known.
+    pub preview: Arc<GreyImage>,
     pub report: Report,
 }
 
@@ -56,10 +33,10 @@ impl ReadPicture {
         order
     }
 
-    /// LIME's explanation, if it was made as `options` ask: a map of other options is not shown under theirs.
-    pub fn lime(&self, options: &lime::Options) -> Option<&lime::Explanation> {
-        let lime = self.report.lime.as_ref()?;
-        (lime.options == *options).then_some(lime)
+    /// The explanation by a method, if it was made as `settings` ask: a map that was made otherwise is not shown under them.
+    pub fn explanation(&self, method: Method, settings: &Settings) -> Option<Explanation> {
+        let made = self.report.explanations.by(method)?;
+        (Some(made.asking()) == settings.asking(method)).then_some(made)
     }
 
     /// The map of a finding by a method; `None` where it is not known yet. `branch`: of a combined network, one of its networks.
@@ -68,14 +45,33 @@ impl ReadPicture {
         index: usize,
         method: Method,
         branch: Option<usize>,
-        options: &lime::Options,
+        settings: &Settings,
     ) -> Option<HeatMap> {
-        if method == Method::Lime {
-            return self.lime(options)?.map(index);
+        if let Some(asking) = settings.asking(method) {
+            return self.report.explanations.map(&asking, index);
         }
         let map = &self.report.findings.get(index)?.grad_cam;
         let branch = branch.and_then(|index| map.branches.get(index));
         Some(branch.map_or(&map.cells, |branch| &branch.cells).clone())
+    }
+
+    /// The method whose map another one's is compared with: Grad-CAM, or for Grad-CAM the first that there is a map by.
+    pub(crate) fn compared_with(
+        &self,
+        method: Method,
+        index: usize,
+        settings: &Settings,
+    ) -> Option<Method> {
+        let others = Method::ALL.iter().copied().filter(|other| *other != method);
+        let mut others =
+            others.filter(|other| method == Method::GradCam || *other == Method::GradCam);
+        others.find(|other| self.map(index, *other, None, settings).is_some())
+    }
+
+    /// The part of the picture that maps cover; `None` for a model without findings.
+    pub fn region(&self) -> Option<Region> {
+        let first = self.report.findings.first();
+        first.map(|finding| finding.grad_cam.region)
     }
 
     /// The networks that a combined model joins; none for a model of one.
@@ -90,29 +86,11 @@ impl ReadPicture {
     pub fn trust(&self, index: usize, method: Method) -> Option<&Trust> {
         let finding = self.report.findings.get(index)?.name;
         let mut trust = self.report.trust.iter();
-        trust.find(|trust| trust.finding == finding && trust.method == method.name())
+        trust.find(|trust| trust.finding == finding && trust.method == method)
     }
 
     /// The score of a finding without what is painted over.
     pub fn erased_score(&self, index: usize) -> Option<f64> {
         *self.report.erased.as_ref()?.probabilities.get(index)?
-    }
-
-    /// Takes another explanation of LIME's in. What was measured of the one before is not of this one.
-    pub(crate) fn explain(&mut self, lime: lime::Explanation) {
-        let report = &mut self.report;
-        let of_lime = |trust: &Trust| trust.method == Method::Lime.name();
-        report.trust.retain(|trust| !of_lime(trust));
-        for trust in &mut report.trust {
-            trust.agreement = None;
-        }
-        report.lime = Some(lime);
-    }
-
-    /// Takes in what was measured of a map, in place of what was measured of it before.
-    pub(crate) fn measure(&mut self, trust: Trust) {
-        let all = &mut self.report.trust;
-        all.retain(|old| old.finding != trust.finding || old.method != trust.method);
-        all.push(trust);
     }
 }

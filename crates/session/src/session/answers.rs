@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use sightline_core::explain::lime;
+use sightline_core::explain::method::Explanation;
 use sightline_core::package::Manifest;
-use sightline_core::radiograph::GreyImage;
-use sightline_core::report::{Report, Trust};
+use sightline_core::trust::Trust;
 use sightline_core::trust::erase::Erased;
 
-use super::{Asked, Engine, Remedy, Session, Status, Study};
-use crate::messages::{Adapter, Answer, ReadingAnswer, What};
+use super::{Engine, Job, Remedy, Session, Status, Study};
+use crate::messages::{Adapter, Answer, Reason, Refusal};
 use crate::picture::ReadPicture;
 
 impl Session {
@@ -23,27 +22,36 @@ impl Session {
                 }
             }
             Answer::Scoring(pictures) => self.scoring = pictures,
-            Answer::Opened { adapter } => self.adapter = Some(adapter),
-            Answer::Ready { adapter, manifest } => self.loaded(adapter, &manifest),
-            Answer::Reading(reading) => {
-                if reading.id == self.id && matches!(self.study, Study::Reading) {
-                    self.show(*reading);
+            Answer::Opened(adapter) => self.adapter = Some(adapter),
+            Answer::Ready { adapter, manifest } => self.loaded(adapter, *manifest),
+            Answer::Read {
+                id,
+                report,
+                preview,
+            } => {
+                if id == self.id && matches!(self.study, Study::Reading) {
+                    self.show(ReadPicture {
+                        preview: Arc::new(preview),
+                        report: *report,
+                    });
                 }
             }
-            Answer::Explanation { id, done, lime } if current(id) => self.show_lime(&lime, done),
-            Answer::Probed { id, erased } if current(id) => self.show_erased(&erased),
-            Answer::Measured { id, trust } if current(id) => self.show_trust(&trust),
-            Answer::Refused { what, why } => self.refused(what, why),
-            Answer::Explanation { .. } | Answer::Probed { .. } | Answer::Measured { .. } => {}
-            // Between engines.
-            Answer::Scores { .. } => {}
+            Answer::Explained {
+                id,
+                done,
+                explanation,
+            } if current(id) => self.show_explanation(*explanation, done),
+            Answer::Probed { id, erased } if current(id) => self.show_erased(erased),
+            Answer::Measured { id, trust } if current(id) => self.show_trust(*trust),
+            Answer::Refused(refusal) => self.refused(refusal),
+            Answer::Explained { .. } | Answer::Probed { .. } | Answer::Measured { .. } => {}
         }
     }
 
-    fn loaded(&mut self, adapter: Adapter, manifest: &str) {
+    fn loaded(&mut self, adapter: Adapter, manifest: Manifest) {
         self.progress = None;
-        match Manifest::parse(manifest.as_bytes()) {
-            Ok(manifest) => {
+        match manifest.check() {
+            Ok(()) => {
                 self.engine = Engine::Ready(Arc::new(manifest));
                 self.adapter = Some(adapter);
                 if matches!(self.study, Study::Waiting) {
@@ -54,35 +62,33 @@ impl Session {
         }
     }
 
-    fn refused(&mut self, what: What, why: String) {
-        match what {
-            What::Model => self.fail(why, Remedy::LoadAgain),
-            What::File(id) => {
+    fn refused(&mut self, refusal: Refusal) {
+        match refusal {
+            Refusal::Model(why) => self.fail(why.to_string(), Remedy::LoadAgain),
+            Refusal::File { id, why } => {
                 if id == self.id && matches!(self.study, Study::Reading) {
                     match self.depth.chosen.take() {
                         // It could be read before the choice.
                         Some(_) => {
-                            self.complain(why);
+                            self.complain(why.to_string());
                             self.read();
                         }
-                        None => self.refuse_file(why),
+                        None => self.refuse_file(why.to_string()),
                     }
                 }
             }
-            What::Job(id) => {
+            Refusal::Job { id, why } => {
                 if id == self.id && self.asked.is_some() {
-                    self.refuse_job(why);
+                    self.refuse_job(&why);
                 }
             }
-            // Between engines.
-            What::Score(_) => {}
         }
     }
 
-    fn refuse_job(&mut self, why: String) {
+    fn refuse_job(&mut self, why: &Reason) {
         let asked = self.asked.take();
-        self.complain(why);
-        if asked == Some(Asked::Probe) {
+        self.complain(why.to_string());
+        if asked == Some(Job::Probe) {
             // The scores there may be are of other places.
             self.change_picture(|picture| picture.report.erased = None);
         } else {
@@ -91,77 +97,52 @@ impl Session {
         }
     }
 
-    fn show(&mut self, reading: ReadingAnswer) {
+    fn show(&mut self, picture: ReadPicture) {
         self.progress = None;
-        let report = match serde_json::from_str::<Report>(&reading.report) {
-            Ok(report) => report,
-            Err(error) => return self.refuse_file(unintelligible(&error)),
-        };
-        let preview = GreyImage {
-            width: reading.width,
-            height: reading.height,
-            pixels: reading.pixels,
-        };
-        if let Some(depth) = report.image.depth
+        if let Some(depth) = picture.report.image.depth
             && let Some(other) = depth.other
         {
             self.depth.told = Some([depth.bits, other]);
         }
-        let picture = ReadPicture { preview, report };
         self.spots.clear();
         self.selected = picture.trained().first().copied();
         self.study = Study::Read(Arc::new(picture));
         self.explain();
     }
 
-    fn show_lime(&mut self, lime: &str, done: bool) {
-        match serde_json::from_str::<lime::Explanation>(lime) {
-            // Sent before the engine heard of something else: the answer to that is yet to come.
-            Ok(lime) if self.asked != Some(Asked::Lime(lime.options.clone())) => return,
-            Ok(lime) => self.change_picture(|picture| picture.explain(lime)),
-            Err(error) => return self.refuse_job(unintelligible(&error)),
+    fn show_explanation(&mut self, explanation: Explanation, done: bool) {
+        let asking = explanation.asking();
+        // Made as nobody wants it any more: it was sent before the engine heard of that. What was cancelled on its way is taken: the engine
+        // has it, too, and measures it if it is asked to.
+        if self.settings.asking(asking.method()).as_ref() != Some(&asking) {
+            return;
         }
-        if done {
+        self.change_picture(|picture| picture.report.explain(explanation));
+        if done && self.asked == Some(Job::Explain(asking)) {
             self.asked = None;
             self.progress = None;
             self.catch_up();
         }
     }
 
-    fn show_erased(&mut self, erased: &str) {
-        if self.asked != Some(Asked::Probe) {
+    fn show_erased(&mut self, erased: Erased) {
+        if self.asked != Some(Job::Probe) {
             return;
         }
         self.asked = None;
-        match serde_json::from_str::<Erased>(erased) {
-            Ok(erased) => {
-                if !self.spots.is_empty() {
-                    self.change_picture(|picture| picture.report.erased = Some(erased));
-                }
-                self.catch_up();
-            }
-            Err(error) => self.complain(unintelligible(&error)),
+        if !self.spots.is_empty() {
+            self.change_picture(|picture| picture.report.erased = Some(erased));
         }
+        self.catch_up();
     }
 
-    fn show_trust(&mut self, trust: &str) {
-        let measured = |trust: &Trust| match self.asked {
-            Some(Asked::Measure(finding, method)) => {
-                finding == trust.finding && method.name() == trust.method
-            }
-            _ => false,
-        };
-        match serde_json::from_str::<Trust>(trust) {
-            Ok(trust) if !measured(&trust) => return,
-            Ok(trust) => self.change_picture(|picture| picture.measure(trust)),
-            Err(error) => return self.refuse_job(unintelligible(&error)),
+    fn show_trust(&mut self, trust: Trust) {
+        if self.asked != Some(Job::Measure(trust.finding, trust.method)) {
+            return;
         }
+        self.change_picture(|picture| picture.report.measure(trust));
         self.asked = None;
         self.progress = None;
         self.catch_up();
     }
-}
-
-fn unintelligible(error: &serde_json::Error) -> String {
-    format!("The engine's answer cannot be understood: {error}.")
 }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use sightline_core::explain::fill::Fill;
-use sightline_core::explain::lime;
+use sightline_core::explain::method::{Method, Settings};
+use sightline_core::package::Output;
 use sightline_core::trust::erase::{Erased, Spot};
 use sightline_core::trust::faithfulness;
 
-use super::{Asked, Effect, SAMPLES, Session, Status, Study};
+use super::{Effect, Job, SAMPLES, Session, Status, Study};
 use crate::messages::Request;
-use crate::picture::{Method, ReadPicture};
+use crate::picture::ReadPicture;
 
 impl Session {
     /// Shows the map of a finding; one that was not trained has none.
@@ -40,33 +41,32 @@ impl Session {
         self.explain();
     }
 
-    /// Changes how LIME is made, and makes it if it is shown.
-    pub fn choose_lime(&mut self, change: impl FnOnce(&mut lime::Options)) {
-        change(&mut self.lime);
-        self.lime.samples = self.lime.samples.clamp(*SAMPLES.start(), *SAMPLES.end());
+    /// Changes how maps are made, and makes the one that is shown.
+    pub fn choose(&mut self, change: impl FnOnce(&mut Settings)) {
+        change(&mut self.settings);
+        let samples = &mut self.settings.lime.samples;
+        *samples = (*samples).clamp(*SAMPLES.start(), *SAMPLES.end());
         self.explain();
     }
 
-    /// Asks for LIME if it is chosen and not there as it is wanted.
+    /// Asks for the explanation that is chosen if it is not there as it is wanted.
     pub(super) fn explain(&mut self) {
-        let Some(picture) = self.picture() else {
+        let (Some(picture), Some(asking)) = (self.picture(), self.settings.asking(self.method))
+        else {
             return;
         };
-        let lime = picture.lime(&self.lime);
-        let there = lime.is_some_and(|lime| {
-            let enough = self.lime.until_stable && lime.stable;
-            enough || lime.samples == self.lime.samples
-        });
+        let made = picture.explanation(self.method, &self.settings);
+        let there = made.is_some_and(|made| made.is_complete(&asking));
         // Perhaps it is being made already.
-        let job = Asked::Lime(self.lime.clone());
-        if self.method != Method::Lime || there || self.asked.as_ref() == Some(&job) {
+        let job = Job::Explain(asking.clone());
+        if there || self.asked.as_ref() == Some(&job) {
             return;
         }
         self.progress = None;
         self.complaint = None;
         self.send(Request::Explain {
             id: self.id,
-            options: self.lime.clone(),
+            asking,
         });
         self.asked = Some(job);
     }
@@ -76,30 +76,26 @@ impl Session {
         let (Some(picture), Status::Ready) = (self.picture(), self.status()) else {
             return;
         };
-        let map = |finding, method| picture.map(finding, method, None, &self.lime);
-        let other = match self.method {
-            Method::GradCam => Method::Lime,
-            Method::Lime => Method::GradCam,
-        };
+        let (method, settings) = (self.method, &self.settings);
         let Some(finding) = self.selected else {
             return;
         };
-        let Some(shown) = map(finding, self.method) else {
+        if picture.map(finding, method, None, settings).is_none() {
             return;
-        };
-        let (other, method) = (map(finding, other), self.method);
+        }
+        let other = picture.compared_with(method, finding, settings);
         let name = picture.report.findings[finding].name;
+        let request = Request::Measure {
+            id: self.id,
+            output: Output(finding),
+            map: settings.asking(method),
+            other: other.and_then(|other| settings.asking(other)),
+            options: faithfulness::Options::default(),
+        };
         self.progress = None;
         self.complaint = None;
-        self.send(Request::Measure {
-            id: self.id,
-            finding,
-            method: method.name().to_owned(),
-            map: shown,
-            other,
-            options: faithfulness::Options::default(),
-        });
-        self.asked = Some(Asked::Measure(name, method));
+        self.send(request);
+        self.asked = Some(Job::Measure(name, method));
     }
 
     /// Paints over a place, or takes places back; the scores follow.
@@ -125,7 +121,7 @@ impl Session {
                 mask: self.spots.clone(),
                 fill: self.fill,
             });
-            self.asked = Some(Asked::Probe);
+            self.asked = Some(Job::Probe);
         }
     }
 
@@ -144,15 +140,16 @@ impl Session {
     }
 
     /// What is known of a job that ended stays, and the controls say how the map in view was made.
-    pub(super) fn job_ended(&mut self, asked: Option<Asked>) {
+    pub(super) fn job_ended(&mut self, asked: Option<Job>) {
         self.asked = None;
         self.progress = None;
-        if matches!(asked, Some(Asked::Lime(_))) {
+        if let Some(Job::Explain(asking)) = asked {
+            let method = asking.method();
             let made = self
                 .picture()
-                .and_then(|picture| picture.report.lime.as_ref());
-            match made.map(|lime| lime.options.clone()) {
-                Some(options) => self.lime = options,
+                .and_then(|picture| picture.report.explanations.by(method));
+            match made {
+                Some(made) => self.settings.adopt(made.asking()),
                 None => self.method = Method::GradCam,
             }
         }

@@ -11,14 +11,14 @@ mod radiograph;
 use std::sync::Arc;
 
 use sightline_core::explain::fill::Fill;
-use sightline_core::explain::lime;
+use sightline_core::explain::method::{Asking, Method, Settings};
 use sightline_core::finding::Finding;
 use sightline_core::package::{Manifest, ModelEntry, PackageError};
 use sightline_core::trust::erase::Spot;
 
 use crate::given::Given;
 use crate::messages::{Adapter, DeviceChoice, Progress, Request};
-use crate::picture::{Method, ReadPicture};
+use crate::picture::ReadPicture;
 
 /// LIME's samples: fewer explain nothing, more take minutes and change little.
 pub const SAMPLES: std::ops::RangeInclusive<usize> = 50..=10_000;
@@ -47,11 +47,13 @@ impl Status {
     }
 }
 
-/// A file as it was given.
-#[derive(Debug)]
-pub struct GivenFile {
+/// A file that was given and is at hand. Its bytes stay where the browser has them until the engine reads them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// As it was called; empty for a pasted picture.
     pub name: String,
-    pub bytes: Vec<u8>,
+    /// The number under which it was fetched.
+    pub fetched_as: u32,
 }
 
 /// What the browser is to do.
@@ -63,7 +65,9 @@ pub enum Effect {
     StartEngine,
     StopEngine,
     Send(Request),
-    /// Read the bytes of a file that was given, for [`Session::fetched`].
+    /// Send a request to read with the file that was fetched under this number.
+    SendWithFile(Request, u32),
+    /// Have a file at hand that was given, for [`Session::fetched`].
     Fetch {
         id: u32,
         index: usize,
@@ -132,8 +136,8 @@ impl Depths {
 
 /// What the engine is asked of the radiograph beside reading it: one thing at most, since it works for the newest request only.
 #[derive(Clone, Debug, PartialEq)]
-enum Asked {
-    Lime(lime::Options),
+enum Job {
+    Explain(Asking),
     Measure(Finding, Method),
     Probe,
 }
@@ -155,12 +159,12 @@ pub struct Session {
     id: u32,
     given: Given,
     /// The file that is shown: read again when the model changes.
-    file: Option<Arc<GivenFile>>,
+    file: Option<File>,
     depth: Depths,
     study: Study,
-    asked: Option<Asked>,
+    asked: Option<Job>,
     method: Method,
-    lime: lime::Options,
+    settings: Settings,
     selected: Option<usize>,
     spots: Vec<Spot>,
     fill: Fill,
@@ -190,7 +194,7 @@ impl Session {
             study: Study::None,
             asked: None,
             method: Method::default(),
-            lime: lime::Options::default(),
+            settings: Settings::default(),
             selected: None,
             spots: Vec::new(),
             fill: Fill::PictureMean,
@@ -216,8 +220,8 @@ impl Session {
                 Status::Reading
             }
             (Engine::Ready(_), Study::Read(_)) => match self.asked {
-                Some(Asked::Lime(_) | Asked::Measure(..)) => Status::Explaining,
-                Some(Asked::Probe) | None => Status::Ready,
+                Some(Job::Explain(_) | Job::Measure(..)) => Status::Explaining,
+                Some(Job::Probe) | None => Status::Ready,
             },
             (Engine::Ready(_), Study::Refused(_)) => Status::Error,
             (Engine::Ready(_), Study::None) => Status::Idle,
@@ -276,9 +280,9 @@ impl Session {
         self.method
     }
 
-    /// How LIME is to be made.
-    pub fn lime(&self) -> &lime::Options {
-        &self.lime
+    /// How maps are to be made.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// What is painted over.

@@ -3,7 +3,7 @@
 use sightline_core::package::ModelEntry;
 
 use super::{Effect, End, Engine, Remedy, Session, Study};
-use crate::messages::{Adapter, DeviceChoice, Request};
+use crate::messages::{Adapter, DeviceChoice, PackagePlace, Request};
 
 impl Session {
     /// The list of models is there, or why it is not.
@@ -43,9 +43,11 @@ impl Session {
         match self.folder() {
             Ok(folder) => self.effects.extend([
                 Effect::StartEngine,
-                Effect::Send(Request::LoadModel {
-                    name: self.model.clone(),
-                    folder,
+                Effect::Send(Request::Load {
+                    package: PackagePlace {
+                        name: self.model.clone(),
+                        folder,
+                    },
                     device: self.device,
                     at_once: self.at_once,
                 }),

@@ -1,8 +1,6 @@
 //! The radiograph that was given last.
 
-use std::sync::Arc;
-
-use super::{Depths, Effect, Engine, GivenFile, Remedy, Session, Status, Study};
+use super::{Depths, Effect, Engine, File, Remedy, Session, Status, Study};
 use crate::given::{Given, said_of_folders};
 use crate::messages::Request;
 
@@ -35,14 +33,17 @@ impl Session {
         self.effects.push(Effect::Fetch { id, index });
     }
 
-    /// The bytes of a file that was given as number `id` are there, or why they are not.
-    pub fn fetched(&mut self, id: u32, file: Result<GivenFile, String>) {
+    /// The file that was given as number `id` is at hand under this name, or why it is not.
+    pub fn fetched(&mut self, id: u32, name: Result<String, String>) {
         if id != self.id || !matches!(self.study, Study::Fetching) {
             return;
         }
-        match file {
-            Ok(file) => {
-                self.file = Some(Arc::new(file));
+        match name {
+            Ok(name) => {
+                self.file = Some(File {
+                    name,
+                    fetched_as: id,
+                });
                 self.study = Study::Waiting;
                 match self.engine {
                     Engine::Ready(_) => self.read(),
@@ -72,12 +73,14 @@ impl Session {
         self.id += 1;
         self.progress = None;
         self.study = Study::Reading;
-        self.send(Request::Read {
+        self.asked = None;
+        let request = Request::Read {
             id: self.id,
-            file: file.name.clone(),
-            bytes: file.bytes.clone(),
+            file: file.name,
             depth: self.depth.chosen,
-        });
+        };
+        self.effects
+            .push(Effect::SendWithFile(request, file.fetched_as));
     }
 
     /// Reads the radiograph again, with samples of so many bits; one of [`Session::depths`].

@@ -1,9 +1,9 @@
 //! What is asked of the radiograph that is shown: maps, measurements, painting; and cancelling.
 
 use sightline_core::explain::fill::Fill;
+use sightline_core::explain::method::{Asking, Method};
 use sightline_core::trust::erase::{Erased, Spot};
-use sightline_session::messages::{Answer, Progress, Request, What};
-use sightline_session::picture::Method;
+use sightline_session::messages::{Answer, Progress, Request, Step};
 use sightline_session::session::{Remedy, Session, Status};
 
 use super::page::*;
@@ -32,10 +32,7 @@ fn probed(page: &Page) -> Answer {
         spots,
         probabilities: vec![Some(0.5); 14],
     };
-    Answer::Probed {
-        id,
-        erased: serde_json::to_string(&erased).expect("JSON"),
-    }
+    Answer::Probed { id, erased }
 }
 
 fn probes(page: &Page) -> usize {
@@ -145,12 +142,19 @@ fn lime_that_was_cancelled_on_its_way_keeps_what_is_known() {
     let mut page = Page::loaded();
     let id = page.open("a.png");
     page.tell(|session| session.explain_by(Method::Lime));
-    let options = page.session.lime().clone();
+    let options = page.session.settings().lime.clone();
     page.answer(lime(id, &options, false));
     page.tell(Session::cancel);
     assert_eq!(page.session.method(), Method::Lime);
     let picture = page.session.picture().expect("the picture");
-    assert_eq!(picture.lime(&options).map(|lime| lime.samples), Some(10));
+    let lime = picture.report.explanations.lime.as_ref();
+    assert_eq!(lime.map(|lime| lime.samples), Some(10));
+    // What the engine had sent before it heard of that is what it measures: the page has it, too.
+    page.answer(lime_of(id, &options, 40));
+    let picture = page.session.picture().expect("the picture");
+    let lime = picture.report.explanations.lime.as_ref();
+    assert_eq!(lime.map(|lime| lime.samples), Some(40));
+    assert_eq!(page.session.status(), Status::Ready);
 }
 
 #[test]
@@ -233,7 +237,7 @@ fn progress_is_said_of_what_is_under_way_only() {
     let mut page = Page::loaded();
     let progress = || {
         Answer::Progress(Progress {
-            step: "LIME".to_owned(),
+            step: Step::Explain,
             done: 1,
             total: 2,
         })
@@ -244,34 +248,85 @@ fn progress_is_said_of_what_is_under_way_only() {
     page.tell(|session| session.explain_by(Method::Lime));
     page.answer(progress());
     assert!(page.session.progress().is_some());
-    page.answer(refused(What::Job(id)));
+    page.answer(refused_job(id));
     assert!(page.session.progress().is_none());
 }
 
+/// The last request to measure: how its map was made, and the other one's.
+fn measured(page: &Page) -> (Option<Asking>, Option<Asking>) {
+    match page.requests.last() {
+        Some(Request::Measure { map, other, .. }) => (map.clone(), other.clone()),
+        other => panic!("nothing is measured: {other:?}"),
+    }
+}
+
 #[test]
-fn an_answer_that_cannot_be_understood_ends_its_job_and_says_so() {
+fn the_map_in_view_is_measured_beside_another_that_was_made() {
     let mut page = Page::loaded();
     let id = page.open("a.png");
     page.tell(Session::measure);
-    page.answer(Answer::Measured {
-        id,
-        trust: "{".to_owned(),
+    assert_eq!(measured(&page), (None, None));
+    page.answer(refused_job(id));
+    page.tell(|session| session.explain_by(Method::Lime));
+    let asking = page.session.settings().asking(Method::Lime);
+    let options = page.session.settings().lime.clone();
+    page.answer(lime(id, &options, true));
+    page.tell(Session::measure);
+    assert_eq!(measured(&page), (asking.clone(), None));
+    page.answer(refused_job(id));
+    page.tell(|session| session.explain_by(Method::GradCam));
+    page.tell(Session::measure);
+    assert_eq!(measured(&page), (None, asking));
+}
+
+#[test]
+fn every_method_is_asked_for_by_its_name_and_keeps_its_own_map() {
+    let mut page = Page::loaded();
+    page.open("a.png");
+    for method in Method::ALL {
+        page.tell(|session| session.explain_by(*method));
+        let asked = match page.requests.last() {
+            Some(Request::Explain { asking, .. }) => asking.method(),
+            _ => Method::GradCam,
+        };
+        assert_eq!((asked, page.session.method()), (*method, *method));
+        let shown = page.session.picture().expect("the picture");
+        let map = shown.map(2, *method, None, page.session.settings());
+        assert_eq!(map.is_some(), *method == Method::GradCam, "{method}");
+        page.tell(Session::cancel);
+    }
+}
+
+#[test]
+fn a_file_goes_with_the_request_to_read_it_and_with_no_other() {
+    let mut page = Page::loaded();
+    let id = page.give(&["a.png"]);
+    page.arrives(id, "a.png");
+    assert_eq!(page.files, [id]);
+    let (reading, _) = page.reading();
+    page.answer(read(reading, "a.png"));
+    page.tell(|session| session.explain_by(Method::Lime));
+    // Another model reads the same file.
+    page.tell(|session| session.load("two"));
+    page.ready(cpu());
+    assert_eq!(page.files, [id, id]);
+}
+
+#[test]
+fn a_manifest_that_contradicts_itself_loads_no_model() {
+    let mut page = Page::new();
+    let mut manifest = manifest();
+    manifest.findings.clear();
+    page.tell(|session| {
+        session.hear(Answer::Ready {
+            adapter: cpu(),
+            manifest: Box::new(manifest),
+        });
     });
-    assert_eq!(page.session.status(), Status::Ready);
+    assert_eq!(page.session.status(), Status::Error);
     assert!(
-        page.complaint().contains("cannot be understood"),
+        page.complaint().contains("lists no finding"),
         "{}",
         page.complaint()
     );
-    page.tell(|session| session.erase(|spots| spots.push(spot(0.2))));
-    page.answer(Answer::Probed {
-        id,
-        erased: "no".to_owned(),
-    });
-    assert!(
-        page.complaint().contains("cannot be understood"),
-        "{}",
-        page.complaint()
-    );
-    assert_eq!(page.shown().as_deref(), Some("a.png"));
 }

@@ -4,10 +4,10 @@ mod jobs;
 mod page;
 
 use page::*;
+use sightline_core::explain::method::Method;
 use sightline_core::package::ModelEntry;
 use sightline_core::radiograph::{Depth, DepthSource};
-use sightline_session::messages::{Answer, DeviceChoice, Progress, Request, What};
-use sightline_session::picture::Method;
+use sightline_session::messages::{Answer, DeviceChoice, Progress, Request, Step};
 use sightline_session::session::{End, Remedy, Session, Status};
 
 // The picture given last.
@@ -60,16 +60,16 @@ fn no_answer_for_one_picture_is_shown_beside_another() {
     let mut page = Page::loaded();
     let old = page.open("old.png");
     page.tell(|session| session.explain_by(Method::Lime));
-    let options = page.session.lime().clone();
+    let options = page.session.settings().lime.clone();
     let new = page.open_while_explaining("new.png");
     // As they were on their way.
     page.answer(read(old, "old.png"));
     page.answer(lime(old, &options, true));
-    page.answer(refused(What::Job(old)));
-    page.answer(refused(What::File(old)));
+    page.answer(refused_job(old));
+    page.answer(refused_file(old));
     let picture = page.session.picture().expect("the new picture");
     assert_eq!(picture.report.image.file, "new.png");
-    assert!(picture.report.lime.is_none());
+    assert!(picture.report.explanations.lime.is_none());
     assert_eq!(page.session.status(), Status::Explaining);
     page.answer(lime(new, &options, true));
     assert_eq!(page.session.status(), Status::Ready);
@@ -108,7 +108,7 @@ fn of_several_files_the_first_readable_one_is_read_and_the_others_are_named() {
     let id = page.give(&["notes.txt", "a.png", "b.png"]);
     page.arrives(id, "notes.txt");
     let (id, _) = page.reading();
-    page.answer(refused(What::File(id)));
+    page.answer(refused_file(id));
     let (id, index) = *page.fetches.last().expect("the next is fetched");
     assert_eq!(index, 1);
     page.arrives(id, "a.png");
@@ -198,7 +198,7 @@ fn a_depth_that_shows_nothing_is_said_and_the_picture_is_read_as_before() {
     read_with_depth(&mut page);
     page.tell(|session| session.choose_depth(16));
     let (id, _) = page.reading();
-    page.answer(refused(What::File(id)));
+    page.answer(refused_file(id));
     assert_eq!(read_with_depth(&mut page), None);
     assert_eq!(page.shown().as_deref(), Some("a.png"));
     assert!(page.session.complains());
@@ -240,7 +240,7 @@ fn a_refused_job_leaves_the_picture_and_the_next_one_is_done() {
     let id = page.open("a.png");
     page.tell(Session::measure);
     assert_eq!(page.session.status(), Status::Explaining);
-    page.answer(refused(What::Job(id)));
+    page.answer(refused_job(id));
     assert_eq!(page.session.status(), Status::Ready);
     assert_eq!(page.shown().as_deref(), Some("a.png"));
     assert_eq!(page.complaint(), "It cannot be done.");
@@ -267,7 +267,7 @@ fn refused_painting_leaves_the_picture_without_scores_of_other_places() {
     };
     page.tell(|session| session.erase(|spots| spots.push(spot)));
     assert!(matches!(page.requests.last(), Some(Request::Probe { .. })));
-    page.answer(refused(What::Job(id)));
+    page.answer(refused_job(id));
     assert_eq!(page.session.status(), Status::Ready);
     let picture = page.session.picture().expect("the picture");
     assert!(picture.report.erased.is_none());
@@ -309,7 +309,7 @@ fn what_cannot_be_done_stays_said_while_the_first_list_arrives() {
 #[test]
 fn a_file_given_after_the_model_failed_loads_it_again() {
     let mut page = Page::new();
-    page.answer(refused(What::Model));
+    page.answer(refused_model());
     assert_eq!(page.session.status(), Status::Error);
     let id = page.give(&["a.png"]);
     page.arrives(id, "a.png");
@@ -365,9 +365,16 @@ fn of_a_model_that_was_trained_on_nothing_no_finding_is_selected_or_measured() {
 /// The map in view, and whether it is made as the controls say.
 fn agrees(page: &Page) -> bool {
     let picture = page.session.picture().expect("a picture");
-    let map = picture.map(0, page.session.method(), None, page.session.lime());
-    let made = picture.report.lime.as_ref().map(|lime| &lime.options);
-    page.session.method() == Method::GradCam || map.is_none() || made == Some(page.session.lime())
+    let map = picture.map(0, page.session.method(), None, page.session.settings());
+    let made = picture
+        .report
+        .explanations
+        .lime
+        .as_ref()
+        .map(|lime| &lime.options);
+    page.session.method() == Method::GradCam
+        || map.is_none()
+        || made == Some(&page.session.settings().lime)
 }
 
 #[test]
@@ -375,14 +382,14 @@ fn a_lime_map_is_never_shown_under_options_it_was_not_made_with() {
     let mut page = Page::loaded();
     let id = page.open("a.png");
     page.tell(|session| session.explain_by(Method::Lime));
-    let first = page.session.lime().clone();
+    let first = page.session.settings().lime.clone();
     page.answer(lime(id, &first, true));
-    page.tell(|session| session.choose_lime(|lime| lime.samples = 300));
+    page.tell(|session| session.choose(|settings| settings.lime.samples = 300));
     // Until the first of the new samples, the map is on its way.
     let picture = page.session.picture().expect("a picture");
     assert!(
         picture
-            .map(2, Method::Lime, None, page.session.lime())
+            .map(2, Method::Lime, None, page.session.settings())
             .is_none()
     );
     // Answers to what was asked before.
@@ -391,16 +398,16 @@ fn a_lime_map_is_never_shown_under_options_it_was_not_made_with() {
     assert_eq!(page.session.status(), Status::Explaining);
     // Given up, or refused: the controls say again how the map in view was made.
     page.tell(Session::cancel);
-    assert_eq!(page.session.lime(), &first);
+    assert_eq!(page.session.settings().lime, first);
     let picture = page.session.picture().expect("a picture");
     assert!(
         picture
-            .map(2, Method::Lime, None, page.session.lime())
+            .map(2, Method::Lime, None, page.session.settings())
             .is_some()
     );
-    page.tell(|session| session.choose_lime(|lime| lime.samples = 300));
-    page.answer(refused(What::Job(id)));
-    assert_eq!(page.session.lime(), &first);
+    page.tell(|session| session.choose(|settings| settings.lime.samples = 300));
+    page.answer(refused_job(id));
+    assert_eq!(page.session.settings().lime, first);
     assert_eq!(page.session.status(), Status::Ready);
 }
 
@@ -409,7 +416,7 @@ fn lime_that_is_refused_with_nothing_to_show_gives_way_to_grad_cam_and_can_be_as
     let mut page = Page::loaded();
     let id = page.open("a.png");
     page.tell(|session| session.explain_by(Method::Lime));
-    page.answer(refused(What::Job(id)));
+    page.answer(refused_job(id));
     assert_eq!(page.session.method(), Method::GradCam);
     page.tell(|session| session.explain_by(Method::Lime));
     assert_eq!(page.session.status(), Status::Explaining);
@@ -420,8 +427,8 @@ fn samples_out_of_bounds_become_the_nearest_that_are_allowed() {
     let mut page = Page::loaded();
     page.open("a.png");
     for (asked, taken) in [(0, 50), (20, 50), (77, 77), (1_000_000, 10_000)] {
-        page.tell(|session| session.choose_lime(|lime| lime.samples = asked));
-        assert_eq!(page.session.lime().samples, taken);
+        page.tell(|session| session.choose(|settings| settings.lime.samples = asked));
+        assert_eq!(page.session.settings().lime.samples, taken);
     }
 }
 
@@ -437,7 +444,7 @@ fn a_death_in_a_batch_halves_it() {
     page.tell(|session| session.ended(End::Died("no memory".to_owned())));
     assert!(matches!(
         page.requests.last(),
-        Some(Request::LoadModel { at_once: 8, .. })
+        Some(Request::Load { at_once: 8, .. })
     ));
     // The picture is read again, and LIME made again.
     page.ready(gpu());
@@ -455,14 +462,14 @@ fn a_later_death_is_not_blamed_on_a_batch_that_failed() {
     page.tell(|session| session.explain_by(Method::Lime));
     page.answer(Answer::Scoring(16));
     page.answer(Answer::Scoring(0));
-    page.answer(refused(What::Job(id)));
+    page.answer(refused_job(id));
     page.tell(|session| session.ended(End::Died("lost".to_owned())));
     let fallback = page.session.fallback().unwrap_or_default();
     assert!(fallback.contains("goes on with the CPU"), "{fallback}");
     let cpu_asked = |request: &Request| {
         matches!(
             request,
-            Request::LoadModel {
+            Request::Load {
                 device: DeviceChoice::Cpu,
                 at_once: usize::MAX,
                 ..
@@ -487,7 +494,7 @@ fn an_engine_that_ends_at_any_time_ends_the_waiting() {
         // While it loads, idles, reads, explains.
         let mut waiting = Vec::new();
         let mut page = Page::new();
-        page.answer(Answer::Opened { adapter: cpu() });
+        page.answer(Answer::Opened(cpu()));
         waiting.push(page);
         waiting.push(Page::loaded());
         let mut page = Page::loaded();
@@ -529,7 +536,7 @@ fn a_picture_is_read_again_after_the_engine_ended() {
 fn progress_of_work_that_was_given_up_is_not_shown() {
     let mut page = Page::loaded();
     page.answer(Answer::Progress(Progress {
-        step: "LIME".to_owned(),
+        step: Step::Explain,
         done: 1,
         total: 2,
     }));

@@ -2,12 +2,13 @@
 
 use sightline_core::explain::heat_map::HeatMap;
 use sightline_core::explain::lime::{self, FindingLime, Segments};
-use sightline_core::package::{Manifest, ModelEntry};
+use sightline_core::explain::method::Explanation;
+use sightline_core::package::{Manifest, ModelEntry, Output};
 use sightline_core::radiograph::{Depth, DepthSource, Format, GreyImage, Radiograph, Region};
 use sightline_core::reading::Reading;
 use sightline_core::report::{Report, Timings};
-use sightline_session::messages::{Adapter, Answer, DeviceChoice, ReadingAnswer, Request, What};
-use sightline_session::session::{Effect, GivenFile, Session, Status};
+use sightline_session::messages::{Adapter, Answer, DeviceChoice, Reason, Refusal, Request};
+use sightline_session::session::{Effect, Session, Status};
 
 pub const MANIFEST: &str =
     include_str!("../../../../www/models/efficientnet-lite0-nih/manifest.json");
@@ -34,6 +35,8 @@ pub fn gpu() -> Adapter {
 pub struct Page {
     pub session: Session,
     pub requests: Vec<Request>,
+    /// The numbers under which the files were fetched that went with requests.
+    pub files: Vec<u32>,
     pub starts: usize,
     /// Files that are to be fetched: the number of the radiograph, and which of those given.
     pub fetches: Vec<(u32, usize)>,
@@ -44,6 +47,7 @@ impl Page {
         let mut page = Self {
             session: Session::new(DeviceChoice::Best),
             requests: Vec::new(),
+            files: Vec::new(),
             starts: 0,
             fetches: Vec::new(),
         };
@@ -66,6 +70,10 @@ impl Page {
         for effect in self.session.effects() {
             match effect {
                 Effect::Send(request) => self.requests.push(request),
+                Effect::SendWithFile(request, fetched_as) => {
+                    self.requests.push(request);
+                    self.files.push(fetched_as);
+                }
                 Effect::StartEngine => self.starts += 1,
                 Effect::Fetch { id, index } => self.fetches.push((id, index)),
                 Effect::StopEngine | Effect::FetchList => {}
@@ -74,7 +82,7 @@ impl Page {
     }
 
     pub fn ready(&mut self, adapter: Adapter) {
-        let manifest = MANIFEST.to_owned();
+        let manifest = Box::new(manifest());
         self.tell(|session| session.hear(Answer::Ready { adapter, manifest }));
     }
 
@@ -85,11 +93,7 @@ impl Page {
     }
 
     pub fn arrives(&mut self, id: u32, name: &str) {
-        let file = GivenFile {
-            name: name.to_owned(),
-            bytes: Vec::new(),
-        };
-        self.tell(|session| session.fetched(id, Ok(file)));
+        self.tell(|session| session.fetched(id, Ok(name.to_owned())));
     }
 
     /// The number and file of the reading that was asked for last.
@@ -134,7 +138,7 @@ pub fn report(file: &str) -> Report {
         values: vec![1.0],
     };
     let count = manifest.findings.len();
-    let probabilities = (0..count).map(|index| manifest.probability(index, index as f32));
+    let probabilities = (0..count).map(|index| manifest.probability(Output(index), index as f32));
     let reading = Reading {
         logits: vec![0.0; count],
         probabilities: probabilities.collect(),
@@ -180,16 +184,28 @@ pub fn read(id: u32, file: &str) -> Answer {
 }
 
 pub fn reading(id: u32, report: &Report) -> Answer {
-    Answer::Reading(Box::new(ReadingAnswer {
+    Answer::Read {
         id,
-        width: 1,
-        height: 1,
-        pixels: vec![0],
-        report: serde_json::to_string(report).expect("a report is JSON"),
-    }))
+        report: Box::new(report.clone()),
+        preview: GreyImage {
+            width: 1,
+            height: 1,
+            pixels: vec![0],
+        },
+    }
 }
 
 pub fn lime(id: u32, options: &lime::Options, done: bool) -> Answer {
+    let samples = if done { options.samples } else { 10 };
+    lime_after(id, options, samples, done)
+}
+
+/// An explanation on its way.
+pub fn lime_of(id: u32, options: &lime::Options, samples: usize) -> Answer {
+    lime_after(id, options, samples, false)
+}
+
+fn lime_after(id: u32, options: &lime::Options, samples: usize, done: bool) -> Answer {
     let finding = FindingLime {
         coefficients: vec![0.5],
         margins: vec![0.1],
@@ -198,7 +214,7 @@ pub fn lime(id: u32, options: &lime::Options, done: bool) -> Answer {
     };
     let explanation = lime::Explanation {
         options: options.clone(),
-        samples: if done { options.samples } else { 10 },
+        samples,
         stable: done,
         segments: Segments {
             width: 1,
@@ -208,16 +224,26 @@ pub fn lime(id: u32, options: &lime::Options, done: bool) -> Answer {
         },
         findings: vec![Some(finding); 14],
     };
-    Answer::Explanation {
+    Answer::Explained {
         id,
         done,
-        lime: serde_json::to_string(&explanation).expect("an explanation is JSON"),
+        explanation: Box::new(Explanation::Lime(explanation)),
     }
 }
 
-pub fn refused(what: What) -> Answer {
-    Answer::Refused {
-        what,
-        why: "It cannot be done.".to_owned(),
-    }
+/// Why nothing can be done, in these tests.
+fn why() -> Reason {
+    Reason::Radiograph("It cannot be done.".to_owned())
+}
+
+pub fn refused_model() -> Answer {
+    Answer::Refused(Refusal::Model(why()))
+}
+
+pub fn refused_file(id: u32) -> Answer {
+    Answer::Refused(Refusal::File { id, why: why() })
+}
+
+pub fn refused_job(id: u32) -> Answer {
+    Answer::Refused(Refusal::Job { id, why: why() })
 }

@@ -1,0 +1,57 @@
+//! This program as a helper: it loads a package, on the CPU, and scores pictures for another engine.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use burn::tensor::Device;
+use sightline::reader::Reader;
+use sightline::reading::ReadError;
+use sightline_session::helpers::{Done, Task};
+use sightline_session::messages::PackagePlace;
+use sightline_wire as wire;
+use wasm_bindgen_futures::spawn_local;
+
+use crate::weights;
+
+pub fn serve() {
+    let slot: Rc<RefCell<Option<Rc<Reader>>>> = Rc::default();
+    wire::serve(move |task: Task, _| {
+        let slot = slot.clone();
+        spawn_local(async move {
+            match task {
+                Task::Load(package) => match load(&package).await {
+                    Ok(reader) => {
+                        slot.replace(Some(Rc::new(reader)));
+                        wire::answer(&Done::Loaded);
+                    }
+                    Err(_) => wire::answer(&Done::NotLoaded),
+                },
+                Task::Score {
+                    ticket,
+                    wants,
+                    values,
+                } => {
+                    let reader = slot.borrow().clone();
+                    let scored = match reader {
+                        Some(reader) => reader.score(values, &wants).await,
+                        None => Err(ReadError::NotANumber),
+                    };
+                    match scored {
+                        Err(ReadError::Device(why)) => wire::end(&why),
+                        scored => {
+                            let scored = scored.ok();
+                            wire::answer(&Done::Scored { ticket, scored });
+                        }
+                    }
+                }
+            }
+        });
+    });
+}
+
+async fn load(package: &PackagePlace) -> Result<Reader, String> {
+    let device = Device::flex();
+    let manifest = weights::manifest(package).await?;
+    let network = weights::network(package, &manifest, &device, |_| {}).await?;
+    Ok(Reader::new(manifest, network, device))
+}

@@ -1,0 +1,219 @@
+//! A package on a device, the picture that was read with it last, and scoring.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use sightline::asked::{Progress, Scored, Scorer, Step, Wants};
+use sightline::explain::heat_map::HeatMap;
+use sightline::explain::method::{Asking, Explanation};
+use sightline::package::Output;
+use sightline::radiograph::GreyImage;
+use sightline::reader::Reader;
+use sightline::reading::ReadError;
+use sightline::view::View;
+use sightline_session::messages::{Adapter, Answer, DeviceChoice, PackagePlace, Reason};
+use sightline_wire as wire;
+
+use crate::device::{self, Opened};
+use crate::line::{Line, Stop};
+use crate::pool::{self, Pool, Scoring};
+use crate::weights;
+
+/// Pictures that are scored at once. The CPU backend is fastest with one at a time; a second lets less of it be lost between them.
+const CPU_BATCH: usize = 2;
+const GPU_BATCH: usize = 16;
+/// The largest tensor that a network makes of a picture, in bytes for each of its pixels: 64 channels of float32, as VGG's first
+/// layers have them at full size; the other families' are smaller.
+const BYTES_PER_PIXEL: f64 = 64.0 * 4.0;
+
+pub struct Model {
+    pub reader: Reader,
+    pub adapter: Adapter,
+    /// Pictures that are scored at once, at most.
+    at_once: usize,
+    /// Where other engines find the package.
+    package: PackagePlace,
+    /// They are started when there is work for them.
+    pool: RefCell<Option<Rc<Pool>>>,
+    /// The picture that was read last.
+    study: RefCell<Option<Rc<Study>>>,
+}
+
+/// A picture that was read, and what is known of it.
+pub struct Study {
+    /// The number of its reading.
+    pub id: u32,
+    pub view: View,
+    /// Grad-CAM's map of each output.
+    pub evidence: Vec<HeatMap>,
+    /// The page was told of these: of each way to make one, the best.
+    explanations: RefCell<Vec<Explanation>>,
+}
+
+impl Study {
+    pub fn new(id: u32, view: View, evidence: Vec<HeatMap>) -> Self {
+        Self {
+            id,
+            view,
+            evidence,
+            explanations: RefCell::default(),
+        }
+    }
+
+    /// Keeps an explanation that the page is told of.
+    pub fn keep(&self, explanation: Explanation) {
+        let mut all = self.explanations.borrow_mut();
+        all.retain(|known| known.asking() != explanation.asking());
+        all.push(explanation);
+    }
+
+    /// The map of an output that was made so; Grad-CAM's if `asking` is none.
+    ///
+    /// # Errors
+    /// When there is no such map.
+    pub fn map(&self, asking: Option<&Asking>, output: Output) -> Result<HeatMap, Reason> {
+        let map = match asking {
+            None => self.evidence.get(output.0).cloned(),
+            Some(asking) => {
+                let all = self.explanations.borrow();
+                let mut made = all.iter().filter(|known| known.asking() == *asking);
+                made.next().and_then(|made| made.map(output.0))
+            }
+        };
+        map.ok_or(Reason::NoMap)
+    }
+}
+
+impl Model {
+    /// Opens a device, fetches a package and gets ready to read with it.
+    ///
+    /// # Errors
+    /// When there is no such device, the package cannot be had, or it was cancelled.
+    pub async fn load(
+        line: &Line,
+        package: PackagePlace,
+        choice: DeviceChoice,
+        most: usize,
+    ) -> Result<Self, Stop> {
+        line.begin(Step::OpenDevice).await?;
+        let Opened {
+            device,
+            mut adapter,
+            largest_buffer,
+        } = device::open(choice).await.map_err(Reason::Device)?;
+        line.answer(&Answer::Opened(adapter.clone()));
+        line.begin(Step::FetchModel).await?;
+        let manifest = weights::manifest(&package).await.map_err(Reason::Package)?;
+        let total = manifest.weights.bytes;
+        if let Adapter::Cpu { workers, .. } = &mut adapter {
+            *workers = (1 + pool::helpers(&manifest)).min((most / CPU_BATCH).max(1));
+        }
+        let step = Step::FetchModel;
+        let network = weights::network(&package, &manifest, &device, |done| {
+            line.report(Progress { step, done, total });
+        });
+        let network = network.await.map_err(Reason::Package)?;
+        let size = manifest.input.size;
+        let reader = Reader::new(manifest, network, device);
+        if let Adapter::WebGpu { .. } = adapter {
+            // The first pass compiles every shader; better now than under the reader's first picture.
+            line.begin(Step::CompileShaders).await?;
+            let blank = GreyImage {
+                width: size,
+                height: size,
+                pixels: vec![0; size * size],
+            };
+            reader.read(&reader.view(&blank)).await?;
+        }
+        let picture = BYTES_PER_PIXEL * (size * size) as f64;
+        let fitting = match adapter {
+            Adapter::Cpu { .. } => usize::MAX,
+            Adapter::WebGpu { .. } => ((largest_buffer / picture) as usize).min(GPU_BATCH),
+        };
+        Ok(Self {
+            reader,
+            adapter,
+            at_once: fitting.min(most).max(1),
+            package,
+            pool: RefCell::default(),
+            study: RefCell::default(),
+        })
+    }
+
+    /// The picture that was read as number `id`.
+    ///
+    /// # Errors
+    /// When it is not there any more.
+    pub fn study(&self, id: u32) -> Result<Rc<Study>, Reason> {
+        let study = self.study.borrow().clone();
+        study
+            .filter(|study| study.id == id)
+            .ok_or(Reason::NoPicture)
+    }
+
+    pub fn keep(&self, study: Study) {
+        self.study.replace(Some(Rc::new(study)));
+    }
+
+    /// The other engines; started here if they are not yet.
+    pub fn pool(&self) -> Rc<Pool> {
+        let count = match self.adapter {
+            Adapter::Cpu { workers, .. } => workers - 1,
+            Adapter::WebGpu { .. } => 0,
+        };
+        let start = || Rc::new(Pool::start(count, &self.package));
+        self.pool.borrow_mut().get_or_insert_with(start).clone()
+    }
+
+    /// Pictures that are scored at once, here.
+    fn batch(&self) -> usize {
+        match self.adapter {
+            Adapter::Cpu { .. } => CPU_BATCH.min(self.at_once),
+            Adapter::WebGpu { .. } => self.at_once,
+        }
+    }
+}
+
+/// The model with its helpers.
+pub struct Together<'a> {
+    model: &'a Model,
+    pool: &'a Pool,
+    scoring: Scoring<'a>,
+}
+
+impl<'a> Together<'a> {
+    pub fn new(model: &'a Model, pool: &'a Pool) -> Self {
+        Self {
+            model,
+            pool,
+            scoring: Scoring::new(pool, &model.reader),
+        }
+    }
+}
+
+impl Scorer for Together<'_> {
+    type Error = Stop;
+
+    async fn score(
+        &mut self,
+        wants: &Wants,
+        next: &mut dyn FnMut(usize) -> Vec<f32>,
+    ) -> Result<Vec<Vec<Scored>>, Stop> {
+        let batch = self.model.batch();
+        wire::answer(&Answer::Scoring(batch * self.pool.workers()));
+        let scored = async {
+            self.scoring.step(batch, wants, next).await?;
+            let mut all = Vec::new();
+            while let Some(scored) = self.scoring.take().await? {
+                all.push(scored);
+            }
+            Ok(all)
+        };
+        let scored: Result<_, ReadError> = scored.await;
+        // A batch that ended, well or not, is not what a later death is due to. A device that failed is this engine's end.
+        if !matches!(scored, Err(ReadError::Device(_))) {
+            wire::answer(&Answer::Scoring(0));
+        }
+        Ok(scored?)
+    }
+}
