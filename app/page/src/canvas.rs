@@ -2,38 +2,67 @@
 
 use sightline_core::explain::colormap::Colormap;
 use sightline_core::explain::heat_map::HeatMap;
-use sightline_core::explain::overlay::overlay;
+use sightline_core::explain::overlay::{layer, overlay};
 use sightline_core::radiograph::{GreyImage, Region};
 use wasm_bindgen::{Clamped, JsCast};
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, ImageData};
 
-/// How a map is shown.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Look {
-    pub colormap: Colormap,
-    pub opacity: f32,
-}
+/// The longer side of a thumbnail, in pixels.
+pub const THUMBNAIL_SIDE: usize = 192;
 
 /// The canvas's context; `None` if the browser is out of them.
 pub fn context(canvas: &HtmlCanvasElement) -> Option<CanvasRenderingContext2d> {
     canvas.get_context("2d").ok().flatten()?.dyn_into().ok()
 }
 
-/// Makes the canvas the picture's size and paints it, with a map if there is one.
-pub fn paint(canvas: &HtmlCanvasElement, image: &GreyImage, map: Option<(&HeatMap, Region, Look)>) {
-    let rgba = match map {
-        Some((cells, region, look)) => overlay(image, cells, region, look.colormap, look.opacity),
-        None => image
-            .pixels
-            .iter()
-            .flat_map(|grey| [*grey, *grey, *grey, 255])
-            .collect(),
-    };
-    if canvas.width() as usize != image.width || canvas.height() as usize != image.height {
-        canvas.set_width(image.width as u32);
-        canvas.set_height(image.height as u32);
+/// Paints a picture without a map, and makes the canvas its size.
+pub fn paint_picture(canvas: &HtmlCanvasElement, image: &GreyImage) {
+    let rgba = image.pixels.iter();
+    let rgba: Vec<u8> = rgba.flat_map(|grey| [*grey, *grey, *grey, 255]).collect();
+    paint(canvas, (image.width, image.height), &rgba);
+}
+
+/// Paints a map alone, to be laid over the part of a picture that it covers: what is not evidence is transparent.
+pub fn paint_layer(
+    canvas: &HtmlCanvasElement,
+    map: &HeatMap,
+    (width, height): (usize, usize),
+    colormap: Colormap,
+) {
+    paint(
+        canvas,
+        (width, height),
+        &layer(map, width, height, colormap),
+    );
+}
+
+/// Paints a picture with a map on it, as one.
+pub fn paint_overlay(
+    canvas: &HtmlCanvasElement,
+    image: &GreyImage,
+    map: &HeatMap,
+    region: Region,
+    (colormap, opacity): (Colormap, f32),
+) {
+    let rgba = overlay(image, map, region, colormap, opacity);
+    paint(canvas, (image.width, image.height), &rgba);
+}
+
+/// Leaves nothing on a canvas.
+pub fn clear(canvas: &HtmlCanvasElement) {
+    if let Some(context) = context(canvas) {
+        let (width, height) = (f64::from(canvas.width()), f64::from(canvas.height()));
+        context.clear_rect(0.0, 0.0, width, height);
     }
-    let data = ImageData::new_with_u8_clamped_array(Clamped(&rgba), image.width as u32);
+}
+
+fn paint(canvas: &HtmlCanvasElement, (width, height): (usize, usize), rgba: &[u8]) {
+    let (width, height) = (width as u32, height as u32);
+    if canvas.width() != width || canvas.height() != height {
+        canvas.set_width(width);
+        canvas.set_height(height);
+    }
+    let data = ImageData::new_with_u8_clamped_array(Clamped(rgba), width);
     if let (Some(context), Ok(data)) = (context(canvas), data) {
         // Fails only for an empty picture, and there is none.
         let _ = context.put_image_data(&data, 0.0, 0.0);

@@ -2,12 +2,12 @@
 
 use js_sys::{Array, Uint8Array};
 use leptos::prelude::*;
-use sightline_session::picture::{Method, ReadPicture};
+use sightline_session::picture::ReadPicture;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, HtmlCanvasElement, Url};
 
-use super::canvas::{Look, context, paint};
+use super::canvas::{context, paint_overlay, paint_picture};
 use super::state::State;
 
 #[component]
@@ -79,11 +79,8 @@ fn save_png(picture: &ReadPicture, state: State) -> Result<(), JsValue> {
     let Some(finding) = state.selected_finding() else {
         return Ok(());
     };
-    let look = Look {
-        colormap: state.colormap.get(),
-        opacity: state.opacity.get(),
-    };
-    let Some(cells) = state.shown_map() else {
+    let (colormap, opacity) = (state.colormap.get(), state.opacity.get());
+    let (Some(cells), Some(region)) = (state.shown_map(), picture.region()) else {
         return Ok(());
     };
     let method = state.method.get();
@@ -96,12 +93,8 @@ fn save_png(picture: &ReadPicture, state: State) -> Result<(), JsValue> {
         Ok(document().create_element("canvas")?.unchecked_into())
     };
     let (original, map, sheet) = (side()?, side()?, side()?);
-    paint(&original, &picture.preview, None);
-    paint(
-        &map,
-        &picture.preview,
-        Some((&cells, finding.grad_cam.region, look)),
-    );
+    paint_picture(&original, &picture.preview);
+    paint_overlay(&map, &picture.preview, &cells, region, (colormap, opacity));
 
     let (width, height) = (f64::from(original.width()), f64::from(original.height()));
     let report = &picture.report;
@@ -109,19 +102,13 @@ fn save_png(picture: &ReadPicture, state: State) -> Result<(), JsValue> {
         .probability
         .map_or("not trained".to_owned(), |p| format!("score {p:.2}"));
     let most = cells.max();
-    let colours = look.colormap.name();
-    let lime = report.lime.as_ref();
+    let colours = colormap.name();
     let lines = [
         format!("{}: {score}", finding.name),
-        match method {
-            Method::GradCam => {
-                format!("Grad-CAM{of}, colours from 0 to +{most:.2} logits a cell ({colours})")
-            }
-            Method::Lime => format!(
-                "LIME, {} samples, colours from 0 to +{most:.2} of the score a region ({colours})",
-                lime.map_or(0, |lime| lime.samples)
-            ),
-        },
+        format!(
+            "{method}{of}: colours from 0 to +{most:.2}, {} ({colours})",
+            method.unit()
+        ),
         format!(
             "{} (weights {})",
             report.model.title,
@@ -146,7 +133,7 @@ fn save_png(picture: &ReadPicture, state: State) -> Result<(), JsValue> {
     let map_left = 2.0 * MARGIN + width;
     context.draw_image_with_html_canvas_element(&map, map_left, MARGIN)?;
     for x in 0..width as usize {
-        let [r, g, b] = look.colormap.rgb(x as f32 / width as f32);
+        let [r, g, b] = colormap.rgb(x as f32 / width as f32);
         context.set_fill_style_str(&format!("rgb({r},{g},{b})"));
         context.fill_rect(map_left + x as f64, MARGIN + height + 8.0, 1.0, 12.0);
     }

@@ -2,7 +2,8 @@
 
 use leptos::prelude::*;
 
-use sightline_session::messages::Adapter;
+use sightline_core::explain::method::Method;
+use sightline_session::messages::{Adapter, Progress, Step};
 use sightline_session::session::Status;
 
 use super::state::State;
@@ -73,20 +74,9 @@ fn AdapterChip() -> impl IntoView {
 fn StatusLine() -> impl IntoView {
     let state = expect_context::<State>();
     let text = move || match (state.status.get(), state.progress.get()) {
-        (Status::Loading | Status::Reading, Some(progress)) if progress.total > 0 => {
-            let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-            format!(
-                "{}: {:.1} of {:.1} MiB",
-                progress.step,
-                mib(progress.done),
-                mib(progress.total)
-            )
+        (Status::Loading | Status::Reading | Status::Explaining, Some(progress)) => {
+            said(progress, state.method.get())
         }
-        (Status::Explaining, Some(progress)) if progress.total > 0 => format!(
-            "{}: {} of {} samples",
-            progress.step, progress.done, progress.total
-        ),
-        (Status::Loading | Status::Reading | Status::Explaining, Some(progress)) => progress.step,
         (Status::Explaining, None) => "Explaining".to_owned(),
         (Status::Loading, None) => "Starting the engine".to_owned(),
         (Status::Reading, None) => "Reading".to_owned(),
@@ -134,5 +124,31 @@ fn StatusLine() -> impl IntoView {
                 <span class="note">{move || state.fallback.get()}</span>
             </Show>
         </div>
+    }
+}
+
+/// What the engine is doing, and how far it is.
+fn said(progress: Progress, method: Method) -> String {
+    let Progress { step, done, total } = progress;
+    let (what, unit) = match step {
+        Step::OpenDevice => ("Looking for a device".to_owned(), ""),
+        Step::FetchModel => ("Fetching the model".to_owned(), "MiB"),
+        Step::CompileShaders => ("Compiling shaders for the GPU".to_owned(), ""),
+        Step::Decode => ("Decoding the picture".to_owned(), ""),
+        Step::Read => ("Reading".to_owned(), ""),
+        Step::Prepare => (format!("Preparing {method}"), ""),
+        Step::Explain if method == Method::Lime => (method.to_string(), "samples"),
+        Step::Explain => (method.to_string(), "pictures"),
+        Step::Measure => ("Measuring the map".to_owned(), "pictures"),
+        Step::Randomise => (
+            "Measuring the map against random networks".to_owned(),
+            "networks",
+        ),
+    };
+    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    match (total, unit) {
+        (0, _) | (_, "") => what,
+        (_, "MiB") => format!("{what}: {:.1} of {:.1} MiB", mib(done), mib(total)),
+        _ => format!("{what}: {done} of {total} {unit}"),
     }
 }

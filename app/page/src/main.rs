@@ -4,12 +4,15 @@
 //! page.
 
 mod canvas;
+mod controls;
 mod erase;
 mod export;
+mod fetch;
 mod findings;
 mod header;
 mod model_card;
 mod open;
+mod stage;
 mod state;
 mod trust;
 mod viewer;

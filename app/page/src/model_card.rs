@@ -1,11 +1,11 @@
 //! What the model is and what it is not for.
 
-use gloo::net::http::Request;
 use leptos::html::Dialog;
 use leptos::prelude::*;
 use pulldown_cmark::{Event, Options, Parser, Tag, html};
 use wasm_bindgen_futures::spawn_local;
 
+use super::fetch;
 use super::state::State;
 
 #[component]
@@ -54,7 +54,8 @@ fn WholeCard(folder: String) -> impl IntoView {
     let open = move |_| {
         let folder = folder.clone();
         spawn_local(async move {
-            let card = fetch(&folder).await;
+            let card = fetch::text(&format!("{folder}/card.md")).await;
+            let card = card.map(|card| rendered(&card, &folder));
             text.set(card.unwrap_or_else(|why| format!("<p>The card cannot be shown: {why}.</p>")));
             if let Some(dialog) = dialog.get_untracked() {
                 // It fails only where it is open already.
@@ -74,16 +75,6 @@ fn WholeCard(folder: String) -> impl IntoView {
             <article inner_html=move || text.get()></article>
         </dialog>
     }
-}
-
-async fn fetch(folder: &str) -> Result<String, String> {
-    let response = Request::get(&format!("{folder}/card.md")).send().await;
-    let response = response.map_err(|error| error.to_string())?;
-    if !response.ok() {
-        return Err(format!("the server said {}", response.status()));
-    }
-    let card = response.text().await.map_err(|error| error.to_string())?;
-    Ok(rendered(&card, folder))
 }
 
 /// A card as HTML. A package may come from anywhere: HTML in it is shown as it is written, its pictures lie in its folder, and its

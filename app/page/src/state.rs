@@ -2,23 +2,25 @@
 
 use std::sync::Arc;
 
-use gloo::file::futures::read_as_bytes;
-use gloo::net::http::Request;
 use leptos::prelude::*;
 use sightline_core::explain::colormap::Colormap;
 use sightline_core::explain::fill::Fill;
 use sightline_core::explain::heat_map::HeatMap;
-use sightline_core::explain::lime;
+use sightline_core::explain::method::{Explanation, Method, Settings};
 use sightline_core::package::{Manifest, ModelEntry, ModelIndex};
-use sightline_core::radiograph::MAX_BYTES;
-use sightline_core::report::{FindingReport, Trust};
+use sightline_core::radiograph::{GreyImage, MAX_BYTES, Region, resize};
+use sightline_core::report::FindingReport;
+use sightline_core::trust::Trust;
 use sightline_core::trust::erase::Spot;
-use sightline_session::messages::{Adapter, DeviceChoice, Progress};
-use sightline_session::picture::{Method, ReadPicture};
-use sightline_session::session::{Depths, Effect, End, GivenFile, Remedy, Session, Status};
+use sightline_session::messages::{Adapter, Answer, DeviceChoice, Progress, Request};
+use sightline_session::picture::ReadPicture;
+use sightline_session::session::{Depths, Effect, End, Remedy, Session, Status};
 use wasm_bindgen_futures::spawn_local;
 
-use sightline_wire::{self as wire, Heard, Spawned};
+use super::canvas::THUMBNAIL_SIDE;
+use super::fetch;
+use sightline_wire::{self as wire, Heard, Role, Spawned};
+use web_sys::Blob;
 
 /// Everything the views show. Cheap to copy.
 #[derive(Clone, Copy)]
@@ -39,11 +41,16 @@ pub struct State {
     pub model: Memo<String>,
     pub manifest: Memo<Option<Arc<Manifest>>>,
     pub picture: Memo<Option<Arc<ReadPicture>>>,
+    /// What is shown of the radiograph, large and small.
+    pub preview: Memo<Option<Arc<GreyImage>>>,
+    pub thumbnail: Memo<Option<Arc<GreyImage>>>,
+    /// The part of it that maps cover.
+    pub region: Memo<Option<Region>>,
     /// The finding whose map is shown: a position in the report.
     pub selected: Memo<Option<usize>>,
     pub method: Memo<Method>,
-    /// How LIME is made.
-    pub lime: Memo<lime::Options>,
+    /// How maps are made.
+    pub settings: Memo<Settings>,
     /// What is painted over, and how it is filled.
     pub spots: Memo<Vec<Spot>>,
     pub fill: Memo<Fill>,
@@ -55,12 +62,14 @@ pub struct State {
     session: RwSignal<Session>,
     /// What was given last.
     given: StoredValue<Vec<Source>, LocalStorage>,
-    engine: StoredValue<Option<Spawned>, LocalStorage>,
+    /// The file that is at hand, and the number under which it was fetched.
+    file: StoredValue<Option<(u32, Blob)>, LocalStorage>,
+    engine: StoredValue<Option<Spawned<Request, Answer>>, LocalStorage>,
     /// The address of the engine's program.
     program: StoredValue<Option<String>>,
 }
 
-/// Where the bytes of a radiograph are.
+/// Where a radiograph is.
 #[derive(Clone, Debug)]
 pub enum Source {
     File(web_sys::File),
@@ -77,35 +86,25 @@ impl Source {
         }
     }
 
-    async fn file(self) -> Result<GivenFile, String> {
-        let name = self.name();
-        let bytes = match self {
+    /// The file, whose bytes stay where they are.
+    async fn file(self) -> Result<Blob, String> {
+        match self {
             Source::File(file) => {
                 if file.size() > MAX_BYTES as f64 {
                     return Err(format!(
-                        "{name} is {:.0} MiB long; files up to {} MiB can be read.",
+                        "{} is {:.0} MiB long; files up to {} MiB can be read.",
+                        file.name(),
                         file.size() / f64::from(1 << 20),
                         MAX_BYTES >> 20
                     ));
                 }
-                let bytes = read_as_bytes(&gloo::file::Blob::from(file)).await;
-                bytes.map_err(|error| {
-                    format!(
-                        "{name} cannot be read: {error}. If it is a folder, give the files in it."
-                    )
-                })?
+                Ok(file.into())
             }
             Source::Sample(file) => {
-                let failed = |error| format!("The sample cannot be fetched: {error}.");
-                let response = Request::get(&format!("samples/{file}")).send().await;
-                let response = response.map_err(failed)?;
-                if !response.ok() {
-                    return Err(format!("The sample is not there ({}).", response.status()));
-                }
-                response.binary().await.map_err(failed)?
+                let file = fetch::blob(&format!("samples/{file}")).await;
+                file.map_err(|why| format!("The sample cannot be fetched: {why}."))
             }
-        };
-        Ok(GivenFile { name, bytes })
+        }
     }
 }
 
@@ -113,17 +112,16 @@ impl State {
     /// The page as it begins: the engine starts, and the first model is loaded.
     pub fn start() -> Self {
         let session = RwSignal::new(Session::new(device_of_address()));
-        let picture = move |_: Option<&Option<Arc<ReadPicture>>>| {
-            session.with(|session| session.picture().cloned())
-        };
-        // Each time that it changes it is another one: what is in it need not be compared.
-        let changed = |old: Option<&Option<Arc<ReadPicture>>>,
-                       new: Option<&Option<Arc<ReadPicture>>>| {
-            match (old.and_then(Option::as_ref), new.and_then(Option::as_ref)) {
-                (Some(old), Some(new)) => !Arc::ptr_eq(old, new),
-                (None, None) => false,
-                _ => true,
-            }
+        let picture = Memo::new_with_compare(
+            move |_| session.with(|session| session.picture().cloned()),
+            is_another,
+        );
+        let preview = Memo::new_with_compare(
+            move |_| picture.with(|picture| Some(picture.as_ref()?.preview.clone())),
+            is_another,
+        );
+        let thumbnail = move |_: Option<&Option<Arc<GreyImage>>>| {
+            preview.with(|preview| Some(Arc::new(thumbnail(preview.as_deref()?))))
         };
         let state = Self {
             status: Memo::new(move |_| session.with(Session::status)),
@@ -140,10 +138,13 @@ impl State {
             models: Memo::new(move |_| session.with(|session| session.models().to_vec())),
             model: Memo::new(move |_| session.with(|session| session.model().to_owned())),
             manifest: Memo::new(move |_| session.with(|session| session.manifest().cloned())),
-            picture: Memo::new_with_compare(picture, changed),
+            picture,
+            preview,
+            thumbnail: Memo::new_with_compare(thumbnail, is_another),
+            region: Memo::new(move |_| picture.with(|picture| picture.as_ref()?.region())),
             selected: Memo::new(move |_| session.with(Session::selected)),
             method: Memo::new(move |_| session.with(Session::method)),
-            lime: Memo::new(move |_| session.with(|session| session.lime().clone())),
+            settings: Memo::new(move |_| session.with(|session| session.settings().clone())),
             spots: Memo::new(move |_| session.with(|session| session.spots().to_vec())),
             fill: Memo::new(move |_| session.with(Session::fill)),
             branch: RwSignal::new(None),
@@ -151,6 +152,7 @@ impl State {
             opacity: RwSignal::new(0.6),
             session,
             given: StoredValue::new_local(Vec::new()),
+            file: StoredValue::new_local(None),
             engine: StoredValue::new_local(None),
             program: StoredValue::new(None),
         };
@@ -177,28 +179,42 @@ impl State {
             }),
             Effect::StartEngine => self.start_engine(),
             Effect::StopEngine => self.engine.set_value(None),
-            Effect::Send(request) => self.engine.with_value(|engine| {
-                if let Some(engine) = engine {
-                    engine.send(request);
-                }
-            }),
+            Effect::Send(request) => self.send(&request, None),
+            Effect::SendWithFile(request, fetched_as) => {
+                let file = self.file.get_value();
+                let file = file.filter(|(id, _)| *id == fetched_as);
+                self.send(&request, file.map(|(_, file)| file));
+            }
             Effect::Fetch { id, index } => {
                 let source = self.given.with_value(|given| given.get(index).cloned());
                 if let Some(source) = source {
                     spawn_local(async move {
-                        let file = source.file().await;
-                        self.tell(|session| session.fetched(id, file));
+                        let name = source.name();
+                        let fetched = source.file().await.map(|file| {
+                            self.file.set_value(Some((id, file)));
+                            name
+                        });
+                        self.tell(|session| session.fetched(id, fetched));
                     });
                 }
             }
         }
     }
 
+    fn send(self, request: &Request, file: Option<Blob>) {
+        self.engine.with_value(|engine| {
+            if let Some(engine) = engine {
+                engine.send_with(request, file);
+            }
+        });
+    }
+
     fn start_engine(self) {
         self.branch.set(None);
         if self.program.with_value(Option::is_none) {
             let home = document().base_uri().ok().flatten().unwrap_or_default();
-            self.program.set_value(wire::program(&home).ok());
+            self.program
+                .set_value(wire::program(&home, Role::Engine).ok());
         }
         let program = self.program.get_value().unwrap_or_default();
         // The engine that there was ends.
@@ -247,9 +263,20 @@ impl State {
 
     /// The map of a finding by the chosen method; `None` where it is not known yet.
     pub fn map_of(self, index: usize) -> Option<HeatMap> {
-        let (method, branch, lime) = (self.method.get(), self.branch.get(), self.lime.get());
-        self.picture
-            .with(|picture| picture.as_ref()?.map(index, method, branch, &lime))
+        let (method, branch) = (self.method.get(), self.branch.get());
+        self.settings.with(|settings| {
+            self.picture
+                .with(|picture| picture.as_ref()?.map(index, method, branch, settings))
+        })
+    }
+
+    /// The explanation that is in view; `None` for Grad-CAM, which is part of the reading.
+    pub fn explanation(self) -> Option<Explanation> {
+        let method = self.method.get();
+        self.settings.with(|settings| {
+            self.picture
+                .with(|picture| picture.as_ref()?.explanation(method, settings))
+        })
     }
 
     /// The map in view.
@@ -271,6 +298,24 @@ impl State {
     }
 }
 
+/// Each time that one of these changes it is another one: what is in it need not be compared.
+fn is_another<T>(old: Option<&Option<Arc<T>>>, new: Option<&Option<Arc<T>>>) -> bool {
+    match (old.and_then(Option::as_ref), new.and_then(Option::as_ref)) {
+        (Some(old), Some(new)) => !Arc::ptr_eq(old, new),
+        (None, None) => false,
+        _ => true,
+    }
+}
+
+fn thumbnail(image: &GreyImage) -> GreyImage {
+    let side = image.width.max(image.height);
+    if side <= THUMBNAIL_SIDE {
+        return image.clone();
+    }
+    let scaled = |length: usize| (length * THUMBNAIL_SIDE / side).max(1);
+    resize(image, scaled(image.width), scaled(image.height))
+}
+
 /// `?device=cpu` and `?device=webgpu` force a device.
 fn device_of_address() -> DeviceChoice {
     let search = window().location().search().unwrap_or_default();
@@ -284,19 +329,13 @@ fn device_of_address() -> DeviceChoice {
 
 async fn fetch_list() -> Result<Vec<ModelEntry>, String> {
     let url = "models/index.json";
-    let failed = |why: String| format!("The list of models ({url}) cannot be fetched: {why}");
-    let response = Request::get(url).send().await;
-    let response = response.map_err(|error| failed(error.to_string()))?;
-    if !response.ok() {
-        return Err(failed(format!("the server said {}.", response.status())));
-    }
-    let index: ModelIndex = response
-        .json()
-        .await
-        .map_err(|error| failed(error.to_string()))?;
+    let failed = |why: String| format!("The list of models ({url}) cannot be fetched: {why}.");
+    let text = fetch::text(url).await.map_err(failed)?;
+    let index: ModelIndex =
+        serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?;
     if index.models.is_empty() {
         return Err(failed(
-            "it is empty. Train a model, or copy a package into models/.".to_owned(),
+            "it is empty. Train a model, or copy a package into models/".to_owned(),
         ));
     }
     Ok(index.models)

@@ -1,22 +1,28 @@
 //! How far to trust the finding and the map in view: what was measured of the model, and what is measured here, on this picture.
 
-use leptos::html::Canvas;
 use leptos::prelude::*;
-use sightline_core::explain::heat_map::HeatMap;
-use sightline_core::package::{FindingCard, Pointing};
-use sightline_core::report::Trust;
+use sightline_core::explain::method::Method;
+use sightline_core::package::{FindingCard, LocalisedBy, Maps, Marks, Pointing};
+use sightline_core::trust::Trust;
 use sightline_core::trust::faithfulness::{Curve, LEVEL, Verdict};
 use sightline_core::trust::sanity::Randomised;
 use sightline_core::trust::sanity::{Alike, Sanity};
-use sightline_session::picture::Method;
 use sightline_session::session::Status;
 
-use super::canvas::{Look, paint};
+use super::stage::{Size, Stage};
 use super::state::State;
 
 /// Said beside how often Grad-CAM hits, of a model that was taught so.
 const TAUGHT: &str = "Radiologists' boxes taught this model's Grad-CAM where to point, so a hit says where the finding is better than it says \
                       what the score rests on.";
+
+/// What was measured of maps against radiologists' boxes.
+fn on_boxes(maps: Maps) -> LocalisedBy {
+    LocalisedBy {
+        maps,
+        marks: Marks::Boxes,
+    }
+}
 
 /// The finding's card in the manifest.
 fn card(state: State, index: usize) -> Option<FindingCard> {
@@ -61,7 +67,7 @@ pub fn TrustPanel() -> impl IntoView {
             }
             _ => String::new(),
         };
-        let maps = match card.localisation.get(state.method.get().name()) {
+        let maps = match card.localisation.get(&on_boxes(Maps::By(state.method.get()))) {
             Some(measured) => format!(
                 "This model's {} hit the radiologist's box in {:.0}% of {} cases{}{}.{}",
                 state.method.get().title(),
@@ -75,14 +81,14 @@ pub fn TrustPanel() -> impl IntoView {
                     ),
                     None => String::new(),
                 },
-                match card.localisation.get("center") {
+                match card.localisation.get(&on_boxes(Maps::Centre)) {
                     Some(centre) => format!(
                         "; pointing at the middle of every picture would hit {:.0}%",
                         centre.pointing_hit * 100.0
                     ),
                     None => String::new(),
                 },
-                match card.pointing(state.method.get().name()) {
+                match card.pointing(on_boxes(Maps::By(state.method.get()))) {
                     Some(Pointing::Unreliable) => format!(
                         " By that, or by how much of the box they cover, they do no better than a blot in the middle: its maps of {} \
                          are unreliable.",
@@ -185,13 +191,15 @@ fn Figures(trust: Trust) -> impl IntoView {
             } else {
                 "what both mark is likelier to matter"
             };
+            let (one, other) = (trust.method, trust.agreement_with.unwrap_or(Method::Lime));
             format!(
-                "Grad-CAM and LIME share {share:.0}% of what each marks most (20% by chance); their rank correlation is {order}: \
+                "{one} and {other} share {share:.0}% of what each marks most (20% by chance); their rank correlation is {order}: \
                  {meaning}."
             )
         }
         None => {
-            "Make LIME's map too and measure again, to see whether two methods agree.".to_owned()
+            "Make another method's map too and measure again, to see whether two methods agree."
+                .to_owned()
         }
     };
     let elsewhere = match trust.elsewhere {
@@ -202,7 +210,7 @@ fn Figures(trust: Trust) -> impl IntoView {
         ),
         None => "The map has no evidence for the finding.".to_owned(),
     };
-    let explained = (trust.method == Method::Lime.name())
+    let explained = (trust.method == Method::Lime)
         .then(|| lime_share(&trust))
         .flatten();
     let lines = [
@@ -275,6 +283,7 @@ fn lime_share(trust: &Trust) -> Option<String> {
             .position(|f| f.name == trust.finding)?;
         Some(
             report
+                .explanations
                 .lime
                 .as_ref()?
                 .findings
@@ -316,7 +325,11 @@ fn SanityCheck(sanity: Vec<Sanity>) -> impl IntoView {
         };
         view! {
             <figure data-testid="sanity">
-                <MapPicture map=sanity.map/>
+                <Stage
+                    label="The map of a network without what it has learned".to_owned()
+                    size=Size::Thumbnail
+                    map=Signal::stored(Some(sanity.map))
+                />
                 <figcaption>{line}</figcaption>
             </figure>
         }
@@ -330,28 +343,6 @@ fn SanityCheck(sanity: Vec<Sanity>) -> impl IntoView {
         </p>
         <div class="curves">{pictures}</div>
     }
-}
-
-/// The radiograph, small, with a map that is not the one in view.
-#[component]
-fn MapPicture(map: HeatMap) -> impl IntoView {
-    let state = expect_context::<State>();
-    let canvas = NodeRef::<Canvas>::new();
-    Effect::new(move |_| {
-        let look = Look {
-            colormap: state.colormap.get(),
-            opacity: state.opacity.get(),
-        };
-        let region = state
-            .selected_finding()
-            .map(|finding| finding.grad_cam.region);
-        state.picture.with(|picture| {
-            if let (Some(canvas), Some(picture), Some(region)) = (canvas.get(), picture, region) {
-                paint(&canvas, &picture.preview, Some((&map, region, look)));
-            }
-        });
-    });
-    view! { <canvas node_ref=canvas role="img" aria-label="The map of a network without what it has learned"></canvas> }
 }
 
 /// A curve over the share of the picture, with the band of the same map laid elsewhere.

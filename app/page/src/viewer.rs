@@ -1,56 +1,53 @@
 //! The radiograph, and beside it the same with a map on it.
 
-use leptos::html::{Canvas, Input};
 use leptos::prelude::*;
-use sightline_core::explain::colormap::Colormap;
-use sightline_core::explain::lime::Segmentation;
-use sightline_session::picture::{Method, ReadPicture};
-use sightline_session::session::{Depths, SAMPLES};
+use sightline_core::explain::method::Method;
+use sightline_session::picture::ReadPicture;
+use sightline_session::session::Depths;
 
-use super::canvas::{Look, is_cropped, paint};
-use super::erase::{Easel, EraseTools, FILLS};
+use super::canvas::is_cropped;
+use super::controls::Controls;
+use super::erase::{Easel, EraseTools};
 use super::export::ExportButtons;
+use super::stage::{Size, Stage};
 use super::state::State;
 
-/// LIME's regions, and what they are called.
-const REGIONS: [(Segmentation, &str); 2] = [
-    (Segmentation::Quickshift, "quickshift"),
-    (Segmentation::Slic, "SLIC"),
-];
-/// Of LIME: fewer are explained well by anything.
-const FEW_SAMPLES: usize = 20;
 /// How many findings are explained at once.
 const AT_ONCE: usize = 3;
 
 #[component]
 pub fn Viewer() -> impl IntoView {
     let state = expect_context::<State>();
+    let label = Signal::derive(move || {
+        let name = state.selected_finding().map(|finding| finding.name.name());
+        let method = state.method.get();
+        format!(
+            "The radiograph, and on it {}: {} {}",
+            method.title(),
+            method.shows(),
+            name.unwrap_or("no finding")
+        )
+    });
     view! {
         <Show when=move || state.picture.with(Option::is_some)>
             <div class="pair">
                 <figure>
-                    <div class="easel">
-                        <Picture finding=Signal::derive(|| None) testid="original-canvas"/>
+                    <Stage label="The radiograph".to_owned() picture_testid="original-canvas">
                         <Easel/>
-                    </div>
+                    </Stage>
                     <figcaption>{move || file_line(state)}" "<EraseTools/></figcaption>
                 </figure>
                 <figure>
-                    <Picture finding=Signal::derive(move || state.selected.get()) testid="overlay-canvas"/>
+                    <Stage label=label map=Signal::derive(move || state.shown_map()) map_testid="overlay-canvas"/>
                     <figcaption>
-                        {move || match state.method.get() {
-                            Method::GradCam => "Grad-CAM: where the evidence for ",
-                            Method::Lime => "LIME: which regions raise the score of ",
-                        }}
-                        <strong>{move || state.selected_finding().map(|f| f.name.name())}</strong>
-                        {move || match state.method.get() {
-                            Method::GradCam => " is".to_owned(),
-                            Method::Lime => lime_line(state),
-                        }}
+                        {move || state.method.get().title()}": "{move || state.method.get().shows()}" "
+                        <strong>{move || state.selected_finding().map(|f| f.name.name())}</strong>". "
+                        {move || said(state)}
                         {move || state
-                            .selected_finding()
-                            .filter(|f| is_cropped(f.grad_cam.region))
-                            .map(|_| ". The model sees only the middle of the picture.")}
+                            .region
+                            .get()
+                            .is_some_and(is_cropped)
+                            .then_some(" The model sees only the middle of the picture.")}
                     </figcaption>
                 </figure>
             </div>
@@ -63,41 +60,13 @@ pub fn Viewer() -> impl IntoView {
     }
 }
 
-/// How far LIME is and how well it explains the score.
-fn lime_line(state: State) -> String {
-    state.picture.with(|picture| {
-        let options = state.lime.get();
-        let lime = picture.as_ref().and_then(|p| p.lime(&options));
-        let finding = lime.and_then(|lime| lime.findings.get(state.selected.get()?)?.as_ref());
-        let (Some(lime), Some(finding)) = (lime, finding) else {
-            return ". The first samples are being scored.".to_owned();
-        };
-        let so_far = if lime.stable {
-            format!(
-                "stable after {} samples (the highest scores' maps are)",
-                lime.samples
-            )
-        } else {
-            format!("after {} samples, not stable yet", lime.samples)
-        };
-        let strongest = finding.coefficients.iter().zip(&finding.margins);
-        let strongest = strongest.max_by(|a, b| a.0.abs().total_cmp(&b.0.abs()));
-        let said = match strongest {
-            Some((coefficient, _)) if *coefficient == 0.0 => {
-                "No region changes the score.".to_owned()
-            }
-            Some((coefficient, margin)) if lime.samples >= FEW_SAMPLES => format!(
-                "Its {} regions explain {:.0}% of how the score changes (R\u{b2} {:.2}); the strongest {} it by {:.3} \u{b1} {margin:.3}.",
-                lime.segments.count,
-                100.0 * finding.r_squared.max(0.0),
-                finding.r_squared,
-                if *coefficient > 0.0 { "raises" } else { "lowers" },
-                coefficient.abs(),
-            ),
-            _ => String::new(),
-        };
-        format!(": {so_far}. {said}")
-    })
+/// What is to be said of the map in view: how far it is, and how good.
+fn said(state: State) -> Option<String> {
+    match (state.method.get(), state.explanation()) {
+        (Method::GradCam, _) => None,
+        (_, Some(made)) => Some(made.said(state.selected.get()?)),
+        (_, None) => Some("The first pictures are being scored.".to_owned()),
+    }
 }
 
 fn file_line(state: State) -> Option<String> {
@@ -113,47 +82,6 @@ fn file_line(state: State) -> Option<String> {
             image.width, image.height, image.bits
         ))
     })
-}
-
-/// The radiograph, with the map of a finding if one is given.
-#[component]
-fn Picture(finding: Signal<Option<usize>>, testid: &'static str) -> impl IntoView {
-    let state = expect_context::<State>();
-    let canvas = NodeRef::<Canvas>::new();
-    Effect::new(move |_| {
-        let look = Look {
-            colormap: state.colormap.get(),
-            opacity: state.opacity.get(),
-        };
-        let finding = finding.get();
-        state.picture.with(|picture| {
-            if let (Some(canvas), Some(picture)) = (canvas.get(), picture) {
-                let map = finding.and_then(|index| {
-                    let region = picture.report.findings.get(index)?.grad_cam.region;
-                    Some((state.map_of(index)?, region))
-                });
-                let map = map.as_ref();
-                paint(
-                    &canvas,
-                    &picture.preview,
-                    map.map(|(cells, region)| (cells, *region, look)),
-                );
-            }
-        });
-    });
-    let label = move || match finding.get() {
-        None => "The radiograph".to_owned(),
-        Some(index) => state.picture.with(|picture| {
-            let name = picture
-                .as_ref()
-                .map(|p| p.report.findings[index].name.name());
-            format!(
-                "The radiograph with the evidence for {}",
-                name.unwrap_or_default()
-            )
-        }),
-    };
-    view! { <canvas node_ref=canvas data-testid=testid role="img" aria-label=label></canvas> }
 }
 
 /// What is to be said of the file that is shown, a sentence or two each: other files that were given with it, and the like.
@@ -233,156 +161,8 @@ fn ColorBar() -> impl IntoView {
                 <span>"0"</span>
                 <div class="gradient" style:background=gradient></div>
                 <span>{move || format!("+{:.2}", most.get())}</span>
-                <small>{move || match state.method.get() {
-                    Method::GradCam => "logit added by one cell of the model's grid",
-                    Method::Lime => "added to the score by showing one region",
-                }}</small>
+                <small>{move || state.method.get().unit()}</small>
             </Show>
-        </div>
-    }
-}
-
-#[component]
-fn Controls() -> impl IntoView {
-    let state = expect_context::<State>();
-    let choose_colormap = move |event| {
-        if let Some(map) = Colormap::from_name(&event_target_value(&event)) {
-            state.colormap.set(map);
-        }
-    };
-    let choose_method = move |event| {
-        let name = event_target_value(&event);
-        if let Some(method) = Method::ALL.into_iter().find(|m| m.name() == name) {
-            state.tell(|session| session.explain_by(method));
-        }
-    };
-    let samples = NodeRef::<Input>::new();
-    let choose_samples = move |event| {
-        if let Ok(samples) = event_target_value(&event).parse::<usize>() {
-            state.tell(|session| session.choose_lime(|lime| lime.samples = samples));
-        }
-        // What is no number, or out of bounds, changed nothing that would show in the field.
-        if let Some(field) = samples.get_untracked() {
-            field.set_value(&state.lime.get_untracked().samples.to_string());
-        }
-    };
-    let choose_stop = move |event| {
-        let until_stable = event_target_checked(&event);
-        state.tell(|session| session.choose_lime(|lime| lime.until_stable = until_stable));
-    };
-    let choose_regions = move |event| {
-        let name = event_target_value(&event);
-        if let Some((segmentation, _)) = REGIONS.into_iter().find(|(_, n)| *n == name) {
-            state.tell(|session| session.choose_lime(|lime| lime.segmentation = segmentation));
-        }
-    };
-    let choose_fill = move |event| {
-        let name = event_target_value(&event);
-        if let Some((fill, _)) = FILLS.into_iter().find(|(_, n)| *n == name) {
-            state.tell(|session| session.choose_lime(|lime| lime.fill = fill));
-        }
-    };
-    let branches = move || state.of_picture(ReadPicture::branches).unwrap_or_default();
-    let choose_opacity = move |event| {
-        if let Ok(percent) = event_target_value(&event).parse::<f32>() {
-            state.opacity.set((percent / 100.0).clamp(0.0, 1.0));
-        }
-    };
-    view! {
-        <div class="controls">
-            <label>
-                <span>"Explanation"</span>
-                <select
-                    data-testid="explain-method"
-                    on:change=choose_method
-                >
-                    {Method::ALL
-                        .map(|method| view! { <option value=method.name() prop:selected=move || state.method.get() == method>{method.title()}</option> })
-                        .collect_view()}
-                </select>
-            </label>
-            <label>
-                <span>"LIME samples"</span>
-                <input
-                    node_ref=samples
-                    type="number" min=*SAMPLES.start() max=*SAMPLES.end() step="50"
-                    data-testid="lime-samples"
-                    prop:value=move || state.lime.get().samples.to_string()
-                    on:change=choose_samples
-                />
-            </label>
-            <Show when=move || state.method.get() == Method::Lime>
-                <label class="tick" title="As soon as more samples no longer change the order of the regions">
-                    <input
-                        type="checkbox"
-                        data-testid="lime-until-stable"
-                        prop:checked=move || state.lime.get().until_stable
-                        on:change=choose_stop
-                    />
-                    <span>"Stop when stable"</span>
-                </label>
-                <label>
-                    <span>"Regions"</span>
-                    <select
-                        data-testid="lime-regions"
-                        on:change=choose_regions
-                    >
-                        {REGIONS.map(|(segmentation, name)| view! {
-                            <option value=name prop:selected=move || state.lime.get().segmentation == segmentation>{name}</option>
-                        }).collect_view()}
-                    </select>
-                </label>
-                <label>
-                    <span>"Hidden by"</span>
-                    <select
-                        data-testid="lime-fill"
-                        on:change=choose_fill
-                    >
-                        {FILLS.map(|(fill, name)| view! {
-                            <option value=name prop:selected=move || state.lime.get().fill == fill>{name}</option>
-                        }).collect_view()}
-                    </select>
-                </label>
-            </Show>
-            <Show when=move || state.method.get() == Method::GradCam && !branches().is_empty()>
-                <label>
-                    <span>"Network"</span>
-                    <select
-                        data-testid="branch"
-                        on:change=move |event| state.branch.set(event_target_value(&event).parse().ok())
-                    >
-                        <option value="" selected=move || state.branch.get().is_none()>"all together"</option>
-                        {move || {
-                            let names = branches().into_iter().enumerate();
-                            names
-                                .map(|(index, name)| view! {
-                                    <option value=index.to_string()>{name}</option>
-                                })
-                                .collect_view()
-                        }}
-                    </select>
-                </label>
-            </Show>
-            <label>
-                <span>"Opacity"</span>
-                <input
-                    type="range" min="0" max="100" step="1"
-                    data-testid="opacity"
-                    prop:value=move || (state.opacity.get() * 100.0).round().to_string()
-                    on:input=choose_opacity
-                />
-            </label>
-            <label>
-                <span>"Colours"</span>
-                <select
-                    data-testid="colormap"
-                    on:change=choose_colormap
-                >
-                    {Colormap::ALL
-                        .map(|map| view! { <option value=map.name() prop:selected=move || state.colormap.get() == map>{map.name()}</option> })
-                        .collect_view()}
-                </select>
-            </label>
         </div>
     }
 }
@@ -391,6 +171,11 @@ fn Controls() -> impl IntoView {
 #[component]
 fn TopThree() -> impl IntoView {
     let state = expect_context::<State>();
+    let name = move |index: usize| {
+        let name =
+            state.of_picture(|picture| picture.report.findings.get(index).map(|f| f.name.name()));
+        name.flatten().unwrap_or_default().to_owned()
+    };
     let top = Memo::new(move |_| {
         let mut order = state.of_picture(ReadPicture::trained).unwrap_or_default();
         order.truncate(AT_ONCE);
@@ -405,10 +190,13 @@ fn TopThree() -> impl IntoView {
                     on:click=move |_| state.tell(|session| session.select(index))
                     on:mouseenter=move |_| state.tell(|session| session.select(index))
                 >
-                    <Picture finding=Signal::derive(move || Some(index)) testid="top-canvas"/>
-                    <span>{move || state.picture.with(|p| {
-                        p.as_ref().map(|p| p.report.findings[index].name.name())
-                    })}</span>
+                    <Stage
+                        label=Signal::derive(move || name(index))
+                        size=Size::Thumbnail
+                        map=Memo::new(move |_| state.map_of(index))
+                        map_testid="top-canvas"
+                    />
+                    <span>{move || name(index)}</span>
                 </button>
             </For>
         </div>

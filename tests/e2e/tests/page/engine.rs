@@ -2,17 +2,18 @@
 
 use super::*;
 
-/// The first bytes of requests, which name their kinds: their places among the requests.
-const READ_REQUEST: u8 = 1;
-const MEASURE_REQUEST: u8 = 5;
+/// The names of requests, which are in their bytes.
+const READ_REQUEST: &str = "Read";
+const MEASURE_REQUEST: &str = "Measure";
 
 /// Runs `script` in the engine in place of what it does with a request of this kind.
-fn at_request(kind: u8, script: &str) -> Result<Vec<u8>> {
+fn at_request(kind: &str, script: &str) -> Result<Vec<u8>> {
     engine_after(&format!(
         "const listen = self.addEventListener.bind(self);
         self.addEventListener = (name, hear) => listen(name, event => {{
             const data = event.data;
-            if (name === 'message' && data instanceof Uint8Array && data[0] === {kind}) {{ {script} }}
+            const start = data instanceof Array ? String.fromCharCode(...data[0].slice(0, 16)) : '';
+            if (name === 'message' && start.includes('{kind}')) {{ {script} }}
             else hear(event);
         }});"
     ))
@@ -171,16 +172,12 @@ async fn the_pages_policy_binds_its_engine_and_the_engines_helpers() -> Result<(
 #[tokio::test]
 async fn a_refused_measurement_leaves_the_picture_and_everything_else_usable() -> Result<()> {
     let server = Server::start()?;
-    let refused = encode(&Answer::Refused {
-        what: What::Job(0),
-        why: "The finding was not trained.".to_owned(),
-    });
-    // The number of the reading comes behind the kind of the request, and in the answer behind two kinds.
-    let script = format!(
-        "const refused = new Uint8Array({refused:?});
-        refused.set(data.slice(4, 8), 8);
-        postMessage(refused);"
-    );
+    // The picture is fetched under the first number, and read under the second.
+    let refused = encode(&Answer::Refused(Refusal::Job {
+        id: 2,
+        why: Reason::Unmeasurable("the model was not trained on the finding".to_owned()),
+    }));
+    let script = format!("postMessage([new Uint8Array({refused:?}), undefined]);");
     server.answer_instead("engine.js", at_request(MEASURE_REQUEST, &script)?);
     let page = open(&server, "?device=cpu").await?;
     page.element("sample-1").await?.click().await?;

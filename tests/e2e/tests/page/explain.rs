@@ -2,6 +2,9 @@
 
 use sightline::trust::sanity::DRAWS;
 
+use sightline::asked::Wants;
+use sightline::explain::method::Settings;
+
 use super::*;
 
 #[tokio::test]
@@ -36,18 +39,10 @@ async fn places_are_painted_over_the_scores_follow_and_it_can_be_undone() -> Res
     );
     let reader = reader(&model()?.1)?;
     let radiograph = Radiograph::decode(&std::fs::read(sample("effusion.jpg"))?)?;
-    let image = &radiograph.image;
-    let input = &reader.manifest.input;
-    let region = input.region(image.width, image.height);
-    let aspect = image.width as f32 / image.height as f32;
-    let picture = erase(
-        &input.square(image),
-        region,
-        aspect,
-        &erased.spots,
-        erased.fill,
-    );
-    let native = reader.score(input.normalise(&picture)).await?.remove(0);
+    let view = reader.view(&radiograph.image);
+    let (spots, fill) = (erased.spots.clone(), erased.fill);
+    let erasing = Erasing::new(&view, &reader.manifest.input, spots, fill);
+    let native = ask(&reader, erasing).await?;
     for (ours, native) in erased.probabilities.iter().zip(native.probabilities) {
         match (ours, native) {
             (Some(ours), Some(native)) => ensure!((ours - native).abs() < 1e-3, "{ours} {native}"),
@@ -90,7 +85,7 @@ async fn lime_explains_as_natively_streams_and_can_be_cancelled() -> Result<()> 
 
     let (_, json) = page.saved_by("export-json").await?;
     let report: Report = serde_json::from_slice(&json)?;
-    let ours = report.lime.context("no LIME in the report")?;
+    let ours = report.explanations.lime.context("no LIME in the report")?;
     ensure!(ours.samples == SAMPLES, "{} samples", ours.samples);
     let reader = reader(&model()?.1)?;
     let radiograph = Radiograph::decode(&std::fs::read(sample("effusion.jpg"))?)?;
@@ -115,17 +110,14 @@ async fn lime_explains_as_natively_streams_and_can_be_cancelled() -> Result<()> 
         bail!("{} maps were measured", report.trust.len());
     };
     ensure!(
-        trust.method == "lime" && trust.agreement.is_some(),
+        trust.method == Method::Lime && trust.agreement.is_some(),
         "{trust:?}"
     );
     let index = trust.finding.index();
     let map = native.map(index).context("no map")?;
-    let mut curves = Curves::new(&square, input, &map, trust.faithfulness.options)?;
-    while !curves.is_done() {
-        let scored = reader.score(curves.next_batch(16)).await?.into_iter();
-        curves.push(scored.map(|s| s.probabilities[index].unwrap_or(f64::NAN)));
-    }
-    let curves = curves.result().context("no curves")?;
+    let options = trust.faithfulness.options;
+    let curves = Curves::new(&square, input, &map, Output(index), options)?;
+    let curves = ask(&reader, curves).await?;
     for (ours, native) in [
         (&trust.faithfulness.deletion, &curves.deletion),
         (&trust.faithfulness.insertion, &curves.insertion),
@@ -147,14 +139,22 @@ async fn lime_explains_as_natively_streams_and_can_be_cancelled() -> Result<()> 
     page.screenshot("wide-sanity").await?;
     let (_, json) = page.saved_by("export-json").await?;
     let report: Report = serde_json::from_slice(&json)?;
-    let trust = report.trust.iter().find(|trust| trust.method == "grad-cam");
+    let trust = report
+        .trust
+        .iter()
+        .find(|trust| trust.method == Method::GradCam);
     let trust = trust.context("Grad-CAM's map was not measured")?;
     ensure!(trust.sanity.len() == 2, "{:?}", trust.sanity);
     for sanity in &trust.sanity {
         let seeds = [trust.faithfulness.options.seed];
         ensure!(sanity.alike().of == DRAWS, "{sanity:?}");
-        let drawn = reader.read_randomised(&square, index, sanity.randomised, &seeds);
-        let expected = drawn.await?.swap_remove(0);
+        let wants = Wants::Randomised {
+            output: Output(index),
+            part: sanity.randomised,
+            seeds: seeds.into(),
+        };
+        let drawn = reader.score(input.normalise(&square), &wants).await?;
+        let expected = &drawn[0].maps[0];
         let pairs = sanity.map.values.iter().zip(&expected.values);
         let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         let largest = expected
@@ -177,7 +177,7 @@ async fn lime_explains_as_natively_streams_and_can_be_cancelled() -> Result<()> 
     }
     let (_, json) = page.saved_by("export-json").await?;
     let report: Report = serde_json::from_slice(&json)?;
-    let lime = report.lime.context("no LIME in the report")?;
+    let lime = report.explanations.lime.context("no LIME in the report")?;
     ensure!(
         lime.options.segmentation == Segmentation::Slic && lime.options.fill == Fill::Grey(128),
         "{:?}",
@@ -191,7 +191,7 @@ async fn lime_explains_as_natively_streams_and_can_be_cancelled() -> Result<()> 
         report
             .trust
             .iter()
-            .all(|t| t.method != "lime" && t.agreement.is_none()),
+            .all(|t| t.method != Method::Lime && t.agreement.is_none()),
         "what was measured of another map is still there"
     );
     for (control, choice) in [
@@ -219,12 +219,59 @@ async fn lime_explains_as_natively_streams_and_can_be_cancelled() -> Result<()> 
     page.wait_for(&["ready"], READ).await?;
     let (_, json) = page.saved_by("export-json").await?;
     let report: Report = serde_json::from_slice(&json)?;
-    let lime = report.lime.context("no LIME in the report")?;
+    let lime = report.explanations.lime.context("no LIME in the report")?;
     ensure!(
         lime.options.samples == 10_000 && lime.samples < 10_000,
         "{} of {} samples",
         lime.samples,
         lime.options.samples
+    );
+    page.close().await
+}
+
+#[tokio::test]
+async fn every_method_of_the_table_explains_as_natively_and_can_be_measured() -> Result<()> {
+    let server = Server::start()?;
+    let page = open(&server, "?device=cpu").await?;
+    page.element("sample-1").await?.click().await?;
+    page.wait_for(&["ready"], READ).await?;
+    let reader = reader(&model()?.1)?;
+    let radiograph = Radiograph::decode(&std::fs::read(sample("effusion.jpg"))?)?;
+    let view = reader.view(&radiograph.image);
+    let settings = Settings::default();
+    for method in [Method::Hirescam, Method::Occlusion] {
+        choose(&page, "explain-method", method.name()).await?;
+        page.wait_for(&["ready"], SLOW).await?;
+        let (_, _, coloured) = page.canvas_pixels("overlay-canvas").await?;
+        ensure!(coloured > 100, "{method}: {coloured} coloured pixels");
+        page.screenshot(&format!("wide-{}", method.name())).await?;
+        let (_, json) = page.saved_by("export-json").await?;
+        let report = Report::parse(&json)?;
+        let ours = report
+            .explanations
+            .by(method)
+            .context("it is not in the report")?;
+        let asking = settings.asking(method).context("nothing to ask for")?;
+        let native = ask(&reader, asking.start(&view, &reader.manifest.input)).await?;
+        for index in 0..reader.manifest.findings.len() {
+            let (Some(ours), Some(native)) = (ours.map(index), native.map(index)) else {
+                continue;
+            };
+            let pairs = ours.values.iter().zip(&native.values);
+            let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            ensure!(worst < 2e-3, "{method}, output {index}: {worst}");
+        }
+    }
+    // The map in view is measured, beside Grad-CAM's.
+    page.element("measure").await?.click().await?;
+    page.wait_for(&["explaining"], READ).await?;
+    page.wait_for(&["ready"], SLOW).await?;
+    let (_, json) = page.saved_by("export-json").await?;
+    let report = Report::parse(&json)?;
+    let trust = report.trust.first().context("nothing was measured")?;
+    ensure!(
+        trust.method == Method::Occlusion && trust.agreement_with == Some(Method::GradCam),
+        "{trust:?}"
     );
     page.close().await
 }
@@ -246,7 +293,7 @@ async fn lime_goes_on_without_a_helper_that_died() -> Result<()> {
             const worker = new Real(...all), post = worker.postMessage.bind(worker);
             let requests = 0;
             worker.postMessage = (message, ...rest) => {
-                if (message instanceof Uint8Array) requests += 1;
+                if (message instanceof Array) requests += 1;
                 if (requests === 7 && !dead) { dead = true; worker.terminate(); fetch(new URL('/a-helper-died', self.home)); }
                 post(message, ...rest);
             };
@@ -266,7 +313,7 @@ async fn lime_goes_on_without_a_helper_that_died() -> Result<()> {
     );
     let (_, json) = page.saved_by("export-json").await?;
     let report: Report = serde_json::from_slice(&json)?;
-    let ours = report.lime.context("no LIME in the report")?;
+    let ours = report.explanations.lime.context("no LIME in the report")?;
     ensure!(ours.samples == SAMPLES, "{} samples", ours.samples);
     let radiograph = Radiograph::decode(&std::fs::read(sample("effusion.jpg"))?)?;
     let native = explained(&reader(&model()?.1)?, &radiograph, &ours).await?;
@@ -345,7 +392,7 @@ async fn the_field_of_lime_samples_shows_what_its_map_is_made_of() -> Result<()>
     page.wait_for(&["ready"], READ).await?;
     let (_, json) = page.saved_by("export-json").await?;
     let report: Report = serde_json::from_slice(&json)?;
-    let lime = report.lime.context("the map is gone")?;
+    let lime = report.explanations.lime.context("the map is gone")?;
     let field = page.element("lime-samples").await?;
     let shown = page
         .script("return arguments[0].value", vec![field.to_json()?])

@@ -11,19 +11,22 @@ mod trust;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use burn::tensor::Device;
+use sightline::asked::{Asked, drive};
+use sightline::explain::Explain;
 use sightline::explain::fill::Fill;
-use sightline::explain::lime::{self, Lime, Segmentation};
-use sightline::package::Manifest;
+use sightline::explain::lime::{self, Segmentation};
+use sightline::explain::method::Method;
+use sightline::package::{Manifest, Output};
 use sightline::radiograph::{DepthSource, Radiograph};
-use sightline::reader::Reader;
+use sightline::reader::{InBatches, Reader};
 use sightline::reading::Reading;
 use sightline::report::Report;
-use sightline::trust::erase::erase;
+use sightline::trust::erase::Erasing;
 use sightline::trust::faithfulness::Curves;
 use sightline_e2e::{Options, Page, Server, Webgpu};
-use sightline_session::messages::{Answer, What, encode};
+use sightline_session::messages::{Answer, Reason, Refusal, encode};
 use thirtyfour::prelude::*;
 
 const LOAD: Duration = Duration::from_secs(120);
@@ -68,7 +71,7 @@ fn reader(folder: &Path) -> Result<Reader> {
 async fn native_with(folder: &Path, file: &Path) -> Result<(Manifest, Reading)> {
     let reader = reader(folder)?;
     let radiograph = Radiograph::decode(&std::fs::read(file)?)?;
-    let reading = reader.read(&radiograph.image).await?;
+    let reading = reader.read(&reader.view(&radiograph.image)).await?;
     Ok((reader.manifest, reading))
 }
 
@@ -100,14 +103,16 @@ async fn explained(
     radiograph: &Radiograph,
     ours: &lime::Explanation,
 ) -> Result<lime::Explanation> {
-    let input = &reader.manifest.input;
-    let square = input.square(&radiograph.image);
-    let mut lime = Lime::new(&square, input, ours.options.clone());
-    while lime.scored() < ours.samples {
-        let values = lime.next_batch(16.min(ours.samples - lime.scored()));
-        lime.push(reader.score(values).await?);
-    }
-    lime.explanation().context("no sample")
+    let view = reader.view(&radiograph.image);
+    let again = ours.start_again(&view, &reader.manifest.input);
+    ask(reader, again.map_err(|why| anyhow!(why))?).await
+}
+
+/// Asks the native engine until all is known.
+async fn ask<A: Asked>(reader: &Reader, mut asked: A) -> Result<A::Outcome> {
+    let mut scorer = InBatches { reader, batch: 16 };
+    drive(&mut asked, &mut scorer, async |_| Ok(())).await?;
+    asked.outcome().context("nothing came of it")
 }
 
 /// What LIME, which is under way, knows after its first samples, for which it is given more and more time.
@@ -122,7 +127,7 @@ async fn stopped_early(page: &Page) -> Result<lime::Explanation> {
         page.wait_for(&["ready"], READ).await?;
         let (_, json) = page.saved_by("export-json").await?;
         let report: Report = serde_json::from_slice(&json)?;
-        if let Some(lime) = report.lime {
+        if let Some(lime) = report.explanations.lime {
             return Ok(lime);
         }
         ensure!(start.elapsed() < SLOW, "LIME has nothing to show");

@@ -191,7 +191,11 @@ async fn the_origins_six_networks_read_a_radiograph_and_each_shows_its_map() -> 
         page.wait_for(&["ready"], PATIENT).await?;
         let (_, json) = page.saved_by("export-json").await?;
         let report: Report = serde_json::from_slice(&json)?;
-        report.lime.context("no LIME in the report")?.samples
+        report
+            .explanations
+            .lime
+            .context("no LIME in the report")?
+            .samples
     } else {
         stopped_early(&page).await?.samples
     };
@@ -237,7 +241,7 @@ async fn every_model_that_is_offered_reads_and_explains() -> Result<()> {
         let (_, json) = page.saved_by("export-json").await?;
         let report: Report = serde_json::from_slice(&json)?;
         ensure!(report.model.weights_sha256 == manifest.weights.sha256);
-        let lime = report.lime.context("no LIME in the report")?;
+        let lime = report.explanations.lime.context("no LIME in the report")?;
         ensure!(lime.samples.to_string() == samples && !lime.options.until_stable);
         let peak = page.peak_memory()? / 1_000_000;
         println!(

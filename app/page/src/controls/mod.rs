@@ -1,0 +1,71 @@
+//! What can be chosen of the map: how it is made, and how it looks.
+
+mod choice;
+mod lime;
+
+use leptos::prelude::*;
+use sightline_core::explain::colormap::Colormap;
+use sightline_core::explain::method::Method;
+use sightline_session::picture::ReadPicture;
+
+use super::state::State;
+use choice::Choice;
+use lime::LimeControls;
+
+#[component]
+pub fn Controls() -> impl IntoView {
+    let state = expect_context::<State>();
+    let methods = Method::ALL
+        .iter()
+        .map(|method| (*method, method.name().to_owned(), method.title().to_owned()));
+    let colormaps = Colormap::ALL.map(|map| (map, map.name().to_owned(), map.name().to_owned()));
+    let branches = Memo::new(move |_| state.of_picture(ReadPicture::branches).unwrap_or_default());
+    let networks = move || {
+        let all = (None, String::new(), "all together".to_owned());
+        let each = branches.get().into_iter().enumerate();
+        let each = each.map(|(index, name)| (Some(index), index.to_string(), name));
+        std::iter::once(all).chain(each).collect::<Vec<_>>()
+    };
+    let choose_opacity = move |event| {
+        if let Ok(percent) = event_target_value(&event).parse::<f32>() {
+            state.opacity.set((percent / 100.0).clamp(0.0, 1.0));
+        }
+    };
+    view! {
+        <div class="controls">
+            <Choice
+                title="Explanation"
+                testid="explain-method"
+                options=methods.collect()
+                chosen=state.method
+                choose=move |method| state.tell(|session| session.explain_by(method))
+            />
+            <LimeControls/>
+            {move || (state.method.get() == Method::GradCam && !branches.with(Vec::is_empty)).then(|| view! {
+                <Choice
+                    title="Network"
+                    testid="branch"
+                    options=networks()
+                    chosen=state.branch
+                    choose=move |branch| state.branch.set(branch)
+                />
+            })}
+            <label>
+                <span>"Opacity"</span>
+                <input
+                    type="range" min="0" max="100" step="1"
+                    data-testid="opacity"
+                    prop:value=move || (state.opacity.get() * 100.0).round().to_string()
+                    on:input=choose_opacity
+                />
+            </label>
+            <Choice
+                title="Colours"
+                testid="colormap"
+                options=colormaps.into()
+                chosen=state.colormap
+                choose=move |map| state.colormap.set(map)
+            />
+        </div>
+    }
+}
