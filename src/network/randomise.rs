@@ -53,7 +53,7 @@ struct Randomise {
 }
 
 impl Randomise {
-    /// Of the normal distribution (Box and Muller).
+    /// A value of the normal distribution (Box and Muller).
     fn normal(&mut self) -> f64 {
         let mut uniform = || (f64::from(self.random.next_u32()) + 0.5) / 2f64.powi(32);
         let (a, b) = (uniform(), uniform());

@@ -333,7 +333,7 @@ fn an_emulator_foretells_samples_that_it_never_saw() {
     }
 }
 
-/// Of how many coefficients the 95% intervals hold what very many samples say, for each of [`COVERED`] numbers of samples; the samples of
+/// The number of coefficients whose 95% intervals hold what very many samples say, for each of [`COVERED`] numbers of samples; the samples of
 /// several seeds taken together.
 fn coverage(network: fn(&[f32]) -> Scored, way: (Estimator, Sampling)) -> [f64; COVERED.len()] {
     let truth = explain_all(network, by(Estimator::Regression, 12_000, 77), 64);

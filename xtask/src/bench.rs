@@ -12,7 +12,7 @@ use crate::tools::{self, Tools};
 const NETWORKS: [&str; 2] = ["efficientnet_lite0", "densenet121"];
 const STEPS: &str = "5";
 const ROUNDS: usize = 2;
-/// Of LIME in the browser: of the models offered, and of the six networks, where each takes seconds.
+/// LIME's samples in the browser: for the models offered, and for the six networks, where each takes seconds.
 const SAMPLES: &str = "1000";
 const SAMPLES_OF_SIX: &str = "50";
 /// Samples between two rows of LIME's table.

@@ -18,8 +18,9 @@ const HELP: &str = "\
 cargo xtask serve    install what is missing, then serve the page at http://127.0.0.1:8080
 cargo xtask test     install what is missing, then run every test: native, wasm in Chromium, end to end
 cargo xtask build    install what is missing, then build dist/ for a web server
-cargo xtask bench    train|data|lime|page: install what is missing, then compare with PyTorch, LIME with itself, or time it in Chromium
-cargo xtask circles  say whether modules use each other in a circle
+cargo xtask bench    install what is missing, then measure: train and data against PyTorch, lime (how many samples it needs),
+                     page (LIME in Chromium)
+cargo xtask circles  check that no modules use each other in a circle
 cargo xtask weights  fetch the ImageNet weights that the EfficientNet-Lite recipes start from
 ";
 

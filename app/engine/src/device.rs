@@ -36,7 +36,7 @@ pub async fn open(choice: DeviceChoice) -> Result<Opened, String> {
     let adapter = request_adapter().await;
     match (adapter, choice) {
         (Some(adapter), DeviceChoice::Best) if adapter.software => Ok(cpu(&format!(
-            "the browser's only adapter is software ({})",
+            "the browser offers only a software replacement ({})",
             adapter.name
         ))),
         (Some(found), _) => {
@@ -57,9 +57,9 @@ pub async fn open(choice: DeviceChoice) -> Result<Opened, String> {
                 Err(error) => Err(format!("WebGPU did not start: {error}")),
             }
         }
-        (None, DeviceChoice::Best) => Ok(cpu("this browser offers no WebGPU here")),
+        (None, DeviceChoice::Best) => Ok(cpu("this browser does not offer WebGPU on this page")),
         (None, _) => Err(
-            "This browser offers no WebGPU adapter. Open the page without ?device=webgpu \
+            "This browser does not offer WebGPU. Open the page without ?device=webgpu \
                           to read on the CPU."
                 .to_owned(),
         ),

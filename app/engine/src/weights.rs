@@ -156,7 +156,7 @@ async fn fetch(url: &str) -> Result<Response, String> {
         })?;
     if !response.ok() {
         return Err(format!(
-            "{url} could not be fetched: the server said {}.",
+            "{url} could not be fetched: the server answered {}.",
             response.status()
         ));
     }

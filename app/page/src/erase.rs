@@ -117,7 +117,7 @@ pub fn EraseTools() -> impl IntoView {
                     </select>
                 </label>
             }>
-                <small>"Paint on the radiograph to erase: the scores follow."</small>
+                <small>"Paint on the radiograph to erase a place. The scores are updated."</small>
             </Show>
         </span>
     }

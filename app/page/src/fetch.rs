@@ -29,7 +29,7 @@ async fn fetch(url: &str) -> Result<Response, String> {
     let response = response.map_err(|_| "the server does not answer".to_owned())?;
     match response.ok() {
         true => Ok(response),
-        false => Err(format!("the server said {}", response.status())),
+        false => Err(format!("the server answered {}", response.status())),
     }
 }
 

@@ -24,7 +24,7 @@ pub fn Findings() -> impl IntoView {
         <Show
             when=move || state.picture.with(Option::is_some)
             fallback=|| view! {
-                <p class="hint">"Scores for 14 findings appear here, each with a map of what it rests on."</p>
+                <p class="hint">"Scores for 14 findings appear here, each with a map of where the model sees evidence for it."</p>
             }
         >
             <ol
@@ -39,8 +39,8 @@ pub fn Findings() -> impl IntoView {
                 </For>
             </ol>
             <p class="hint">
-                "The mark on a bar is the model's operating point; a finding that reaches it is bold, and No Finding only where nothing else "
-                "but Support Devices does. A score is no probability of disease: at best it was calibrated on images like those it was trained on. "
+                "The mark on a bar is the operating point: the score at which the model calls the finding. Called findings are bold. No Finding is "
+                "called only if no other finding is, Support Devices aside. A score is not a probability of disease: at best it was calibrated on images like those of its training. "
                 "Point at a finding, or use the arrow keys, to see its map."
             </p>
         </Show>

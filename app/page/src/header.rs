@@ -54,10 +54,10 @@ fn AdapterChip() -> impl IntoView {
     };
     let because = move || match state.adapter.get() {
         Some(Adapter::Cpu { because, .. }) if !because.is_empty() => {
-            format!("Why not the GPU: {because}.")
+            format!("The graphics card is not used: {because}.")
         }
         Some(Adapter::WebGpu { software: true, .. }) => {
-            "This adapter is a program on the CPU, not a graphics card.".to_owned()
+            "This WebGPU adapter is a program on the CPU, not a graphics card.".to_owned()
         }
         _ => String::new(),
     };
@@ -77,21 +77,21 @@ fn StatusLine() -> impl IntoView {
         (Status::Loading | Status::Reading | Status::Explaining, Some(progress)) => {
             said(progress, state.method.get())
         }
-        (Status::Explaining, None) => "Explaining".to_owned(),
+        (Status::Explaining, None) => "Computing the explanation".to_owned(),
         (Status::Loading, None) => "Starting the engine".to_owned(),
-        (Status::Reading, None) => "Reading".to_owned(),
+        (Status::Reading, None) => "Reading the radiograph".to_owned(),
         (Status::Idle, _) => "Ready for a radiograph".to_owned(),
         (Status::Ready, _) => state.picture.with(|picture| {
             picture.as_ref().map_or(String::new(), |picture| {
                 let timings = picture.report.timings;
                 format!(
-                    "Read in {:.0} ms, with the maps of all findings",
+                    "Read in {:.0} ms, including the Grad-CAM maps of all findings",
                     timings.decode + timings.read
                 )
             })
         }),
         (Status::Error, _) if state.manifest.with(Option::is_some) => {
-            "The file cannot be read; give another".to_owned()
+            "The file cannot be read. Choose another one".to_owned()
         }
         (Status::Error, _) => "No model is loaded".to_owned(),
     };
@@ -133,15 +133,15 @@ fn said(progress: Progress, method: Method) -> String {
     let (what, unit) = match step {
         Step::OpenDevice => ("Looking for a device".to_owned(), ""),
         Step::FetchModel => ("Fetching the model".to_owned(), "MiB"),
-        Step::CompileShaders => ("Compiling shaders for the GPU".to_owned(), ""),
+        Step::CompileShaders => ("Preparing the graphics card".to_owned(), ""),
         Step::Decode => ("Decoding the picture".to_owned(), ""),
-        Step::Read => ("Reading".to_owned(), ""),
+        Step::Read => ("Reading the radiograph".to_owned(), ""),
         Step::Prepare => (format!("Preparing {method}"), ""),
         Step::Explain if method == Method::Lime => (method.to_string(), "samples"),
         Step::Explain => (method.to_string(), "pictures"),
         Step::Measure => ("Measuring the map".to_owned(), "pictures"),
         Step::Randomise => (
-            "Measuring the map against random networks".to_owned(),
+            "Sanity check with random weights".to_owned(),
             "networks",
         ),
     };

@@ -27,11 +27,11 @@ pub fn ModelCard() -> impl IntoView {
                                 format!("{} ({images} images of {patients} patients)", training.data)
                             }
                             (Some(images), None) => {
-                                format!("{} ({images} images of patients whom nobody names)", training.data)
+                                format!("{} ({images} images of an unknown number of patients)", training.data)
                             }
                             (None, _) => training.data.clone(),
                         }}</dd>
-                        <dt>"Recipe"</dt>
+                        <dt>"Training recipe"</dt>
                         <dd>{format!("{}; {}", training.recipe, training.date)}</dd>
                         <dt>"Licence"</dt>
                         <dd>{manifest.licence.clone()}</dd>
@@ -69,7 +69,7 @@ fn WholeCard(folder: String) -> impl IntoView {
         }
     };
     view! {
-        <button type="button" data-testid="model-card-button" on:click=open>"The whole model card"</button>
+        <button type="button" data-testid="model-card-button" on:click=open>"Show the whole model card"</button>
         <dialog node_ref=dialog class="whole-card" data-testid="model-card" aria-label="The model card">
             <form method="dialog"><button type="button" on:click=close>"Close"</button></form>
             <article inner_html=move || text.get()></article>

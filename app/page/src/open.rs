@@ -109,15 +109,15 @@ fn said_of_no_file(transfer: &DataTransfer) -> &'static str {
         web && !text.contains(char::is_whitespace)
     };
     if !data("text/uri-list").is_empty() || is_address(&text) {
-        "This is an address, and nothing is fetched from other places. Open the address, save the picture, and give its file; or copy \
-         the picture itself and paste it."
+        "This is a web address. The page fetches nothing from other places. Open the address, save the picture, and choose its file. \
+         Or copy the picture itself and paste it."
     } else if !data("text/html").is_empty() {
-        "This is a piece of a web page or document, not a picture. Save the picture in it and give its file; or copy the picture \
+        "This is a piece of a web page or document, not a picture. Save the picture in it and choose its file. Or copy the picture \
          itself and paste it."
     } else if !text.is_empty() {
-        "This is text, not a picture. Give the picture's file, or copy the picture itself and paste it."
+        "This is text, not a picture. Choose the picture's file, or copy the picture itself and paste it."
     } else {
-        "There is no picture and no file in this. Save the picture, then give its file."
+        "This contains no picture and no file. Save the picture, then choose its file."
     }
 }
 

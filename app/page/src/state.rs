@@ -54,7 +54,7 @@ pub struct State {
     /// What is painted over, and how it is filled.
     pub spots: Memo<Vec<Spot>>,
     pub fill: Memo<Fill>,
-    /// Of a combined network, the branch whose part of the map is shown; `None`: all of them together.
+    /// The branch of a combined network whose part of the map is shown; `None`: all of them together.
     pub branch: RwSignal<Option<usize>>,
     pub colormap: RwSignal<Colormap>,
     /// 0..1.
@@ -92,7 +92,7 @@ impl Source {
             Source::File(file) => {
                 if file.size() > MAX_BYTES as f64 {
                     return Err(format!(
-                        "{} is {:.0} MiB long; files up to {} MiB can be read.",
+                        "{} has {:.0} MiB. Files of up to {} MiB can be read.",
                         file.name(),
                         file.size() / f64::from(1 << 20),
                         MAX_BYTES >> 20
@@ -292,7 +292,7 @@ impl State {
             .with(|picture| picture.as_ref()?.trust(selected, method).cloned())
     }
 
-    /// Of the radiograph, if there is one.
+    /// What is asked of the radiograph, if there is one.
     pub fn of_picture<T>(self, what: impl FnOnce(&ReadPicture) -> T) -> Option<T> {
         self.picture.with(|picture| picture.as_deref().map(what))
     }
@@ -335,7 +335,7 @@ async fn fetch_list() -> Result<Vec<ModelEntry>, String> {
         serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?;
     if index.models.is_empty() {
         return Err(failed(
-            "it is empty. Train a model, or copy a package into models/".to_owned(),
+            "it is empty. Copy a model package into models/ and name it in models/index.json".to_owned(),
         ));
     }
     Ok(index.models)

@@ -13,8 +13,8 @@ use super::stage::{Size, Stage};
 use super::state::State;
 
 /// Said beside how often Grad-CAM hits, of a model that was taught so.
-const TAUGHT: &str = "Radiologists' boxes taught this model's Grad-CAM where to point, so a hit says where the finding is better than it says \
-                      what the score rests on.";
+const TAUGHT: &str = "This model was also trained to make Grad-CAM point at boxes that radiologists drew. So its map shows where the finding is \
+                      better than it shows what the score depends on.";
 
 /// What was measured of maps against radiologists' boxes.
 fn on_boxes(maps: Maps) -> LocalisedBy {
@@ -43,33 +43,33 @@ pub fn TrustPanel() -> impl IntoView {
             .with(|m| m.as_ref()?.evaluation.as_ref().map(|e| e.set.clone()));
         let auc = match (card.auc, card.auc_ci95, evidence) {
             (Some(auc), Some([low, high]), Some(set)) => format!(
-                "On {set}, the score ranks a case above a non-case {:.0} times in 100 \
-                 (AUC {auc:.2}, 95% interval {low:.2} to {high:.2}; {} cases, {} non-cases).",
+                "Measured on {set}: a case with the finding scores higher than a case without it {:.0} times in 100 \
+                 (AUC {auc:.2}, 95% interval {low:.2} to {high:.2}; {} cases with it, {} without).",
                 auc * 100.0,
                 card.positives,
                 card.negatives
             ),
-            _ => "How well this score separates cases from non-cases was not measured.".to_owned(),
+            _ => "How well this score separates cases with the finding from cases without it was not measured.".to_owned(),
         };
         let weak = card.auc_ci95.is_some_and(|[low, _]| low < 0.6).then(|| {
-            "The interval comes close to chance (0.5): do not lean on this score or its map."
+            "The interval comes close to chance (0.5): do not rely on this score or its map."
                 .to_owned()
         });
         let called = match (finding.probability, finding.operating_point) {
             (Some(p), Some(point)) if p >= point && !finding.called => format!(
-                "The score {p:.2} is at or above the operating point {point:.2}, but so is another finding's: it does not count."
+                "The score {p:.2} is at or above the operating point {point:.2}. But another finding is called, so No Finding is not."
             ),
             (Some(p), Some(point)) if p >= point => {
-                format!("The score {p:.2} is at or above the operating point {point:.2}.")
+                format!("The score {p:.2} is at or above the operating point {point:.2}: the model calls this finding.")
             }
             (Some(p), Some(point)) => {
-                format!("The score {p:.2} is below the operating point {point:.2}.")
+                format!("The score {p:.2} is below the operating point {point:.2}: the model does not call this finding.")
             }
             _ => String::new(),
         };
         let maps = match card.localisation.get(&on_boxes(Maps::By(state.method.get()))) {
             Some(measured) => format!(
-                "This model's {} hit the radiologist's box in {:.0}% of {} cases{}{}.{}",
+                "The highest point of this model's {} map lies in the radiologist's box in {:.0}% of {} images{}{}.{}",
                 state.method.get().title(),
                 measured.pointing_hit * 100.0,
                 measured.n,
@@ -83,27 +83,27 @@ pub fn TrustPanel() -> impl IntoView {
                 },
                 match card.localisation.get(&on_boxes(Maps::Centre)) {
                     Some(centre) => format!(
-                        "; pointing at the middle of every picture would hit {:.0}%",
+                        "; the middle of every picture would in {:.0}%",
                         centre.pointing_hit * 100.0
                     ),
                     None => String::new(),
                 },
                 match card.pointing(on_boxes(Maps::By(state.method.get()))) {
                     Some(Pointing::Unreliable) => format!(
-                        " By that, or by how much of the box they cover, they do no better than a blot in the middle: its maps of {} \
+                        " By this measure, or by how well they cover the box, they do no better than a spot in the middle: maps of {} \
                          are unreliable.",
                         finding.name.name()
                     ),
                     Some(Pointing::Unsettled { p }) => format!(
-                        " That it beats the middle of the same pictures may be chance: there were too few cases to tell (p = {p:.2})."
+                        " Whether this is better than the middle cannot be told: there were too few images (p = {p:.2})."
                     ),
                     Some(Pointing::Better { p }) => {
-                        format!(" On the same pictures it beats the middle (paired test, p = {p:.3}).")
+                        format!(" On the same images this is better than the middle (paired test, p = {p:.3}).")
                     }
                     None => String::new(),
                 }
             ),
-            None => "Whether this model's maps point at the finding was not measured: a map shows what the model \
+            None => "It was not measured whether this model's maps point at the finding. A map shows what the model \
                      used, not where the disease is."
                 .to_owned(),
         };
@@ -142,12 +142,12 @@ fn Measured() -> impl IntoView {
     view! {
         <h3>"This map, on this picture"</h3>
         <Show when=move || state.branch.get().is_some() && state.method.get() == Method::GradCam>
-            <p class="hint">"This is of the map of all networks together, not of the one in view."</p>
+            <p class="hint">"These figures are of the map of all networks together, not of the map in view."</p>
         </Show>
         {move || state.trust().map_or_else(
             || view! {
                 <p class="hint">
-                    "Does the score rest on what the map marks? The engine takes away what it marks, and looks."
+                    "Does the score depend on what the map marks? The engine erases what the map marks and scores the picture again."
                 </p>
             }
             .into_any(),
@@ -164,8 +164,9 @@ fn Figures(trust: Trust) -> impl IntoView {
     let faithful = &trust.faithfulness;
     let (draws, level) = (faithful.options.draws, 100.0 * LEVEL);
     let tested = format!(
-        "Of maps that are drawn at random, at most {level:.0} in 100 are called so. Tested: the area of giving back less that of taking \
-         away, beside {draws} draws of the same map laid elsewhere (p = {:.2}) and {draws} blots about the middle (p = {:.2}).",
+        "The map passes if it does better than the same map moved elsewhere ({draws} times, p = {:.2}) and better than spots about \
+         the middle ({draws} times, p = {:.2}). Compared is the area under the curve of revealing less the area under the curve of \
+         erasing. Of random maps, at most {level:.0} in 100 pass.",
         faithful.p_moved(),
         faithful.p_middle()
     );
@@ -174,10 +175,10 @@ fn Figures(trust: Trust) -> impl IntoView {
             "The score rests on what this map marks, more than on other places and more than on the middle of the picture."
         }
         Verdict::NoBetterThanTheMiddle => {
-            "Where this map lies matters to the score, but a blot about the middle may do as well: the map adds little to that."
+            "What this map marks matters to the score, but a spot about the middle of the picture may matter as much: the map adds little."
         }
         Verdict::NoBetterThanElsewhere => {
-            "The same map laid elsewhere may do as well: do not read the map as a reason for the score."
+            "The same map moved elsewhere may matter as much to the score: do not read this map as a reason for the score."
         }
     };
     let agreement = match trust.agreement {
@@ -187,18 +188,18 @@ fn Figures(trust: Trust) -> impl IntoView {
                 .map_or("not defined".to_owned(), |r| format!("{r:.2}"));
             let share = 100.0 * agreement.top_overlap;
             let meaning = if agreement.top_overlap < 0.4 {
-                "they tell different stories, so lean on neither alone"
+                "they disagree, so rely on neither alone"
             } else {
-                "what both mark is likelier to matter"
+                "what both mark is more likely to matter"
             };
             let (one, other) = (trust.method, trust.agreement_with.unwrap_or(Method::Lime));
             format!(
-                "{one} and {other} share {share:.0}% of what each marks most (20% by chance); their rank correlation is {order}: \
+                "Of the fifth of the picture that each marks most, {one} and {other} share {share:.0}% (20% by chance). Their rank correlation is {order}: \
                  {meaning}."
             )
         }
         None => {
-            "Make another method's map too and measure again, to see whether two methods agree."
+            "To see whether two methods agree, make the map by another one (Explanation), then measure again."
                 .to_owned()
         }
     };
@@ -242,22 +243,22 @@ fn Figures(trust: Trust) -> impl IntoView {
             <CurveFigure
                 curve=deletion
                 compared_at=faithful.compared_at.clone()
-                title="Taking away"
-                meaning="What the map marks most goes first. Lower is better."
+                title="Erasing"
+                meaning="What the map marks most is erased first. A lower curve is better."
                 testid="deletion"
             />
             <CurveFigure
                 curve=insertion
                 compared_at=faithful.compared_at.clone()
-                title="Giving back"
-                meaning="From a blurred picture, what the map marks most comes first. Higher is better."
+                title="Revealing"
+                meaning="Starting from a blurred picture, what the map marks most is shown first. A higher curve is better."
                 testid="insertion"
             />
         </div>
         <p class="hint">
-            "After "
+            "Method: "
             <a href="https://arxiv.org/abs/1806.07421" target="_blank" rel="noreferrer">"Petsiuk et al., RISE (2018)"</a>
-            ". The grey band is the same map laid elsewhere."
+            ". The grey band shows the same map moved elsewhere."
         </p>
         {sanity}
         <ul>
@@ -293,9 +294,9 @@ fn lime_share(trust: &Trust) -> Option<String> {
         )
     })?;
     let meaning = if share < 0.5 {
-        "most is how regions act together, so read the map with care"
+        "most of the change comes from regions acting together, so read the map with care"
     } else {
-        "the rest is how regions act together"
+        "the rest comes from regions acting together"
     };
     Some(format!(
         "What each region does by itself explains {:.0}% of how the score changes (R\u{b2} {share:.2}): {meaning}.",
@@ -308,8 +309,8 @@ fn lime_share(trust: &Trust) -> Option<String> {
 fn SanityCheck(sanity: Vec<Sanity>) -> impl IntoView {
     let pictures = sanity.into_iter().map(|sanity| {
         let what = match sanity.randomised {
-            Randomised::Classifier => "classifier at random",
-            Randomised::LastStage => "last stage at random too",
+            Randomised::Classifier => "random classifier",
+            Randomised::LastStage => "random classifier and last stage",
         };
         let Alike { alike, of } = sanity.alike();
         let line = match sanity.range() {
@@ -317,16 +318,16 @@ fn SanityCheck(sanity: Vec<Sanity>) -> impl IntoView {
                 let verdict = if alike == 0 {
                     "the map changes".to_owned()
                 } else {
-                    format!("the map hardly changes in {alike}")
+                    format!("the map hardly changes in {alike} of them")
                 };
                 format!("{what}, {of} times: {verdict} (rank correlation {median:.2}, from {low:.2} to {high:.2})")
             }
-            None => format!("{what}: nothing to compare, one of the maps is the same everywhere"),
+            None => format!("{what}: nothing to compare, because one of the maps has the same value everywhere"),
         };
         view! {
             <figure data-testid="sanity">
                 <Stage
-                    label="The map of a network without what it has learned".to_owned()
+                    label="The map of a network with random weights".to_owned()
                     size=Size::Thumbnail
                     map=Signal::stored(Some(sanity.map))
                 />
@@ -337,7 +338,7 @@ fn SanityCheck(sanity: Vec<Sanity>) -> impl IntoView {
     let pictures = pictures.collect_view();
     view! {
         <p class="hint">
-            "A map of what the model has learned must change when that is gone; shown is the first of the random networks ("
+            "Sanity check: a map of what the model has learned must change when parts of the network are replaced by random weights. The first random network of each kind is shown ("
             <a href="https://arxiv.org/abs/1810.03292" target="_blank" rel="noreferrer">"Adebayo et al., 2018"</a>
             "):"
         </p>
@@ -374,7 +375,7 @@ fn CurveFigure(
     let band: Vec<String> = low.chain(high).collect();
     let [least, mean, most] = curve.moved.area;
     let label = format!(
-        "{title}: area {:.2}, laid elsewhere {mean:.2} ({least:.2} to {most:.2}), about the middle {:.2}",
+        "{title}: area {:.2}; the same map moved elsewhere {mean:.2} ({least:.2} to {most:.2}); spots about the middle {:.2}",
         curve.area, curve.middle.area[1]
     );
     view! {

@@ -78,7 +78,7 @@ fn file_line(state: State) -> Option<String> {
             &image.file
         };
         Some(format!(
-            "{name}, {} x {} pixels, {} bit",
+            "{name}, {} x {} pixels, {} bits",
             image.width, image.height, image.bits
         ))
     })
@@ -126,7 +126,7 @@ fn DepthChoice(depths: Depths) -> impl IntoView {
     };
     view! {
         <label class="choice">
-            "The file does not say how many bits of its samples are used. Read it as "
+            "The file does not say how many bits of its pixels are used. Read it as "
             <select data-testid="depth" on:change=choose>{options.to_vec()}</select>
         </label>
     }
@@ -153,8 +153,8 @@ fn ColorBar() -> impl IntoView {
                 when=move || { most.get() > 0.0 }
                 fallback=move || view! {
                     <p>{move || match state.shown_map() {
-                        Some(_) => "No part of the picture speaks for this finding: its map is empty.",
-                        None => "The map is on its way.",
+                        Some(_) => "No part of the picture adds to the score of this finding: its map is empty.",
+                        None => "The map is being computed.",
                     }}</p>
                 }
             >

@@ -11,7 +11,7 @@ pub struct Reading {
     pub probabilities: Vec<Option<f64>>,
     /// Signed evidence in logits (Grad-CAM before its ReLU): cells and bias add up to the logit.
     pub evidence: Vec<HeatMap>,
-    /// Of a network with several branches, the parts of the evidence that each branch gives: for each finding a
+    /// The parts of the evidence that each branch of a network with several gives: for each finding a
     /// map per branch. Empty for a network with one.
     pub branches: Vec<Vec<HeatMap>>,
     pub bias: Vec<f32>,

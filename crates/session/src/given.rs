@@ -89,7 +89,7 @@ pub fn said_of_folders(folders: &[String]) -> String {
         _ => (format!("{} are folders", listed(folders)), "them"),
     };
     format!(
-        "{what}. Open {it} and give the picture files in {it}: the first that can be read is shown."
+        "{what}. Open {it} and choose the picture files in {it}: the first that can be read is shown."
     )
 }
 

@@ -151,7 +151,7 @@ pub enum Reason {
     #[error("{0}")]
     Device(String),
     /// The browser does not hand over the file's bytes.
-    #[error("{name} cannot be read: {why}. If it is a folder, give the files in it.")]
+    #[error("{name} cannot be read: {why}. If it is a folder, choose the files in it.")]
     File { name: String, why: String },
     /// The file is no radiograph that can be read.
     #[error("{0}")]
@@ -162,7 +162,7 @@ pub enum Reason {
     NotANumber,
     #[error("No model is loaded yet.")]
     NoModel,
-    #[error("The picture to explain is not there any more. Open it again.")]
+    #[error("The picture to explain is no longer there. Open it again.")]
     NoPicture,
     #[error("The map is not there any more. Choose the explanation again.")]
     NoMap,

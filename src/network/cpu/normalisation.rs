@@ -19,7 +19,7 @@ pub struct Shape {
 pub struct Normalised {
     /// `activation((x - mean) / sqrt(variance + epsilon) * gamma + beta)`.
     pub output: Vec<f32>,
-    /// Of each channel over batch and pixels.
+    /// The mean of each channel over batch and pixels.
     pub mean: Vec<f32>,
     /// The biased one.
     pub variance: Vec<f32>,

@@ -20,18 +20,18 @@ pub struct Options {
     model: Model,
     #[command(flatten)]
     images: Images,
-    /// Also show pictures of the gravest errors. They become part of the package: only of images that may be published.
+    /// Also show pictures of the worst errors in the card. They become part of the package, so use images that may be published.
     #[arg(long)]
     pictures: bool,
-    /// COLUMN=VALUE: the part of the images that nobody chose by class. It has figures of its own beside those of all images, and
-    /// another model is compared on it.
+    /// COLUMN=VALUE: the part of the images that nobody chose by class. The card has its figures beside those of all images.
+    /// Another model is compared on this part.
     #[arg(long, value_parser = column_and_value)]
     unselected: Option<String>,
-    /// Another model's probabilities, to set beside this one's: `Path` and a column for each finding, as `predict` writes them,
+    /// A CSV of another model's probabilities, to compare with: `Path` and a column for each finding, as `predict` writes them,
     /// or `prob_` before each of ChestX-ray14's labels.
     #[arg(long)]
     beside: Option<Location>,
-    /// What the other model is called; the file's name if not given.
+    /// The other model's name in the card (by default the file's name).
     #[arg(long, requires = "beside")]
     beside_name: Option<String>,
 }

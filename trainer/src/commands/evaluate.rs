@@ -20,16 +20,16 @@ pub struct Options {
     images: Images,
     #[command(flatten)]
     augmented: Augmented,
-    /// What is one case: an image, or a study with the maximum over its views, as CheXpert's competition has it.
+    /// What counts as one case: an image, or a study (the highest score of its views), as in CheXpert's competition.
     #[arg(long, default_value = "image")]
     unit: UnitName,
-    /// Also report the part of the rows with COLUMN=VALUE, or with each value of COLUMN; may be repeated.
+    /// Also report figures of the rows with COLUMN=VALUE, or of each value of COLUMN. May be repeated.
     #[arg(long = "part")]
     parts: Vec<String>,
-    /// Another package: is its AUC on these images different? (DeLong's test; images, not patients, are drawn.)
+    /// Another package: test whether its AUC on these images differs (DeLong's test, by image and not by patient).
     #[arg(long, conflicts_with = "shard")]
     against: Option<Location>,
-    /// Write the figures here too; of a shard, what `merge` needs.
+    /// Also write the figures to this JSON file. With --shard, it holds what `merge` needs.
     #[arg(long)]
     json: Option<Location>,
 }

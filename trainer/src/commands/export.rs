@@ -11,7 +11,7 @@ use crate::train::RunFolder;
 
 #[derive(clap::Args)]
 pub struct Options {
-    /// The run's folder.
+    /// The folder of the training run.
     #[arg(long)]
     checkpoint: PathBuf,
     /// The package's folder.
@@ -20,14 +20,14 @@ pub struct Options {
     /// The data folder, if it moved since the training.
     #[arg(long)]
     data: Option<Location>,
-    /// Where to call a finding, chosen on the validation images: "youden" (the largest sensitivity + specificity), or the
-    /// highest threshold with a sensitivity of so much, as "0.9".
+    /// The score at which a finding is called, chosen on the validation images: "youden" (the largest sensitivity +
+    /// specificity), or the highest score with at least this sensitivity, for example "0.9".
     #[arg(long, default_value = "youden")]
     operating_point: OperatingPoint,
     /// How logits become probabilities, fitted on the validation images.
     #[arg(long, default_value = "platt")]
     calibration: CalibrationName,
-    /// Also show pictures of the gravest errors. They become part of the package: only of images that may be published.
+    /// Also show pictures of the worst errors in the card. They become part of the package, so use images that may be published.
     #[arg(long)]
     pictures: bool,
     #[arg(long, default_value = "flex")]

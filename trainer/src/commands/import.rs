@@ -13,35 +13,36 @@ use crate::storage::{Location, write_together};
 /// What the command line says of the weights.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Whose conventions the weights follow: names, order of the outputs, pixels.
+    /// Which tool's conventions the weights follow: names, order of the outputs, pixel values.
     #[arg(long = "from")]
     source: Source,
-    /// The weights: .pth, .pt or .safetensors.
+    /// The file of the weights: .pth, .pt or .safetensors.
     file: PathBuf,
-    /// As torchvision calls it (densenet121, efficientnet_b0, vgg19_bn, mnasnet1_0), efficientnet_lite0 to _lite2,
-    /// combined (the origin's six), or names joined by +. Not needed where the source tells it.
+    /// The network: torchvision's name (densenet121, efficientnet_b0, vgg19_bn, mnasnet1_0), efficientnet_lite0 to _lite2,
+    /// combined (the origin's six), or names joined by +. Not needed for mlmip and torchxrayvision.
     #[arg(long)]
     architecture: Option<String>,
     /// The package's folder.
     #[arg(long)]
     out: PathBuf,
-    /// What each output stands for, in order, separated by commas, with - for an output to leave out; or the name of an order of
-    /// 14: "chexpert" (No Finding first), or "chestx-ray14" (Atelectasis first, as CheXNet has it). Not needed where the source
-    /// tells it (mlmip, torchxrayvision).
+    /// What each output stands for: findings in the order of the outputs, separated by commas, with - for an output to leave out;
+    /// or the name of an order of 14: "chexpert" (No Finding first) or "chestx-ray14" (Atelectasis first, as CheXNet has it). Not
+    /// needed for mlmip and torchxrayvision.
     #[arg(long, value_delimiter = ',')]
     findings: Option<Vec<String>>,
     /// Height and width of the network's input in pixels.
     #[arg(long)]
     size: Option<usize>,
-    /// "stretch", or the length of the shorter side from which the middle is cropped.
+    /// How a picture becomes square: "stretch", or the length to which its shorter side is resized before the middle is cropped.
     #[arg(long, value_parser = resize)]
     resize: Option<Resize>,
-    /// Of pixels in 0..1; one value or one per channel.
+    /// The mean to subtract from pixels (0 to 1): one value, or one per channel.
     #[arg(long, value_delimiter = ',')]
     mean: Option<Vec<f32>>,
+    /// The standard deviation to divide by: one value, or one per channel.
     #[arg(long, value_delimiter = ',')]
     std: Option<Vec<f32>>,
-    /// For the page; the folder's name if not given.
+    /// The title that the page shows (by default the folder's name).
     #[arg(long)]
     title: Option<String>,
     #[arg(long, default_value = "Not stated; ask whoever made the weights.")]

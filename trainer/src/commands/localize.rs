@@ -21,10 +21,10 @@ pub struct Options {
     model: Model,
     #[command(flatten)]
     images: Images,
-    /// Path, Class, X, Y, W, H, the last four as shares of the picture.
+    /// A CSV of boxes: Path, Class, X, Y, W, H. The last four are shares of the picture's width and height.
     #[arg(long, required_unless_present = "masks", conflicts_with = "masks")]
     boxes: Option<Location>,
-    /// Instead: Path, Mask, Class, SourceClass; masks are under the same root as the images.
+    /// A CSV of masks instead of boxes: Path, Mask, Class, SourceClass. Masks are under the same root as the images.
     #[arg(long)]
     masks: Option<Location>,
     /// Whose maps: a method of `explain`; "center", a Gaussian in the middle of every picture, which a map must beat; or "random", a map drawn
@@ -33,7 +33,7 @@ pub struct Options {
     method: Maps,
     #[command(flatten)]
     lime: LimeOptions,
-    /// Write the figures here too; of a shard, what `merge` needs.
+    /// Also write the figures to this JSON file. With --shard, it holds what `merge` needs.
     #[arg(long)]
     json: Option<Location>,
     /// Write the figures into the package, for the page to show.

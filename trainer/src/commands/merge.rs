@@ -15,7 +15,7 @@ pub struct Options {
     /// The parts: CSVs of `predict`, or JSONs of `evaluate` or `localize`.
     #[arg(required = true)]
     parts: Vec<Location>,
-    /// What the command without `--shard` would have written.
+    /// The file to write: what the command without `--shard` would have written.
     #[arg(long)]
     out: Location,
 }

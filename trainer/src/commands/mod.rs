@@ -25,23 +25,23 @@ struct Cli {
 /// Files and folders may be URLs of an object store too: s3://bucket/..., gs://..., az://...
 #[derive(Subcommand)]
 enum Command {
-    /// Train a network by a recipe.
+    /// Train a network as a recipe says.
     Train(train::Options),
-    /// Measure a package: AUC and more, with 95% intervals by patient.
+    /// Measure a package on images: AUC and other figures, with 95% intervals by patient.
     Evaluate(evaluate::Options),
-    /// Write the probabilities of every image of a CSV.
+    /// Score every image of a CSV and write the probabilities.
     Predict(predict::Options),
-    /// Show where in images the evidence for a finding is.
+    /// Draw a map of the evidence for a finding (Grad-CAM or LIME).
     Explain(explain::Options),
     /// Measure whether a package's maps point at what radiologists marked.
     Localize(localize::Options),
-    /// Join what predict, evaluate or localize wrote with --shard.
+    /// Join the parts that predict, evaluate or localize wrote with --shard.
     Merge(merge::Options),
-    /// Make a package of weights that another tool trained.
+    /// Make a package from weights that another tool trained.
     Import(import::Options),
-    /// Make a package of a run's best weights, measured on its data.
+    /// Make a package from a training run's weights, and measure it on the run's data.
     Export(export::Options),
-    /// Measure a package anew, and write its figures and card.
+    /// Measure a package again, and rewrite its figures and card.
     Card(card::Options),
     /// Time parts of a training, for `cargo xtask bench`.
     #[command(hide = true, subcommand)]

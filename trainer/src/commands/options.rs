@@ -13,23 +13,23 @@ use crate::storage::Location;
 /// Which images: a CSV and what of it.
 #[derive(clap::Args)]
 pub struct Images {
-    /// Labels in CheXpert's format, or ChestX-ray14's Data_Entry.
+    /// The table of images and labels, in CheXpert's format or ChestX-ray14's Data_Entry.
     #[arg(long)]
     pub csv: Location,
-    /// Where the CSV's paths begin; the CSV's own folder if not given.
+    /// The folder that the CSV's paths start from (by default the CSV's own folder).
     #[arg(long)]
     pub root: Option<Location>,
-    /// Only rows whose Split column says this.
+    /// Only rows with this value in the column Split, for example test.
     #[arg(long)]
     pub split: Option<String>,
-    /// Only images that this file names, one in a line, as ChestX-ray14's test_list.txt does.
+    /// Only images that this file names, one per line, as ChestX-ray14's test_list.txt does.
     #[arg(long)]
     pub list: Option<Location>,
-    /// Which views; laterals that are left out are counted.
+    /// Which views to use (by default frontal). Views that are left out are counted.
     #[arg(long)]
     pub views: Option<Views>,
-    /// Only the i-th of n equal parts of these rows, for `merge` to join: i/n, from 0 or from 1. In a Slurm array or a Kubernetes
-    /// indexed job (with JOB_COMPLETIONS set) it is taken from the environment.
+    /// Only one of n equal parts of these rows: 0/4 to 3/4, or 1/4 to 4/4. `merge` joins the parts. In a Slurm array or a
+    /// Kubernetes indexed job (with JOB_COMPLETIONS set) the part is read from the environment.
     #[arg(long)]
     pub shard: Option<Shard>,
 }
@@ -86,10 +86,10 @@ pub struct Model {
     /// The package's folder.
     #[arg(long)]
     pub model: Location,
-    /// flex (the CPU), cuda, cuda:1, or wgpu.
+    /// The device to compute on: flex (the CPU), cuda, cuda:1, or wgpu.
     #[arg(long, default_value = "flex")]
     pub device: DeviceName,
-    /// How many bits of 16-bit pictures are used (white is 2^N - 1). If not given, the file says it, or else its largest sample.
+    /// Read 16-bit pictures as pictures of N bits (white is 2^N - 1). By default the file states N, or else its largest sample tells it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(8..=16))]
     pub depth: Option<u8>,
 }
@@ -97,22 +97,22 @@ pub struct Model {
 /// How LIME is made.
 #[derive(clap::Args)]
 pub struct LimeOptions {
-    /// Of LIME: pictures to score for each image, at most; it stops when the maps no longer change.
+    /// LIME: the most samples (pictures to score) for each image. It stops earlier when the maps no longer change.
     #[arg(long, default_value_t = 1000)]
     samples: usize,
-    /// Of LIME's samples.
+    /// LIME: the seed of its random samples.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Of LIME: how the picture is cut into regions, "quickshift" or "slic".
+    /// LIME: how the picture is cut into regions, "quickshift" or "slic".
     #[arg(long, default_value = "quickshift", value_parser = named::<Segmentation>)]
     segmentation: Segmentation,
-    /// Of LIME: what hidden regions become, "mean" (each region's own), "picture-mean", "blur", or a grey level of 0..=255.
+    /// LIME: what hidden regions become, "mean" (each region's own), "picture-mean", "blur", or a grey level from 0 to 255.
     #[arg(long, default_value = "mean", value_parser = fill)]
     fill: Fill,
-    /// Of LIME: how its coefficients are made of the scores, "emulation" (needs few samples) or "regression" (LIME's own).
+    /// LIME: how coefficients are computed from the scores, "emulation" (needs few samples) or "regression" (LIME's own).
     #[arg(long, default_value = "emulation", value_parser = named::<Estimator>)]
     estimator: Estimator,
-    /// Of LIME: how samples are drawn, "orthogonal" (needs few), "antithetic" (in opposite pairs) or "bernoulli" (LIME's own).
+    /// LIME: how samples are drawn, "orthogonal" (needs few), "antithetic" (in opposite pairs) or "bernoulli" (LIME's own).
     #[arg(long, default_value = "orthogonal", value_parser = named::<Sampling>)]
     sampling: Sampling,
 }
@@ -143,7 +143,7 @@ fn fill(name: &str) -> Result<Fill, String> {
         ("blur", _) => Ok(Fill::Blur),
         (_, Ok(level)) => Ok(Fill::Grey(level)),
         _ => Err(
-            "must be \"mean\", \"picture-mean\", \"blur\" or a grey level of 0..=255".to_owned(),
+            "must be \"mean\", \"picture-mean\", \"blur\" or a grey level from 0 to 255".to_owned(),
         ),
     }
 }

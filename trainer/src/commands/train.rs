@@ -11,34 +11,34 @@ use crate::train::{Precision, Recipe, Settings, dry_run};
 
 #[derive(clap::Args)]
 pub struct Options {
-    /// The recipe, as in trainer/configs.
+    /// The recipe: a JSON file, for example from trainer/configs.
     #[arg(long)]
     config: PathBuf,
     /// The folder with the recipe's CSV and its images.
     #[arg(long)]
     data: Location,
-    /// The run's folder: checkpoints and figures.
+    /// The folder of the run, for checkpoints and figures.
     #[arg(long, required_unless_present = "dry_run")]
     out: Option<PathBuf>,
-    /// Go on with the run in that folder.
+    /// Continue the run in the folder --out.
     #[arg(long)]
     resume: bool,
-    /// Say what would be done: images, labels, parameters, memory, steps.
+    /// Only print what would be done: images, labels, parameters, memory, steps.
     #[arg(long)]
     dry_run: bool,
-    /// Keep the decoded training images in this folder instead of in memory; the next run decodes none.
+    /// Keep decoded training images in this folder instead of in memory. Later runs need not decode them again.
     #[arg(long)]
     cache: Option<PathBuf>,
-    /// Save also within an epoch, after so many minutes.
+    /// Save within an epoch too, each time after this many minutes.
     #[arg(long, default_value = "15", value_parser = minutes)]
     save_minutes: Duration,
-    /// Stop after so many batches, as Ctrl-C does; --resume goes on.
+    /// Save and stop after this many batches, as Ctrl-C does. --resume continues.
     #[arg(long)]
     steps: Option<usize>,
-    /// flex (the CPU), cuda, cuda:1, wgpu, or several cards that share each batch: cuda:0,1.
+    /// The device to compute on: flex (the CPU), cuda, cuda:1, wgpu, or several cards that share each batch: cuda:0,1.
     #[arg(long, default_value = "flex")]
     device: DeviceName,
-    /// In which numbers convolutions are computed.
+    /// The number type in which convolutions are computed.
     #[arg(long, default_value = "f32")]
     precision: Precision,
 }

@@ -26,7 +26,7 @@ pub struct Augmentation {
 /// One change, as it was drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Change {
-    /// Of the crop, as shares of the picture's sides; a negative width mirrors.
+    /// The size of the crop, as shares of the picture's sides; a negative width mirrors.
     size: (f32, f32),
     center: (f32, f32),
     /// In radians.

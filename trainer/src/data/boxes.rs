@@ -30,7 +30,7 @@ impl Rectangle {
 pub struct Boxes {
     /// By image ([`paths::key`]) and finding (its place in `Finding::ALL`).
     by_image: BTreeMap<String, BTreeMap<usize, Vec<Rectangle>>>,
-    /// Of all of them, in their order.
+    /// The hash of all of them, in their order.
     pub sha256: String,
 }
 

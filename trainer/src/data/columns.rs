@@ -141,7 +141,7 @@ impl Collector {
     }
 }
 
-/// Of an age in years, also as ChestX-ray14 wrote it once: `058Y`.
+/// The group of an age in years, also as ChestX-ray14 wrote it once: `058Y`.
 fn age_group(age: &str) -> &'static str {
     match number(age.trim_end_matches(['Y', 'y'])) {
         Some(age) if age < 40.0 => "under 40",

@@ -337,7 +337,7 @@ impl Dataset {
         if self.names_patients() {
             format!("{} patients", self.patients().len())
         } else {
-            "patients whom nobody names".to_owned()
+            "an unknown number of patients".to_owned()
         }
     }
 }

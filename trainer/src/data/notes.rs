@@ -99,7 +99,7 @@ mod tests {
         assert_eq!(said.len(), 2);
         assert!(
             said[0].starts_with(
-                "2 images, the first of them a.png: 12 bits, as far as the pixels tell."
+                "2 images, the first of them a.png: 12 bits of each pixel are used, judging by the pixels."
             ),
             "{said:?}"
         );

@@ -24,7 +24,7 @@ pub struct Row {
     /// In the order of `Finding::ALL`.
     pub labels: [Label; 14],
     pub lateral: bool,
-    /// Of a frontal image, where it is known.
+    /// The position of a frontal image, where it is known.
     pub position: Option<Position>,
     pub origin: Origin,
 }

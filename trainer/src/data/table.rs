@@ -173,7 +173,7 @@ impl<'t> Table<'t> {
         self.begin + self.reader.position().byte() as usize
     }
 
-    /// Of the row that was read last, which begins at `start`.
+    /// Checks the row that was read last, which begins at `start`.
     fn check(&self, number: usize, start: usize) -> Result<()> {
         let row = &self.text[start..self.position()];
         // The crate takes the end of the file for the end of a quotation, and with it every row behind.

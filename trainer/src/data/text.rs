@@ -93,7 +93,7 @@ fn utf_16(bytes: &[u8], order: Order) -> Result<String> {
     }
 }
 
-/// Of the first characters of a table, nearly all are ASCII: in UTF-16 every other byte is zero.
+/// Tells UTF-16 by its first characters: of a table's, nearly all are ASCII, so every other byte is zero.
 fn utf_16_order(bytes: &[u8]) -> Option<Order> {
     let start = &bytes[..bytes.len().min(4096)];
     let zeros = |from: usize| start.iter().skip(from).step_by(2).filter(|b| **b == 0);

@@ -10,13 +10,13 @@ use super::Fit;
 /// Whose weights they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Source {
-    /// Names, padding and ImageNet pixels as torchvision has them.
+    /// torchvision's names and padding, and ImageNet's normalisation.
     Torchvision,
     /// This project's origin: DenseNet-121 with a bottleneck head, EfficientNet-B5, six networks combined.
     Mlmip,
     /// torchxrayvision's densenet121-res224-*: one channel, 18 outputs, operating points.
     Torchxrayvision,
-    /// Any of these names; pixels as torchvision unless said otherwise.
+    /// Any of these names, in a .safetensors file; ImageNet's normalisation unless --mean and --std are given.
     Safetensors,
 }
 

@@ -44,7 +44,7 @@ impl Fit {
 
 /// How well a file's tensors are a candidate's.
 struct Match<'a> {
-    /// Of the candidate's tensors, how many are there.
+    /// The share of the candidate's tensors that are there.
     share: f64,
     architecture: &'a Architecture,
     naming: Naming,

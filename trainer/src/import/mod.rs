@@ -38,7 +38,7 @@ pub struct Settings {
     /// Height and width of the network's input in pixels.
     pub size: Option<usize>,
     pub resize: Option<Resize>,
-    /// Of pixels in 0..1; one value or one per channel.
+    /// The mean and standard deviation of pixels in 0..1; one value or one per channel.
     pub mean: Option<Vec<f32>>,
     pub std: Option<Vec<f32>>,
     pub licence: String,

@@ -9,7 +9,7 @@ use super::metrics::ranking::{auc_difference, auc_variance};
 use super::metrics::{Case, Scored, auc, bootstrap, cases_of, mean_defined_auc};
 use crate::data::{Dataset, Probabilities, key};
 
-/// Of the bootstrap: the same figures at every run.
+/// The seed of the bootstrap: the same figures at every run.
 const SEED: u64 = 20_260_103;
 
 /// Two packages' AUCs on the same cases, beside each other, with the difference and its 95% interval.

@@ -127,7 +127,7 @@ pub struct Report {
     pub crops: u8,
     /// All selected rows first, then the parts asked for.
     pub parts: Vec<Figures>,
-    /// Of the card: another model on the same images.
+    /// The card's comparison: another model on the same images.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub beside: Option<Beside>,
 }

@@ -39,7 +39,7 @@ impl Shard {
         self.of == 1
     }
 
-    /// Of a Slurm array's task or a Kubernetes indexed job's pod; the whole elsewhere.
+    /// The part that a Slurm array's task or a Kubernetes indexed job's pod has to do; the whole elsewhere.
     ///
     /// # Errors
     /// When the variables are there and make no sense, or the number of parts is missing.

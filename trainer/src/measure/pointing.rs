@@ -22,7 +22,7 @@ use super::overlap::{iou, iou_of_same_area, otsu, peak};
 use super::parts::Part;
 use crate::data::{Dataset, stream};
 
-/// Of the bootstrap and of the random maps.
+/// The seed of the bootstrap and of the random maps.
 const SEED: u64 = 20_260_102;
 /// The standard deviation of the centre prior, as a share of the picture's side.
 const CENTRE_WIDTH: f64 = 0.25;
@@ -63,7 +63,7 @@ pub struct Header {
     pub csv: String,
     pub marks: String,
     pub method: Maps,
-    /// Of LIME.
+    /// How LIME's maps were made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub options: Option<lime::Options>,
 }

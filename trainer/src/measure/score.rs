@@ -18,8 +18,8 @@ use crate::storage::Location;
 /// What a score is the mean of.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Augmented {
-    /// Test-time augmentation: the logits of the whole picture are averaged with those of crops from its corners (1 is the
-    /// whole picture alone, as the page and the card have it).
+    /// How many views of each picture to average (test-time augmentation): the whole picture, and crops from its corners. 1 is
+    /// the whole picture alone, as on the page and in the card.
     #[arg(long = "crops", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=5))]
     pub crops: u8,
 }
@@ -108,7 +108,7 @@ pub fn label_scores(data: &Dataset, scores: &[Vec<Option<f64>>]) -> Vec<Scored> 
     .collect()
 }
 
-/// Of rows, column by column.
+/// The mean of rows, column by column.
 fn mean(rows: &[Vec<f32>]) -> Vec<f32> {
     let columns = 0..rows[0].len();
     let sum = |column: usize| rows.iter().map(|row| row[column]).sum::<f32>();

@@ -55,7 +55,7 @@ pub struct Plan {
     #[serde(default)]
     pub rows_sha256: BTreeMap<String, String>,
     pub train_images: usize,
-    /// Of the training images; `None` where nobody names them.
+    /// The patients of the training images; `None` where nobody names them.
     pub train_patients: Option<usize>,
     /// By finding, in the order of the network's outputs: whether the training images teach it.
     pub trained: Vec<bool>,
@@ -67,11 +67,11 @@ pub struct Plan {
     /// The weights of the network that is imitated.
     #[serde(default)]
     pub teacher_sha256: Option<String>,
-    /// Of what a teacher's CSV says of the training images.
+    /// The hash of what a teacher's CSV says of the training images.
     #[serde(default)]
     #[serde(rename = "lessons_sha256")]
     pub soft_labels_sha256: Option<String>,
-    /// Of the boxes that maps learn from.
+    /// The hash of the boxes that maps learn from.
     #[serde(default)]
     pub boxes_sha256: Option<String>,
     /// Whether boxes taught a network that this one starts from or imitates, or teach this one.
@@ -263,7 +263,7 @@ impl RunFolder {
     }
 }
 
-/// Of a checkpoint that is being written.
+/// The ending of a checkpoint that is being written.
 const NEW: &str = ".new";
 
 /// `epoch-3` or `epoch-3-step-20`, whole or not: a folder that somebody else called `epoch-best` is left alone.

@@ -20,7 +20,7 @@ use crate::storage::Location;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
-    /// Of the package that comes out.
+    /// The name of the package that comes out.
     pub name: String,
     pub title: String,
     pub architecture: Architecture,

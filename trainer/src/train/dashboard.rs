@@ -34,9 +34,9 @@ pub struct View {
     pub batch: usize,
     pub batches: usize,
     pub images_per_second: f64,
-    /// Of the epoch.
+    /// The seconds that are left of the epoch.
     pub seconds_left: f64,
-    /// Of all epochs.
+    /// The seconds that are left of all epochs.
     pub run_seconds_left: f64,
     /// The mean over the epoch so far.
     pub loss: f64,

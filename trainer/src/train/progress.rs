@@ -24,7 +24,7 @@ pub struct Progress {
 pub struct Done {
     pub pictures: usize,
     pub time: Duration,
-    /// Of the epoch: batches done, and their mean loss.
+    /// The epoch so far: batches done, and their mean loss.
     pub batches: usize,
     pub loss: f64,
     pub learning_rate: f64,

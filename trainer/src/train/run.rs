@@ -207,7 +207,7 @@ pub fn run(settings: &Settings) -> Result<()> {
         (weights, done) = trainer.epoch(weights, source)?;
         if !done {
             drop(trainer.progress);
-            println!("saved; --resume goes on");
+            println!("saved; --resume continues");
             return Ok(());
         }
         trainer.progress.note("validating");
@@ -222,7 +222,7 @@ pub fn run(settings: &Settings) -> Result<()> {
         )?;
         if trainer.stop.load(Ordering::SeqCst) && trainer.wants_more(recipe) {
             drop(trainer.progress);
-            println!("saved; --resume goes on");
+            println!("saved; --resume continues");
             return Ok(());
         }
     }

@@ -14,7 +14,7 @@ use super::pointing;
 use super::student::{Student, Teacher};
 use crate::device::DeviceName;
 
-/// In which numbers convolutions are computed. Weights, their gradients, normalisation and the classifier are float32.
+/// The number type in which convolutions are computed. Weights, their gradients, normalisation and the classifier are float32.
 #[derive(
     Clone,
     Copy,

@@ -149,12 +149,12 @@ fn a_depth_that_the_pixels_tell_is_said_and_another_can_be_chosen() {
         (std::fs::read_to_string(&out).expect("scores"), said)
     };
     let (told, said) = predict(&[]);
-    let notice = "2 images, the first of them a.png: 12 bits, as far as the pixels tell.";
+    let notice = "2 images, the first of them a.png: 12 bits of each pixel are used, judging by the pixels.";
     assert!(said.contains(notice), "{said}");
     assert_eq!(predict(&[&"--depth", &"12"]).0, told);
     let (dark, said) = predict(&[&"--depth", &"16"]);
     assert!(
-        said.contains("16 bits, as chosen") && dark != told,
+        said.contains("16 bits of each pixel are used, as chosen") && dark != told,
         "{said}"
     );
     let arguments: [Argument; 8] = [
@@ -167,7 +167,7 @@ fn a_depth_that_the_pixels_tell_is_said_and_another_can_be_chosen() {
         &out,
         &"--depth=10",
     ];
-    refuse(&arguments, "samples of 12 bits");
+    refuse(&arguments, "uses 12 bits of each pixel");
 
     // Parts that were read in two ways are not joined.
     let part = |shard: &str, depth: &[Argument]| {

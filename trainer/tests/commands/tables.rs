@@ -195,7 +195,7 @@ fn a_table_that_names_no_patient_says_that_it_cannot_be_checked() {
             "{said}"
         );
         assert!(
-            said.contains("2 images of patients whom nobody names"),
+            said.contains("2 images of an unknown number of patients"),
             "{said}"
         );
     }

@@ -61,7 +61,7 @@ fn a_run_that_is_stopped_within_an_epoch_goes_on_as_if_it_had_not_been() {
             |out: &PathBuf, more: &[Argument]| succeed(&training(&recipe, &root, out, more));
         train(&whole, &[]);
         // Eight batches an epoch: stopped in the first epoch, and again in the second.
-        assert!(train(&broken, &[&"--steps", &"3"]).contains("--resume goes on"));
+        assert!(train(&broken, &[&"--steps", &"3"]).contains("--resume continues"));
         assert!(!broken.join("metrics.csv").exists());
         // Pictures from the disk are the same.
         train(
@@ -277,7 +277,7 @@ fn the_first_steps_of_every_chexpert_recipe_work_in_its_folders() {
         let out = root.join(format!("run-{recipes}"));
         let said = succeed(&training(&config, &root, &out, &[&"--steps", &"1"]));
         assert!(
-            said.contains("on 4 images of 4 patients") && said.contains("--resume goes on"),
+            said.contains("on 4 images of 4 patients") && said.contains("--resume continues"),
             "{said}"
         );
         std::fs::remove_dir_all(&out).expect("a run");

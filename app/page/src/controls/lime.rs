@@ -49,7 +49,7 @@ pub fn LimeControls() -> impl IntoView {
             />
         </label>
         <Show when=move || state.method.get() == Method::Lime>
-            <label class="tick" title="As soon as more samples no longer change the order of the regions">
+            <label class="tick" title="Stop as soon as more samples no longer change the order of the regions">
                 <input
                     type="checkbox"
                     data-testid="lime-until-stable"
@@ -68,7 +68,7 @@ pub fn LimeControls() -> impl IntoView {
                 }
             />
             <Choice
-                title="Hidden by"
+                title="Hidden regions become"
                 testid="lime-fill"
                 options=fills.clone().into()
                 chosen=Signal::derive(move || options.get().fill)

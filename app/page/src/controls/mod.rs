@@ -21,7 +21,7 @@ pub fn Controls() -> impl IntoView {
     let colormaps = Colormap::ALL.map(|map| (map, map.name().to_owned(), map.name().to_owned()));
     let branches = Memo::new(move |_| state.of_picture(ReadPicture::branches).unwrap_or_default());
     let networks = move || {
-        let all = (None, String::new(), "all together".to_owned());
+        let all = (None, String::new(), "all networks".to_owned());
         let each = branches.get().into_iter().enumerate();
         let each = each.map(|(index, name)| (Some(index), index.to_string(), name));
         std::iter::once(all).chain(each).collect::<Vec<_>>()

@@ -242,7 +242,7 @@ impl From<LocalisedBy> for String {
 impl FindingCard {
     /// Fewer images than this tell nothing of a method's maps.
     const FEW: usize = 5;
-    /// Of maps that are no better than the middle, as many may be said to be.
+    /// The level of the test: as many maps that are no better than the middle may be said to be.
     const LEVEL: f64 = 0.05;
 
     /// Whether a method's maps were found to point at the finding better than a Gaussian in the middle of the same pictures does: by
@@ -282,14 +282,14 @@ pub enum Pointing {
 pub struct OverMiddle {
     /// Hits less the middle's, as a share of the images.
     pub hit: f64,
-    /// Of the paired test of that: patients' differences with random signs (McNemar's exact test, with several images of a patient).
+    /// The p-value of the paired test of that: patients' differences with random signs (McNemar's exact test, with several images of a patient).
     pub hit_p: f64,
     /// Mean IoU above Otsu's threshold less the middle's.
     pub iou: f64,
     pub iou_p: f64,
 }
 
-/// Of a method's maps of a finding, with 95% intervals by patient.
+/// How well a method's maps of a finding point at it, with 95% intervals by patient.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Localisation {
     /// Share of boxes that contain the map's maximum (the pointing game).
@@ -310,7 +310,7 @@ pub struct Localisation {
     /// The same pictures, image by image, beside the middle.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over_middle: Option<OverMiddle>,
-    /// Of LIME, at most.
+    /// The samples that LIME could take, at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub samples: Option<usize>,
 }
@@ -324,7 +324,7 @@ pub struct Training {
     pub recipe: String,
     pub seed: Option<u64>,
     pub epochs: Option<usize>,
-    /// Of the source code.
+    /// The commit of the source code.
     pub commit: String,
     /// `YYYY-MM-DD`.
     pub date: String,
@@ -354,7 +354,7 @@ pub struct Weights {
     pub file: String,
     pub bytes: u64,
     pub sha256: String,
-    /// Of the convolutions and linear layers; batch normalisation is float32.
+    /// The type of the convolutions' and linear layers' weights; batch normalisation is float32.
     pub dtype: String,
 }
 

@@ -39,11 +39,11 @@ pub enum PackageError {
     #[error("the manifest contradicts itself: {0}")]
     Inconsistent(String),
     #[error(
-        "the weights are not the ones that the manifest names (sha256 {found}, expected {expected}): \
+        "the weights are not those that the manifest states (sha256 {found}, expected {expected}): \
          the file is damaged or was replaced"
     )]
     Checksum { expected: String, found: String },
-    #[error("{0:?} is no folder of this page's own server")]
+    #[error("{0:?} is not a folder on this page's own server")]
     Elsewhere(String),
     #[error("the weights do not fit the network: {0}")]
     Weights(String),

@@ -52,9 +52,9 @@ impl fmt::Display for Notice {
                 let source = match told_by {
                     DepthSource::Choice => "as chosen",
                     DepthSource::Tag => "as the file says",
-                    _ => "as far as the pixels tell",
+                    _ => "judging by the pixels",
                 };
-                write!(f, "{bits} bits, {source}.")
+                write!(f, "{bits} bits of each pixel are used, {source}.")
             }
             Notice::Transparency => {
                 f.write_str("Transparency is ignored: the picture is read as if it were opaque.")

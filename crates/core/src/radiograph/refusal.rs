@@ -19,16 +19,16 @@ pub enum RadiographError {
         kind: &'static str,
         advice: &'static str,
     },
-    #[error("The file is {mib} MiB long; files up to {} MiB can be read.", MAX_BYTES >> 20)]
+    #[error("The file has {mib} MiB. Files of up to {} MiB can be read.", MAX_BYTES >> 20)]
     TooLong { mib: usize },
     #[error(
-        "The picture is {width} x {height} pixels, more than can be read here ({} megapixels, {MAX_SIDE} on a side). \
+        "The picture has {width} x {height} pixels, more than can be read ({} megapixels, {MAX_SIDE} pixels on a side). \
          Save it smaller: the model looks at a few hundred pixels on a side.",
         MAX_PIXELS / 1_000_000
     )]
     TooLarge { width: u32, height: u32 },
     #[error(
-        "The picture is only {width} x {height} pixels; a radiograph needs at least {MIN_SIDE} on a side."
+        "The picture has only {width} x {height} pixels; a radiograph needs at least {MIN_SIDE} on a side."
     )]
     TooSmall { width: u32, height: u32 },
     /// A part of the picture is missing.
@@ -46,14 +46,14 @@ pub enum RadiographError {
     #[error("All pixels of the picture are the same grey: there is nothing in it.")]
     Blank,
     /// A depth was chosen that the samples do not fit into.
-    #[error("The picture has samples of {used} bits; it cannot be read as one of {chosen}.")]
+    #[error("The picture uses {used} bits of each pixel; it cannot be read as a picture of {chosen} bits.")]
     Depth { used: u8, chosen: u8 },
 }
 
 fn share(percent: &Option<u8>) -> String {
     match percent {
-        Some(percent) => format!("{percent}% of its picture is there, the rest is missing"),
-        None => "its picture does not end".to_owned(),
+        Some(percent) => format!("{percent}% of the picture is there, the rest is missing"),
+        None => "the end of the picture is missing".to_owned(),
     }
 }
 

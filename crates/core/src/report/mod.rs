@@ -65,7 +65,7 @@ pub struct Model {
 pub struct Image {
     /// As the file was called; empty for a pasted picture.
     pub file: String,
-    /// Of the file's bytes.
+    /// The hash of the file's bytes.
     pub sha256: String,
     pub width: usize,
     pub height: usize,

@@ -17,7 +17,7 @@ use crate::view::View;
 pub struct Measured {
     pub output: Output,
     pub method: Method,
-    /// Of that output, by that method.
+    /// The map of that output, by that method.
     pub map: HeatMap,
     /// Another method's map of the same output, to compare with.
     pub other: Option<(Method, HeatMap)>,

@@ -33,7 +33,7 @@ pub struct Trust {
     /// Which method that is, where it is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agreement_with: Option<Method>,
-    /// Of Grad-CAM: the maps of the same network with a part drawn at random.
+    /// The sanity check of Grad-CAM: the maps of the same network with a part drawn at random.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sanity: Vec<Sanity>,
 }

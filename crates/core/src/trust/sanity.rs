@@ -25,7 +25,7 @@ pub fn seeds(first: u64) -> [u64; DRAWS] {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sanity {
     pub randomised: Randomised,
-    /// Of the first draw, to be shown.
+    /// The map of the first draw, to be shown.
     pub map: HeatMap,
     /// With the map of the network as it is, draw by draw; `None` where one of the two is the same everywhere.
     #[serde(default)]
@@ -69,7 +69,7 @@ impl Sanity {
     }
 }
 
-/// Of some random networks, how many have hardly another map.
+/// How many of some random networks have hardly another map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Alike {
     pub alike: usize,

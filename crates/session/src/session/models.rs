@@ -84,7 +84,7 @@ impl Session {
         let loading = matches!(self.engine, Engine::Loading);
         match end {
             End::OtherVersion => self.fail(
-                "Sightline was updated on its server while this page was open. Reload the page to go on with the new version."
+                "Sightline was updated on its server while this page was open. Reload the page to use the new version."
                     .to_owned(),
                 Remedy::ReloadPage,
             ),
@@ -93,14 +93,14 @@ impl Session {
                 Remedy::LoadAgain,
             ),
             End::Silent if loading || on_cpu => self.fail(
-                "The engine does not answer any more. Load the model again, or choose a smaller one.".to_owned(),
+                "The engine no longer answers. Load the model again, or choose a smaller one.".to_owned(),
                 Remedy::LoadAgain,
             ),
             _ if scoring > 1 => {
                 self.at_once = scoring / 2;
                 self.load_again();
                 self.fallback = Some(format!(
-                    "The {} could not score {scoring} pictures at once. It begins again with {} at a time.",
+                    "The {} could not score {scoring} pictures at once. It starts again with {} at a time.",
                     if on_cpu { "engine" } else { "GPU" },
                     scoring / 2
                 ));
@@ -113,7 +113,7 @@ impl Session {
             _ => {
                 self.device = DeviceChoice::Cpu;
                 self.load_again();
-                self.fallback = Some("The GPU failed, so this page goes on with the CPU.".to_owned());
+                self.fallback = Some("The graphics card (GPU) failed, so this page continues on the CPU.".to_owned());
             }
         }
     }

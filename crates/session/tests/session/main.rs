@@ -465,7 +465,7 @@ fn a_later_death_is_not_blamed_on_a_batch_that_failed() {
     page.answer(refused_job(id));
     page.tell(|session| session.ended(End::Died("lost".to_owned())));
     let fallback = page.session.fallback().unwrap_or_default();
-    assert!(fallback.contains("goes on with the CPU"), "{fallback}");
+    assert!(fallback.contains("continues on the CPU"), "{fallback}");
     let cpu_asked = |request: &Request| {
         matches!(
             request,

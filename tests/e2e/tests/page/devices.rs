@@ -15,7 +15,7 @@ async fn without_webgpu_the_cpu_reads_and_asking_for_webgpu_says_what_to_do() ->
     let page = Page::open(&server, "?device=webgpu", Options::default()).await?;
     page.wait_for(&["error"], LOAD).await?;
     ensure!(
-        page.text("error").await?.contains("no WebGPU"),
+        page.text("error").await?.contains("not offer WebGPU"),
         "{}",
         page.text("error").await?
     );

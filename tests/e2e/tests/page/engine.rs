@@ -77,7 +77,7 @@ async fn an_engine_that_ends_or_hangs_without_a_word_is_noticed() -> Result<()> 
         page.wait_for(&["reading"], READ).await?;
         // As if it had been silent for minutes.
         page.script("window.hurry = true", vec![]).await?;
-        page.wait_for_error("does not answer", READ)
+        page.wait_for_error("no longer answers", READ)
             .await
             .context(script)?;
         page.close().await?;

@@ -147,7 +147,7 @@ async fn where_a_file_does_not_tell_its_depth_both_readings_are_offered_and_the_
     assert_scores_are_native(&page, &file).await?;
     let said = page.text("notices").await?;
     ensure!(
-        said.contains("12 bits, as far as the pixels tell"),
+        said.contains("12 bits of each pixel are used, judging by the pixels"),
         "{said}"
     );
     page.screenshot("wide-depth").await?;
@@ -155,8 +155,8 @@ async fn where_a_file_does_not_tell_its_depth_both_readings_are_offered_and_the_
     let choose = "const select = document.querySelector('[data-testid=depth]');
         select.value = arguments[0]; select.dispatchEvent(new Event('change'));";
     for (bits, told_by, notice) in [
-        (16, DepthSource::Choice, "16 bits, as chosen"),
-        (12, DepthSource::Pixels, "12 bits, as far"),
+        (16, DepthSource::Choice, "16 bits of each pixel are used, as chosen"),
+        (12, DepthSource::Pixels, "12 bits of each pixel are used, judging"),
     ] {
         page.script(choose, vec![bits.to_string().into()]).await?;
         page.wait_for_words("notices", notice, READ).await?;
@@ -181,9 +181,9 @@ async fn html_addresses_and_text_are_told_what_can_be_done_and_leave_the_picture
     let given: [(&[(&str, &str)], &str); 5] = [
         (
             &[("text/uri-list", address), ("text/html", &html)],
-            "This is an address",
+            "This is a web address",
         ),
-        (&[("text/plain", address)], "This is an address"),
+        (&[("text/plain", address)], "This is a web address"),
         (&[("text/html", &html)], "a piece of a web page"),
         (&[("text/plain", "cardiomegaly?")], "This is text"),
         (&[], "no picture and no file"),

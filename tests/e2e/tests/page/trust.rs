@@ -10,7 +10,7 @@ async fn that_grad_cam_was_taught_with_boxes_is_said_beside_how_often_it_hits() 
     page.wait_for(&["ready"], READ).await?;
     let said = page.text("trust-panel").await?;
     ensure!(
-        said.contains("boxes taught this model's Grad-CAM"),
+        said.contains("Grad-CAM point at boxes that radiologists drew"),
         "{said}"
     );
     page.close().await?;
@@ -29,6 +29,6 @@ async fn that_grad_cam_was_taught_with_boxes_is_said_beside_how_often_it_hits() 
     page.element("sample-1").await?.click().await?;
     page.wait_for(&["ready"], READ).await?;
     let said = page.text("trust-panel").await?;
-    ensure!(!said.contains("taught"), "{said}");
+    ensure!(!said.contains("boxes that radiologists drew"), "{said}");
     page.close().await
 }

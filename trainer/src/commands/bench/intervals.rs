@@ -16,10 +16,10 @@ pub struct Options {
     model: Model,
     #[command(flatten)]
     images: Images,
-    /// Images that are explained: the first with a finding above its operating point.
+    /// How many images are explained: the first with a called finding.
     #[arg(long, default_value_t = 10)]
     count: usize,
-    /// Samples of the coefficients that the intervals should hold.
+    /// Samples of the reference coefficients, which the intervals should hold.
     #[arg(long, default_value_t = 8192)]
     reference: usize,
 }
@@ -29,7 +29,7 @@ const SAMPLES: [usize; 5] = [75, 100, 200, 400, 1000];
 /// Pictures that are scored at once: divides all of them.
 const BATCH: usize = 25;
 
-/// Of one estimator with one number of samples.
+/// How often the intervals of one estimator with one number of samples hold.
 #[derive(Default, Serialize)]
 struct Coverage {
     coefficients: usize,

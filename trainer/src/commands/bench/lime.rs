@@ -15,16 +15,16 @@ pub struct Options {
     model: Model,
     #[command(flatten)]
     images: Images,
-    /// Images that are explained: the first with a finding above its operating point.
+    /// How many images are explained: the first with a called finding.
     #[arg(long, default_value_t = 20)]
     count: usize,
-    /// Samples, drawn independently, of the map that is aimed at.
+    /// Independent samples of the reference map.
     #[arg(long, default_value_t = 10_000)]
     reference: usize,
-    /// Samples of plain LIME's maps that are compared with it, at most.
+    /// The most samples of plain LIME's maps, which are compared with the reference map.
     #[arg(long, default_value_t = 2000)]
     most: usize,
-    /// Samples of the other maps, at most.
+    /// The most samples of the other maps.
     #[arg(long, default_value_t = 600)]
     most_of_ours: usize,
 }

@@ -21,11 +21,11 @@ pub enum What {
     Train(train::Options),
     /// Pictures read, decoded, resized, changed at random and normalised.
     Data(Box<data::Options>),
-    /// How many samples LIME needs until its map is the one of very many.
+    /// How many samples LIME needs until its map is close to the map of very many.
     Lime(Box<lime::Options>),
     /// How often LIME's 95% intervals hold what very many samples say.
     Intervals(Box<intervals::Options>),
-    /// How often maps, random ones too, are said to be what a score rests on.
+    /// How often maps, also random ones, get the verdict that the score rests on them.
     Verdicts(Box<verdicts::Options>),
 }
 

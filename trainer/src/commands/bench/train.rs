@@ -13,7 +13,7 @@ use crate::train::Loss;
 
 #[derive(clap::Args)]
 pub struct Options {
-    /// As `import` names them: densenet121, efficientnet_lite0, ...
+    /// The network, as `import` names it: densenet121, efficientnet_lite0, ...
     #[arg(long)]
     architecture: String,
     #[arg(long, default_value_t = 16)]
@@ -24,7 +24,7 @@ pub struct Options {
     /// Steps that are timed, after one that is not.
     #[arg(long, default_value_t = 3)]
     steps: usize,
-    /// flex (the CPU), cuda, cuda:1, or wgpu.
+    /// The device to compute on: flex (the CPU), cuda, cuda:1, or wgpu.
     #[arg(long, default_value = "flex")]
     device: DeviceName,
 }

@@ -23,13 +23,13 @@ pub struct Options {
     model: Model,
     #[command(flatten)]
     images: Images,
-    /// Images whose maps are measured: the first with a finding above its operating point.
+    /// How many images have their maps measured: the first with a called finding.
     #[arg(long, default_value_t = 30)]
     count: usize,
     /// Random maps for each image.
     #[arg(long, default_value_t = 2)]
     random: usize,
-    /// Of LIME's maps.
+    /// Samples of LIME's maps.
     #[arg(long, default_value_t = 200)]
     samples: usize,
 }
@@ -39,7 +39,7 @@ const CELLS: usize = 7;
 /// The standard deviation of the blot in the middle, as a share of the picture's side.
 const WIDTH: f32 = 0.25;
 
-/// Of maps of one kind.
+/// What is said of maps of one kind.
 #[derive(Default, Serialize)]
 struct Rates {
     maps: usize,

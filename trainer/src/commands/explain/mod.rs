@@ -30,25 +30,26 @@ pub struct Options {
     #[command(flatten)]
     model: Model,
     /// How the map is made: "grad-cam", "lime", "hirescam" or "occlusion".
+    /// The kind of map.
     #[arg(long, default_value = "grad-cam")]
     method: Method,
     #[command(flatten)]
     lime: LimeOptions,
-    /// One of the 14, for example "Pleural Effusion"; the one with the highest score if not given.
+    /// The finding to explain, for example "Pleural Effusion" (by default the one with the highest score).
     #[arg(long, value_parser = finding)]
     finding: Option<Finding>,
-    /// One or more images, or --csv.
+    /// The images to explain; or use --csv.
     #[arg(required_unless_present = "csv", conflicts_with = "csv")]
     image: Vec<Location>,
     #[command(flatten)]
     images: Option<Images>,
-    /// Do again what this report says of the image, and compare: scores and maps to 1e-3 of their size.
+    /// Repeat the reading of this report and compare. Scores and maps may differ by 1e-3 of their size.
     #[arg(long, conflicts_with_all = ["csv", "finding", "json"])]
     replay: Option<Location>,
-    /// The picture with the map on it, as PNG; of several images, the folder of the pictures.
+    /// Write the picture with the map on it to this PNG file; for several images, to this folder.
     #[arg(long)]
     out: Option<Location>,
-    /// The reading's report; of several images, the folder of the reports.
+    /// Write the report to this JSON file; for several images, to this folder.
     #[arg(long)]
     json: Option<Location>,
 }

@@ -22,7 +22,7 @@ pub struct Entry {
     /// The file's size and time when it was read; `None` where it had changed so shortly before that it may have changed again
     /// without another time.
     pub stamp: Option<Stamp>,
-    /// Of the file's content.
+    /// The hash of the file's content.
     pub sha256: String,
 }
 

@@ -4,7 +4,7 @@ use super::Case;
 use super::ranking::roc_curve;
 
 /// The threshold with the largest sensitivity + specificity - 1 (Youden, 1950): a score from it on is a call.
-/// Of several, the highest. `None` where only one class is there.
+/// The threshold with the largest sensitivity and specificity together; the highest of several. `None` where only one class is there.
 pub fn youden(cases: &[Case]) -> Option<f64> {
     let points = roc_curve(cases)?.into_iter().skip(1);
     let best = points.reduce(|best, point| match point.2 - point.1 > best.2 - best.1 {

@@ -27,7 +27,7 @@ pub struct Failure {
     pub positive: bool,
 }
 
-/// Of each of the competition's five findings, the image without it that has the highest score, and the image with it that
+/// The gravest errors: for each of the competition's five findings, the image without it that has the highest score, and the image with it that
 /// has the lowest. Those without come first.
 pub fn gravest(data: &Dataset, scores: &Scores) -> Vec<Failure> {
     let mut failures = Vec::new();

@@ -281,7 +281,7 @@ pub fn about(manifest: &Manifest) -> String {
             text += &format!(" Trained on {images} images of {patients} patients.");
         }
         (Some(images), None) => {
-            text += &format!(" Trained on {images} images of patients whom nobody names.");
+            text += &format!(" Trained on {images} images of an unknown number of patients.");
         }
         (None, _) => {}
     }

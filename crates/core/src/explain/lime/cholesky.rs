@@ -10,7 +10,7 @@ pub struct Cholesky {
 }
 
 impl Cholesky {
-    /// Of `matrix`, `size` rows of `size` values; only the lower triangle is read.
+    /// Decomposes `matrix`, `size` rows of `size` values; only the lower triangle is read.
     pub fn new(matrix: Vec<f64>, size: usize) -> Self {
         Self::within(matrix, vec![0; size])
     }

@@ -279,7 +279,7 @@ pub struct Prior {
 
 /// A cell's evidence in samples, of the findings that it changes for: about its mean.
 struct Centred {
-    /// Of every finding.
+    /// The mean of every finding.
     means: Vec<f64>,
     /// Which finding, and sample by sample.
     varying: Vec<(usize, Vec<f64>)>,
@@ -360,7 +360,7 @@ pub struct Emulator {
 #[derive(Clone, Debug)]
 struct Cell {
     kernel: Kernel,
-    /// Of the findings that it changes for.
+    /// The weights of the findings that it changes for.
     findings: Vec<Weights>,
 }
 

@@ -43,7 +43,7 @@ const CHECK_EVERY: usize = 100;
 const STABLE: f64 = 0.98;
 /// Differences below this share of the largest coefficient are none: nobody sees them, and what is exactly 0 has no order.
 const STEP: f64 = 1e-3;
-/// Of these many highest scores.
+/// So many highest scores are compared.
 const JUDGED: usize = 3;
 /// Samples that an emulator learns from, at most: its work grows with their cube.
 pub const TAUGHT: usize = 256;
@@ -83,7 +83,7 @@ pub enum Estimator {
 }
 
 impl Estimator {
-    /// Of reports that do not say.
+    /// The estimator of reports that do not say theirs.
     fn of_old() -> Self {
         Estimator::Regression
     }
@@ -206,7 +206,7 @@ impl Explain for Explanation {
                 "No region changes the score.".to_owned()
             }
             Some((coefficient, margin)) if samples >= FEW_SAMPLES => format!(
-                "Its {} regions explain {:.0}% of how the score changes (R\u{b2} {:.2}); the strongest {} it by {:.3} \u{b1} {margin:.3}.",
+                "Its {} regions explain {:.0}% of how the score changes (R\u{b2} {:.2}). The strongest region {} the score by {:.3} \u{b1} {margin:.3}.",
                 self.segments.count,
                 100.0 * finding.r_squared.max(0.0),
                 finding.r_squared,
@@ -252,12 +252,12 @@ pub struct Lime {
     samples: Vec<Vec<bool>>,
     /// Sample by sample, finding by finding.
     scores: Vec<Vec<Option<f64>>>,
-    /// Of the first [`TAUGHT`] samples.
+    /// The evidence of the first [`TAUGHT`] samples.
     evidence: Vec<Vec<f32>>,
     coverage: Coverage,
     /// From [`emulator::LEARNT`] samples on.
     priors: Option<Vec<Prior>>,
-    /// Of the last check of stability, or of the first [`TAUGHT`] samples.
+    /// The emulation at the last check of stability, or of the first [`TAUGHT`] samples.
     emulation: Option<Emulation>,
     last_maps: Vec<Vec<f64>>,
     stable: bool,
@@ -268,9 +268,9 @@ pub struct Lime {
 /// What an emulator that learned from the first samples says.
 #[derive(Clone, Debug)]
 struct Emulation {
-    /// Of each finding, region by region.
+    /// The coefficients of each finding, region by region.
     coefficients: Vec<Vec<f64>>,
-    /// Of these, since [`EMULATED`] samples are not infinitely many.
+    /// The standard errors of these, since [`EMULATED`] samples are not infinitely many.
     standard_errors: Vec<Vec<f64>>,
     /// Sample by sample, of each finding: the probability it expects, without having seen that sample.
     expected: Vec<Vec<f64>>,

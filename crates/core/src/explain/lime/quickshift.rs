@@ -5,7 +5,7 @@ use crate::radiograph::GreyImage;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quickshift {
-    /// Of the Gaussian that estimates density, in pixels.
+    /// The width of the Gaussian that estimates density, in pixels.
     pub kernel_size: f64,
     /// Links longer than this are cut.
     pub max_dist: f64,

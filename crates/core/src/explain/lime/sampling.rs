@@ -35,7 +35,7 @@ pub struct Sampler {
     random: ChaCha8Rng,
     drawn: usize,
     last: Vec<bool>,
-    /// Of the block that is under way: rows still to come, and each region's column and sign.
+    /// The block that is under way: rows still to come, and each region's column and sign.
     rows: Vec<usize>,
     columns: Vec<(usize, bool)>,
 }

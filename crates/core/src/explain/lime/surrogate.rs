@@ -4,11 +4,11 @@
 
 use super::cholesky::Cholesky;
 
-/// Of the kernel that weights samples by their closeness to the whole picture.
+/// The width of the kernel that weights samples by their closeness to the whole picture.
 pub const KERNEL_WIDTH: f64 = 0.25;
-/// Of the ridge regression whose coefficients are reported.
+/// The penalty of the ridge regression whose coefficients are reported.
 const ALPHA: f64 = 1.0;
-/// Of the one that chooses features.
+/// The penalty of the regression that chooses features.
 const CHOICE_ALPHA: f64 = 0.01;
 /// Up to so many features are chosen one by one, more by their coefficients at once.
 const FORWARD_SELECTION: usize = 6;
@@ -154,7 +154,7 @@ impl Design {
         rows.zip(self.weights.iter().copied())
     }
 
-    /// Of scores: their weighted mean, and about it the weighted products with each feature and the weighted sum of squares.
+    /// The moments of scores: their weighted mean, and about it the weighted products with each feature and the weighted sum of squares.
     fn moments(&self, scores: &[f64]) -> (f64, Vec<f64>, f64) {
         let mean = self.weighted_mean(scores);
         let mut moments = vec![0.0; self.features];
@@ -234,7 +234,7 @@ impl Design {
         self.weights.len() / if self.paired { 2 } else { 1 }
     }
 
-    /// Of coefficients that were fitted to these samples: what they explain of them by chance is made up for.
+    /// The standard errors of coefficients that were fitted to these samples: what they explain of them by chance is made up for.
     fn standard_errors(&self, scores: &[f64], features: &[usize], solution: &[f64]) -> Vec<f64> {
         let residuals = self.rows().zip(scores).map(|((row, _), score)| {
             let fitted = features.iter().zip(solution);

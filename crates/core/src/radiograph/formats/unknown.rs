@@ -17,7 +17,7 @@ const fn starts(bytes: &'static [u8], kind: &'static str, advice: &'static str) 
     }
 }
 
-const SAVE: &str = "Save it as PNG, of 16 bits if it has more than 8.";
+const SAVE: &str = "Save it as PNG, with 16 bits if it has more than 8.";
 const UNPACK: &str = "Unpack it and choose one picture.";
 const EXPORT: &str = "Export the picture in it as PNG.";
 const CHOOSE: &str = "Choose the picture itself.";
@@ -87,7 +87,7 @@ const SIGNATURES: [Signature; 38] = [
     starts(b"\x00\x00\x01\x00", "an icon", CHOOSE),
     starts(
         b"\x00\x05\x16\x07",
-        "what a Mac keeps beside a file (its name begins with ._)",
+        "a hidden file that a Mac keeps beside the real one (its name begins with ._)",
         "Choose the file without ._ in its name.",
     ),
     starts(
@@ -129,7 +129,7 @@ pub fn name(bytes: &[u8]) -> (&'static str, &'static str) {
     if bytes.iter().all(|byte| *byte == bytes[0]) {
         let kind = match bytes[0] {
             0 => "a file of zeros with nothing in it",
-            _ => "a file of one byte again and again, with nothing in it",
+            _ => "a file in which every byte is the same, with nothing in it",
         };
         return (kind, "Copy or download it again.");
     }
@@ -137,7 +137,7 @@ pub fn name(bytes: &[u8]) -> (&'static str, &'static str) {
         return text;
     }
     (
-        "not a picture that is known here",
+        "not a known kind of picture",
         "Save the radiograph as PNG or JPEG.",
     )
 }

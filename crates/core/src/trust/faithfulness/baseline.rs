@@ -60,7 +60,7 @@ fn below(end: usize, random: &mut ChaCha8Rng) -> usize {
     (random.next_u64() % end as u64) as usize
 }
 
-/// Of the normal distribution (Box and Muller).
+/// A value of the normal distribution (Box and Muller).
 fn normal(random: &mut ChaCha8Rng) -> f64 {
     let mut uniform = || (f64::from(random.next_u32()) + 0.5) / 2f64.powi(32);
     let (a, b) = (uniform(), uniform());

@@ -23,7 +23,7 @@ use crate::heat_map::HeatMap;
 use crate::package::Output;
 use crate::radiograph::{GreyImage, Input};
 
-/// Of maps that say nothing, how many may be said to be what the score rests on.
+/// The level of the test: as many maps that say nothing may be said to be what the score rests on.
 pub const LEVEL: f64 = 0.05;
 /// More steps or draws than this are a mistake.
 const MOST: usize = 1000;
@@ -55,7 +55,7 @@ pub enum Unmeasurable {
     Steps(usize),
     #[error("a map is compared with 1 to {MOST} baselines of each kind, not with {0}")]
     Draws(usize),
-    #[error("the model was not trained on the finding")]
+    #[error("the model was not trained for this finding")]
     Untrained,
 }
 
@@ -66,10 +66,10 @@ pub struct Curve {
     pub scores: Vec<f64>,
     /// Under the curve; the picture counts as 1.
     pub area: f64,
-    /// Of the same map laid elsewhere.
+    /// The curves of the same map laid elsewhere.
     #[serde(default)]
     pub moved: Band,
-    /// Of blots about the middle.
+    /// The curves of blots about the middle.
     #[serde(default)]
     pub middle: Band,
 }
@@ -157,11 +157,11 @@ pub struct Curves {
     maps: Vec<HeatMap>,
     /// Every picture to score.
     jobs: Vec<Job>,
-    /// Of which output the scores are.
+    /// The output whose scores are wanted.
     output: Output,
     /// How many of them were given.
     given: usize,
-    /// Of the first of them.
+    /// The scores of the first of them.
     scores: Vec<f64>,
     /// Which map was drawn last, and the rank of each pixel in it.
     ranks: (usize, Vec<u32>),
@@ -176,7 +176,7 @@ struct Job {
 }
 
 impl Curves {
-    /// Of a map over the network's whole input; `square` is what [`Input::square`] made.
+    /// The curves of a map over the network's whole input; `square` is what [`Input::square`] made.
     ///
     /// # Errors
     /// Where there is no step or no draw, or far too many.

@@ -2,7 +2,7 @@ use super::*;
 use crate::radiograph::Resize;
 
 const SIDE: usize = 56;
-/// Of the maps.
+/// The grid of the maps.
 const GRID: usize = 7;
 
 fn input() -> Input {
@@ -48,7 +48,7 @@ fn map(values: [f64; GRID * GRID]) -> HeatMap {
     HeatMap::new(GRID, GRID, values.map(|value| value as f32).to_vec())
 }
 
-/// Of which output the scores are.
+/// The output whose scores are given.
 const OUTPUT: Output = Output(1);
 
 fn run(map: &HeatMap, score: impl Fn(&[f32]) -> f64, options: Options) -> Faithfulness {
