@@ -3,11 +3,13 @@
 use sightline::asked::{Scored, Wants};
 use sightline::explain::fill::Fill;
 use sightline::explain::method::{Method, Settings};
+use sightline::finding::Finding;
 use sightline::package::{Manifest, ModelEntry, Output};
 use sightline::radiograph::GreyImage;
 use sightline::report::Report;
-use sightline::trust::erase::Spot;
-use sightline::trust::faithfulness;
+use sightline::trust::Trust;
+use sightline::trust::erase::{Erased, Spot};
+use sightline::trust::faithfulness::{self, Band, Curve, Faithfulness};
 use sightline_fuzz::{Damage, seeds, within_limits};
 use sightline_session::helpers::{Done, Task};
 use sightline_session::messages::{
@@ -116,6 +118,33 @@ fn page(answers: &[Answer]) -> Session {
     session
 }
 
+/// What was measured of a map.
+fn trust() -> Trust {
+    let curve = || Curve {
+        scores: vec![0.9, 0.5, 0.1],
+        area: 0.5,
+        moved: Band::default(),
+        middle: Band::default(),
+    };
+    Trust {
+        finding: Finding::Edema,
+        method: Method::Lime,
+        faithfulness: Faithfulness {
+            options: faithfulness::Options::default(),
+            deletion: curve(),
+            insertion: curve(),
+            compared_at: vec![0, 1, 2],
+            gap: 0.1,
+            moved: vec![0.0],
+            middle: vec![0.2],
+        },
+        elsewhere: None,
+        agreement: None,
+        agreement_with: None,
+        sanity: Vec::new(),
+    }
+}
+
 #[test]
 fn damaged_answers_leave_a_page_that_goes_on() {
     let manifest = seeds("www/models/efficientnet-lite0-nih");
@@ -153,11 +182,15 @@ fn damaged_answers_leave_a_page_that_goes_on() {
         },
         Answer::Probed {
             id,
-            erased: report.erased.clone().expect("erased places"),
+            erased: Erased {
+                fill: Fill::Blur,
+                spots: Vec::new(),
+                probabilities: vec![Some(0.5), None],
+            },
         },
         Answer::Measured {
             id,
-            trust: Box::new(report.trust[0].clone()),
+            trust: Box::new(trust()),
         },
         Answer::Progress(Progress {
             step: Step::Explain,

@@ -74,7 +74,10 @@ fn nine_to_fifteen_bits_in_sixteen_are_read_as_what_they_are_and_said() {
         assert_eq!(worst(&radiograph, &expected), 0, "{bits} bits");
         assert_eq!(radiograph.bits, 16);
         let said = radiograph.notices[0].to_string();
-        assert_eq!(said, format!("{bits} bits of each pixel are used, judging by the pixels."));
+        assert_eq!(
+            said,
+            format!("{bits} bits of each pixel are used, judging by the pixels.")
+        );
     }
 }
 

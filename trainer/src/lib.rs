@@ -8,7 +8,6 @@
 //! | `publish` | packages and their cards |
 //! | `train` | the loop, checkpoints, recipes |
 //! | `measure` | scores, figures, maps against marks |
-//! | `import` | weights of other tools |
 //! | `data` | tables, labels, pictures |
 //! | `storage`, `device`, `history` | the ground: files and object stores, what to compute on, what epochs gave |
 
@@ -18,7 +17,6 @@ mod device;
 #[cfg(test)]
 mod golden;
 mod history;
-mod import;
 mod measure;
 mod publish;
 mod storage;

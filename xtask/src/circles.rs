@@ -9,11 +9,12 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 /// The folders of sources that are looked at, one a crate.
-const CRATES: [&str; 9] = [
+const CRATES: [&str; 10] = [
     "src",
     "app/engine/src",
     "app/page/src",
     "crates/core/src",
+    "crates/import/src",
     "crates/session/src",
     "fuzz/src",
     "tests/e2e/src",

@@ -140,10 +140,7 @@ fn said(progress: Progress, method: Method) -> String {
         Step::Explain if method == Method::Lime => (method.to_string(), "samples"),
         Step::Explain => (method.to_string(), "pictures"),
         Step::Measure => ("Measuring the map".to_owned(), "pictures"),
-        Step::Randomise => (
-            "Sanity check with random weights".to_owned(),
-            "networks",
-        ),
+        Step::Randomise => ("Sanity check with random weights".to_owned(), "networks"),
     };
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     match (total, unit) {

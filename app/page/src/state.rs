@@ -335,7 +335,8 @@ async fn fetch_list() -> Result<Vec<ModelEntry>, String> {
         serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?;
     if index.models.is_empty() {
         return Err(failed(
-            "it is empty. Copy a model package into models/ and name it in models/index.json".to_owned(),
+            "it is empty. Copy a model package into models/ and name it in models/index.json"
+                .to_owned(),
         ));
     }
     Ok(index.models)

@@ -60,10 +60,14 @@ pub fn TrustPanel() -> impl IntoView {
                 "The score {p:.2} is at or above the operating point {point:.2}. But another finding is called, so No Finding is not."
             ),
             (Some(p), Some(point)) if p >= point => {
-                format!("The score {p:.2} is at or above the operating point {point:.2}: the model calls this finding.")
+                format!(
+                    "The score {p:.2} is at or above the operating point {point:.2}: the model calls this finding."
+                )
             }
             (Some(p), Some(point)) => {
-                format!("The score {p:.2} is below the operating point {point:.2}: the model does not call this finding.")
+                format!(
+                    "The score {p:.2} is below the operating point {point:.2}: the model does not call this finding."
+                )
             }
             _ => String::new(),
         };

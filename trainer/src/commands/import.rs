@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use burn::tensor::Device;
+use clap::builder::TypedValueParser;
 use sightline::radiograph::Resize;
+use sightline_import::{Imported, Settings, Source, import};
 
-use crate::import::{Imported, Settings, Source, import};
+use super::options::one_of;
 use crate::publish::card;
 use crate::storage::{Location, write_together};
 
@@ -14,7 +16,7 @@ use crate::storage::{Location, write_together};
 #[derive(clap::Args)]
 pub struct Options {
     /// Which tool's conventions the weights follow: names, order of the outputs, pixel values.
-    #[arg(long = "from")]
+    #[arg(long = "from", value_parser = sources())]
     source: Source,
     /// The file of the weights: .pth, .pt or .safetensors.
     file: PathBuf,
@@ -49,6 +51,11 @@ pub struct Options {
     licence: String,
     #[arg(long, default_value = "Not stated.")]
     attribution: String,
+}
+
+/// Its names and what they are, for `--help`.
+fn sources() -> impl TypedValueParser<Value = Source> {
+    one_of(&Source::ALL, Source::name, Source::about)
 }
 
 fn resize(text: &str) -> Result<Resize, String> {
@@ -86,9 +93,19 @@ pub fn run(options: &Options) -> Result<()> {
         attribution: options.attribution.clone(),
         date: now[..10].to_owned(),
     };
-    let imported = import(&options.file, &settings, &Device::flex(), |line| {
-        println!("{line}");
-    })?;
+    let file = options.file.display().to_string();
+    let bytes = std::fs::read(&options.file).with_context(|| format!("cannot open {file}"))?;
+    let name_of_file = options.file.file_name().unwrap_or_default();
+    let name_of_file = name_of_file.to_string_lossy();
+    let imported = import(
+        (&name_of_file, &bytes),
+        &settings,
+        &Device::flex(),
+        |line| {
+            println!("{line}");
+        },
+    );
+    let imported = imported.with_context(|| format!("cannot import the weights {file}"))?;
     let Imported { manifest, weights } = imported;
     let out = Location::from(options.out.as_path());
     out.create()?;

@@ -4,9 +4,9 @@ use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use sightline::finding::Finding;
 use sightline::network::Network;
+use sightline_import::load_body;
 
 use super::config::{Recipe, Start};
-use crate::import::load_body;
 use crate::measure::score::Package;
 use crate::storage::Location;
 
@@ -15,7 +15,12 @@ impl Start {
     pub fn load(&self, network: Network, recipe: &Recipe, device: &Device) -> Result<Network> {
         let architecture = &recipe.architecture;
         match self {
-            Start::File(file) => load_body(network, architecture, file),
+            Start::File(file) => {
+                let bytes = std::fs::read(file);
+                let bytes = bytes.with_context(|| format!("cannot open {}", file.display()))?;
+                let loaded = load_body(network, architecture, &bytes);
+                loaded.with_context(|| file.display().to_string())
+            }
             Start::Packages(folders) => {
                 let mut parts = Vec::new();
                 let mut names = Vec::new();

@@ -149,7 +149,8 @@ fn a_depth_that_the_pixels_tell_is_said_and_another_can_be_chosen() {
         (std::fs::read_to_string(&out).expect("scores"), said)
     };
     let (told, said) = predict(&[]);
-    let notice = "2 images, the first of them a.png: 12 bits of each pixel are used, judging by the pixels.";
+    let notice =
+        "2 images, the first of them a.png: 12 bits of each pixel are used, judging by the pixels.";
     assert!(said.contains(notice), "{said}");
     assert_eq!(predict(&[&"--depth", &"12"]).0, told);
     let (dark, said) = predict(&[&"--depth", &"16"]);

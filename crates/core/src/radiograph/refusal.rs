@@ -46,7 +46,9 @@ pub enum RadiographError {
     #[error("All pixels of the picture are the same grey: there is nothing in it.")]
     Blank,
     /// A depth was chosen that the samples do not fit into.
-    #[error("The picture uses {used} bits of each pixel; it cannot be read as a picture of {chosen} bits.")]
+    #[error(
+        "The picture uses {used} bits of each pixel; it cannot be read as a picture of {chosen} bits."
+    )]
     Depth { used: u8, chosen: u8 },
 }
 

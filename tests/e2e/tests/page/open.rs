@@ -155,8 +155,16 @@ async fn where_a_file_does_not_tell_its_depth_both_readings_are_offered_and_the_
     let choose = "const select = document.querySelector('[data-testid=depth]');
         select.value = arguments[0]; select.dispatchEvent(new Event('change'));";
     for (bits, told_by, notice) in [
-        (16, DepthSource::Choice, "16 bits of each pixel are used, as chosen"),
-        (12, DepthSource::Pixels, "12 bits of each pixel are used, judging"),
+        (
+            16,
+            DepthSource::Choice,
+            "16 bits of each pixel are used, as chosen",
+        ),
+        (
+            12,
+            DepthSource::Pixels,
+            "12 bits of each pixel are used, judging",
+        ),
     ] {
         page.script(choose, vec![bits.to_string().into()]).await?;
         page.wait_for_words("notices", notice, READ).await?;

@@ -4,12 +4,11 @@
 //! around them are understood.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail};
 use burn::tensor::{Bytes, DType, TensorData};
-use pytorch_reader::PytorchReader;
 use safetensors::SafeTensors;
+
+use crate::error::ImportError;
 
 /// The floating-point tensors of a file, by the name under which it has them.
 pub type StateDict = BTreeMap<String, Values>;
@@ -18,28 +17,18 @@ pub type StateDict = BTreeMap<String, Values>;
 pub type Values = (Vec<usize>, Vec<f32>);
 
 /// # Errors
-/// When the file cannot be opened, is of no known format, or holds a whole pickled module.
-pub fn read(file: &Path) -> Result<StateDict> {
-    let start = first_bytes(file).with_context(|| format!("cannot open {}", file.display()))?;
-    let result = if is_safetensors(&start) {
-        safetensors(file)
-    } else {
-        pytorch(file)
+/// When the bytes are of no known format, or hold a whole pickled module.
+pub fn read(bytes: &[u8]) -> Result<StateDict, ImportError> {
+    let tensors = match is_safetensors(bytes) {
+        true => safetensors(bytes)?,
+        false => pytorch(bytes)?,
     };
-    let tensors = result.with_context(|| format!("cannot read the weights {}", file.display()))?;
     if tensors.is_empty() {
-        bail!("{} holds no floating-point tensor", file.display());
+        return Err(ImportError::Container(
+            "the file holds no floating-point tensor".to_owned(),
+        ));
     }
     Ok(tensors)
-}
-
-fn first_bytes(file: &Path) -> std::io::Result<Vec<u8>> {
-    use std::io::Read;
-    let mut start = Vec::new();
-    std::fs::File::open(file)?
-        .take(16)
-        .read_to_end(&mut start)?;
-    Ok(start)
 }
 
 /// A header's length in eight bytes, then JSON.
@@ -47,9 +36,9 @@ fn is_safetensors(start: &[u8]) -> bool {
     start.len() > 8 && start[8] == b'{'
 }
 
-fn safetensors(file: &Path) -> Result<StateDict> {
-    let bytes = std::fs::read(file)?;
-    let tensors = SafeTensors::deserialize(&bytes)?;
+fn safetensors(bytes: &[u8]) -> Result<StateDict, ImportError> {
+    let tensors = SafeTensors::deserialize(bytes);
+    let tensors = tensors.map_err(|error| ImportError::Container(error.to_string()))?;
     let mut result = StateDict::new();
     for (name, tensor) in tensors.iter() {
         let dtype = match tensor.dtype() {
@@ -59,21 +48,29 @@ fn safetensors(file: &Path) -> Result<StateDict> {
             safetensors::Dtype::BF16 => DType::BF16,
             _ => continue, // counters such as `num_batches_tracked`
         };
-        let values = floats(tensor.data().to_vec(), tensor.shape(), dtype)
-            .with_context(|| name.to_owned())?;
+        let values = floats(name, tensor.data().to_vec(), tensor.shape(), dtype)?;
         result.insert(name.to_owned(), (tensor.shape().to_vec(), values));
     }
     Ok(result)
 }
 
-fn pytorch(file: &Path) -> Result<StateDict> {
-    if is_pickled_module(file)? {
-        bail!(
-            "the file holds a whole pickled module, which only the program that saved it should load. Load it \
-             there, save its weights alone with torch.save(model.state_dict(), \"weights.pth\"), and import that"
-        );
-    }
-    let reader = PytorchReader::new(file)?;
+/// The reader of PyTorch's containers opens files by their path alone, so the bytes become one for a moment.
+#[cfg(not(target_arch = "wasm32"))]
+fn pytorch(bytes: &[u8]) -> Result<StateDict, ImportError> {
+    use std::io::Write;
+
+    use pytorch_reader::PytorchReader;
+
+    let refused = |why: String| ImportError::Container(why);
+    refuse_pickled_module(bytes)?;
+    let file = tempfile::NamedTempFile::new().and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.flush()?;
+        Ok(file)
+    });
+    let file = file.map_err(|error| refused(format!("no room for a copy of it: {error}")))?;
+    let reader = PytorchReader::new(file.path());
+    let reader = reader.map_err(|error| refused(error.to_string()))?;
     let mut result = StateDict::new();
     for (name, tensor) in reader.into_tensors() {
         let dtype = match tensor.dtype() {
@@ -83,24 +80,45 @@ fn pytorch(file: &Path) -> Result<StateDict> {
             pytorch_reader::DType::BF16 => DType::BF16,
             _ => continue,
         };
-        let values = floats(tensor.read()?, tensor.shape(), dtype).with_context(|| name.clone())?;
+        let bytes = tensor.read();
+        let bytes = bytes.map_err(|error| refused(format!("{name}: {error}")))?;
+        let values = floats(&name, bytes, tensor.shape(), dtype)?;
         result.insert(name, (tensor.shape().to_vec(), values));
     }
     Ok(result)
 }
 
-/// A pickled module names the classes of its layers; a state dict names none.
-fn is_pickled_module(file: &Path) -> Result<bool> {
-    const LAYERS: &[u8] = b"torch.nn.modules.";
-    let bytes = std::fs::read(file)?;
-    Ok(memchr::memmem::find(&bytes, LAYERS).is_some())
+#[cfg(target_arch = "wasm32")]
+fn pytorch(bytes: &[u8]) -> Result<StateDict, ImportError> {
+    refuse_pickled_module(bytes)?;
+    Err(ImportError::Container(
+        "it is not in the safetensors format, the only one that is read in a browser".to_owned(),
+    ))
 }
 
-fn floats(bytes: Vec<u8>, shape: &[usize], dtype: DType) -> Result<Vec<f32>> {
+/// A pickled module names the classes of its layers; a state dict names none.
+fn refuse_pickled_module(bytes: &[u8]) -> Result<(), ImportError> {
+    const LAYERS: &[u8] = b"torch.nn.modules.";
+    match memchr::memmem::find(bytes, LAYERS) {
+        None => Ok(()),
+        Some(_) => Err(ImportError::Container(
+            "the file holds a whole pickled module, which only the program that saved it should load. Load it \
+             there, save its weights alone with torch.save(model.state_dict(), \"weights.pth\"), and import that"
+                .to_owned(),
+        )),
+    }
+}
+
+fn floats(
+    name: &str,
+    bytes: Vec<u8>,
+    shape: &[usize],
+    dtype: DType,
+) -> Result<Vec<f32>, ImportError> {
     let data = TensorData::from_bytes(Bytes::from_bytes_vec(bytes), shape.to_vec(), dtype);
     let data = data.convert_dtype(DType::F32);
     data.try_to_vec::<f32>()
-        .map_err(|error| anyhow!("{error:?}"))
+        .map_err(|error| ImportError::Container(format!("{name}: {error:?}")))
 }
 
 #[cfg(test)]
@@ -116,7 +134,7 @@ mod tests {
     use burn::tensor::{Device, Tensor};
 
     fn golden(name: &str) -> Vec<u8> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let folder = std::env::var_os("SIGHTLINE_GOLDEN").map(std::path::PathBuf::from);
         let places = [
             folder.unwrap_or_else(|| env!("SIGHTLINE_GOLDEN").into()),
@@ -139,9 +157,10 @@ mod tests {
 
     /// All 1000 logits of the ImageNet weights, in torch's format before 1.6, as PyTorch computes them.
     fn check_imagenet_weights(variant: &str) {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let weights = root.join(format!("runs/weights/efficientnet-{variant}-imagenet.pth"));
-        let mut tensors = read(&weights).expect("cargo xtask weights");
+        let mut tensors =
+            read(&std::fs::read(&weights).expect("cargo xtask weights")).expect("weights");
         let device = Device::flex();
         let architecture =
             Architecture::named(&format!("efficientnet_{variant}"), 3).expect("known");
@@ -181,7 +200,7 @@ mod tests {
             let key = name.split(['/', '.']).nth(1).expect("a file in a folder");
             let tensor = expected.tensor(key.trim_start_matches("lite0_"));
             let tensor = tensor.unwrap_or_else(|_| panic!("no logits of {key}"));
-            let theirs = floats(tensor.data().to_vec(), tensor.shape(), DType::F32);
+            let theirs = floats("logits", tensor.data().to_vec(), tensor.shape(), DType::F32);
             let theirs = theirs.expect("float32");
             for (ours, theirs) in ours.iter().zip(&theirs) {
                 assert!((ours - theirs).abs() < 1e-3, "{name}: {ours} {theirs}");

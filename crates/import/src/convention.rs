@@ -1,14 +1,14 @@
 //! What the tools that weights come from take for granted.
 
-use anyhow::{Result, bail};
 use sightline::finding::Finding;
 use sightline::network::{Architecture, Family, Head};
 use sightline::radiograph::Resize;
 
-use super::Fit;
+use crate::error::ImportError;
+use crate::fit::Fit;
 
 /// Whose weights they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// torchvision's names and padding, and ImageNet's normalisation.
     Torchvision,
@@ -18,6 +18,41 @@ pub enum Source {
     Torchxrayvision,
     /// Any of these names, in a .safetensors file; ImageNet's normalisation unless --mean and --std are given.
     Safetensors,
+}
+
+impl Source {
+    pub const ALL: [Self; 4] = [
+        Source::Torchvision,
+        Source::Mlmip,
+        Source::Torchxrayvision,
+        Source::Safetensors,
+    ];
+
+    /// As the command line calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Source::Torchvision => "torchvision",
+            Source::Mlmip => "mlmip",
+            Source::Torchxrayvision => "torchxrayvision",
+            Source::Safetensors => "safetensors",
+        }
+    }
+
+    /// What it is, in a sentence.
+    pub fn about(self) -> &'static str {
+        match self {
+            Source::Torchvision => "torchvision's names and padding, and ImageNet's normalisation",
+            Source::Mlmip => {
+                "This project's origin: DenseNet-121 with a bottleneck head, EfficientNet-B5, six networks combined"
+            }
+            Source::Torchxrayvision => {
+                "torchxrayvision's densenet121-res224-*: one channel, 18 outputs, operating points"
+            }
+            Source::Safetensors => {
+                "Any of these names, in a .safetensors file; ImageNet's normalisation unless --mean and --std are given"
+            }
+        }
+    }
 }
 
 impl std::fmt::Display for Source {
@@ -47,12 +82,16 @@ const COMBINED_STD: [f32; 3] = [0.24580306, 0.24236229, 0.2603115];
 
 impl Source {
     /// The architectures that weights may be of; the one that fits best is taken.
-    pub fn architectures(self, named: Option<&str>) -> Result<Vec<Architecture>> {
+    pub fn architectures(self, named: Option<&str>) -> Result<Vec<Architecture>, ImportError> {
         let names: Vec<&str> = match (named, self) {
             (Some(name), _) => vec![name.trim_start_matches("mlmip_").trim_start_matches("xrv_")],
             (None, Source::Mlmip) => vec!["densenet121", "efficientnet_b5_same", "combined"],
             (None, Source::Torchxrayvision) => vec!["densenet121"],
-            (None, _) => bail!("say with --architecture which network the weights are of"),
+            (None, _) => {
+                return Err(ImportError::Meaning(
+                    "say with --architecture which network the weights are of".to_owned(),
+                ));
+            }
         };
         let mut candidates = Vec::new();
         for name in names {

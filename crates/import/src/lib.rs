@@ -1,16 +1,22 @@
-//! Weights of other tools as a package that the page opens.
+//! Weights of other tools as a package that the page opens: from bytes, natively and in the browser.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`containers`] | files of weights to tensors by name |
+//! | [`fit`](mod@fit) | which network the tensors are of |
+//! | [`convention`] | what the tools that weights come from take for granted |
 
-pub mod checkpoint;
-mod convention;
-mod fit;
+pub mod containers;
+pub mod convention;
+mod error;
+pub mod fit;
 
 pub use convention::Source;
+pub use error::ImportError;
 pub use fit::{Fit, fit};
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
-use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use sightline::finding::Finding;
 use sightline::network::{Architecture, Family, Head, Network, wrong_value};
@@ -59,13 +65,17 @@ pub struct Imported {
 ///
 /// # Errors
 /// When the file is no state dict, or lacks one of the body's tensors, or one has another shape.
-pub fn load_body(network: Network, architecture: &Architecture, file: &Path) -> Result<Network> {
-    let mut tensors = checkpoint::read(file)?;
+pub fn load_body(
+    network: Network,
+    architecture: &Architecture,
+    bytes: &[u8],
+) -> Result<Network, ImportError> {
+    let mut tensors = containers::read(bytes)?;
     let fit = fit(&tensors, std::slice::from_ref(architecture))?;
     let loaded = network.load_state_dict(fit.naming, true, |wanted| {
         tensors.remove(&fit.file_name(&wanted.name))
     });
-    loaded.with_context(|| format!("{} does not fit", file.display()))
+    loaded.map_err(|error| ImportError::Misfit(format!("it does not fit: {error}")))
 }
 
 /// Makes a package of the weights in a file, and says what was and was not found in it.
@@ -74,18 +84,18 @@ pub fn load_body(network: Network, architecture: &Architecture, file: &Path) -> 
 /// When the file cannot be read, a tensor is missing or of another shape, or it is not known what the outputs or
 /// the pixels mean.
 pub fn import(
-    file: &Path,
+    (file, bytes): (&str, &[u8]),
     settings: &Settings,
     device: &Device,
     mut say: impl FnMut(String),
-) -> Result<Imported> {
+) -> Result<Imported, ImportError> {
     let source = settings.source;
-    let mut tensors = checkpoint::read(file)?;
+    let mut tensors = containers::read(bytes)?;
     let candidates = source.architectures(settings.architecture.as_deref())?;
     let fit = fit(&tensors, &candidates)?;
     say(format!(
         "{}: {} with {} outputs and {} input channels",
-        file.display(),
+        file,
         fit.architecture.branch_names()?.join(" + "),
         fit.outputs,
         fit.architecture.in_channels
@@ -131,27 +141,21 @@ pub fn import(
         Some((shape, values))
     });
     if let Some(why) = unsound {
-        bail!(
-            "{}: {why}; the weights are damaged, or their training failed",
-            file.display()
-        );
+        return Err(ImportError::Damaged(format!("{file}: {why}")));
     }
-    let network = network.with_context(|| {
-        format!(
-            "{} does not fit {}",
-            file.display(),
-            fit.architecture
-                .branch_names()
-                .unwrap_or_default()
-                .join(" + ")
-        )
+    let network = network.map_err(|error| {
+        let names = fit.architecture.branch_names().unwrap_or_default();
+        ImportError::Misfit(format!(
+            "{file} does not fit {}: {error}",
+            names.join(" + ")
+        ))
     })?;
     say(format!("{} tensors taken", used.len()));
     say_surplus(&tensors, &fit, &mut say);
 
-    let weights = package::save(&network)?;
-    let hash = package::sha256(&std::fs::read(file)?);
-    let file = file.file_name().unwrap_or_default().to_string_lossy();
+    let refused = |error: &dyn std::fmt::Display| ImportError::Refused(error.to_string());
+    let weights = package::save(&network).map_err(|error| refused(&error))?;
+    let hash = package::sha256(bytes);
     let manifest = Manifest {
         schema_version: SCHEMA_VERSION,
         title: settings.title.clone(),
@@ -186,8 +190,7 @@ pub fn import(
             dtype: "f16".to_owned(),
         },
     };
-    let json = serde_json::to_vec_pretty(&manifest)?;
-    Manifest::parse(&json).context("the package would be refused")?;
+    manifest.check().map_err(|error| refused(&error))?;
     Ok(Imported { manifest, weights })
 }
 
@@ -197,7 +200,8 @@ fn outputs(
     said: Option<&[String]>,
     fit: &Fit,
     say: &mut impl FnMut(String),
-) -> Result<Vec<Option<Finding>>> {
+) -> Result<Vec<Option<Finding>>, ImportError> {
+    let meaning = ImportError::Meaning;
     let count = fit.outputs;
     let architecture = &fit.architecture;
     // A DenseNet without the origin's head is another's: CheXNet, most likely.
@@ -212,25 +216,22 @@ fn outputs(
             .iter()
             .map(|name| match name.trim() {
                 "-" => Ok(None),
-                name => Finding::from_name(name).map(Some).with_context(|| {
-                    let known: Vec<_> = Finding::ALL.iter().map(|f| f.name()).collect();
-                    format!(
-                        "there is no finding {name:?}; there are {}",
-                        known.join(", ")
-                    )
+                name => Finding::from_name(name).map(Some).ok_or_else(|| {
+                    let known = Finding::ALL.map(Finding::name).join(", ");
+                    meaning(format!("there is no finding {name:?}; there are {known}"))
                 }),
             })
-            .collect::<Result<_>>()?,
+            .collect::<Result<_, _>>()?,
         _ if source == Source::Torchxrayvision => torchxrayvision_outputs(),
         // The origin's networks have CheXpert's observations in their order.
         _ if source == Source::Mlmip && is_origins && count == Finding::ALL.len() => {
             Finding::ALL.map(Some).to_vec()
         }
-        _ if count == Finding::ALL.len() => bail!(
+        _ if count == Finding::ALL.len() => return Err(meaning(
             "the network has 14 outputs, and the file does not say which: CheXpert's observations (No Finding first) or \
              ChestX-ray14's labels (Atelectasis first, as CheXNet has them). Say --findings chexpert, --findings \
-             chestx-ray14, or what each stands for, separated by commas, with - for those to leave out"
-        ),
+             chestx-ray14, or what each stands for, separated by commas, with - for those to leave out".to_owned(),
+        )),
         _ if count == IMAGENET_CLASSES => {
             say(format!(
                 "its {count} outputs are ImageNet's classes and none of the findings: the classifier is left out, and \
@@ -238,41 +239,41 @@ fn outputs(
             ));
             vec![None; count]
         }
-        _ => bail!(
+        _ => return Err(meaning(format!(
             "the network has {count} outputs; say with --findings what each stands for, separated by commas, with \
              - for those to leave out"
-        ),
+        ))),
     };
     if outputs.len() != count {
-        bail!(
-            "{} outputs are named, and the network has {count}",
-            outputs.len()
-        );
+        let named = outputs.len();
+        return Err(meaning(format!(
+            "{named} outputs are named, and the network has {count}"
+        )));
     }
     for (index, output) in outputs.iter().enumerate() {
         if let Some(finding) = output
             && outputs[..index].contains(output)
         {
-            bail!("{finding} is named twice");
+            return Err(meaning(format!("{finding} is named twice")));
         }
     }
     Ok(outputs)
 }
 
 /// The input as the source has it, with what the command line says otherwise.
-fn input(settings: &Settings, fit: &Fit) -> Result<Input> {
+fn input(settings: &Settings, fit: &Fit) -> Result<Input, ImportError> {
     let channels = fit.architecture.in_channels;
     let usual = settings.source.input(fit);
     let per_channel = |said: &Option<Vec<f32>>, usual: Option<Vec<f32>>, what: &str| {
-        let values = said.clone().or(usual).with_context(|| {
-            format!(
+        let values = said.clone().or(usual).ok_or_else(|| {
+            ImportError::Meaning(format!(
                 "it is not known how the pixels of a network with {channels} channels were normalised; say --{what}"
-            )
+            ))
         })?;
-        match values[..] {
-            [one] => Ok(vec![one; channels]),
-            _ => anyhow::Ok(values),
-        }
+        Ok::<_, ImportError>(match values[..] {
+            [one] => vec![one; channels],
+            _ => values,
+        })
     };
     let input = Input {
         size: settings.size.unwrap_or(usual.size),
@@ -286,7 +287,8 @@ fn input(settings: &Settings, fit: &Fit) -> Result<Input> {
         mean: per_channel(&settings.mean, usual.mean, "mean")?,
         std: per_channel(&settings.std, usual.std, "std")?,
     };
-    input.check()?;
+    let sound = input.check();
+    sound.map_err(|error| ImportError::Meaning(error.to_string()))?;
     Ok(input)
 }
 
@@ -331,7 +333,7 @@ fn rows_at(shape: &[usize], values: &[f32], places: &[Option<usize>]) -> (Vec<us
     (shape, rows)
 }
 
-fn say_surplus(left: &checkpoint::StateDict, fit: &Fit, say: &mut impl FnMut(String)) {
+fn say_surplus(left: &containers::StateDict, fit: &Fit, say: &mut impl FnMut(String)) {
     let (inside, outside): (Vec<&String>, Vec<&String>) =
         left.keys().partition(|name| name.starts_with(&fit.prefix));
     if !inside.is_empty() {

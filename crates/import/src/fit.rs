@@ -6,12 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use sightline::finding::Finding;
 use sightline::network::{Architecture, Family, Naming, Network};
 
-use super::checkpoint::StateDict;
+use crate::containers::StateDict;
+use crate::error::ImportError;
 
 /// How a file's tensors become a network's.
 pub struct Fit {
@@ -58,7 +58,8 @@ struct Match<'a> {
 ///
 /// # Errors
 /// When the file has next to nothing of any of them, or its first or last layer is missing.
-pub fn fit(tensors: &StateDict, candidates: &[Architecture]) -> Result<Fit> {
+pub fn fit(tensors: &StateDict, candidates: &[Architecture]) -> Result<Fit, ImportError> {
+    let misfit = ImportError::Misfit;
     // What a file calls a tensor, in today's spelling; and with a layer that is alone in a sequence taken out of it, as
     // CheXNet's `Sequential(Linear, Sigmoid)`.
     let plain: BTreeMap<String, &String> =
@@ -98,16 +99,16 @@ pub fn fit(tensors: &StateDict, candidates: &[Architecture]) -> Result<Fit> {
         prefix,
         names,
         spelling: modern,
-    } = best.context("no architecture to fit")?;
+    } = best.ok_or_else(|| misfit("there is no architecture to fit".to_owned()))?;
     if share < 0.5 {
         let names: Vec<_> = tensors.keys().take(4).map(String::as_str).collect();
-        bail!(
+        return Err(misfit(format!(
             "the weights are not of {}: of its tensors {:.0}% are there. The file has {} tensors, the first being {}",
             architecture.branch_names()?.join(" + "),
             100.0 * share,
             tensors.len(),
             names.join(", ")
-        );
+        )));
     }
 
     let spelling = names.iter().filter_map(|name| {
@@ -120,24 +121,26 @@ pub fn fit(tensors: &StateDict, candidates: &[Architecture]) -> Result<Fit> {
         let file_name = modern.get(&format!("{prefix}{name}"));
         let (shape, _) = file_name
             .and_then(|name| tensors.get(*name))
-            .with_context(|| format!("the file lacks {prefix}{name}"))?;
-        anyhow::Ok(shape.clone())
+            .ok_or_else(|| misfit(format!("the file lacks {prefix}{name}")))?;
+        Ok::<_, ImportError>(shape.clone())
     };
-    let first = names.first().context("a network has tensors")?;
+    let first = names.first().expect("a network has tensors");
     let in_channels = *shape(first)?
         .get(1)
-        .with_context(|| format!("{first} is no convolution"))?;
+        .ok_or_else(|| misfit(format!("{first} is no convolution")))?;
     let output_layer = names.last().and_then(|name| name.rsplit_once('.'));
-    let (output_layer, _) = output_layer.context("a network has a last layer")?;
+    let (output_layer, _) = output_layer.expect("a network has a last layer");
     let weight = shape(&format!("{output_layer}.weight"))?;
     let [outputs, _] = weight[..] else {
-        bail!("{output_layer}.weight has the shape {weight:?}; the last layer must be a matrix");
+        return Err(misfit(format!(
+            "{output_layer}.weight has the shape {weight:?}; the last layer must be a matrix"
+        )));
     };
     let bias = shape(&format!("{output_layer}.bias"))?;
     if bias != [outputs] {
-        bail!(
+        return Err(misfit(format!(
             "{output_layer}.bias has the shape {bias:?}; {output_layer}.weight has {outputs} outputs"
-        );
+        )));
     }
 
     let mut architecture = Architecture {
