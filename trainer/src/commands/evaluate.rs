@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::{Result, bail};
 use sightline::package::Unit;
 
-use super::options::{Images, Model};
+use super::options::{Images, Model, one_of};
 use crate::data::Views;
 use crate::measure::comparison::comparison;
 use crate::measure::evaluation::{column_of, report, score};
@@ -21,8 +21,8 @@ pub struct Options {
     #[command(flatten)]
     augmented: Augmented,
     /// What counts as one case: an image, or a study (the highest score of its views), as in CheXpert's competition.
-    #[arg(long, default_value = "image")]
-    unit: UnitName,
+    #[arg(long, default_value = "image", value_parser = one_of(&UNITS, unit_name, about_unit))]
+    unit: Unit,
     /// Also report figures of the rows with COLUMN=VALUE, or of each value of COLUMN. May be repeated.
     #[arg(long = "part")]
     parts: Vec<String>,
@@ -34,19 +34,26 @@ pub struct Options {
     json: Option<Location>,
 }
 
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum UnitName {
-    Image,
-    Study,
+const UNITS: [Unit; 2] = [Unit::Image, Unit::Study];
+
+fn unit_name(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Image => "image",
+        Unit::Study => "study",
+    }
+}
+
+fn about_unit(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Image => "Each image by itself",
+        Unit::Study => "The images of a study together, with their highest score",
+    }
 }
 
 pub fn run(options: &Options) -> Result<()> {
     let package = Package::open(&options.model.model, options.model.device.device()?)?;
     let (data, shard) = options.images.rows(Views::Frontal, options.model.depth)?;
-    let unit = match options.unit {
-        UnitName::Image => Unit::Image,
-        UnitName::Study => Unit::Study,
-    };
+    let unit = options.unit;
     let set = options.images.set_name(options.model.depth);
     let (parts, augmented) = (&options.parts, options.augmented);
     for part in parts {

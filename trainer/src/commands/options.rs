@@ -1,6 +1,7 @@
 //! What several commands take from the command line.
 
 use anyhow::Result;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use sightline::explain::fill::Fill;
 use sightline::explain::lime::{self, Estimator, Sampling, Segmentation};
@@ -129,6 +130,22 @@ impl LimeOptions {
             ..lime::Options::default()
         }
     }
+}
+
+/// One of some values by its name; `--help` lists them with what they are.
+pub fn one_of<T: Copy + Send + Sync + 'static>(
+    all: &'static [T],
+    name: fn(T) -> &'static str,
+    about: fn(T) -> &'static str,
+) -> impl TypedValueParser<Value = T> {
+    let values = all
+        .iter()
+        .map(move |value| PossibleValue::new(name(*value)).help(about(*value)));
+    PossibleValuesParser::new(values).map(move |chosen| {
+        let mut all = all.iter().copied();
+        all.find(|value| name(*value) == chosen)
+            .expect("one of the values that are possible")
+    })
 }
 
 /// A variant by its name in reports.

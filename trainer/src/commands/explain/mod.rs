@@ -5,6 +5,7 @@ mod names;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use clap::builder::TypedValueParser;
 use indicatif::{ProgressBar, ProgressStyle};
 use sightline::explain::colormap::Colormap;
 use sightline::explain::method::{Method, Settings};
@@ -15,7 +16,7 @@ use sightline::radiograph::{self, LATERAL, Radiograph, is_lateral};
 use sightline::reader::Reader;
 use sightline::report::{Report, Timings};
 
-use super::options::{Images, LimeOptions, Model};
+use super::options::{Images, LimeOptions, Model, one_of};
 use crate::data::{Views, said};
 use crate::measure::asking::ask;
 use crate::measure::replay;
@@ -29,9 +30,8 @@ const OPACITY: f32 = 0.6;
 pub struct Options {
     #[command(flatten)]
     model: Model,
-    /// How the map is made: "grad-cam", "lime", "hirescam" or "occlusion".
-    /// The kind of map.
-    #[arg(long, default_value = "grad-cam")]
+    /// How the map is made.
+    #[arg(long, default_value = "grad-cam", value_parser = methods())]
     method: Method,
     #[command(flatten)]
     lime: LimeOptions,
@@ -52,6 +52,11 @@ pub struct Options {
     /// Write the report to this JSON file; for several images, to this folder.
     #[arg(long)]
     json: Option<Location>,
+}
+
+/// The methods by their names, for `--help`.
+fn methods() -> impl TypedValueParser<Value = Method> {
+    one_of(Method::ALL, Method::name, Method::title)
 }
 
 fn finding(name: &str) -> Result<Finding, String> {
