@@ -23,8 +23,8 @@ pub mod reader;
 mod weights;
 
 pub use sightline_core::{
-    architecture, asked, explain, families, finding, radiograph, reading, report, statistics,
-    trust, view,
+    architecture, asked, explain, families, finding, heat_map, radiograph, reading, report,
+    statistics, trust, view,
 };
 
 /// The model package: a folder with `manifest.json` and `weights.bpk`, or the same over the wire.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use crate::house::sizes;
 use crate::run::Step;
 use crate::tools::{self, Tools};
 
@@ -26,12 +27,20 @@ pub fn run(root: &Path, what: Option<&str>) -> Result<()> {
         Some("data") => data(&Peer::new(root)?),
         Some("lime") => lime(root),
         Some("page") => page(root),
+        Some("size") => {
+            Tools::for_page(root)?
+                .trunk("build")
+                .run("build the page")?;
+            sizes::print(root)
+        }
         None => {
             let peer = Peer::new(root)?;
             data(&peer)?;
             train(&peer)
         }
-        Some(other) => bail!("there is no bench {other:?}; there are train, data, lime and page"),
+        Some(other) => {
+            bail!("there is no bench {other:?}; there are train, data, lime, page and size")
+        }
     }
 }
 
@@ -42,6 +51,7 @@ fn page(root: &Path) -> Result<()> {
     Step::new("cargo", &["build", "--release"])
         .run("build the trainer, which imports the six networks")?;
     tools.trunk("build").run("build the page")?;
+    sizes::print(root)?;
     for (test, samples) in [
         ("every_model_that_is_offered", SAMPLES),
         ("the_origins_six_networks", SAMPLES_OF_SIX),

@@ -1,8 +1,8 @@
-//! `cargo xtask serve | test | build | bench | circles | weights`: installs what is missing, then does it. A second run has nothing to
+//! `cargo xtask serve | test | build | bench | house | weights`: installs what is missing, then does it. A second run has nothing to
 //! install and starts within seconds.
 
 mod bench;
-mod circles;
+mod house;
 mod run;
 mod shrink;
 mod test;
@@ -20,7 +20,7 @@ cargo xtask test     install what is missing, then run every test: native, wasm 
 cargo xtask build    install what is missing, then build dist/ for a web server
 cargo xtask bench    install what is missing, then measure: train and data against PyTorch, lime (how many samples it needs),
                      page (LIME in Chromium)
-cargo xtask circles  check that no modules use each other in a circle
+cargo xtask house    check how the code lies: circles, comments, dependencies, spelling, licences
 cargo xtask weights  fetch the ImageNet weights that the EfficientNet-Lite recipes start from
 ";
 
@@ -37,7 +37,7 @@ fn main() -> Result<()> {
         Some("shrink") => shrink::staged(&root),
         Some("test") => test::all(&root),
         Some("bench") => bench::run(&root, std::env::args().nth(2).as_deref()),
-        Some("circles") => circles::refuse(&root),
+        Some("house") => house::check(&root),
         Some("weights") => tools::imagenet_weights(&root),
         _ => {
             print!("{HELP}");

@@ -73,6 +73,7 @@ pub fn all(root: &Path) -> Result<()> {
         "test the engine in headless Chromium, on the CPU and on WebGPU",
     )?;
     tools.trunk("build").run("build the page")?;
+    crate::house::sizes::check(root)?;
     suite(
         "end to end",
         Step::new(

@@ -201,6 +201,30 @@ pub fn imagenet_weights(root: &Path) -> Result<()> {
     Ok(())
 }
 
+/// A program from PyPI, in a Python environment of its own.
+pub fn from_pypi(root: &Path, program: &str, package: &str) -> Result<PathBuf> {
+    let place = root.join("target/tools").join(program);
+    let path = place.join("bin").join(program);
+    if !path.exists() {
+        let environment = place.to_string_lossy().into_owned();
+        Step::new("python3", &["-m", "venv", &environment])
+            .run(&format!("have a place for {program}"))?;
+        let pip = place.join("bin/pip");
+        Step::new(&pip.to_string_lossy(), &["install", "-q", package])
+            .run(&format!("have {program} ({package}, from PyPI)"))?;
+    }
+    Ok(path)
+}
+
+/// `cargo deny`, in this version or a later one.
+pub fn cargo_deny(version: &str) -> Result<()> {
+    let path = joined_path(&[&cargo_home()?.join("bin")])?;
+    match version_of("cargo-deny", &path) {
+        Some(_) => Ok(()),
+        None => install("cargo-deny", version, true),
+    }
+}
+
 /// `cargo install`, compiled fast rather than to run fast.
 fn install(package: &str, version: &str, locked: bool) -> Result<()> {
     let mut arguments = vec!["install", package, "--version", version];
@@ -212,9 +236,7 @@ fn install(package: &str, version: &str, locked: bool) -> Result<()> {
         .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
         .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
         .env("CARGO_PROFILE_RELEASE_DEBUG", "0")
-        .run(&format!(
-            "build the page ({package} {version} is missing; minutes, once)"
-        ))
+        .run(&format!("have {package} {version} (minutes, once)"))
 }
 
 /// The second word of `<tool> --version`.

@@ -13,7 +13,7 @@ use sightline::reader::InBatches;
 use sightline::report::{Report, Timings};
 use sightline::trust::erase::{Erasing, Spot};
 use sightline::trust::faithfulness;
-use sightline::trust::measuring::{Measured, Measuring};
+use sightline::trust::measuring::{Measured, Measuring, parts_to_draw};
 use sightline_session::messages::{Answer, PREVIEW_SIDE, Reason, Refusal, Request};
 use sightline_wire as wire;
 use wasm_bindgen::JsCast;
@@ -240,6 +240,7 @@ async fn measure(
         method,
         map: study.map(asking, output)?,
         other,
+        drawn: parts_to_draw(method),
     };
     let measuring = Measuring::new(&study.view, &model.reader.manifest, measured, options);
     let mut measuring = measuring.map_err(|error| Reason::Unmeasurable(error.to_string()))?;

@@ -23,7 +23,7 @@ use state::State;
 
 fn main() {
     console_error_panic_hook::set_once();
-    leptos::mount::mount_to_body(Page);
+    mount_to_body(Page);
 }
 
 /// The whole page.

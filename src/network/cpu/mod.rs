@@ -384,10 +384,10 @@ mod tests {
     fn normalisation_and_its_gradients_are_burns_own() {
         let device = Device::flex().autodiff();
         let activations = [
-            layers::Activation::Identity,
-            layers::Activation::Relu,
-            layers::Activation::Relu6,
-            layers::Activation::Silu,
+            Activation::Identity,
+            Activation::Relu,
+            Activation::Relu6,
+            Activation::Silu,
         ];
         for (seed, activation) in activations.into_iter().enumerate() {
             device.seed(seed as u64);
@@ -423,10 +423,10 @@ mod tests {
             let ours = run(&ours, y);
             let y = burns.forward(x.clone());
             let y = match activation {
-                layers::Activation::Identity => y,
-                layers::Activation::Relu => relu(y),
-                layers::Activation::Relu6 => y.clamp(0.0, 6.0),
-                layers::Activation::Silu => silu(y),
+                Activation::Identity => y,
+                Activation::Relu => relu(y),
+                Activation::Relu6 => y.clamp(0.0, 6.0),
+                Activation::Silu => silu(y),
             };
             agree(&ours, &run(&burns, y));
         }
@@ -446,11 +446,7 @@ mod tests {
         let x = random([3, 4, 9, 8], &device);
         assert_eq!(tracks(&device), Some(false));
         assert!(Window::of(&conv, x.dims()).is_some());
-        let ours = layers::normalise(
-            &norm,
-            layers::convolve(&conv, x.clone()),
-            layers::Activation::Relu6,
-        );
+        let ours = layers::normalise(&norm, layers::convolve(&conv, x.clone()), Activation::Relu6);
         let burns = norm.forward(conv.forward(x)).clamp(0.0, 6.0);
         agree(&[ours], &[burns]);
     }

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use sightline::package::{Evaluation, Unit};
 
 use super::options::{Images, Model};
-use crate::data::{Dataset, Row, Selection, Views, probabilities};
+use crate::data::{Views, probabilities};
 use crate::history::Epoch;
 use crate::measure::comparison::beside;
 use crate::measure::evaluation::{report, score};
@@ -53,7 +53,7 @@ pub fn run(options: &Options) -> Result<()> {
     if !shard.is_whole() {
         bail!("a part of the images is nothing to write a card of");
     }
-    let sets = sets(&options.images)?;
+    let sets = options.images.sets()?;
     if options.images.split.is_none() && sets.len() > 1 {
         bail!(
             "{} has training images too: say with --split which images to measure",
@@ -101,26 +101,4 @@ pub fn run(options: &Options) -> Result<()> {
     write(folder, package, None, &measured)?;
     print!("{}", report.tables());
     Ok(())
-}
-
-/// The CSV's rows by the values of its column Split, or all of them.
-fn sets(images: &Images) -> Result<Vec<(String, Dataset)>> {
-    let all = images.all()?;
-    let split = |row: &Row| row.column("Split").map(str::to_owned);
-    let mut names: Vec<String> = all.rows.iter().filter_map(split).collect();
-    names.sort();
-    names.dedup();
-    // In the order of their use.
-    names.sort_by_key(|name| ["train", "valid", "test"].iter().position(|n| n == name));
-    if names.is_empty() {
-        return Ok(vec![(images.csv.name(), all)]);
-    }
-    let set = |name: String| {
-        let selection = Selection {
-            views: images.views.unwrap_or(Views::Frontal),
-            split: Some(name.clone()),
-        };
-        Ok((name, all.clone().select(&selection)?))
-    };
-    names.into_iter().map(set).collect()
 }

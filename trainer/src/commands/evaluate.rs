@@ -5,7 +5,8 @@ use std::io::Write;
 use anyhow::{Result, bail};
 use sightline::package::Unit;
 
-use super::options::{Images, Model, one_of};
+use super::options::{Images, Model};
+use super::values::one_of;
 use crate::data::Views;
 use crate::measure::comparison::comparison;
 use crate::measure::evaluation::{column_of, report, score};

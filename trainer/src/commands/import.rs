@@ -6,9 +6,9 @@ use anyhow::{Context, Result};
 use burn::tensor::Device;
 use clap::builder::TypedValueParser;
 use sightline::radiograph::Resize;
-use sightline_import::{Imported, Settings, Source, import};
+use sightline_import::{ImportError, Imported, Settings, Source, import};
 
-use super::options::one_of;
+use super::values::{one_of, resize};
 use crate::publish::card;
 use crate::storage::{Location, write_together};
 
@@ -58,16 +58,6 @@ fn sources() -> impl TypedValueParser<Value = Source> {
     one_of(&Source::ALL, Source::name, Source::about)
 }
 
-fn resize(text: &str) -> Result<Resize, String> {
-    match text {
-        "stretch" => Ok(Resize::Stretch),
-        side => side
-            .parse()
-            .map(Resize::ShorterSide)
-            .map_err(|_| "must be \"stretch\" or a number of pixels".to_owned()),
-    }
-}
-
 /// Writes a package of the weights and says what was and was not found in the file.
 ///
 /// # Errors
@@ -105,7 +95,12 @@ pub fn run(options: &Options) -> Result<()> {
             println!("{line}");
         },
     );
-    let imported = imported.with_context(|| format!("cannot import the weights {file}"))?;
+    let imported = imported.map_err(|error| match error {
+        ImportError::Container(_) => {
+            anyhow::Error::from(error).context(format!("cannot read the weights {file}"))
+        }
+        error => error.into(),
+    })?;
     let Imported { manifest, weights } = imported;
     let out = Location::from(options.out.as_path());
     out.create()?;

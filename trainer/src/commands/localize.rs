@@ -2,18 +2,19 @@
 
 use std::io::Write;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use sightline::explain::method::{Asking, Settings};
 use sightline::package::{LocalisedBy, Maps, Marks as MarkedBy};
 use sightline::reader::Reader;
 
-use super::options::{Images, LimeOptions, Model};
+use super::lime::LimeOptions;
+use super::options::{Images, Model};
 use crate::data::Views;
 use crate::measure::marks::Marks;
 use crate::measure::pointing::{Header, Judgement, Judgements, judge, report};
 use crate::measure::score::Package;
-use crate::publish::card;
-use crate::storage::{Draft, Location, write_together};
+use crate::publish::card::record_localisation;
+use crate::storage::{Draft, Location};
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -112,15 +113,7 @@ pub fn run(options: &Options) -> Result<()> {
                 card.localisation.insert(by, measured);
             }
         }
-        let model = &options.model.model;
-        let place = model.join("card.md");
-        let card = String::from_utf8(place.read()?).with_context(|| place.to_string())?;
-        let card = card::with_localisation(&card, &manifest);
-        let files = [
-            ("card.md", card.into_bytes()),
-            ("manifest.json", serde_json::to_vec_pretty(&manifest)?),
-        ];
-        write_together(model, &files)?;
+        record_localisation(&options.model.model, &manifest)?;
     }
     Ok(())
 }

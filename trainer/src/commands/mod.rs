@@ -6,11 +6,13 @@ mod evaluate;
 mod explain;
 mod export;
 mod import;
+mod lime;
 mod localize;
 mod merge;
 mod options;
 mod predict;
 mod train;
+mod values;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};

@@ -1,12 +1,8 @@
 //! What several commands take from the command line.
 
 use anyhow::Result;
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use serde::de::{DeserializeOwned, IntoDeserializer};
-use sightline::explain::fill::Fill;
-use sightline::explain::lime::{self, Estimator, Sampling, Segmentation};
 
-use crate::data::{Dataset, Selection, Views};
+use crate::data::{Dataset, Row, Selection, Views};
 use crate::device::DeviceName;
 use crate::measure::parts::Shard;
 use crate::storage::Location;
@@ -65,6 +61,28 @@ impl Images {
 }
 
 impl Images {
+    /// The CSV's rows by the values of its column Split, or all of them.
+    pub fn sets(&self) -> Result<Vec<(String, Dataset)>> {
+        let all = self.all()?;
+        let split = |row: &Row| row.column("Split").map(str::to_owned);
+        let mut names: Vec<String> = all.rows.iter().filter_map(split).collect();
+        names.sort();
+        names.dedup();
+        // In the order of their use.
+        names.sort_by_key(|name| ["train", "valid", "test"].iter().position(|n| n == name));
+        if names.is_empty() {
+            return Ok(vec![(self.csv.name(), all)]);
+        }
+        let set = |name: String| {
+            let selection = Selection {
+                views: self.views.unwrap_or(Views::Frontal),
+                split: Some(name.clone()),
+            };
+            Ok((name, all.clone().select(&selection)?))
+        };
+        names.into_iter().map(set).collect()
+    }
+
     /// What the selection is called in figures. `depth`: [`Model::depth`].
     pub fn set_name(&self, depth: Option<u8>) -> String {
         let mut name = self.csv.name();
@@ -93,74 +111,4 @@ pub struct Model {
     /// Read 16-bit pictures as pictures of N bits (white is 2^N - 1). By default the file states N, or else its largest sample tells it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(8..=16))]
     pub depth: Option<u8>,
-}
-
-/// How LIME is made.
-#[derive(clap::Args)]
-pub struct LimeOptions {
-    /// LIME: the most samples (pictures to score) for each image. It stops earlier when the maps no longer change.
-    #[arg(long, default_value_t = 1000)]
-    samples: usize,
-    /// LIME: the seed of its random samples.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// LIME: how the picture is cut into regions, "quickshift" or "slic".
-    #[arg(long, default_value = "quickshift", value_parser = named::<Segmentation>)]
-    segmentation: Segmentation,
-    /// LIME: what hidden regions become, "mean" (each region's own), "picture-mean", "blur", or a grey level from 0 to 255.
-    #[arg(long, default_value = "mean", value_parser = fill)]
-    fill: Fill,
-    /// LIME: how coefficients are computed from the scores, "emulation" (needs few samples) or "regression" (LIME's own).
-    #[arg(long, default_value = "emulation", value_parser = named::<Estimator>)]
-    estimator: Estimator,
-    /// LIME: how samples are drawn, "orthogonal" (needs few), "antithetic" (in opposite pairs) or "bernoulli" (LIME's own).
-    #[arg(long, default_value = "orthogonal", value_parser = named::<Sampling>)]
-    sampling: Sampling,
-}
-
-impl LimeOptions {
-    pub fn options(&self) -> lime::Options {
-        lime::Options {
-            samples: self.samples,
-            seed: self.seed,
-            segmentation: self.segmentation,
-            fill: self.fill,
-            estimator: self.estimator,
-            sampling: self.sampling,
-            ..lime::Options::default()
-        }
-    }
-}
-
-/// One of some values by its name; `--help` lists them with what they are.
-pub fn one_of<T: Copy + Send + Sync + 'static>(
-    all: &'static [T],
-    name: fn(T) -> &'static str,
-    about: fn(T) -> &'static str,
-) -> impl TypedValueParser<Value = T> {
-    let values = all
-        .iter()
-        .map(move |value| PossibleValue::new(name(*value)).help(about(*value)));
-    PossibleValuesParser::new(values).map(move |chosen| {
-        let mut all = all.iter().copied();
-        all.find(|value| name(*value) == chosen)
-            .expect("one of the values that are possible")
-    })
-}
-
-/// A variant by its name in reports.
-fn named<T: DeserializeOwned>(name: &str) -> Result<T, serde::de::value::Error> {
-    T::deserialize(name.into_deserializer())
-}
-
-fn fill(name: &str) -> Result<Fill, String> {
-    match (name, name.parse()) {
-        ("mean", _) => Ok(Fill::Mean),
-        ("picture-mean", _) => Ok(Fill::PictureMean),
-        ("blur", _) => Ok(Fill::Blur),
-        (_, Ok(level)) => Ok(Fill::Grey(level)),
-        _ => Err(
-            "must be \"mean\", \"picture-mean\", \"blur\" or a grey level from 0 to 255".to_owned(),
-        ),
-    }
 }

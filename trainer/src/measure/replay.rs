@@ -159,16 +159,15 @@ impl Again<'_> {
             method: theirs.method,
             map,
             other,
+            // A report may say less than what is measured now.
+            drawn: theirs.sanity.iter().map(|check| check.randomised).collect(),
         };
         let options = theirs.faithfulness.options;
         let measuring = Measuring::new(&self.view, manifest, measured, options)?;
         let mut ours = ask(self.reader, measuring, &ProgressBar::hidden())?;
-        // A report may say less than what is measured now.
         if theirs.agreement_with.is_none() {
             ours.agreement_with = None;
         }
-        let has = |part| theirs.sanity.iter().any(|check| check.randomised == part);
-        ours.sanity.retain(|check| has(check.randomised));
         Ok(ours)
     }
 
@@ -197,6 +196,7 @@ mod tests {
     use sightline::radiograph::GreyImage;
     use sightline::trust::erase::Spot;
     use sightline::trust::faithfulness;
+    use sightline::trust::sanity::Randomised;
 
     use super::*;
 
@@ -305,6 +305,11 @@ mod tests {
                 method,
                 map: map(method),
                 other: Some((other, map(other))),
+                drawn: match method {
+                    // The last stage takes as long again, and is no other code.
+                    Method::GradCam => vec![Randomised::Classifier],
+                    _ => Vec::new(),
+                },
             };
             let measuring = Measuring::new(&view, manifest, measured, options);
             let trust = ask(reader, measuring.expect("sound options"), &hidden);

@@ -359,8 +359,7 @@ fn a_report_can_be_repeated_and_another_image_or_another_score_is_noticed() {
         arguments.iter().map(|a| a.as_ref().to_owned()).collect()
     };
     let with = |arguments: &[std::ffi::OsString]| {
-        let arguments: Vec<command::Argument> =
-            arguments.iter().map(|a| a as command::Argument).collect();
+        let arguments: Vec<Argument> = arguments.iter().map(|a| a as Argument).collect();
         run(&arguments)
     };
     let output = with(&replay(&json, &image));

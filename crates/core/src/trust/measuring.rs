@@ -21,9 +21,19 @@ pub struct Measured {
     pub map: HeatMap,
     /// Another method's map of the same output, to compare with.
     pub other: Option<(Method, HeatMap)>,
+    /// The parts of the network that the sanity check draws at random: see [`parts_to_draw`].
+    pub drawn: Vec<Randomised>,
 }
 
-/// Deletion and insertion of a map and of its baselines; then, of Grad-CAM, the maps of networks that have forgotten a part.
+/// The parts that the sanity check of a method's map draws at random: none, but for Grad-CAM's, which a random network makes in one pass.
+pub fn parts_to_draw(method: Method) -> Vec<Randomised> {
+    match method {
+        Method::GradCam => vec![Randomised::Classifier, Randomised::LastStage],
+        _ => Vec::new(),
+    }
+}
+
+/// Deletion and insertion of a map and of its baselines; then the maps of networks of which a part is drawn at random.
 #[derive(Debug)]
 pub struct Measuring {
     view: View,
@@ -67,10 +77,7 @@ impl Measuring {
         let input = &manifest.input;
         let (square, map) = (&view.square, &measured.map);
         let curves = Curves::new(square, input, map, output, options)?;
-        let rounds = match measured.method {
-            Method::GradCam => rounds(options.seed),
-            _ => Vec::new(),
-        };
+        let rounds = rounds(options.seed, &measured.drawn);
         Ok(Self {
             picture: input.normalise(square),
             view: view.clone(),
@@ -87,9 +94,9 @@ impl Measuring {
 
 /// The rounds of the sanity check, the next one last. Networks that differ in their classifier take one pass together; the others take one each, and
 /// whoever drives this may stop between them.
-fn rounds(seed: u64) -> Vec<Round> {
+fn rounds(seed: u64, parts: &[Randomised]) -> Vec<Round> {
     let mut rounds = Vec::new();
-    for part in [Randomised::Classifier, Randomised::LastStage] {
+    for &part in parts {
         let seeds = sanity::seeds(seed);
         let at_once = match part {
             Randomised::Classifier => seeds.len(),
@@ -153,7 +160,7 @@ impl Asked for Measuring {
             return self.curves.progress();
         }
         let left: usize = self.rounds.iter().map(|round| round.seeds.len()).sum();
-        let total = 2 * sanity::DRAWS;
+        let total = self.measured.drawn.len() * sanity::DRAWS;
         Progress {
             step: Step::Randomise,
             done: (total - left) as u64,

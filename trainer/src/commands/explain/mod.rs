@@ -1,30 +1,22 @@
 //! `explain`: pictures with a map on them, and the readings' reports.
 
 mod names;
-
-use std::time::Instant;
+mod one;
 
 use anyhow::{Context, Result, bail};
 use clap::builder::TypedValueParser;
-use indicatif::{ProgressBar, ProgressStyle};
-use sightline::explain::colormap::Colormap;
 use sightline::explain::method::{Method, Settings};
-use sightline::explain::overlay::overlay;
 use sightline::finding::Finding;
-use sightline::package::sha256;
-use sightline::radiograph::{self, LATERAL, Radiograph, is_lateral};
 use sightline::reader::Reader;
-use sightline::report::{Report, Timings};
 
-use super::options::{Images, LimeOptions, Model, one_of};
-use crate::data::{Views, said};
-use crate::measure::asking::ask;
+use super::lime::LimeOptions;
+use super::options::{Images, Model};
+use super::values::one_of;
+use crate::data::Views;
 use crate::measure::replay;
 use crate::measure::score::Package;
 use crate::storage::Location;
-
-/// How much of the colour covers the picture where the map is at its highest.
-const OPACITY: f32 = 0.6;
+use one::HowTo;
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -90,15 +82,25 @@ pub fn run(options: &Options) -> Result<()> {
         );
         return Ok(());
     }
+    let how = HowTo {
+        reader: &reader,
+        method: options.method,
+        settings: Settings {
+            lime: options.lime.options(),
+            ..Settings::default()
+        },
+        finding: options.finding,
+        depth: options.model.depth,
+        device: options.model.device.to_string(),
+    };
     if let ([image], None) = (options.image.as_slice(), &options.images) {
-        return explain(
-            &reader,
-            image,
-            options,
-            options.out.as_ref(),
-            options.json.as_ref(),
-        );
+        return how.explain(image, options.out.as_ref(), options.json.as_ref());
     }
+    all(&how, options)
+}
+
+/// Explains several images; what cannot be explained is named and skipped.
+fn all(how: &HowTo<'_>, options: &Options) -> Result<()> {
     let (paths, images): (Vec<String>, Vec<Location>) = match &options.images {
         Some(images) => {
             let (data, _) = images.rows(Views::Frontal, options.model.depth)?;
@@ -121,7 +123,7 @@ pub fn run(options: &Options) -> Result<()> {
         };
         let (out, json) = (file(&options.out, "png"), file(&options.json, "json"));
         print!("{name}: ");
-        if let Err(error) = explain(&reader, image, options, out.as_ref(), json.as_ref()) {
+        if let Err(error) = how.explain(image, out.as_ref(), json.as_ref()) {
             unreadable += 1;
             eprintln!("left out: {error:#}");
         }
@@ -131,97 +133,6 @@ pub fn run(options: &Options) -> Result<()> {
     }
     if unreadable == images.len() {
         bail!("no image could be explained");
-    }
-    Ok(())
-}
-
-fn explain(
-    reader: &Reader,
-    image: &Location,
-    options: &Options,
-    out: Option<&Location>,
-    json: Option<&Location>,
-) -> Result<()> {
-    let bytes = image.read()?;
-    let start = Instant::now();
-    let decoding = radiograph::Options {
-        depth: options.model.depth,
-        ..radiograph::Options::default()
-    };
-    let radiograph = Radiograph::decode_with(&bytes, decoding);
-    let radiograph = radiograph.with_context(|| image.to_string())?;
-    for notice in &radiograph.notices {
-        eprintln!("{}: {}", image.name(), said(notice));
-    }
-    if is_lateral(&image.name()) == Some(true) {
-        eprintln!("{}: {LATERAL}", image.name());
-    }
-    let decode = start.elapsed().as_secs_f64() * 1e3;
-    let start = Instant::now();
-    let view = reader.view(&radiograph.image);
-    let reading = pollster::block_on(reader.read(&view))?;
-    let read = start.elapsed().as_secs_f64() * 1e3;
-    let cards = &reader.manifest.findings;
-    let scored = reading.probabilities.iter().enumerate();
-    let scored = scored.filter_map(|(output, p)| Some((output, (*p)?)));
-    let chosen = match options.finding {
-        Some(finding) => scored
-            .into_iter()
-            .find(|(output, _)| cards[*output].name == finding),
-        None => scored.max_by(|a, b| a.1.total_cmp(&b.1)),
-    };
-    let (output, probability) = chosen.context("the package has no trained finding")?;
-    println!("{}: {probability:.3}", cards[output].name);
-    let settings = Settings {
-        lime: options.lime.options(),
-        ..Settings::default()
-    };
-    let explanation = match settings.asking(options.method) {
-        Some(asking) => {
-            let style = format!(
-                "{} {{bar:40}} {{pos}}/{{len}} ({{eta}} left)",
-                options.method
-            );
-            let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template(&style)?);
-            let job = asking.start(&view, &reader.manifest.input);
-            let explanation = ask(reader, job, &bar)?;
-            bar.finish_and_clear();
-            println!("{}: {}", options.method, explanation.said(output));
-            Some(explanation)
-        }
-        None => None,
-    };
-    let map = match &explanation {
-        Some(made) => made
-            .map(output)
-            .context("a trained finding has an explanation")?,
-        None => reading.evidence[output].clone(),
-    };
-
-    if let Some(out) = out {
-        let image = &radiograph.image;
-        let rgba = overlay(image, &map, reading.region, Colormap::Inferno, OPACITY);
-        let picture = image::RgbaImage::from_raw(image.width as u32, image.height as u32, rgba);
-        let picture = picture.context("an overlay has its picture's size")?;
-        let mut png = std::io::Cursor::new(Vec::new());
-        picture.write_to(&mut png, image::ImageFormat::Png)?;
-        out.write(png.get_ref())?;
-    }
-    if let Some(json) = json {
-        let timings = Timings { decode, read };
-        let mut report = Report::new(
-            &reader.manifest,
-            &radiograph,
-            &image.name(),
-            sha256(&bytes),
-            &reading,
-            &options.model.device.to_string(),
-            timings,
-        );
-        explanation
-            .into_iter()
-            .for_each(|made| report.explain(made));
-        json.write(&serde_json::to_vec_pretty(&report)?)?;
     }
     Ok(())
 }

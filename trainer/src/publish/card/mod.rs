@@ -2,7 +2,7 @@
 
 mod failures;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use sightline::finding::Finding;
 use sightline::package::{Manifest, Maps, Pointing};
 use sightline::reader::Reader;
@@ -306,10 +306,25 @@ pub fn about(manifest: &Manifest) -> String {
     text
 }
 
+/// Writes what `localize` recorded in a manifest, and the card that says it, to the package's folder.
+///
+/// # Errors
+/// When the card is not there, or cannot be written.
+pub fn record_localisation(folder: &Location, manifest: &Manifest) -> Result<()> {
+    let place = folder.join("card.md");
+    let card = String::from_utf8(place.read()?).with_context(|| place.to_string())?;
+    let card = with_localisation(&card, manifest);
+    let files = [
+        ("card.md", card.into_bytes()),
+        ("manifest.json", serde_json::to_vec_pretty(manifest)?),
+    ];
+    write_together(folder, &files)
+}
+
 const LOCALISATION: &str = "\n## Where its maps point\n";
 
 /// The card with what `localize` recorded in the manifest, in place of what it said of that before.
-pub fn with_localisation(card: &str, manifest: &Manifest) -> String {
+fn with_localisation(card: &str, manifest: &Manifest) -> String {
     let before = card.split(LOCALISATION).next().unwrap_or(card);
     let mut rows = String::new();
     for card in &manifest.findings {

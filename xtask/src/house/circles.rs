@@ -1,4 +1,4 @@
-//! `cargo xtask circles`: whether modules or folders of a crate use each other in a circle.
+//! Circles: whether modules or folders of a crate use each other in one.
 //!
 //! A module is a file. It uses another where a path of its `use` declarations or of its code leads into it; a name that a module passes on
 //! (`pub use`) is the module's that has it. Tests do not count, nor does a module that names its own children.
@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 /// The folders of sources that are looked at, one a crate.
 const CRATES: [&str; 10] = [
@@ -22,22 +22,21 @@ const CRATES: [&str; 10] = [
     "xtask/src",
 ];
 
-/// # Errors
-/// When there is a circle: its modules are named.
-pub fn refuse(root: &Path) -> Result<()> {
-    let mut found = String::new();
+/// Every circle, its modules in order.
+pub fn found(root: &Path) -> Result<Vec<String>> {
+    let mut found = Vec::new();
     for name in CRATES {
         let mut files = BTreeMap::new();
         collect(&root.join(name), &mut Vec::new(), &mut files)?;
-        for circle in circles(&files) {
-            found += &format!("\n  {name}: {}", circle.join(" -> "));
-        }
+        let circles = circles(&files).into_iter();
+        found.extend(circles.map(|circle| {
+            format!(
+                "{name}: modules or folders use each other in a circle: {}",
+                circle.join(" -> ")
+            )
+        }));
     }
-    if !found.is_empty() {
-        bail!("modules or folders use each other in a circle:{found}");
-    }
-    println!("no module and no folder uses another in a circle");
-    Ok(())
+    Ok(found)
 }
 
 /// The sources below a folder, by the path of their module.
@@ -280,7 +279,7 @@ fn absolute(module: &Module, path: &Module) -> Module {
 mod tests {
     use super::*;
 
-    fn found(files: &[(&str, &str)]) -> Vec<Vec<String>> {
+    fn of(files: &[(&str, &str)]) -> Vec<Vec<String>> {
         let module = |path: &str| {
             path.split("::")
                 .filter(|p| !p.is_empty())
@@ -300,12 +299,12 @@ mod tests {
             ("a", "use crate::{b::C, d};"),
             ("b", "use super::a::X;"),
         ];
-        assert_eq!(found(&lists), [["a", "b", "a"]]);
+        assert_eq!(of(&lists), [["a", "b", "a"]]);
         let code = [
             ("a", "fn f() { crate::b::g() }"),
             ("b", "fn g(_: super::a::T) {}"),
         ];
-        assert_eq!(found(&code), [["a", "b", "a"]]);
+        assert_eq!(of(&code), [["a", "b", "a"]]);
         let passed_on = [
             (
                 "data",
@@ -315,7 +314,7 @@ mod tests {
             ("data::labels", "use super::Row;"),
         ];
         assert_eq!(
-            found(&passed_on),
+            of(&passed_on),
             [["data::labels", "data::row", "data::labels"]]
         );
         let three = [
@@ -323,7 +322,7 @@ mod tests {
             ("b", "use crate::c::X;"),
             ("c", "use crate::a::X;"),
         ];
-        assert_eq!(found(&three), [["a", "b", "c", "a"]]);
+        assert_eq!(of(&three), [["a", "b", "c", "a"]]);
     }
 
     #[test]
@@ -334,9 +333,9 @@ mod tests {
             ("b::two", "use crate::a::two::X;"),
             ("a::two", ""),
         ];
-        assert_eq!(found(&folders), [["a", "b", "a"]]);
+        assert_eq!(of(&folders), [["a", "b", "a"]]);
         // One way is fine, whatever the files are called.
-        assert_eq!(found(&folders[..2]), Vec::<Vec<String>>::new());
+        assert_eq!(of(&folders[..2]), Vec::<Vec<String>>::new());
     }
 
     #[test]
@@ -350,6 +349,6 @@ mod tests {
                 "// use crate::a::X;\nfn f() {}\n#[cfg(test)]\nmod tests { use crate::a::X; }",
             ),
         ];
-        assert_eq!(found(&none), Vec::<Vec<String>>::new());
+        assert_eq!(of(&none), Vec::<Vec<String>>::new());
     }
 }

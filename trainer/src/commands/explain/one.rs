@@ -1,0 +1,129 @@
+//! One image: read, explained, and what comes of it written.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use indicatif::{ProgressBar, ProgressStyle};
+use sightline::explain::colormap::Colormap;
+use sightline::explain::method::{Method, Settings};
+use sightline::explain::overlay::overlay;
+use sightline::finding::Finding;
+use sightline::package::sha256;
+use sightline::radiograph::{self, LATERAL, Radiograph, is_lateral};
+use sightline::reader::Reader;
+use sightline::report::{Report, Timings};
+
+use crate::data::said;
+use crate::measure::asking::ask;
+use crate::storage::Location;
+
+/// How much of the colour covers the picture where the map is at its highest.
+const OPACITY: f32 = 0.6;
+
+/// What is done with each image.
+pub struct HowTo<'a> {
+    pub reader: &'a Reader,
+    pub method: Method,
+    pub settings: Settings,
+    /// The finding to explain; the one with the highest score if none is named.
+    pub finding: Option<Finding>,
+    /// How many bits of 16-bit samples are used, if someone has chosen.
+    pub depth: Option<u8>,
+    /// What computes, for the report.
+    pub device: String,
+}
+
+impl HowTo<'_> {
+    /// Explains an image: prints the finding and its score, and writes the picture and the report to where they are wanted.
+    ///
+    /// # Errors
+    /// When the image cannot be read or explained, or something cannot be written.
+    pub fn explain(
+        &self,
+        image: &Location,
+        out: Option<&Location>,
+        json: Option<&Location>,
+    ) -> Result<()> {
+        let Self {
+            reader,
+            method,
+            settings,
+            ..
+        } = self;
+        let bytes = image.read()?;
+        let start = Instant::now();
+        let decoding = radiograph::Options {
+            depth: self.depth,
+            ..radiograph::Options::default()
+        };
+        let radiograph = Radiograph::decode_with(&bytes, decoding);
+        let radiograph = radiograph.with_context(|| image.to_string())?;
+        for notice in &radiograph.notices {
+            eprintln!("{}: {}", image.name(), said(notice));
+        }
+        if is_lateral(&image.name()) == Some(true) {
+            eprintln!("{}: {LATERAL}", image.name());
+        }
+        let decode = start.elapsed().as_secs_f64() * 1e3;
+        let start = Instant::now();
+        let view = reader.view(&radiograph.image);
+        let reading = pollster::block_on(reader.read(&view))?;
+        let read = start.elapsed().as_secs_f64() * 1e3;
+        let cards = &reader.manifest.findings;
+        let scored = reading.probabilities.iter().enumerate();
+        let scored = scored.filter_map(|(output, p)| Some((output, (*p)?)));
+        let chosen = match self.finding {
+            Some(finding) => scored
+                .into_iter()
+                .find(|(output, _)| cards[*output].name == finding),
+            None => scored.max_by(|a, b| a.1.total_cmp(&b.1)),
+        };
+        let (output, probability) = chosen.context("the package has no trained finding")?;
+        println!("{}: {probability:.3}", cards[output].name);
+        let explanation = match settings.asking(*method) {
+            Some(asking) => {
+                let style = format!("{} {{bar:40}} {{pos}}/{{len}} ({{eta}} left)", method);
+                let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template(&style)?);
+                let job = asking.start(&view, &reader.manifest.input);
+                let explanation = ask(reader, job, &bar)?;
+                bar.finish_and_clear();
+                println!("{}: {}", method, explanation.said(output));
+                Some(explanation)
+            }
+            None => None,
+        };
+        let map = match &explanation {
+            Some(made) => made
+                .map(output)
+                .context("a trained finding has an explanation")?,
+            None => reading.evidence[output].clone(),
+        };
+
+        if let Some(out) = out {
+            let image = &radiograph.image;
+            let rgba = overlay(image, &map, reading.region, Colormap::Inferno, OPACITY);
+            let picture = image::RgbaImage::from_raw(image.width as u32, image.height as u32, rgba);
+            let picture = picture.context("an overlay has its picture's size")?;
+            let mut png = std::io::Cursor::new(Vec::new());
+            picture.write_to(&mut png, image::ImageFormat::Png)?;
+            out.write(png.get_ref())?;
+        }
+        if let Some(json) = json {
+            let timings = Timings { decode, read };
+            let mut report = Report::new(
+                &reader.manifest,
+                &radiograph,
+                &image.name(),
+                sha256(&bytes),
+                &reading,
+                &self.device,
+                timings,
+            );
+            explanation
+                .into_iter()
+                .for_each(|made| report.explain(made));
+            json.write(&serde_json::to_vec_pretty(&report)?)?;
+        }
+        Ok(())
+    }
+}
