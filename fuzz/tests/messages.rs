@@ -55,6 +55,10 @@ fn requests() -> Vec<Vec<u8>> {
             other: None,
             options: faithfulness::Options::default(),
         },
+        Request::Card {
+            markdown: "# A card".to_owned(),
+            folder: "models/a".to_owned(),
+        },
         Request::Cancel,
     ];
     requests.iter().map(encode).collect()

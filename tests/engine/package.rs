@@ -33,17 +33,7 @@ fn manifest(findings: &[Finding], weights: &[u8]) -> Manifest {
         },
         findings: findings
             .iter()
-            .map(|name| FindingCard {
-                name: *name,
-                trained: true,
-                calibration: None,
-                operating_point: None,
-                auc: None,
-                auc_ci95: None,
-                positives: 0,
-                negatives: 0,
-                localisation: Default::default(),
-            })
+            .map(|name| FindingCard::new(*name, true))
             .collect(),
         training: Training {
             data: "none".to_owned(),

@@ -3,8 +3,8 @@
 use burn::tensor::{Device, Tensor};
 use safetensors::SafeTensors;
 use serde_json::Value;
+use sightline::asked::Wants;
 use sightline::explain::heat_map::{HeatMap, normalise};
-use sightline::explain::hirescam;
 use sightline::grad_cam;
 use sightline::package::Manifest;
 use sightline::reader::Reader;
@@ -146,8 +146,9 @@ fn check_hirescam(case: &str, files: &str, own: bool, layer: &str) {
     (manifest.input.size, manifest.input.channels) = (side, channels);
     manifest.findings.truncate(outputs);
     let reader = Reader::new(manifest, network, device);
-    let wants = hirescam::Job::WANTS;
-    let scored = pollster::block_on(reader.score(golden::values(input), &wants));
+    // What the method asks of its one picture.
+    let scored = reader.score(golden::values(input), &Wants::Maps);
+    let scored = pollster::block_on(scored);
     let ours = &scored.expect("maps")[0].maps;
 
     let bytes = read(&format!("{files}.safetensors"));

@@ -6,8 +6,10 @@
 //! | `model` | a package on a device, the picture that was read with it, and scoring |
 //! | `line` | where answers go, and whether anyone still waits for them |
 //! | `pool`, `helper` | other workers that score pictures beside this one, and this program as one of them |
+//! | `card` | a model card as HTML |
 //! | `device`, `weights` | opening a device, fetching a package |
 
+mod card;
 mod clock;
 mod device;
 mod helper;

@@ -11,7 +11,7 @@ use sightline::package::{Output, sha256};
 use sightline::radiograph::{GreyImage, Options, Radiograph, resize};
 use sightline::reader::InBatches;
 use sightline::report::{Report, Timings};
-use sightline::trust::erase::{Erasing, Spot};
+use sightline::trust::erase::{Spot, erasing};
 use sightline::trust::faithfulness;
 use sightline::trust::measuring::{Measured, Measuring, parts_to_draw};
 use sightline_session::messages::{Answer, PREVIEW_SIDE, Reason, Refusal, Request};
@@ -20,6 +20,7 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::Blob;
 
+use crate::card::rendered;
 use crate::clock::now;
 use crate::line::{Line, Stop};
 use crate::model::{Model, Study, Together};
@@ -35,6 +36,10 @@ pub fn serve() {
     let slot = Slot::default();
     let current = Rc::new(Cell::new(0));
     wire::serve(move |request: Request, file| {
+        // A card is no work on a picture, and ends none.
+        if let Request::Card { markdown, folder } = request {
+            return wire::answer(&Answer::Card(rendered(&markdown, &folder)));
+        }
         let line = Line::open(&current);
         spawn_local(received(slot.clone(), line, request, file));
     });
@@ -48,7 +53,7 @@ async fn received(slot: Slot, line: Line, request: Request, file: Option<Blob>) 
         _ => |id, why| Refusal::Job { id, why },
     };
     let (id, done) = match request {
-        Request::Cancel => return,
+        Request::Cancel | Request::Card { .. } => return,
         Request::Load {
             package,
             device,
@@ -205,7 +210,7 @@ async fn explain(line: &Line, slot: &Slot, id: u32, asking: &Asking) -> Result<A
 async fn probe(slot: &Slot, id: u32, spots: Vec<Spot>, fill: Fill) -> Result<Answer, Stop> {
     let model = model(slot)?;
     let study = model.study(id)?;
-    let mut erasing = Erasing::new(&study.view, &model.reader.manifest.input, spots, fill);
+    let mut erasing = erasing(&study.view, &model.reader.manifest.input, spots, fill);
     // One picture: no helper is worth its start.
     let mut alone = InBatches {
         reader: &model.reader,

@@ -2,7 +2,6 @@
 
 use leptos::html::Dialog;
 use leptos::prelude::*;
-use pulldown_cmark::{Event, Options, Parser, Tag, html};
 use wasm_bindgen_futures::spawn_local;
 
 use super::fetch;
@@ -49,20 +48,22 @@ pub fn ModelCard() -> impl IntoView {
 /// The package's `card.md`, in a window of its own within the page.
 #[component]
 fn WholeCard(folder: String) -> impl IntoView {
+    let state = expect_context::<State>();
     let dialog = NodeRef::<Dialog>::new();
-    let text = RwSignal::new(String::new());
     let open = move |_| {
         let folder = folder.clone();
         spawn_local(async move {
             let card = fetch::text(&format!("{folder}/card.md")).await;
-            let card = card.map(|card| rendered(&card, &folder));
-            text.set(card.unwrap_or_else(|why| format!("<p>The card cannot be shown: {why}.</p>")));
-            if let Some(dialog) = dialog.get_untracked() {
-                // It fails only where it is open already.
-                let _ = dialog.show_modal();
-            }
+            state.tell(|session| session.show_card(card, folder));
         });
     };
+    Effect::new(move |_| {
+        let is_there = state.card.with(|card| !card.is_empty());
+        if let (Some(dialog), true) = (dialog.get(), is_there) {
+            // It fails only where it is open already.
+            let _ = dialog.show_modal();
+        }
+    });
     let close = move |_| {
         if let Some(dialog) = dialog.get_untracked() {
             dialog.close();
@@ -72,45 +73,7 @@ fn WholeCard(folder: String) -> impl IntoView {
         <button type="button" data-testid="model-card-button" on:click=open>"Show the whole model card"</button>
         <dialog node_ref=dialog class="whole-card" data-testid="model-card" aria-label="The model card">
             <form method="dialog"><button type="button" on:click=close>"Close"</button></form>
-            <article inner_html=move || text.get()></article>
+            <article inner_html=move || state.card.get()></article>
         </dialog>
     }
-}
-
-/// A card as HTML. A package may come from anywhere: HTML in it is shown as it is written, its pictures lie in its folder, and its
-/// links lead to pages, nowhere else.
-fn rendered(card: &str, folder: &str) -> String {
-    let events = Parser::new_ext(card, Options::ENABLE_TABLES).map(|event| match event {
-        Event::Html(text) | Event::InlineHtml(text) => Event::Text(text),
-        Event::Start(Tag::Image {
-            link_type,
-            dest_url,
-            title,
-            id,
-        }) => Event::Start(Tag::Image {
-            link_type,
-            dest_url: format!("{folder}/{}", dest_url.replace([':', '/', '\\'], "")).into(),
-            title,
-            id,
-        }),
-        Event::Start(Tag::Link {
-            link_type,
-            dest_url,
-            title,
-            id,
-        }) => Event::Start(Tag::Link {
-            link_type,
-            dest_url: if dest_url.starts_with("https://") {
-                dest_url
-            } else {
-                "".into()
-            },
-            title,
-            id,
-        }),
-        other => other,
-    });
-    let mut page = String::new();
-    html::push_html(&mut page, events);
-    page
 }

@@ -39,6 +39,8 @@ pub struct State {
     pub depths: Memo<Option<Depths>>,
     pub models: Memo<Vec<ModelEntry>>,
     pub model: Memo<String>,
+    /// The model card as HTML, once it was asked for.
+    pub card: Memo<String>,
     pub manifest: Memo<Option<Arc<Manifest>>>,
     pub picture: Memo<Option<Arc<ReadPicture>>>,
     /// What is shown of the radiograph, large and small.
@@ -137,6 +139,7 @@ impl State {
             depths: Memo::new(move |_| session.with(Session::depths)),
             models: Memo::new(move |_| session.with(|session| session.models().to_vec())),
             model: Memo::new(move |_| session.with(|session| session.model().to_owned())),
+            card: Memo::new(move |_| session.with(|session| session.card().to_owned())),
             manifest: Memo::new(move |_| session.with(|session| session.manifest().cloned())),
             picture,
             preview,

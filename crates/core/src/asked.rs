@@ -3,6 +3,7 @@
 //! [`Asked`] gives pictures and is told what the network says of them, batch by batch. It knows neither network nor device, so whoever
 //! drives it (see [`drive`]) can show what is known so far, stop it within a batch, and spread the pictures over several devices.
 
+use std::fmt;
 use std::future::Future;
 
 use serde::{Deserialize, Serialize};
@@ -104,6 +105,78 @@ pub trait Asked {
 
     /// What is known so far; `None` if nothing is.
     fn outcome(&self) -> Option<Self::Outcome>;
+}
+
+/// Work that asks one thing of one picture.
+pub struct Once<T> {
+    wants: Wants,
+    step: Step,
+    /// Empty once it was given.
+    picture: Vec<f32>,
+    answer: Option<Scored>,
+    /// What the answer means.
+    outcome: Box<dyn Fn(&Scored) -> T>,
+}
+
+impl<T> Once<T> {
+    /// `picture`: normalised values, `[channels, height, width]`.
+    pub fn new(
+        wants: Wants,
+        step: Step,
+        picture: Vec<f32>,
+        outcome: impl Fn(&Scored) -> T + 'static,
+    ) -> Self {
+        Self {
+            wants,
+            step,
+            picture,
+            answer: None,
+            outcome: Box::new(outcome),
+        }
+    }
+}
+
+impl<T> fmt::Debug for Once<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Once");
+        shown.field("wants", &self.wants).field("step", &self.step);
+        shown.field("answer", &self.answer).finish_non_exhaustive()
+    }
+}
+
+impl<T> Asked for Once<T> {
+    type Outcome = T;
+
+    fn wants(&self) -> Wants {
+        self.wants.clone()
+    }
+
+    fn next_batch(&mut self, most: usize) -> Vec<f32> {
+        match most {
+            0 => Vec::new(),
+            _ => std::mem::take(&mut self.picture),
+        }
+    }
+
+    fn push(&mut self, answers: Vec<Scored>) {
+        self.answer = answers.into_iter().next().or(self.answer.take());
+    }
+
+    fn progress(&self) -> Progress {
+        Progress {
+            step: self.step,
+            done: u64::from(self.is_done()),
+            total: 1,
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.answer.is_some()
+    }
+
+    fn outcome(&self) -> Option<T> {
+        self.answer.as_ref().map(&self.outcome)
+    }
 }
 
 /// Something that scores pictures: a network on a device, or several.

@@ -304,17 +304,12 @@ fn findings(
         let threshold = output.and_then(|output| thresholds?.get(output).copied());
         let threshold = threshold.map(f64::from).filter(|t| *t > 0.0 && *t < 1.0);
         let thresholds_say = thresholds.is_none() || threshold.is_some();
+        let trained = output.is_some() && (source != Source::Torchxrayvision || thresholds_say);
         FindingCard {
-            name,
-            trained: output.is_some() && (source != Source::Torchxrayvision || thresholds_say),
             calibration: threshold.map(|threshold| Calibration::OperatingPoint { threshold }),
             // Scaled so that the operating point becomes one half.
             operating_point: threshold.map(|_| 0.5),
-            auc: None,
-            auc_ci95: None,
-            positives: 0,
-            negatives: 0,
-            localisation: Default::default(),
+            ..FindingCard::new(name, trained)
         }
     };
     Finding::ALL.into_iter().map(card).collect()

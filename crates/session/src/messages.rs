@@ -68,6 +68,12 @@ pub enum Request {
         other: Option<Asking>,
         options: faithfulness::Options,
     },
+    /// Make HTML of a model card. What is under way goes on.
+    Card {
+        markdown: String,
+        /// The package's folder, where the card's pictures are.
+        folder: String,
+    },
     /// Forget the reading or explaining that is under way.
     Cancel,
 }
@@ -126,6 +132,8 @@ pub enum Answer {
     /// So many pictures are being scored at once from now on; 0: none. If the engine ends now, it most likely ended for want of memory
     /// for them.
     Scoring(usize),
+    /// A model card as HTML.
+    Card(String),
     /// A request could not be done.
     Refused(Refusal),
 }

@@ -11,7 +11,7 @@ use sightline::radiograph::{DepthSource, Options, Radiograph};
 use sightline::reader::Reader;
 use sightline::report::{Report, Timings};
 use sightline::trust::Trust;
-use sightline::trust::erase::{Erased, Erasing};
+use sightline::trust::erase::{Erased, erasing};
 use sightline::trust::measuring::{Measured, Measuring};
 use sightline::view::View;
 
@@ -177,7 +177,7 @@ impl Again<'_> {
             bail!("erased: {spots} places are more than a report has ({MOST_SPOTS} at most)");
         }
         let input = &self.reader.manifest.input;
-        let erasing = Erasing::new(&self.view, input, theirs.spots.clone(), theirs.fill);
+        let erasing = erasing(&self.view, input, theirs.spots.clone(), theirs.fill);
         ask(self.reader, erasing, &ProgressBar::hidden())
     }
 }
@@ -282,7 +282,7 @@ mod tests {
             y: 0.25,
             radius: 0.2,
         }];
-        let erasing = Erasing::new(&view, &manifest.input, spots, Fill::PictureMean);
+        let erasing = erasing(&view, &manifest.input, spots, Fill::PictureMean);
         report.erased = Some(ask(reader, erasing, &hidden).expect("scores"));
         let again = Again {
             reader,

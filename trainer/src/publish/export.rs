@@ -95,17 +95,7 @@ pub fn export(settings: Settings<'_>) -> Result<Report> {
         input: recipe.input.clone(),
         findings: Finding::ALL
             .into_iter()
-            .map(|name| FindingCard {
-                name,
-                trained: plan.trained[name.index()],
-                calibration: None,
-                operating_point: None,
-                auc: None,
-                auc_ci95: None,
-                positives: 0,
-                negatives: 0,
-                localisation: Default::default(),
-            })
+            .map(|name| FindingCard::new(name, plan.trained[name.index()]))
             .collect(),
         training: Training {
             data: recipe.data.description.clone(),

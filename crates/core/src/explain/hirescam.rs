@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Explain;
-use crate::asked::{Asked, Progress, Scored, Step, Wants};
+use crate::asked::{Once, Step, Wants};
 use crate::heat_map::HeatMap;
 use crate::radiograph::Input;
 use crate::view::View;
@@ -31,14 +31,14 @@ impl Explain for Explanation {
     const UNIT: &'static str = "added to the logit by each cell of the model's grid";
 
     type Options = Options;
-    type Job = Job;
+    type Job = Once<Self>;
 
-    fn start(view: &View, input: &Input, options: Options) -> Job {
-        Job {
-            options,
-            picture: input.normalise(&view.square),
-            maps: None,
-        }
+    fn start(view: &View, input: &Input, options: Options) -> Once<Self> {
+        let picture = input.normalise(&view.square);
+        Once::new(Wants::Maps, Step::Explain, picture, move |answer| Self {
+            options: options.clone(),
+            maps: answer.maps.clone(),
+        })
     }
 
     fn options(&self) -> &Options {
@@ -57,59 +57,5 @@ impl Explain for Explanation {
         "Before a network averages its last feature map, HiResCAM and Grad-CAM are the same map. All models here do, but for VGG; for VGG, \
          Sightline shows HiResCAM's map as Grad-CAM's, because only that one adds up to the score."
             .to_owned()
-    }
-}
-
-/// One picture, of which all maps are wanted.
-#[derive(Debug)]
-pub struct Job {
-    options: Options,
-    /// Empty once it was given.
-    picture: Vec<f32>,
-    maps: Option<Vec<HeatMap>>,
-}
-
-impl Job {
-    /// What it asks of its one picture.
-    pub const WANTS: Wants = Wants::Maps;
-}
-
-impl Asked for Job {
-    type Outcome = Explanation;
-
-    fn wants(&self) -> Wants {
-        Self::WANTS
-    }
-
-    fn next_batch(&mut self, most: usize) -> Vec<f32> {
-        match most {
-            0 => Vec::new(),
-            _ => std::mem::take(&mut self.picture),
-        }
-    }
-
-    fn push(&mut self, answers: Vec<Scored>) {
-        if let Some(answer) = answers.into_iter().next() {
-            self.maps = Some(answer.maps);
-        }
-    }
-
-    fn progress(&self) -> Progress {
-        Progress {
-            step: Step::Explain,
-            done: u64::from(self.is_done()),
-            total: 1,
-        }
-    }
-
-    fn is_done(&self) -> bool {
-        self.maps.is_some()
-    }
-
-    fn outcome(&self) -> Option<Explanation> {
-        Some(Explanation {
-            options: self.options.clone(),
-            maps: self.maps.clone()?,
-        })
     }
 }

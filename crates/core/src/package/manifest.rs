@@ -240,6 +240,21 @@ impl From<LocalisedBy> for String {
 }
 
 impl FindingCard {
+    /// A finding of which nothing was measured yet.
+    pub fn new(name: Finding, trained: bool) -> Self {
+        Self {
+            name,
+            trained,
+            calibration: None,
+            operating_point: None,
+            auc: None,
+            auc_ci95: None,
+            positives: 0,
+            negatives: 0,
+            localisation: BTreeMap::new(),
+        }
+    }
+
     /// Fewer images than this tell nothing of a method's maps.
     const FEW: usize = 5;
     /// The level of the test: as many maps that are no better than the middle may be said to be.

@@ -92,7 +92,7 @@ impl Radiograph {
     /// ([`MAX_BYTES`], [`MAX_PIXELS`], [`MAX_SIDE`]), which are checked before anything is decoded.
     ///
     /// ```
-    /// use sightline::radiograph::{Radiograph, RadiographError};
+    /// use sightline_core::radiograph::{Radiograph, RadiographError};
     /// let error = Radiograph::decode(b"%PDF-1.7").unwrap_err();
     /// assert!(matches!(error, RadiographError::UnknownFormat { .. }));
     /// ```

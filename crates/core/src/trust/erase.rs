@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::asked::{Asked, Progress, Scored, Step, Wants};
+use crate::asked::{Once, Step, Wants};
 use crate::explain::fill::Fill;
 use crate::radiograph::{GreyImage, Input, Region};
 use crate::view::View;
@@ -57,67 +57,15 @@ pub fn erase(
     picture
 }
 
-/// A view with places painted over, that is to be scored.
-#[derive(Debug)]
-pub struct Erasing {
-    fill: Fill,
-    spots: Vec<Spot>,
-    /// Empty once it was given.
-    picture: Vec<f32>,
-    probabilities: Option<Vec<Option<f64>>>,
-}
-
-impl Erasing {
-    pub fn new(view: &View, input: &Input, spots: Vec<Spot>, fill: Fill) -> Self {
-        let picture = erase(&view.square, view.region, view.aspect, &spots, fill);
-        Self {
-            fill,
-            spots,
-            picture: input.normalise(&picture),
-            probabilities: None,
-        }
-    }
-}
-
-impl Asked for Erasing {
-    type Outcome = Erased;
-
-    fn wants(&self) -> Wants {
-        Wants::Scores
-    }
-
-    fn next_batch(&mut self, most: usize) -> Vec<f32> {
-        match most {
-            0 => Vec::new(),
-            _ => std::mem::take(&mut self.picture),
-        }
-    }
-
-    fn push(&mut self, answers: Vec<Scored>) {
-        if let Some(answer) = answers.into_iter().next() {
-            self.probabilities = Some(answer.probabilities);
-        }
-    }
-
-    fn progress(&self) -> Progress {
-        Progress {
-            step: Step::Read,
-            done: u64::from(self.is_done()),
-            total: 1,
-        }
-    }
-
-    fn is_done(&self) -> bool {
-        self.probabilities.is_some()
-    }
-
-    fn outcome(&self) -> Option<Erased> {
-        Some(Erased {
-            fill: self.fill,
-            spots: self.spots.clone(),
-            probabilities: self.probabilities.clone()?,
-        })
-    }
+/// The scores of a view with places painted over: the work that asks for them.
+pub fn erasing(view: &View, input: &Input, spots: Vec<Spot>, fill: Fill) -> Once<Erased> {
+    let picture = erase(&view.square, view.region, view.aspect, &spots, fill);
+    let picture = input.normalise(&picture);
+    Once::new(Wants::Scores, Step::Read, picture, move |answer| Erased {
+        fill,
+        spots: spots.clone(),
+        probabilities: answer.probabilities.clone(),
+    })
 }
 
 #[cfg(test)]

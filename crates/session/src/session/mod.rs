@@ -168,6 +168,8 @@ pub struct Session {
     selected: Option<usize>,
     spots: Vec<Spot>,
     fill: Fill,
+    /// The model card as HTML, once it was asked for.
+    card: String,
     /// What did not work, while everything else goes on.
     complaint: Option<String>,
     /// What the engine fell back to.
@@ -198,6 +200,7 @@ impl Session {
             selected: None,
             spots: Vec::new(),
             fill: Fill::PictureMean,
+            card: String::new(),
             complaint: None,
             fallback: None,
             effects: vec![Effect::FetchList],
@@ -306,6 +309,11 @@ impl Session {
         };
         let all = [engine, study, self.complaint.as_ref()].into_iter();
         all.flatten().cloned().collect()
+    }
+
+    /// The model card as HTML; empty until it is there.
+    pub fn card(&self) -> &str {
+        &self.card
     }
 
     /// Whether there is a complaint to dismiss: it stays until something else is done.

@@ -30,6 +30,7 @@ impl Session {
     fn load_model(&mut self, model: &str) {
         model.clone_into(&mut self.model);
         self.adapter = None;
+        self.card.clear();
         self.progress = None;
         self.scoring = 0;
         self.engine = Engine::Loading;
@@ -57,6 +58,19 @@ impl Session {
                 let why = format!("The model {model} is refused: {why}.");
                 self.fail(why, Remedy::LoadAgain);
             }
+        }
+    }
+
+    /// Shows a package's card: its text, or why it cannot be had.
+    pub fn show_card(&mut self, markdown: Result<String, String>, folder: String) {
+        self.card.clear();
+        match markdown {
+            // It is no work on a picture: what is under way goes on.
+            Ok(markdown) => {
+                let request = Request::Card { markdown, folder };
+                self.effects.push(Effect::Send(request));
+            }
+            Err(why) => self.card = format!("<p>The card cannot be shown: {why}.</p>"),
         }
     }
 

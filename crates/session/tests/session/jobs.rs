@@ -252,6 +252,28 @@ fn progress_is_said_of_what_is_under_way_only() {
     assert!(page.session.progress().is_none());
 }
 
+#[test]
+fn a_card_is_shown_while_a_map_is_made_and_ends_nothing() {
+    let mut page = Page::loaded();
+    let id = page.open("a.png");
+    page.tell(|session| session.explain_by(Method::Lime));
+    let options = page.session.settings().lime.clone();
+    page.tell(|session| session.show_card(Ok("# A card".to_owned()), "models/a".to_owned()));
+    assert!(matches!(page.requests.last(), Some(Request::Card { .. })));
+    page.answer(Answer::Card("<h1>A card</h1>".to_owned()));
+    assert_eq!(page.session.card(), "<h1>A card</h1>");
+    assert_eq!(page.session.status(), Status::Explaining);
+    page.answer(lime(id, &options, true));
+    assert_eq!(page.session.status(), Status::Ready);
+    // One that cannot be had says so, in place of the one before.
+    page.tell(|session| session.show_card(Err("it is gone".to_owned()), String::new()));
+    assert!(
+        page.session.card().contains("it is gone"),
+        "{}",
+        page.session.card()
+    );
+}
+
 /// The last request to measure: how its map was made, and the other one's.
 fn measured(page: &Page) -> (Option<Asking>, Option<Asking>) {
     match page.requests.last() {

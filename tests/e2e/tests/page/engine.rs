@@ -153,12 +153,7 @@ async fn the_pages_policy_binds_its_engine_and_the_engines_helpers() -> Result<(
         fetch(new URL('/it-tried', self.home)).catch(() => {});";
     server.answer_instead("engine.js", engine_after(leaks)?);
     let page = open(&server, "?device=cpu").await?;
-    page.element("sample-1").await?.click().await?;
-    page.wait_for(&["ready"], READ).await?;
-    choose(&page, "lime-samples", "50").await?;
-    choose(&page, "explain-method", "lime").await?;
-    page.wait_for(&["explaining"], READ).await?;
-    page.wait_for(&["ready"], SLOW).await?;
+    explain_by_lime(&page, 50).await?;
     let tried = server.count("it-tried");
     ensure!(tried == 2, "{tried} engines tried: there is little to see");
     ensure!(

@@ -41,7 +41,7 @@ async fn places_are_painted_over_the_scores_follow_and_it_can_be_undone() -> Res
     let radiograph = Radiograph::decode(&std::fs::read(sample("effusion.jpg"))?)?;
     let view = reader.view(&radiograph.image);
     let (spots, fill) = (erased.spots.clone(), erased.fill);
-    let erasing = Erasing::new(&view, &reader.manifest.input, spots, fill);
+    let erasing = erasing(&view, &reader.manifest.input, spots, fill);
     let native = ask(&reader, erasing).await?;
     for (ours, native) in erased.probabilities.iter().zip(native.probabilities) {
         match (ours, native) {
@@ -301,12 +301,7 @@ async fn lime_goes_on_without_a_helper_that_died() -> Result<()> {
         };";
     server.answer_instead("engine.js", engine_after(dies)?);
     let page = open(&server, "?device=cpu").await?;
-    page.element("sample-1").await?.click().await?;
-    page.wait_for(&["ready"], READ).await?;
-    choose(&page, "lime-samples", &SAMPLES.to_string()).await?;
-    choose(&page, "explain-method", "lime").await?;
-    page.wait_for(&["explaining"], READ).await?;
-    page.wait_for(&["ready"], SLOW).await?;
+    explain_by_lime(&page, SAMPLES).await?;
     ensure!(
         server.count("a-helper-died") == 1,
         "the helper did not die; there is nothing to see"
@@ -366,12 +361,7 @@ async fn two_workers_beside_one() -> Result<()> {
 async fn the_field_of_lime_samples_shows_what_its_map_is_made_of() -> Result<()> {
     let server = Server::start()?;
     let page = open(&server, "?device=cpu").await?;
-    page.element("sample-1").await?.click().await?;
-    page.wait_for(&["ready"], READ).await?;
-    choose(&page, "lime-samples", "50").await?;
-    choose(&page, "explain-method", "lime").await?;
-    page.wait_for(&["explaining"], READ).await?;
-    page.wait_for(&["ready"], SLOW).await?;
+    explain_by_lime(&page, 50).await?;
     // Out of bounds, no number, nothing.
     for typed in ["20", "-1", "1e99", ""] {
         choose(&page, "lime-samples", typed).await?;

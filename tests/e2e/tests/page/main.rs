@@ -23,7 +23,7 @@ use sightline::radiograph::{DepthSource, Radiograph};
 use sightline::reader::{InBatches, Reader};
 use sightline::reading::Reading;
 use sightline::report::Report;
-use sightline::trust::erase::Erasing;
+use sightline::trust::erase::erasing;
 use sightline::trust::faithfulness::Curves;
 use sightline_e2e::{Options, Page, Server, Webgpu};
 use sightline_session::messages::{Answer, Reason, Refusal, encode};
@@ -165,6 +165,17 @@ async fn choose(page: &Page, control: &str, value: &str) -> Result<()> {
     let control = page.element(control).await?;
     page.script(set, vec![control.to_json()?, serde_json::json!(value)])
         .await?;
+    Ok(())
+}
+
+/// Opens a sample and has LIME explain it with so many samples.
+async fn explain_by_lime(page: &Page, samples: usize) -> Result<()> {
+    page.element("sample-1").await?.click().await?;
+    page.wait_for(&["ready"], READ).await?;
+    choose(page, "lime-samples", &samples.to_string()).await?;
+    choose(page, "explain-method", "lime").await?;
+    page.wait_for(&["explaining"], READ).await?;
+    page.wait_for(&["ready"], SLOW).await?;
     Ok(())
 }
 

@@ -183,3 +183,67 @@ async fn on_a_phone_nothing_is_wider_than_the_screen() -> Result<()> {
     );
     page.close().await
 }
+
+#[tokio::test]
+async fn the_opacity_slider_paints_nothing_and_the_page_reads_no_file() -> Result<()> {
+    let server = Server::start()?;
+    let page = open(&server, "?device=cpu").await?;
+    // What is painted, and whatever would bring a file's bytes into the page.
+    let count = r#"
+        window.painted = 0;
+        window.bytesRead = 0;
+        const put = CanvasRenderingContext2D.prototype.putImageData;
+        CanvasRenderingContext2D.prototype.putImageData = function (data, ...rest) {
+            window.painted += 1;
+            window.largest = Math.max(window.largest || 0, data.width);
+            return put.call(this, data, ...rest);
+        };
+        for (const [of, name] of [[Blob.prototype, 'arrayBuffer'], [Blob.prototype, 'text'], [FileReader.prototype, 'readAsArrayBuffer']]) {
+            const read = of[name];
+            of[name] = function (...all) { window.bytesRead += 1; return read.apply(this, all); };
+        }
+    "#;
+    page.script(count, vec![]).await?;
+    page.element("sample-1").await?.click().await?;
+    page.wait_for(&["ready"], READ).await?;
+    let number = async |name: &str| -> Result<i64> {
+        let value = page
+            .script(&format!("return window.{name}"), vec![])
+            .await?;
+        value.as_i64().context("a number")
+    };
+    ensure!(
+        number("bytesRead").await? == 0,
+        "the page reads the file itself"
+    );
+    let painted = number("painted").await?;
+    ensure!(
+        painted >= 5,
+        "{painted} pictures are painted: there is little to see"
+    );
+    let slide = r#"
+        const slider = document.querySelector("[data-testid='opacity']");
+        for (let percent = 5; percent <= 100; percent += 5) {
+            slider.value = String(percent);
+            slider.dispatchEvent(new Event('input', { bubbles: true }));
+        }
+        return getComputedStyle(document.querySelector("[data-testid='overlay-canvas']")).opacity;
+    "#;
+    let opacity = page.script(slide, vec![]).await?;
+    ensure!(opacity.as_str() == Some("1"), "{opacity}");
+    let after = number("painted").await?;
+    ensure!(
+        after == painted,
+        "the slider painted {} pictures",
+        after - painted
+    );
+    // Another finding paints its map, and no radiograph again.
+    page.script("window.largest = 0", vec![]).await?;
+    let list = page.driver.find(By::Css(".findings")).await?;
+    list.send_keys(Key::Down).await?;
+    ensure!(
+        number("painted").await? > after,
+        "another finding paints nothing"
+    );
+    page.close().await
+}

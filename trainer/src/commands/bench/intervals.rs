@@ -6,19 +6,13 @@ use serde::Serialize;
 use sightline::asked::{Asked, Wants};
 use sightline::explain::lime::{self, Estimator, FindingLime, Lime};
 
-use super::called_images;
-use crate::commands::options::{Images, Model};
+use super::called::CalledImages;
 use crate::measure::asking::ask;
 
 #[derive(clap::Args)]
 pub struct Options {
     #[command(flatten)]
-    model: Model,
-    #[command(flatten)]
-    images: Images,
-    /// How many images are explained: the first with a called finding.
-    #[arg(long, default_value_t = 10)]
-    count: usize,
+    images: CalledImages,
     /// Samples of the reference coefficients, which the intervals should hold.
     #[arg(long, default_value_t = 8192)]
     reference: usize,
@@ -42,45 +36,40 @@ struct Coverage {
 pub fn run(options: &Options) -> Result<()> {
     let ways = [Estimator::Emulation, Estimator::Regression];
     let mut coverage = ways.map(|_| SAMPLES.map(|_| Coverage::default()));
-    let images = called_images(
-        &options.model,
-        &options.images,
-        options.count,
-        |seed, reader, image, called| {
-            let settings = |samples, estimator, seed| lime::Options {
-                samples,
-                until_stable: false,
-                estimator,
-                seed,
-                ..lime::Options::default()
-            };
-            let reference = settings(options.reference, Estimator::Regression, seed);
-            let (input, square) = (&reader.manifest.input, reader.manifest.input.square(image));
-            let reference = Lime::new(&square, input, reference);
-            let truth = ask(reader, reference, &ProgressBar::hidden())?;
-            let most = SAMPLES[SAMPLES.len() - 1];
-            // Both draw the same samples.
-            let mut running = ways.map(|way| Lime::new(&square, input, settings(most, way, !seed)));
-            for scored in (BATCH..=most).step_by(BATCH) {
-                let values = running.each_mut().map(|lime| lime.next_batch(BATCH));
-                let scores = pollster::block_on(reader.score(values[0].clone(), &Wants::Evidence))?;
-                for (lime, coverage) in running.iter_mut().zip(&mut coverage) {
-                    lime.push(scores.clone());
-                    let Some(place) = SAMPLES.iter().position(|samples| *samples == scored) else {
-                        continue;
-                    };
-                    let ours = lime.outcome().context("no sample was scored")?;
-                    for finding in called {
-                        let both = (&ours.findings[*finding], &truth.findings[*finding]);
-                        if let (Some(ours), Some(truth)) = both {
-                            coverage[place].count(ours, truth);
-                        }
+    let images = options.images.each(10, |seed, reader, image, called| {
+        let settings = |samples, estimator, seed| lime::Options {
+            samples,
+            until_stable: false,
+            estimator,
+            seed,
+            ..lime::Options::default()
+        };
+        let reference = settings(options.reference, Estimator::Regression, seed);
+        let (input, square) = (&reader.manifest.input, reader.manifest.input.square(image));
+        let reference = Lime::new(&square, input, reference);
+        let truth = ask(reader, reference, &ProgressBar::hidden())?;
+        let most = SAMPLES[SAMPLES.len() - 1];
+        // Both draw the same samples.
+        let mut running = ways.map(|way| Lime::new(&square, input, settings(most, way, !seed)));
+        for scored in (BATCH..=most).step_by(BATCH) {
+            let values = running.each_mut().map(|lime| lime.next_batch(BATCH));
+            let scores = pollster::block_on(reader.score(values[0].clone(), &Wants::Evidence))?;
+            for (lime, coverage) in running.iter_mut().zip(&mut coverage) {
+                lime.push(scores.clone());
+                let Some(place) = SAMPLES.iter().position(|samples| *samples == scored) else {
+                    continue;
+                };
+                let ours = lime.outcome().context("no sample was scored")?;
+                for finding in called {
+                    let both = (&ours.findings[*finding], &truth.findings[*finding]);
+                    if let (Some(ours), Some(truth)) = both {
+                        coverage[place].count(ours, truth);
                     }
                 }
             }
-            Ok(())
-        },
-    )?;
+        }
+        Ok(())
+    })?;
     let [emulation, regression] = coverage;
     println!(
         "{}",

@@ -5,19 +5,13 @@ use indicatif::ProgressBar;
 use sightline::asked::{Asked, Wants};
 use sightline::explain::lime::{self, Estimator, Lime, Sampling, rank_correlation};
 
-use super::called_images;
-use crate::commands::options::{Images, Model};
+use super::called::CalledImages;
 use crate::measure::asking::ask;
 
 #[derive(clap::Args)]
 pub struct Options {
     #[command(flatten)]
-    model: Model,
-    #[command(flatten)]
-    images: Images,
-    /// How many images are explained: the first with a called finding.
-    #[arg(long, default_value_t = 20)]
-    count: usize,
+    images: CalledImages,
     /// Independent samples of the reference map.
     #[arg(long, default_value_t = 10_000)]
     reference: usize,
@@ -46,58 +40,53 @@ pub fn run(options: &Options) -> Result<()> {
     // By way and comparison: the correlations of all maps.
     let mut found = ways.map(|_| vec![Vec::new(); options.most / COMPARED_EVERY]);
     let mut maps = 0;
-    let images = called_images(
-        &options.model,
-        &options.images,
-        options.count,
-        |seed, reader, image, called| {
-            maps += called.len();
-            let settings = |samples, (sampling, estimator), seed| lime::Options {
-                samples,
-                until_stable: false,
-                sampling,
-                estimator,
-                seed,
-                ..lime::Options::default()
+    let images = options.images.each(20, |seed, reader, image, called| {
+        maps += called.len();
+        let settings = |samples, (sampling, estimator), seed| lime::Options {
+            samples,
+            until_stable: false,
+            sampling,
+            estimator,
+            seed,
+            ..lime::Options::default()
+        };
+        let reference = settings(options.reference, plain, seed);
+        let (input, square) = (&reader.manifest.input, reader.manifest.input.square(image));
+        let reference = Lime::new(&square, input, reference);
+        let reference = ask(reader, reference, &ProgressBar::hidden())?;
+        // Those that draw the same samples have the same pictures: scored once.
+        let mut known = Vec::new();
+        for (way, found) in ways.into_iter().zip(&mut found) {
+            let most = if way == plain {
+                options.most
+            } else {
+                options.most_of_ours
             };
-            let reference = settings(options.reference, plain, seed);
-            let (input, square) = (&reader.manifest.input, reader.manifest.input.square(image));
-            let reference = Lime::new(&square, input, reference);
-            let reference = ask(reader, reference, &ProgressBar::hidden())?;
-            // Those that draw the same samples have the same pictures: scored once.
-            let mut known = Vec::new();
-            for (way, found) in ways.into_iter().zip(&mut found) {
-                let most = if way == plain {
-                    options.most
+            let mut lime = Lime::new(&square, input, settings(most, way, !seed));
+            for (step, found) in found.iter_mut().take(most / COMPARED_EVERY).enumerate() {
+                let values = lime.next_batch(COMPARED_EVERY);
+                let scored = if way.1 == Estimator::Emulation {
+                    std::mem::take(&mut known[step])
                 } else {
-                    options.most_of_ours
+                    let scored = pollster::block_on(reader.score(values, &Wants::Evidence))?;
+                    if way.0 == Sampling::Orthogonal {
+                        known.push(scored.clone());
+                    }
+                    scored
                 };
-                let mut lime = Lime::new(&square, input, settings(most, way, !seed));
-                for (step, found) in found.iter_mut().take(most / COMPARED_EVERY).enumerate() {
-                    let values = lime.next_batch(COMPARED_EVERY);
-                    let scored = if way.1 == Estimator::Emulation {
-                        std::mem::take(&mut known[step])
-                    } else {
-                        let scored = pollster::block_on(reader.score(values, &Wants::Evidence))?;
-                        if way.0 == Sampling::Orthogonal {
-                            known.push(scored.clone());
-                        }
-                        scored
-                    };
-                    lime.push(scored);
-                    let map = lime.outcome().context("no sample was scored")?;
-                    let pairs = map.findings.iter().zip(&reference.findings);
-                    let pairs: Vec<_> = pairs.collect();
-                    found.extend(called.iter().filter_map(|index| {
-                        let (ours, aim) = pairs[*index];
-                        let (ours, aim) = (ours.as_ref()?, aim.as_ref()?);
-                        Some(rank_correlation(&ours.coefficients, &aim.coefficients))
-                    }));
-                }
+                lime.push(scored);
+                let map = lime.outcome().context("no sample was scored")?;
+                let pairs = map.findings.iter().zip(&reference.findings);
+                let pairs: Vec<_> = pairs.collect();
+                found.extend(called.iter().filter_map(|index| {
+                    let (ours, aim) = pairs[*index];
+                    let (ours, aim) = (ours.as_ref()?, aim.as_ref()?);
+                    Some(rank_correlation(&ours.coefficients, &aim.coefficients))
+                }));
             }
-            Ok(())
-        },
-    )?;
+        }
+        Ok(())
+    })?;
     let means = found.map(|by_samples| {
         let mean = |all: &Vec<f64>| all.iter().sum::<f64>() / all.len() as f64;
         let measured = by_samples.iter().filter(|all| !all.is_empty());

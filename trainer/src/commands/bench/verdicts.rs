@@ -13,19 +13,13 @@ use sightline::explain::lime::{self, Lime};
 use sightline::package::Output;
 use sightline::trust::faithfulness::{self, Curves, LEVEL, Verdict};
 
-use super::called_images;
-use crate::commands::options::{Images, Model};
+use super::called::CalledImages;
 use crate::measure::asking::ask;
 
 #[derive(clap::Args)]
 pub struct Options {
     #[command(flatten)]
-    model: Model,
-    #[command(flatten)]
-    images: Images,
-    /// How many images have their maps measured: the first with a called finding.
-    #[arg(long, default_value_t = 30)]
-    count: usize,
+    images: CalledImages,
     /// Random maps for each image.
     #[arg(long, default_value_t = 2)]
     random: usize,
@@ -53,50 +47,45 @@ struct Rates {
 
 pub fn run(options: &Options) -> Result<()> {
     let mut rates: BTreeMap<&str, Rates> = BTreeMap::new();
-    let images = called_images(
-        &options.model,
-        &options.images,
-        options.count,
-        |seed, reader, image, called| {
-            let finding = called[0];
-            let mut random = StdRng::seed_from_u64(seed);
-            let mut cells = |_| {
-                let values = (0..CELLS * CELLS).map(|_| random.random::<f32>());
-                ("random", HeatMap::new(CELLS, CELLS, values.collect()))
+    let images = options.images.each(30, |seed, reader, image, called| {
+        let finding = called[0];
+        let mut random = StdRng::seed_from_u64(seed);
+        let mut cells = |_| {
+            let values = (0..CELLS * CELLS).map(|_| random.random::<f32>());
+            ("random", HeatMap::new(CELLS, CELLS, values.collect()))
+        };
+        let mut maps: Vec<(&str, HeatMap)> = (0..options.random).map(&mut cells).collect();
+        maps.push(("blot in the middle", blot()));
+        let reading = pollster::block_on(reader.read(&reader.view(image)))?;
+        maps.push(("grad-cam", reading.evidence[finding].clone()));
+        let settings = lime::Options {
+            samples: options.samples,
+            until_stable: false,
+            ..lime::Options::default()
+        };
+        let (input, square) = (&reader.manifest.input, reader.manifest.input.square(image));
+        let explanation = Lime::new(&square, input, settings);
+        let explanation = ask(reader, explanation, &ProgressBar::hidden())?;
+        maps.push((
+            "lime",
+            explanation.map(finding).context("a trained finding")?,
+        ));
+        for (kind, map) in maps {
+            // Each image draws its own baselines.
+            let settings = faithfulness::Options {
+                seed,
+                ..faithfulness::Options::default()
             };
-            let mut maps: Vec<(&str, HeatMap)> = (0..options.random).map(&mut cells).collect();
-            maps.push(("blot in the middle", blot()));
-            let reading = pollster::block_on(reader.read(&reader.view(image)))?;
-            maps.push(("grad-cam", reading.evidence[finding].clone()));
-            let settings = lime::Options {
-                samples: options.samples,
-                until_stable: false,
-                ..lime::Options::default()
-            };
-            let (input, square) = (&reader.manifest.input, reader.manifest.input.square(image));
-            let explanation = Lime::new(&square, input, settings);
-            let explanation = ask(reader, explanation, &ProgressBar::hidden())?;
-            maps.push((
-                "lime",
-                explanation.map(finding).context("a trained finding")?,
-            ));
-            for (kind, map) in maps {
-                // Each image draws its own baselines.
-                let settings = faithfulness::Options {
-                    seed,
-                    ..faithfulness::Options::default()
-                };
-                let curves = Curves::new(&square, input, &map, Output(finding), settings)?;
-                let measured = ask(reader, curves, &ProgressBar::hidden())?;
-                let rates = rates.entry(kind).or_default();
-                rates.maps += 1;
-                rates.rests += usize::from(measured.verdict() == Verdict::Rests);
-                rates.beats_elsewhere += usize::from(measured.p_moved() <= LEVEL);
-                rates.beats_middle += usize::from(measured.p_middle() <= LEVEL);
-            }
-            Ok(())
-        },
-    )?;
+            let curves = Curves::new(&square, input, &map, Output(finding), settings)?;
+            let measured = ask(reader, curves, &ProgressBar::hidden())?;
+            let rates = rates.entry(kind).or_default();
+            rates.maps += 1;
+            rates.rests += usize::from(measured.verdict() == Verdict::Rests);
+            rates.beats_elsewhere += usize::from(measured.p_moved() <= LEVEL);
+            rates.beats_middle += usize::from(measured.p_middle() <= LEVEL);
+        }
+        Ok(())
+    })?;
     println!(
         "{}",
         serde_json::json!({ "images": images, "rates": rates })
