@@ -5,7 +5,7 @@ use sightline::explain::Explain;
 use sightline::explain::fill::Fill;
 use sightline::explain::lime::emulator::{CELLS, Coverage, Emulator, GRID, priors};
 use sightline::explain::lime::{
-    Estimator, Explanation, Lime, Options, Sampler, Sampling, Segmentation, Segments, TAUGHT,
+    Estimator, Explanation, Lime, Options, Sampler, Sampling, Segmentation, Segments, TRAINED_ON,
     rank_correlation,
 };
 use sightline::radiograph::{GreyImage, Input, Resize};
@@ -255,7 +255,7 @@ fn emulation_comes_nearer_to_very_many_samples_than_regression() {
 
 #[test]
 fn emulation_does_not_depend_on_batches_either() {
-    for samples in [60, 130, TAUGHT + 50] {
+    for samples in [60, 130, TRAINED_ON + 50] {
         let one = explain_all(network, by(Estimator::Emulation, samples, 1), 1);
         let other = explain_all(network, by(Estimator::Emulation, samples, 1), 37);
         assert_eq!(one, other, "{samples}");
@@ -263,7 +263,7 @@ fn emulation_does_not_depend_on_batches_either() {
 }
 
 #[test]
-fn an_emulator_foretells_samples_that_it_never_saw() {
+fn an_emulator_predicts_samples_that_it_never_saw() {
     let options = by(Estimator::Emulation, 1000, 3);
     let mut lime = Lime::new(&picture(), &input(), options.clone());
     let values = lime.next_batch(400);
@@ -279,16 +279,16 @@ fn an_emulator_foretells_samples_that_it_never_saw() {
     let priors = priors(&samples[..100], &evidence[..100], &Coverage::of(&segments));
     let emulator = Emulator::new(&priors, &samples[..200], &evidence[..200]);
     let unseen = samples[200..].to_vec();
-    // Mean squares: of what is foretold wrongly, and of what there is to foretell.
+    // Mean squares: of what is predicted wrongly, and of what there is to predict.
     let mean = evidence.iter().map(log_odds).sum::<f64>() / 400.0;
     let spread = evidence.iter().map(|e| (log_odds(e) - mean).powi(2));
     let spread = spread.sum::<f64>() / 400.0;
-    let foretold = emulator.log_odds(&unseen);
-    let missed = foretold.iter().zip(&evidence[200..]);
+    let predicted = emulator.log_odds(&unseen);
+    let missed = predicted.iter().zip(&evidence[200..]);
     let missed = missed.map(|(ours, e)| (ours[0] - log_odds(e)).powi(2));
     let missed = missed.sum::<f64>() / 200.0;
     assert!(missed < 0.3 * spread, "{missed} of {spread}");
-    // What is left out is foretold as badly as what was never there, not as well as what is known.
+    // What is left out is predicted as badly as what was never there, not as well as what is known.
     let left_out = emulator.left_out().iter().zip(&evidence);
     let left_out = left_out.map(|(ours, e)| (ours[0] - log_odds(e)).powi(2));
     let left_out = left_out.sum::<f64>() / 200.0;
@@ -296,7 +296,7 @@ fn an_emulator_foretells_samples_that_it_never_saw() {
         (0.5..2.0).contains(&(left_out / missed)),
         "{left_out} {missed}"
     );
-    // What it knows it misses by less, and as it would foretell it.
+    // What it knows it misses by less, and as it would predict it.
     let fitted = emulator
         .fitted()
         .iter()
@@ -312,7 +312,7 @@ fn an_emulator_foretells_samples_that_it_never_saw() {
         .sum::<f64>()
         / 200.0;
     assert!(known < 0.8 * left_out, "{known} {left_out}");
-    assert_eq!(foretold[0][1], 0.0);
+    assert_eq!(predicted[0][1], 0.0);
     // What pairs of opposite samples save changes nothing: so ordered, none is beside its opposite.
     let apart: Vec<usize> = (0..200).step_by(2).chain((1..200).step_by(2)).collect();
     let of = |all: &[usize]| -> (Vec<Vec<bool>>, Vec<Vec<f32>>) {
@@ -323,9 +323,13 @@ fn an_emulator_foretells_samples_that_it_never_saw() {
     };
     let (samples, evidence) = of(&apart);
     let alone = Emulator::new(&priors, &samples, &evidence);
-    for (shown, foretold) in unseen.iter().zip(&foretold) {
+    for (shown, predicted) in unseen.iter().zip(&predicted) {
         let ours = alone.log_odds(std::slice::from_ref(shown))[0][0];
-        assert!((ours - foretold[0]).abs() < 1e-9, "{ours} {}", foretold[0]);
+        assert!(
+            (ours - predicted[0]).abs() < 1e-9,
+            "{ours} {}",
+            predicted[0]
+        );
     }
     for (place, sample) in apart.iter().enumerate() {
         let (one, other) = (alone.left_out()[place][0], emulator.left_out()[*sample][0]);

@@ -144,7 +144,7 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// Ours and theirs by turns, so that a busy neighbour slows both.
+/// Ours and theirs in alternation, so that a busy neighbour slows both.
 fn train(peer: &Peer) -> Result<()> {
     let mut table = String::from(
         "| network | ours, images/s | PyTorch, images/s | ratio |\n|---|---:|---:|---:|\n",

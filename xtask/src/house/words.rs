@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::sources;
 
 /// A doc comment that begins so needs the code below it to be understood.
-const BEGINNINGS: [&str; 3] = ["Of ", "As above", "Ditto"];
+const BEGINNINGS: [&str; 2] = ["Of ", "As above"];
 
 /// Every doc comment whose first sentence does not stand alone, with its place.
 pub fn found(root: &Path) -> Result<Vec<String>> {

@@ -316,7 +316,7 @@ async fn lime_goes_on_without_a_helper_that_died() -> Result<()> {
     page.close().await
 }
 
-/// Two rounds of each by turns, so that a busy neighbour slows both; helpers have loaded the model before.
+/// Two rounds of each in alternation, so that a busy neighbour slows both; helpers have loaded the model before.
 #[tokio::test]
 #[ignore = "measures, and tells nothing true or false: cargo xtask bench page"]
 async fn two_workers_beside_one() -> Result<()> {

@@ -300,7 +300,7 @@ impl Centred {
             let mean = values.iter().sum::<f64>() / values.len() as f64;
             values.iter_mut().for_each(|value| *value -= mean);
             centred.means.push(mean);
-            // What never changes, as where a finding was not trained, has nothing to foretell.
+            // What never changes, as where a finding was not trained, has nothing to predict.
             if values.iter().any(|value| value.abs() > TINY) {
                 centred.varying.push((finding, values));
             }
@@ -351,7 +351,7 @@ pub struct Emulator {
     cells: Vec<Cell>,
     /// What the cells' means add up to, finding by finding.
     means: Vec<f64>,
-    /// Sample by sample, finding by finding: the log-odds that the other samples foretell.
+    /// Sample by sample, finding by finding: the log-odds that the other samples predict.
     left_out: Vec<Vec<f64>>,
     /// The same that it makes of samples that it has taken in.
     fitted: Vec<Vec<f64>>,
@@ -397,7 +397,7 @@ impl Emulator {
                     fitted[finding] += values[sample] - prior.noise * solved[sample];
                 }
                 for (sample, left_out) in left_out.iter_mut().enumerate() {
-                    // Without a sample its value would have been foretold so (Rasmussen and Williams, equation 5.12).
+                    // Without a sample its value would have been predicted so (Rasmussen and Williams, equation 5.12).
                     left_out[finding] += values[sample] - solved[sample] / inverse[sample];
                 }
                 let both = turned.pairs.iter();

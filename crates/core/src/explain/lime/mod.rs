@@ -6,6 +6,7 @@
 
 mod cholesky;
 pub mod emulator;
+mod explanation;
 pub mod lab;
 mod quickshift;
 mod sampling;
@@ -13,6 +14,7 @@ mod segments;
 mod slic;
 pub mod surrogate;
 
+pub use explanation::{Estimator, Explanation, FindingLime, Options, Segmentation};
 pub use quickshift::Quickshift;
 pub use sampling::{Sampler, Sampling};
 pub use segments::Segments;
@@ -22,11 +24,9 @@ pub use surrogate::{Design, Surrogate};
 use emulator::{Coverage, Emulator, Prior};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
-use serde::{Deserialize, Serialize};
 
 use super::Explain;
 use crate::asked::{Asked, Progress, Scored, Step, Wants};
-use crate::explain::fill::Fill;
 use crate::heat_map::HeatMap;
 use crate::radiograph::{GreyImage, Input, resize};
 use crate::statistics;
@@ -46,102 +46,15 @@ const STEP: f64 = 1e-3;
 /// So many highest scores are compared.
 const JUDGED: usize = 3;
 /// Samples that an emulator learns from, at most: its work grows with their cube.
-pub const TAUGHT: usize = 256;
-/// Samples that it foretells.
-pub const EMULATED: usize = 2048;
+pub const TRAINED_ON: usize = 256;
+/// Samples that it predicts.
+pub const PREDICTED: usize = 2048;
 
-/// Fewer samples are explained well by anything.
-const FEW_SAMPLES: usize = 20;
 /// More samples than anyone waits for: more than the page lets anyone have.
 const MOST_SAMPLES: usize = 10_000;
 
 /// Half the width of a 95% interval, in standard errors, which are themselves estimated.
 const ERRORS: f64 = 2.0;
-
-/// How the picture is cut into regions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Segmentation {
-    /// Regions follow edges and have any size, as in LIME's own code.
-    #[default]
-    Quickshift,
-    /// About fifty regions of about one size.
-    Slic,
-}
-
-/// How coefficients are made of the samples' scores.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Estimator {
-    /// By ridge regression on the scores, as LIME's own code.
-    Regression,
-    /// By the same regression on the scores of [`EMULATED`] more samples, which an [`Emulator`] foretells from what the first
-    /// [`TAUGHT`] samples' cells showed. It takes a third of the samples to come as near to what very many would give. Where more than
-    /// that are scored, what was foretold wrongly is regressed, too, and corrects it.
-    #[default]
-    Emulation,
-}
-
-impl Estimator {
-    /// The estimator of reports that do not say theirs.
-    fn of_old() -> Self {
-        Estimator::Regression
-    }
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Options {
-    /// At most; the whole picture is the first.
-    pub samples: usize,
-    /// Whether to stop before that when the maps no longer change.
-    pub until_stable: bool,
-    pub seed: u64,
-    #[serde(default)]
-    pub segmentation: Segmentation,
-    pub fill: Fill,
-    pub sampling: Sampling,
-    #[serde(default = "Estimator::of_old")]
-    pub estimator: Estimator,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            samples: 1000,
-            until_stable: true,
-            seed: 1,
-            segmentation: Segmentation::default(),
-            fill: Fill::default(),
-            sampling: Sampling::default(),
-            estimator: Estimator::default(),
-        }
-    }
-}
-
-/// What LIME says of one finding.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct FindingLime {
-    /// What showing each region adds to the score.
-    pub coefficients: Vec<f64>,
-    /// Half the width of each coefficient's 95% interval, which holds what LIME's regression would say of infinitely many samples.
-    pub margins: Vec<f64>,
-    pub intercept: f64,
-    /// Share of the scores' variance, near the whole picture, that the regions explain.
-    pub r_squared: f64,
-}
-
-/// LIME's explanation of every finding, as far as it got.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Explanation {
-    pub options: Options,
-    /// Scored so far.
-    pub samples: usize,
-    /// Whether the maps had stopped changing.
-    pub stable: bool,
-    pub segments: Segments,
-    /// In the order of the manifest's findings; `None` for those that were not trained.
-    pub findings: Vec<Option<FindingLime>>,
-}
 
 impl Explain for Explanation {
     const NAME: &'static str = "lime";
@@ -183,43 +96,12 @@ impl Explain for Explanation {
         self.samples == options.samples || (options.until_stable && self.stable)
     }
 
-    /// What each pixel's region adds to the score of a finding; `None` where there is not a coefficient for each region.
     fn map(&self, output: usize) -> Option<HeatMap> {
-        let finding = self.findings.get(output)?.as_ref()?;
-        (finding.coefficients.len() == self.segments.count)
-            .then(|| self.segments.paint(&finding.coefficients))
+        self.painted(output)
     }
 
     fn said(&self, output: usize) -> String {
-        let samples = self.samples;
-        let so_far = match self.stable {
-            true => format!("The map is stable after {samples} samples."),
-            false => format!("The map is not stable yet, after {samples} samples."),
-        };
-        let Some(Some(finding)) = self.findings.get(output) else {
-            return so_far;
-        };
-        let strongest = finding.coefficients.iter().zip(&finding.margins);
-        let strongest = strongest.max_by(|a, b| a.0.abs().total_cmp(&b.0.abs()));
-        let explained = match strongest {
-            Some((coefficient, _)) if *coefficient == 0.0 => {
-                "No region changes the score.".to_owned()
-            }
-            Some((coefficient, margin)) if samples >= FEW_SAMPLES => format!(
-                "Its {} regions explain {:.0}% of how the score changes (R\u{b2} {:.2}). The strongest region {} the score by {:.3} \u{b1} {margin:.3}.",
-                self.segments.count,
-                100.0 * finding.r_squared.max(0.0),
-                finding.r_squared,
-                if *coefficient > 0.0 {
-                    "raises"
-                } else {
-                    "lowers"
-                },
-                coefficient.abs(),
-            ),
-            _ => return so_far,
-        };
-        format!("{so_far} {explained}")
+        self.described(output)
     }
 }
 
@@ -252,12 +134,12 @@ pub struct Lime {
     samples: Vec<Vec<bool>>,
     /// Sample by sample, finding by finding.
     scores: Vec<Vec<Option<f64>>>,
-    /// The evidence of the first [`TAUGHT`] samples.
+    /// The evidence of the first [`TRAINED_ON`] samples.
     evidence: Vec<Vec<f32>>,
     coverage: Coverage,
     /// From [`emulator::LEARNT`] samples on.
     priors: Option<Vec<Prior>>,
-    /// The emulation at the last check of stability, or of the first [`TAUGHT`] samples.
+    /// The emulation at the last check of stability, or of the first [`TRAINED_ON`] samples.
     emulation: Option<Emulation>,
     last_maps: Vec<Vec<f64>>,
     stable: bool,
@@ -270,7 +152,7 @@ pub struct Lime {
 struct Emulation {
     /// The coefficients of each finding, region by region.
     coefficients: Vec<Vec<f64>>,
-    /// The standard errors of these, since [`EMULATED`] samples are not infinitely many.
+    /// The standard errors of these, since [`PREDICTED`] samples are not infinitely many.
     standard_errors: Vec<Vec<f64>>,
     /// Sample by sample, of each finding: the probability it expects, without having seen that sample.
     expected: Vec<Vec<f64>>,
@@ -329,7 +211,7 @@ impl Lime {
         let before = self.scores.len();
         for answer in answers.into_iter().take(self.samples.len() - before) {
             self.scores.push(answer.probabilities);
-            if self.evidence.len() < TAUGHT && !answer.evidence.is_empty() {
+            if self.evidence.len() < TRAINED_ON && !answer.evidence.is_empty() {
                 self.evidence.push(answer.evidence);
             }
         }
@@ -340,11 +222,11 @@ impl Lime {
                 self.priors = Some(self.priors_of(emulator::LEARNT));
             }
             let learned = self.emulation.as_ref().map_or(0, Emulation::learned);
-            if learned < TAUGHT && (checked || self.evidence.len() == TAUGHT) {
+            if learned < TRAINED_ON && (checked || self.evidence.len() == TRAINED_ON) {
                 self.emulation = self.emulate();
             }
             let learned = self.emulation.as_mut();
-            if let Some(emulation) = learned.filter(|e| e.learned() == TAUGHT) {
+            if let Some(emulation) = learned.filter(|e| e.learned() == TRAINED_ON) {
                 let unseen = &self.samples[emulation.expected.len()..self.scores.len()];
                 // One by one: in pairs the last digits would depend on the batches.
                 let expected = unseen.chunks(1).map(|s| emulation.emulator.log_odds(s));
@@ -418,9 +300,9 @@ impl Lime {
             coefficients[*region] += share * coefficient;
         }
         let corrected = self.by_region(&missed.features, &missed.standard_errors);
-        // What was foretold of samples that the emulator never saw is wrong by what it does not know; of those that it learned from, and
+        // What was predicted of samples that the emulator never saw is wrong by what it does not know; of those that it learned from, and
         // left out in turn, by more.
-        let (share, left_out) = if scores.len() > TAUGHT {
+        let (share, left_out) = if scores.len() > TRAINED_ON {
             (1.0, vec![0.0; corrected.len()])
         } else {
             let fitted = emulation.emulator.fitted().iter();
@@ -447,7 +329,7 @@ impl Lime {
     }
 
     fn emulates(&self) -> bool {
-        let answered = self.scores.len().min(TAUGHT);
+        let answered = self.scores.len().min(TRAINED_ON);
         self.options.estimator == Estimator::Emulation
             && answered > 0
             && self.evidence.len() == answered
@@ -458,7 +340,7 @@ impl Lime {
         emulator::priors(samples, evidence, &self.coverage)
     }
 
-    /// What is foretold from the samples that are scored; `None` if that is not even three.
+    /// What is predicted from the samples that are scored; `None` if that is not even three.
     fn emulate(&self) -> Option<Emulation> {
         let taught = self.evidence.len();
         if taught < 3 {
@@ -471,13 +353,13 @@ impl Lime {
         let emulator = Emulator::new(&priors, &self.samples[..taught], &self.evidence);
         let regions = self.segments.count;
         let more = Sampler::new(Sampling::Orthogonal, regions, !self.options.seed);
-        let more: Vec<Vec<bool>> = more.take(EMULATED).collect();
-        let foretold = emulator.log_odds(&more).into_iter();
-        let foretold: Vec<Vec<f64>> = foretold.map(probabilities).collect();
+        let more: Vec<Vec<bool>> = more.take(PREDICTED).collect();
+        let predicted = emulator.log_odds(&more).into_iter();
+        let predicted: Vec<Vec<f64>> = predicted.map(probabilities).collect();
         let design = Design::new(&more, true);
-        let findings = 0..foretold[0].len();
+        let findings = 0..predicted[0].len();
         let fitted = findings.map(|finding| {
-            let scores: Vec<f64> = foretold.iter().map(|scores| scores[finding]).collect();
+            let scores: Vec<f64> = predicted.iter().map(|scores| scores[finding]).collect();
             let fitted = design.fit(&scores, usize::MAX);
             let whole = fitted.coefficients.iter().zip(&fitted.shrunken_by);
             let whole: Vec<f64> = whole.map(|(c, shrunken_by)| c + shrunken_by).collect();
@@ -542,7 +424,7 @@ impl Asked for Lime {
 
     fn wants(&self) -> Wants {
         match self.options.estimator {
-            Estimator::Emulation if self.samples.len() < TAUGHT => Wants::Evidence,
+            Estimator::Emulation if self.samples.len() < TRAINED_ON => Wants::Evidence,
             _ => Wants::Scores,
         }
     }
