@@ -1,6 +1,7 @@
 //! `cargo xtask house`: whether the code lies as ARCHITECTURE.md says that it lies.
 
 mod circles;
+mod folders;
 mod licences;
 pub mod sizes;
 mod spelling;
@@ -27,6 +28,7 @@ pub fn check(root: &Path) -> Result<()> {
     let mut wrong = Vec::new();
     wrong.extend(circles::found(root)?);
     wrong.extend(words::found(root)?);
+    wrong.extend(folders::found(root)?);
     wrong.extend(long_commands(root)?);
     wrong.extend(dependencies(root)?);
     wrong.extend(scattered_methods(root)?);
@@ -39,7 +41,7 @@ pub fn check(root: &Path) -> Result<()> {
     }
     println!(
         "no module or folder uses another in a circle; commands are short; the page knows no network and the wire no JSON; methods are in \
-         their own files; comments stand alone"
+         their own files; comments stand alone; ARCHITECTURE.md knows every folder"
     );
     spelling::check(root)?;
     licences::check(root)
