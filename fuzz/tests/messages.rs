@@ -2,7 +2,9 @@
 
 use sightline::asked::{Scored, Wants};
 use sightline::explain::fill::Fill;
-use sightline::explain::method::{Method, Settings};
+use sightline::explain::heat_map::HeatMap;
+use sightline::explain::method::{Explanation, Method, Settings};
+use sightline::explain::{hirescam, occlusion};
 use sightline::finding::Finding;
 use sightline::package::{Manifest, ModelEntry, Output};
 use sightline::radiograph::GreyImage;
@@ -10,6 +12,7 @@ use sightline::report::Report;
 use sightline::trust::Trust;
 use sightline::trust::erase::{Erased, Spot};
 use sightline::trust::faithfulness::{self, Band, Curve, Faithfulness};
+use sightline::trust::sanity::Randomised;
 use sightline_fuzz::{Damage, seeds, within_limits};
 use sightline_session::helpers::{Done, Task};
 use sightline_session::messages::{
@@ -35,10 +38,6 @@ fn requests() -> Vec<Vec<u8>> {
             file: "a.png".to_owned(),
             depth: Some(12),
         },
-        Request::Explain {
-            id: 3,
-            asking: asking.clone(),
-        },
         Request::Probe {
             id: 3,
             mask: vec![Spot {
@@ -61,7 +60,11 @@ fn requests() -> Vec<Vec<u8>> {
         },
         Request::Cancel,
     ];
-    requests.iter().map(encode).collect()
+    let asked = Method::ALL
+        .iter()
+        .filter_map(|method| settings.asking(*method));
+    let explain = asked.map(|asking| encode(&Request::Explain { id: 3, asking }));
+    requests.iter().map(encode).chain(explain).collect()
 }
 
 #[test]
@@ -76,9 +79,23 @@ fn damaged_messages_of_helpers_are_understood_or_not() {
             wants: Wants::Evidence,
             values: vec![0.25; 9],
         },
+        Task::Score {
+            ticket: 2,
+            wants: Wants::Randomised {
+                output: Output(1),
+                part: Randomised::Classifier,
+                seeds: vec![1, 2],
+            },
+            values: Vec::new(),
+        },
     ];
     let done = [
         Done::Loaded,
+        Done::NotLoaded,
+        Done::Scored {
+            ticket: 2,
+            scored: None,
+        },
         Done::Scored {
             ticket: 1,
             scored: Some(vec![Scored {
@@ -165,6 +182,7 @@ fn damaged_answers_leave_a_page_that_goes_on() {
     // The number of the reading that the page asks for.
     let id = 2;
     let explanation = report.explanations.all().swap_remove(0);
+    let map = HeatMap::new(2, 2, vec![0.0, 0.5, -1.0, 1.0]);
     let answers = [
         Answer::Ready {
             adapter: adapter.clone(),
@@ -203,6 +221,29 @@ fn damaged_answers_leave_a_page_that_goes_on() {
         }),
         Answer::Opened(adapter),
         Answer::Scoring(8),
+        Answer::Card("<h1>A card</h1>".to_owned()),
+        Answer::Refused(Refusal::Model(Reason::Device("no".to_owned()))),
+        Answer::Refused(Refusal::File {
+            id,
+            why: Reason::NotANumber,
+        }),
+        Answer::Explained {
+            id,
+            done: true,
+            explanation: Box::new(Explanation::Hirescam(hirescam::Explanation {
+                options: hirescam::Options::default(),
+                maps: vec![map.clone(); 3],
+            })),
+        },
+        Answer::Explained {
+            id,
+            done: false,
+            explanation: Box::new(Explanation::Occlusion(occlusion::Explanation {
+                options: occlusion::Options::default(),
+                windows: 7,
+                maps: vec![Some(map), None],
+            })),
+        },
         Answer::Refused(Refusal::Job {
             id,
             why: Reason::NoMap,

@@ -34,6 +34,10 @@ pub fn run(root: &Path, what: Option<&str>) -> Result<()> {
             sizes::print(root)
         }
         None => {
+            Tools::for_page(root)?
+                .trunk("build")
+                .run("build the page")?;
+            sizes::print(root)?;
             let peer = Peer::new(root)?;
             data(&peer)?;
             train(&peer)

@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn the_loss_is_the_cross_entropy_of_a_maps_shares_with_a_boxs() {
+    fn the_loss_is_the_cross_entropy_of_a_maps_shares_and_those_of_a_box() {
         let device = Device::flex();
         let map = [9.0, 9.0, 9.0, 9.0, 0.1, -0.2, 0.0, 0.3];
         let of = |marks: &[&Mark]| missed(cells(map, &device), marks).into_scalar::<f32>();
