@@ -51,8 +51,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         };
         pollster::block_on(drive(&mut job, &mut scorer, async |_| Ok(())))?;
         let made = job.outcome().ok_or("nothing was explained")?;
-        let map = made.map(output.0).ok_or("a trained finding has a map")?;
-        show(asking.method(), &map, &made.said(output.0));
+        let map = made.map(output).ok_or("a trained finding has a map")?;
+        show(asking.method(), &map, &made.said(output));
     }
     Ok(())
 }

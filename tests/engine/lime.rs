@@ -8,6 +8,7 @@ use sightline::explain::lime::{
     Estimator, Explanation, Lime, Options, Sampler, Sampling, Segmentation, Segments, TRAINED_ON,
     rank_correlation,
 };
+use sightline::package::Output;
 use sightline::radiograph::{GreyImage, Input, Resize};
 
 const SIDE: usize = 96;
@@ -152,7 +153,7 @@ fn regions_that_matter_are_found_and_others_are_not() {
             ..options()
         };
         let explanation = explain(options, 16);
-        let map = explanation.map(0).expect("a trained finding");
+        let map = explanation.map(Output(0)).expect("a trained finding");
         let finding = explanation.findings[0].as_ref().expect("trained");
         assert!(finding.r_squared > 0.9, "R2 {}", finding.r_squared);
         let at = |x: usize, y: usize| map.values[y * map.width + x];
@@ -165,7 +166,7 @@ fn regions_that_matter_are_found_and_others_are_not() {
             outside.abs() < 0.1 * inside,
             "{estimator:?}: {outside} beside {inside}"
         );
-        assert!(explanation.findings[1].is_none() && explanation.map(1).is_none());
+        assert!(explanation.findings[1].is_none() && explanation.map(Output(1)).is_none());
         let constant = explanation.findings[2].as_ref().expect("trained");
         assert!(constant.coefficients.iter().all(|c| c.abs() < 1e-9));
         assert!((constant.intercept - 0.25).abs() < 1e-9);

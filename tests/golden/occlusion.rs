@@ -6,6 +6,7 @@ use sightline::asked::{Asked, Scored};
 use sightline::explain::Explain;
 use sightline::explain::fill::Fill;
 use sightline::explain::occlusion::{Occlusion, Options};
+use sightline::package::Output;
 
 use crate::expected as golden;
 
@@ -55,7 +56,7 @@ fn check(case: &str) {
     assert!(!maps.is_empty());
     for expected in maps {
         let label = expected["label"].as_u64().expect("a label") as usize;
-        let ours = explanation.map(label).expect("a map");
+        let ours = explanation.map(Output(label)).expect("a map");
         let rows = expected["attribution"].as_array().expect("rows").iter();
         let expected: Vec<f64> = rows.flat_map(golden::numbers).collect();
         assert_eq!(ours.values.len(), expected.len(), "{case}");

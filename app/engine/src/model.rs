@@ -46,7 +46,7 @@ pub struct Study {
     pub view: View,
     /// Grad-CAM's map of each output.
     pub evidence: Vec<HeatMap>,
-    /// The page was told of these: of each way to make one, the best.
+    /// Those that the page was told of: of each way to make one, the newest.
     explanations: RefCell<Vec<Explanation>>,
 }
 
@@ -77,7 +77,7 @@ impl Study {
             Some(asking) => {
                 let all = self.explanations.borrow();
                 let mut made = all.iter().filter(|known| known.asking() == *asking);
-                made.next().and_then(|made| made.map(output.0))
+                made.next().and_then(|made| made.map(output))
             }
         };
         map.ok_or(Reason::NoMap)
@@ -156,7 +156,7 @@ impl Model {
     }
 
     /// The other engines; started here if they are not yet.
-    pub fn pool(&self) -> Rc<Pool> {
+    fn pool(&self) -> Rc<Pool> {
         let count = match self.adapter {
             Adapter::Cpu { workers, .. } => workers - 1,
             Adapter::WebGpu { .. } => 0,
@@ -174,19 +174,17 @@ impl Model {
     }
 }
 
-/// The model with its helpers.
+/// The model with its helpers, which are started when there is work that they can share.
 pub struct Together<'a> {
     model: &'a Model,
-    pool: &'a Pool,
     scoring: Scoring<'a>,
 }
 
 impl<'a> Together<'a> {
-    pub fn new(model: &'a Model, pool: &'a Pool) -> Self {
+    pub fn new(model: &'a Model) -> Self {
         Self {
             model,
-            pool,
-            scoring: Scoring::new(pool, &model.reader),
+            scoring: Scoring::new(&model.reader),
         }
     }
 }
@@ -200,7 +198,12 @@ impl Scorer for Together<'_> {
         next: &mut dyn FnMut(usize) -> Vec<f32>,
     ) -> Result<Vec<Vec<Scored>>, Stop> {
         let batch = self.model.batch();
-        wire::answer(&Answer::Scoring(batch * self.pool.workers()));
+        let pictures = match wants.can_be_shared() {
+            true => batch * self.scoring.shared_with(self.model.pool()).workers(),
+            // What cannot be shared is of one picture.
+            false => 1,
+        };
+        wire::answer(&Answer::Scoring(pictures));
         let scored = async {
             self.scoring.step(batch, wants, next).await?;
             let mut all = Vec::new();

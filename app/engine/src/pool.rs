@@ -79,7 +79,8 @@ impl Pool {
 /// Pictures that are being scored, here and by the helpers: each is given a batch while it still has one to do, so that it need not wait
 /// while this engine is busy with what was scored.
 pub struct Scoring<'a> {
-    pool: &'a Pool,
+    /// Once there is work that others can share.
+    pool: Option<Rc<Pool>>,
     reader: &'a Reader,
     /// Batches in the order in which they were given.
     under_way: VecDeque<Batch>,
@@ -96,12 +97,17 @@ enum Batch {
 }
 
 impl<'a> Scoring<'a> {
-    pub fn new(pool: &'a Pool, reader: &'a Reader) -> Self {
+    pub fn new(reader: &'a Reader) -> Self {
         Self {
-            pool,
+            pool: None,
             reader,
             under_way: VecDeque::new(),
         }
+    }
+
+    /// Shares what comes with helpers.
+    pub fn shared_with(&mut self, pool: Rc<Pool>) -> &Pool {
+        self.pool.insert(pool)
     }
 
     /// Gives the helpers something to do and scores a batch of at most `most` pictures here. `next` makes normalised pictures, as many as
@@ -114,7 +120,7 @@ impl<'a> Scoring<'a> {
     ) -> Result<(), ReadError> {
         let rounds = if wants.can_be_shared() { AHEAD } else { 0 };
         for _ in 0..rounds {
-            let helpers = self.pool.helpers.iter();
+            let helpers = self.pool.iter().flat_map(|pool| &pool.helpers);
             for helper in helpers.filter(|helper| helper.state.can_be_asked()) {
                 let values = next(most);
                 if !values.is_empty() {

@@ -111,6 +111,9 @@ async fn read(
     let model = model(slot)?;
     line.begin(Step::Decode).await?;
     let bytes = bytes(&file, blob).await?;
+    if !line.is_open() {
+        return Err(Stop::Cancelled);
+    }
     let start = now();
     let options = Options {
         depth,
@@ -138,7 +141,9 @@ async fn read(
         &model.adapter.label(),
         timings,
     );
-    model.keep(Study::new(id, view, reading.evidence));
+    if line.is_open() {
+        model.keep(Study::new(id, view, reading.evidence));
+    }
     Ok(Answer::Read {
         id,
         report: Box::new(report),
@@ -175,8 +180,7 @@ async fn explain(line: &Line, slot: &Slot, id: u32, asking: &Asking) -> Result<A
     let study = model.study(id)?;
     let mut job = asking.start(&study.view, &model.reader.manifest.input);
     let (mut shown, mut every) = (now(), SHOWN_EVERY);
-    let pool = model.pool();
-    let mut scorer = Together::new(&model, &pool);
+    let mut scorer = Together::new(&model);
     drive(&mut job, &mut scorer, async |job| {
         line.progress(job.progress()).await?;
         if now() - shown > every
@@ -258,8 +262,7 @@ async fn measure(
 
 /// Asks until all is known, and says how far it is.
 async fn ask<A: Asked>(line: &Line, model: &Model, asked: &mut A) -> Result<A::Outcome, Stop> {
-    let pool = model.pool();
-    let mut scorer = Together::new(model, &pool);
+    let mut scorer = Together::new(model);
     let each = async |asked: &A| line.progress(asked.progress()).await;
     drive(asked, &mut scorer, each).await?;
     Ok(asked.outcome().ok_or(Reason::Nothing)?)

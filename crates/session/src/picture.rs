@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use sightline_core::explain::heat_map::HeatMap;
 use sightline_core::explain::method::{Explanation, Method, Settings};
+use sightline_core::output::Output;
 use sightline_core::radiograph::{GreyImage, Region};
 use sightline_core::report::Report;
 use sightline_core::trust::Trust;
@@ -48,7 +49,7 @@ impl ReadPicture {
         settings: &Settings,
     ) -> Option<HeatMap> {
         if let Some(asking) = settings.asking(method) {
-            return self.report.explanations.map(&asking, index);
+            return self.report.explanations.map(&asking, Output(index));
         }
         let map = &self.report.findings.get(index)?.grad_cam;
         let branch = branch.and_then(|index| map.branches.get(index));

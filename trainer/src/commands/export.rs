@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::device::DeviceName;
-use crate::publish::export::{CalibrationName, OperatingPoint, Settings, export};
+use crate::publish::export::{CalibrationFit, OperatingPoint, Settings, export};
 use crate::storage::Location;
 use crate::train::RunFolder;
 
@@ -26,7 +26,7 @@ pub struct Options {
     operating_point: OperatingPoint,
     /// How logits become probabilities, fitted on the validation images.
     #[arg(long, default_value = "platt")]
-    calibration: CalibrationName,
+    calibration: CalibrationFit,
     /// Also show pictures of the worst errors in the card. They become part of the package, so use images that may be published.
     #[arg(long)]
     pictures: bool,

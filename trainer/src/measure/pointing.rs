@@ -11,6 +11,7 @@ use sightline::explain::heat_map::HeatMap;
 use sightline::explain::lime;
 use sightline::explain::method::{Asking, Method};
 use sightline::finding::Finding;
+use sightline::package::Output;
 use sightline::package::{Localisation, Maps, OverMiddle};
 use sightline::radiograph::{GreyImage, Region};
 use sightline::reader::Reader;
@@ -294,7 +295,7 @@ fn maps(
         Judgement::Method(Some(asking)) => {
             let job = asking.start(&view, &reader.manifest.input);
             let explanation = ask(reader, job, &ProgressBar::hidden())?;
-            Box::new(move |output| Some(spread(&explanation.map(output)?, region)))
+            Box::new(move |output| Some(spread(&explanation.map(Output(output))?, region)))
         }
         Judgement::Centre => {
             let values = centre();

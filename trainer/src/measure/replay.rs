@@ -130,7 +130,7 @@ impl Again<'_> {
     fn map(&self, method: Method, output: Output) -> Option<HeatMap> {
         match method {
             Method::GradCam => Some(self.report.findings[output.0].grad_cam.cells.clone()),
-            method => self.report.explanations.by(method)?.map(output.0),
+            method => self.report.explanations.by(method)?.map(output),
         }
     }
 
@@ -147,7 +147,7 @@ impl Again<'_> {
         })?;
         // Reports that do not say with which map another agrees compare Grad-CAM with LIME.
         let other = theirs.agreement_with.unwrap_or(match theirs.method {
-            Method::GradCam => Method::Lime,
+            Method::GradCam => Method::COMPARED_BEFORE,
             _ => Method::GradCam,
         });
         // Measured before the other map was there, it has none.

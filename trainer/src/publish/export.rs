@@ -27,14 +27,14 @@ pub struct Settings<'a> {
     /// The data folder, if it moved since the training.
     pub data: Option<&'a Location>,
     pub operating_point: OperatingPoint,
-    pub calibration: CalibrationName,
+    pub calibration: CalibrationFit,
     /// Whether to show pictures of the gravest errors.
     pub pictures: bool,
     pub device: Device,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
-pub enum CalibrationName {
+pub enum CalibrationFit {
     /// Factor and offset for each finding.
     Platt,
     /// A factor for each finding.
@@ -151,9 +151,9 @@ pub fn export(settings: Settings<'_>) -> Result<Report> {
     for card in manifest.findings.iter_mut().filter(|card| card.trained) {
         let cases = cases_of(&logits, card.name.index());
         card.calibration = match calibration {
-            CalibrationName::Platt => platt(&cases),
-            CalibrationName::Temperature => temperature(&cases),
-            CalibrationName::None => None,
+            CalibrationFit::Platt => platt(&cases),
+            CalibrationFit::Temperature => temperature(&cases),
+            CalibrationFit::None => None,
         };
     }
     package.manifest = manifest.clone();

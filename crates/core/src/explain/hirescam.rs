@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Explain;
 use crate::asked::{Once, Step, Wants};
 use crate::heat_map::HeatMap;
+use crate::output::Output;
 use crate::radiograph::Input;
 use crate::view::View;
 
@@ -49,13 +50,13 @@ impl Explain for Explanation {
         true
     }
 
-    fn map(&self, output: usize) -> Option<HeatMap> {
-        self.maps.get(output).cloned()
+    fn map(&self, output: Output) -> Option<HeatMap> {
+        self.maps.get(output.0).cloned()
     }
 
-    fn said(&self, _: usize) -> String {
-        "Before a network averages its last feature map, HiResCAM and Grad-CAM are the same map. All models here do, but for VGG; for VGG, \
-         Sightline shows HiResCAM's map as Grad-CAM's, because only that one adds up to the score."
+    fn said(&self, _: Output) -> String {
+        "Where a network averages its last feature map, as all models here but VGG do, HiResCAM and Grad-CAM are the same map. For VGG, \
+         Sightline shows HiResCAM's map as Grad-CAM's, too, because only that one adds up to the score."
             .to_owned()
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Explain, hirescam, lime, occlusion};
 use crate::asked::{Asked, Progress, Scored, Wants};
 use crate::heat_map::HeatMap;
+use crate::output::Output;
 use crate::radiograph::Input;
 use crate::view::View;
 
@@ -46,6 +47,14 @@ macro_rules! methods {
                 match self {
                     Self::GradCam => "where the evidence is for",
                     $(Self::$method => <$module::Explanation as Explain>::SHOWS,)+
+                }
+            }
+
+            /// What the work is counted in.
+            pub fn counts(self) -> &'static str {
+                match self {
+                    Self::GradCam => "pictures",
+                    $(Self::$method => <$module::Explanation as Explain>::COUNTS,)+
                 }
             }
 
@@ -133,14 +142,14 @@ macro_rules! methods {
             }
 
             /// As [`Explain::map`].
-            pub fn map(&self, output: usize) -> Option<HeatMap> {
+            pub fn map(&self, output: Output) -> Option<HeatMap> {
                 match self {
                     $(Self::$method(made) => made.map(output),)+
                 }
             }
 
             /// As [`Explain::said`].
-            pub fn said(&self, output: usize) -> String {
+            pub fn said(&self, output: Output) -> String {
                 match self {
                     $(Self::$method(made) => made.said(output),)+
                 }
@@ -231,7 +240,7 @@ macro_rules! methods {
             }
 
             /// The map by a method as it is to be made, for an output: a map that was made otherwise is not it.
-            pub fn map(&self, asking: &Asking, output: usize) -> Option<HeatMap> {
+            pub fn map(&self, asking: &Asking, output: Output) -> Option<HeatMap> {
                 match asking {
                     $(Asking::$method(options) => {
                         let made = self.$module.as_ref().filter(|made| made.options() == options)?;
@@ -247,6 +256,11 @@ methods! {
     Lime(lime),
     Hirescam(hirescam),
     Occlusion(occlusion),
+}
+
+impl Method {
+    /// The method that reports compare Grad-CAM with where they do not say which: there was one other.
+    pub const COMPARED_BEFORE: Self = Self::Lime;
 }
 
 impl std::str::FromStr for Method {

@@ -15,6 +15,7 @@ pub use crate::heat_map;
 
 use crate::asked::Asked;
 use crate::heat_map::HeatMap;
+use crate::output::Output;
 use crate::radiograph::Input;
 use crate::view::View;
 
@@ -28,6 +29,8 @@ pub trait Explain: Sized {
     const SHOWS: &'static str;
     /// What a colour stands for.
     const UNIT: &'static str;
+    /// What the work is counted in.
+    const COUNTS: &'static str = "pictures";
 
     type Options: Clone + Default + PartialEq;
     /// The work that makes it.
@@ -49,9 +52,10 @@ pub trait Explain: Sized {
     /// Whether it is all that its options, or others that differ only in how much is asked for, would give.
     fn is_complete(&self, options: &Self::Options) -> bool;
 
-    /// The map for an output; `None` where it was not trained, or the explanation contradicts itself.
-    fn map(&self, output: usize) -> Option<HeatMap>;
+    /// The map for an output; `None` where there is none: most methods have none where it was not trained, nor does an explanation that
+    /// contradicts itself.
+    fn map(&self, output: Output) -> Option<HeatMap>;
 
     /// What is to be said beside the map for an output: how far it is, and how good. A sentence or more.
-    fn said(&self, output: usize) -> String;
+    fn said(&self, output: Output) -> String;
 }

@@ -9,6 +9,7 @@ use super::Explain;
 use super::fill::Fill;
 use crate::asked::{Asked, Progress, Scored, Step, Wants};
 use crate::heat_map::HeatMap;
+use crate::output::Output;
 use crate::radiograph::Input;
 use crate::view::View;
 
@@ -116,11 +117,11 @@ impl Explain for Explanation {
         self.windows == options.clone().sound().total()
     }
 
-    fn map(&self, output: usize) -> Option<HeatMap> {
-        self.maps.get(output)?.clone()
+    fn map(&self, output: Output) -> Option<HeatMap> {
+        self.maps.get(output.0)?.clone()
     }
 
-    fn said(&self, _: usize) -> String {
+    fn said(&self, _: Output) -> String {
         let total = self.options.clone().sound().total();
         match self.windows == total {
             true => format!("{total} windows were hidden, one after the other."),
@@ -298,10 +299,13 @@ mod tests {
             fill: Fill::PictureMean,
         };
         let explanation = run(options, 6, 5);
-        let map = explanation.map(0).expect("a map");
+        let map = explanation.map(Output(0)).expect("a map");
         let expected: Vec<f32> = (0..16).map(|cell| f32::from(u8::from(cell == 6))).collect();
         assert_eq!(map.values, expected);
-        assert_eq!((explanation.windows, explanation.map(1)), (16, None));
+        assert_eq!(
+            (explanation.windows, explanation.map(Output(1))),
+            (16, None)
+        );
         // Wider windows smear it over their size, the more the fewer of them cover the cell.
         let wide = Options {
             grid: 4,
@@ -309,7 +313,7 @@ mod tests {
             stride: 1,
             fill: Fill::PictureMean,
         };
-        let map = run(wide, 5, 3).map(0).expect("a map");
+        let map = run(wide, 5, 3).map(Output(0)).expect("a map");
         assert_eq!(map.values[5], 1.0);
         assert_eq!(map.values[0], 1.0);
         assert_eq!(map.values[15], 0.0);
@@ -331,8 +335,11 @@ mod tests {
         some.push(vec![scored(0.9), scored(0.5), scored(0.9)]);
         let explanation = some.outcome().expect("an explanation");
         assert!(!explanation.is_complete(&options) && explanation.windows == 2);
-        assert_eq!(explanation.said(0), "2 of 9 windows are scored so far.");
-        let map = explanation.map(0).expect("a map");
+        assert_eq!(
+            explanation.said(Output(0)),
+            "2 of 9 windows are scored so far."
+        );
+        let map = explanation.map(Output(0)).expect("a map");
         assert!((map.values[0] - 0.4).abs() < 1e-6 && map.values[35] == 0.0);
     }
 

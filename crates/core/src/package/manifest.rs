@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use super::PackageError;
 use crate::architecture::Architecture;
@@ -92,18 +92,8 @@ pub struct FindingCard {
     pub positives: usize,
     pub negatives: usize,
     /// How well maps point at what radiologists marked.
-    #[serde(default, deserialize_with = "known")]
+    #[serde(default)]
     pub localisation: BTreeMap<LocalisedBy, Localisation>,
-}
-
-/// What was measured of maps that this version makes. A later one may make others: they are no reason to refuse its packages.
-fn known<'de, D: Deserializer<'de>>(
-    from: D,
-) -> Result<BTreeMap<LocalisedBy, Localisation>, D::Error> {
-    let all = BTreeMap::<String, Localisation>::deserialize(from)?.into_iter();
-    Ok(all
-        .filter_map(|(key, measured)| Some((LocalisedBy::try_from(key).ok()?, measured)))
-        .collect())
 }
 
 /// How a logit becomes a probability, where the sigmoid alone does not do.
@@ -141,22 +131,24 @@ impl Calibration {
 }
 
 /// Whose maps were measured, and against which marks. In a manifest it is the key of a [`Localisation`]: `lime`, `lime on masks`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
 pub struct LocalisedBy {
     pub maps: Maps,
     pub marks: Marks,
 }
 
 /// Maps that are measured: a method's, or ones that know nothing of the picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
 pub enum Maps {
     By(Method),
     /// A Gaussian in the middle of every picture.
     Centre,
     /// A map drawn at random for every picture.
     Random,
+    /// Maps that this version does not make: a later one may. They are kept, and are no reason to refuse a package.
+    Other(String),
 }
 
 /// What radiologists marked.
@@ -192,15 +184,14 @@ impl std::fmt::Display for Maps {
             Maps::By(method) => method.name(),
             Maps::Centre => "center",
             Maps::Random => "random",
+            Maps::Other(name) => name,
         })
     }
 }
 
-impl TryFrom<String> for Maps {
-    type Error = String;
-
-    fn try_from(name: String) -> Result<Self, String> {
-        name.parse()
+impl From<String> for Maps {
+    fn from(name: String) -> Self {
+        name.parse().unwrap_or(Maps::Other(name))
     }
 }
 
@@ -220,16 +211,16 @@ impl std::fmt::Display for LocalisedBy {
     }
 }
 
-impl TryFrom<String> for LocalisedBy {
-    type Error = String;
-
-    fn try_from(key: String) -> Result<Self, String> {
+impl From<String> for LocalisedBy {
+    fn from(key: String) -> Self {
         let (name, marks) = match key.strip_suffix(ON_MASKS) {
             Some(name) => (name, Marks::Masks),
             None => (key.as_str(), Marks::Boxes),
         };
-        let maps = name.parse()?;
-        Ok(Self { maps, marks })
+        Self {
+            maps: name.to_owned().into(),
+            marks,
+        }
     }
 }
 
@@ -262,8 +253,8 @@ impl FindingCard {
 
     /// Whether a method's maps were found to point at the finding better than a Gaussian in the middle of the same pictures does: by
     /// its hits or, where the middle hits nearly always, by its IoU. `None` where the two were not compared, or on few images.
-    pub fn pointing(&self, by: LocalisedBy) -> Option<Pointing> {
-        let maps = self.localisation.get(&by)?;
+    pub fn pointing(&self, by: &LocalisedBy) -> Option<Pointing> {
+        let maps = self.localisation.get(by)?;
         let compared = maps.over_middle.as_ref()?;
         if maps.n < Self::FEW {
             return None;

@@ -212,7 +212,7 @@ impl Report {
         self.trust.retain(|trust| trust.method != method);
         for trust in &mut self.trust {
             // Reports that do not say with which compare with LIME.
-            if trust.agreement_with.unwrap_or(Method::Lime) == method {
+            if trust.agreement_with.unwrap_or(Method::COMPARED_BEFORE) == method {
                 (trust.agreement, trust.agreement_with) = (None, None);
             }
         }

@@ -68,7 +68,9 @@ pub fn run(options: &Options) -> Result<()> {
         let explanation = ask(reader, explanation, &ProgressBar::hidden())?;
         maps.push((
             "lime",
-            explanation.map(finding).context("a trained finding")?,
+            explanation
+                .map(Output(finding))
+                .context("a trained finding")?,
         ));
         for (kind, map) in maps {
             // Each image draws its own baselines.

@@ -1,7 +1,9 @@
 //! `explain`: pictures with a map on them, and the readings' reports.
 
+mod many;
 mod names;
 mod one;
+mod picture;
 
 use anyhow::{Context, Result, bail};
 use clap::builder::TypedValueParser;
@@ -12,7 +14,6 @@ use sightline::reader::Reader;
 use super::lime::LimeOptions;
 use super::options::{Images, Model};
 use super::values::one_of;
-use crate::data::Views;
 use crate::measure::replay;
 use crate::measure::score::Package;
 use crate::storage::Location;
@@ -96,43 +97,5 @@ pub fn run(options: &Options) -> Result<()> {
     if let ([image], None) = (options.image.as_slice(), &options.images) {
         return how.explain(image, options.out.as_ref(), options.json.as_ref());
     }
-    all(&how, options)
-}
-
-/// Explains several images; what cannot be explained is named and skipped.
-fn all(how: &HowTo<'_>, options: &Options) -> Result<()> {
-    let (paths, images): (Vec<String>, Vec<Location>) = match &options.images {
-        Some(images) => {
-            let (data, _) = images.rows(Views::Frontal, options.model.depth)?;
-            let rows = data.rows.iter();
-            rows.map(|row| (row.path.clone(), data.file(row))).unzip()
-        }
-        None => {
-            let paths: Vec<String> = options.image.iter().map(Location::to_string).collect();
-            (names::without_shared_folders(&paths), options.image.clone())
-        }
-    };
-    for folder in [&options.out, &options.json].into_iter().flatten() {
-        folder.create()?;
-    }
-    let mut unreadable = 0;
-    for (name, image) in names::names(&paths).iter().zip(&images) {
-        let file = |folder: &Option<Location>, ending: &str| {
-            let file = format!("{name}.{ending}");
-            folder.as_ref().map(|folder| folder.join(&file))
-        };
-        let (out, json) = (file(&options.out, "png"), file(&options.json, "json"));
-        print!("{name}: ");
-        if let Err(error) = how.explain(image, out.as_ref(), json.as_ref()) {
-            unreadable += 1;
-            eprintln!("left out: {error:#}");
-        }
-    }
-    if unreadable > 0 {
-        eprintln!("{unreadable} of {} images are left out", images.len());
-    }
-    if unreadable == images.len() {
-        bail!("no image could be explained");
-    }
-    Ok(())
+    many::explain(&how, options)
 }

@@ -4,21 +4,17 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
-use sightline::explain::colormap::Colormap;
 use sightline::explain::method::{Method, Settings};
-use sightline::explain::overlay::overlay;
 use sightline::finding::Finding;
-use sightline::package::sha256;
+use sightline::package::{Output, sha256};
 use sightline::radiograph::{self, LATERAL, Radiograph, is_lateral};
 use sightline::reader::Reader;
 use sightline::report::{Report, Timings};
 
+use super::picture;
 use crate::data::said;
 use crate::measure::asking::ask;
 use crate::storage::Location;
-
-/// How much of the colour covers the picture where the map is at its highest.
-const OPACITY: f32 = 0.6;
 
 /// What is done with each image.
 pub struct HowTo<'a> {
@@ -69,17 +65,17 @@ impl HowTo<'_> {
         let view = reader.view(&radiograph.image);
         let reading = pollster::block_on(reader.read(&view))?;
         let read = start.elapsed().as_secs_f64() * 1e3;
-        let cards = &reader.manifest.findings;
         let scored = reading.probabilities.iter().enumerate();
-        let scored = scored.filter_map(|(output, p)| Some((output, (*p)?)));
-        let chosen = match self.finding {
-            Some(finding) => scored
-                .into_iter()
-                .find(|(output, _)| cards[*output].name == finding),
+        let mut scored = scored.filter_map(|(output, p)| Some((Output(output), (*p)?)));
+        let chosen = match self.finding.map(|finding| reader.manifest.output(finding)) {
+            Some(output) => scored.find(|(scored, _)| Some(*scored) == output),
             None => scored.max_by(|a, b| a.1.total_cmp(&b.1)),
         };
         let (output, probability) = chosen.context("the package has no trained finding")?;
-        println!("{}: {probability:.3}", cards[output].name);
+        println!(
+            "{}: {probability:.3}",
+            reader.manifest.findings[output.0].name
+        );
         let explanation = match settings.asking(*method) {
             Some(asking) => {
                 let style = format!("{} {{bar:40}} {{pos}}/{{len}} ({{eta}} left)", method);
@@ -96,17 +92,11 @@ impl HowTo<'_> {
             Some(made) => made
                 .map(output)
                 .context("a trained finding has an explanation")?,
-            None => reading.evidence[output].clone(),
+            None => reading.evidence[output.0].clone(),
         };
 
         if let Some(out) = out {
-            let image = &radiograph.image;
-            let rgba = overlay(image, &map, reading.region, Colormap::Inferno, OPACITY);
-            let picture = image::RgbaImage::from_raw(image.width as u32, image.height as u32, rgba);
-            let picture = picture.context("an overlay has its picture's size")?;
-            let mut png = std::io::Cursor::new(Vec::new());
-            picture.write_to(&mut png, image::ImageFormat::Png)?;
-            out.write(png.get_ref())?;
+            out.write(&picture::png(&radiograph.image, &map, reading.region)?)?;
         }
         if let Some(json) = json {
             let timings = Timings { decode, read };

@@ -68,9 +68,8 @@ pub fn sheet(reader: &Reader, data: &Dataset, failures: &[Failure]) -> Result<Ve
     for failure in failures {
         let image = data.radiograph(&data.rows[failure.row])?.image;
         let reading = pollster::block_on(reader.read(&reader.view(&image)))?;
-        let cards = &reader.manifest.findings;
-        let output = cards.iter().position(|card| card.name == failure.finding);
-        let map = &reading.evidence[output.context("a finding of the package")?];
+        let output = reader.manifest.output(failure.finding);
+        let map = &reading.evidence[output.context("a finding of the package")?.0];
         let rgba = overlay(&image, map, reading.region, Colormap::Inferno, OPACITY);
         let picture = RgbaImage::from_raw(image.width as u32, image.height as u32, rgba);
         let picture = picture.context("an overlay has its picture's size")?;

@@ -329,7 +329,7 @@ fn with_localisation(card: &str, manifest: &Manifest) -> String {
     let mut rows = String::new();
     for card in &manifest.findings {
         for (by, measured) in &card.localisation {
-            let verdict = match (by.maps, card.pointing(*by)) {
+            let verdict = match (&by.maps, card.pointing(by)) {
                 (Maps::Centre | Maps::Random, _) | (_, None) => String::new(),
                 (_, Some(Pointing::Better { p })) => format!("better than the middle (p = {p:.3})"),
                 (_, Some(Pointing::Unsettled { p })) => {

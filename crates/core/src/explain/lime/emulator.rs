@@ -1,7 +1,7 @@
 //! What the network would make of samples that it was never asked about.
 //!
 //! The score of a picture is a curved function of many regions together, and a linear model of few samples takes for noise what it cannot
-//! bend to. But the network says more than a score: what each cell of its last feature map adds to it ([`grad_cam`]'s evidence), and that
+//! bend to. But the network says more than a score: what each cell of its last feature map adds to it (Grad-CAM's evidence), and that
 //! depends on the regions near the cell, mostly. So each cell's evidence gets a Gaussian process of its own (Rasmussen and Williams,
 //! 2006, chapters 2 and 5): two samples have alike evidence where they show the same of the regions near it,
 //!
@@ -11,8 +11,6 @@
 //!
 //! where `l_i` falls with the distance of region and cell. How fast it falls, and how much of the evidence is noise, is what makes the
 //! answers likeliest. The cells' sum is the score's log-odds, and LIME asks it for as many samples as it likes.
-//!
-//! [`grad_cam`]: crate::grad_cam
 
 use std::f64::consts::FRAC_1_SQRT_2;
 

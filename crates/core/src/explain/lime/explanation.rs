@@ -6,6 +6,7 @@ use super::sampling::Sampling;
 use super::segments::Segments;
 use crate::explain::fill::Fill;
 use crate::heat_map::HeatMap;
+use crate::output::Output;
 
 /// Fewer samples are explained well by anything.
 const FEW_SAMPLES: usize = 20;
@@ -27,8 +28,8 @@ pub enum Segmentation {
 pub enum Estimator {
     /// By ridge regression on the scores, as LIME's own code.
     Regression,
-    /// By the same regression on the scores of [`PREDICTED`] more samples, which an [`Emulator`] predicts from what the first
-    /// [`TRAINED_ON`] samples' cells showed. It takes a third of the samples to come as near to what very many would give. Where more than
+    /// By the same regression on the scores of [`PREDICTED`](super::PREDICTED) more samples, which an [`Emulator`](super::emulator::Emulator) predicts from what the first
+    /// [`TRAINED_ON`](super::TRAINED_ON) samples' cells showed. It takes a third of the samples to come as near to what very many would give. Where more than
     /// that are scored, what was predicted wrongly is regressed, too, and corrects it.
     #[default]
     Emulation,
@@ -97,20 +98,20 @@ pub struct Explanation {
 
 impl Explanation {
     /// What each pixel's region adds to the score of a finding; `None` where there is not a coefficient for each region.
-    pub(super) fn painted(&self, output: usize) -> Option<HeatMap> {
-        let finding = self.findings.get(output)?.as_ref()?;
+    pub(super) fn painted(&self, output: Output) -> Option<HeatMap> {
+        let finding = self.findings.get(output.0)?.as_ref()?;
         (finding.coefficients.len() == self.segments.count)
             .then(|| self.segments.paint(&finding.coefficients))
     }
 
     /// How far it is, and how well it explains the score of a finding.
-    pub(super) fn described(&self, output: usize) -> String {
+    pub(super) fn described(&self, output: Output) -> String {
         let samples = self.samples;
         let so_far = match self.stable {
             true => format!("The map is stable after {samples} samples."),
             false => format!("The map is not stable yet, after {samples} samples."),
         };
-        let Some(Some(finding)) = self.findings.get(output) else {
+        let Some(Some(finding)) = self.findings.get(output.0) else {
             return so_far;
         };
         let strongest = finding.coefficients.iter().zip(&finding.margins);

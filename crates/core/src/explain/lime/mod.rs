@@ -28,6 +28,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use super::Explain;
 use crate::asked::{Asked, Progress, Scored, Step, Wants};
 use crate::heat_map::HeatMap;
+use crate::output::Output;
 use crate::radiograph::{GreyImage, Input, resize};
 use crate::statistics;
 use crate::statistics::sigmoid;
@@ -61,6 +62,7 @@ impl Explain for Explanation {
     const TITLE: &'static str = "LIME";
     const SHOWS: &'static str = "which regions raise the score of";
     const UNIT: &'static str = "added to the score by showing one region";
+    const COUNTS: &'static str = "samples";
 
     type Options = Options;
     type Job = Lime;
@@ -96,11 +98,11 @@ impl Explain for Explanation {
         self.samples == options.samples || (options.until_stable && self.stable)
     }
 
-    fn map(&self, output: usize) -> Option<HeatMap> {
+    fn map(&self, output: Output) -> Option<HeatMap> {
         self.painted(output)
     }
 
-    fn said(&self, output: usize) -> String {
+    fn said(&self, output: Output) -> String {
         self.described(output)
     }
 }
@@ -429,7 +431,7 @@ impl Asked for Lime {
         }
     }
 
-    /// The next pictures to score, at most `most` of them, as values for [`Input::tensor_of`]; none if all were given. More may be asked for
+    /// The next pictures to score, at most `most` of them, as normalised values; none if all were given. More may be asked for
     /// before the last ones are scored.
     fn next_batch(&mut self, most: usize) -> Vec<f32> {
         let given = self.samples.len();
