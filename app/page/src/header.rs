@@ -75,7 +75,7 @@ fn StatusLine() -> impl IntoView {
     let state = expect_context::<State>();
     let text = move || match (state.status.get(), state.progress.get()) {
         (Status::Loading | Status::Reading | Status::Explaining, Some(progress)) => {
-            said(progress, state.method.get())
+            said(progress, state.making.get().unwrap_or_default())
         }
         (Status::Explaining, None) => "Computing the explanation".to_owned(),
         (Status::Loading, None) => "Starting the engine".to_owned(),
@@ -137,8 +137,7 @@ fn said(progress: Progress, method: Method) -> String {
         Step::Decode => ("Decoding the picture".to_owned(), ""),
         Step::Read => ("Reading the radiograph".to_owned(), ""),
         Step::Prepare => (format!("Preparing {method}"), ""),
-        Step::Explain if method == Method::Lime => (method.to_string(), "samples"),
-        Step::Explain => (method.to_string(), "pictures"),
+        Step::Explain => (method.to_string(), method.counts()),
         Step::Measure => ("Measuring the map".to_owned(), "pictures"),
         Step::Randomise => ("Sanity check with random weights".to_owned(), "networks"),
     };

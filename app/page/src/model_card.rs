@@ -58,7 +58,7 @@ fn WholeCard(folder: String) -> impl IntoView {
         });
     };
     Effect::new(move |_| {
-        let is_there = state.card.with(|card| !card.is_empty());
+        let is_there = state.card.with(|(_, card)| !card.is_empty());
         if let (Some(dialog), true) = (dialog.get(), is_there) {
             // It fails only where it is open already.
             let _ = dialog.show_modal();
@@ -73,7 +73,7 @@ fn WholeCard(folder: String) -> impl IntoView {
         <button type="button" data-testid="model-card-button" on:click=open>"Show the whole model card"</button>
         <dialog node_ref=dialog class="whole-card" data-testid="model-card" aria-label="The model card">
             <form method="dialog"><button type="button" on:click=close>"Close"</button></form>
-            <article inner_html=move || state.card.get()></article>
+            <article inner_html=move || state.card.get().1></article>
         </dialog>
     }
 }

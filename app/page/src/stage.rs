@@ -9,7 +9,7 @@ use sightline_core::radiograph::Region;
 use super::canvas::{THUMBNAIL_SIDE, clear, paint_layer, paint_picture};
 use super::state::State;
 
-/// The longer side of a map's layer, in pixels: twice the finest grid of shown maps' smallest detail, and cheap to paint.
+/// The longer side of a map's layer, in pixels: twice that of the picture on which LIME's regions are found, and cheap to paint.
 const LAYER_SIDE: usize = 448;
 
 /// How large a stage is painted.
@@ -50,8 +50,8 @@ pub fn Stage(
         format!("--aspect: {aspect:.6}")
     };
     view! {
-        <div class="stage" role="img" aria-label=move || label.get() style=aspect>
-            <canvas node_ref=canvas data-testid=picture_testid></canvas>
+        <div class="stage" style=aspect>
+            <canvas node_ref=canvas data-testid=picture_testid role="img" aria-label=move || label.get()></canvas>
             {map.map(|map| view! { <Layer map size testid=map_testid/> })}
             {children.map(|children| children())}
         </div>
@@ -107,5 +107,5 @@ fn Layer(map: Signal<Option<HeatMap>>, size: Size, testid: Option<&'static str>)
             "left: {x:.3}%; top: {y:.3}%; width: {width:.3}%; height: {height:.3}%; opacity: {opacity}"
         )
     };
-    view! { <canvas class="layer" node_ref=canvas data-testid=testid style=place></canvas> }
+    view! { <canvas class="layer" aria-hidden="true" node_ref=canvas data-testid=testid style=place></canvas> }
 }

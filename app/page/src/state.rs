@@ -39,8 +39,8 @@ pub struct State {
     pub depths: Memo<Option<Depths>>,
     pub models: Memo<Vec<ModelEntry>>,
     pub model: Memo<String>,
-    /// The model card as HTML, once it was asked for.
-    pub card: Memo<String>,
+    /// The model card as HTML, once it was asked for, and how often one was shown.
+    pub card: Memo<(u32, String)>,
     pub manifest: Memo<Option<Arc<Manifest>>>,
     pub picture: Memo<Option<Arc<ReadPicture>>>,
     /// What is shown of the radiograph, large and small.
@@ -51,6 +51,8 @@ pub struct State {
     /// The finding whose map is shown: a position in the report.
     pub selected: Memo<Option<usize>>,
     pub method: Memo<Method>,
+    /// The method whose map is being made.
+    pub making: Memo<Option<Method>>,
     /// How maps are made.
     pub settings: Memo<Settings>,
     /// What is painted over, and how it is filled.
@@ -139,7 +141,7 @@ impl State {
             depths: Memo::new(move |_| session.with(Session::depths)),
             models: Memo::new(move |_| session.with(|session| session.models().to_vec())),
             model: Memo::new(move |_| session.with(|session| session.model().to_owned())),
-            card: Memo::new(move |_| session.with(|session| session.card().to_owned())),
+            card: Memo::new(move |_| session.with(|session| session.card().clone())),
             manifest: Memo::new(move |_| session.with(|session| session.manifest().cloned())),
             picture,
             preview,
@@ -147,6 +149,7 @@ impl State {
             region: Memo::new(move |_| picture.with(|picture| picture.as_ref()?.region())),
             selected: Memo::new(move |_| session.with(Session::selected)),
             method: Memo::new(move |_| session.with(Session::method)),
+            making: Memo::new(move |_| session.with(Session::making)),
             settings: Memo::new(move |_| session.with(|session| session.settings().clone())),
             spots: Memo::new(move |_| session.with(|session| session.spots().to_vec())),
             fill: Memo::new(move |_| session.with(Session::fill)),
@@ -194,7 +197,12 @@ impl State {
                     spawn_local(async move {
                         let name = source.name();
                         let fetched = source.file().await.map(|file| {
-                            self.file.set_value(Some((id, file)));
+                            // One that comes late does not replace one that was given after it.
+                            self.file.update_value(|kept| {
+                                if kept.as_ref().is_none_or(|(known, _)| *known < id) {
+                                    *kept = Some((id, file));
+                                }
+                            });
                             name
                         });
                         self.tell(|session| session.fetched(id, fetched));

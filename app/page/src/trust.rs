@@ -92,7 +92,7 @@ pub fn TrustPanel() -> impl IntoView {
                     ),
                     None => String::new(),
                 },
-                match card.pointing(on_boxes(Maps::By(state.method.get()))) {
+                match card.pointing(&on_boxes(Maps::By(state.method.get()))) {
                     Some(Pointing::Unreliable) => format!(
                         " By this measure, or by how well they cover the box, they do no better than a spot in the middle: maps of {} \
                          are unreliable.",
@@ -196,7 +196,7 @@ fn Figures(trust: Trust) -> impl IntoView {
             } else {
                 "what both mark is more likely to matter"
             };
-            let (one, other) = (trust.method, trust.agreement_with.unwrap_or(Method::Lime));
+            let (one, other) = (trust.method, trust.agreement_with.unwrap_or(Method::COMPARED_BEFORE));
             format!(
                 "Of the fifth of the picture that each marks most, {one} and {other} share {share:.0}% (20% by chance). Their rank correlation is {order}: \
                  {meaning}."

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 use sightline_core::explain::method::Method;
+use sightline_core::output::Output;
 use sightline_session::picture::ReadPicture;
 use sightline_session::session::Depths;
 
@@ -64,7 +65,7 @@ pub fn Viewer() -> impl IntoView {
 fn said(state: State) -> Option<String> {
     match (state.method.get(), state.explanation()) {
         (Method::GradCam, _) => None,
-        (_, Some(made)) => Some(made.said(state.selected.get()?)),
+        (_, Some(made)) => Some(made.said(Output(state.selected.get()?))),
         (_, None) => Some("The first pictures are being scored.".to_owned()),
     }
 }

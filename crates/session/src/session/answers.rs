@@ -43,7 +43,7 @@ impl Session {
             } if current(id) => self.show_explanation(*explanation, done),
             Answer::Probed { id, erased } if current(id) => self.show_erased(erased),
             Answer::Measured { id, trust } if current(id) => self.show_trust(*trust),
-            Answer::Card(html) => self.card = html,
+            Answer::Card(html) => self.open_card(html),
             Answer::Refused(refusal) => self.refused(refusal),
             Answer::Explained { .. } | Answer::Probed { .. } | Answer::Measured { .. } => {}
         }

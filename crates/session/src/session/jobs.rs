@@ -150,7 +150,8 @@ impl Session {
                 .and_then(|picture| picture.report.explanations.by(method));
             match made {
                 Some(made) => self.settings.adopt(made.asking()),
-                None => self.method = Method::GradCam,
+                None if self.method == method => self.method = Method::GradCam,
+                None => {}
             }
         }
     }

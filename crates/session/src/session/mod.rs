@@ -168,8 +168,8 @@ pub struct Session {
     selected: Option<usize>,
     spots: Vec<Spot>,
     fill: Fill,
-    /// The model card as HTML, once it was asked for.
-    card: String,
+    /// The model card as HTML, once it was asked for, and how often one was shown.
+    card: (u32, String),
     /// What did not work, while everything else goes on.
     complaint: Option<String>,
     /// What the engine fell back to.
@@ -200,7 +200,7 @@ impl Session {
             selected: None,
             spots: Vec::new(),
             fill: Fill::PictureMean,
-            card: String::new(),
+            card: (0, String::new()),
             complaint: None,
             fallback: None,
             effects: vec![Effect::FetchList],
@@ -283,6 +283,14 @@ impl Session {
         self.method
     }
 
+    /// The method whose map is being made, whichever is in view.
+    pub fn making(&self) -> Option<Method> {
+        match &self.asked {
+            Some(Job::Explain(asking)) => Some(asking.method()),
+            _ => None,
+        }
+    }
+
     /// How maps are to be made.
     pub fn settings(&self) -> &Settings {
         &self.settings
@@ -311,8 +319,8 @@ impl Session {
         all.flatten().cloned().collect()
     }
 
-    /// The model card as HTML; empty until it is there.
-    pub fn card(&self) -> &str {
+    /// The model card as HTML, and how often one was shown: each time is another. Empty until it is there.
+    pub fn card(&self) -> &(u32, String) {
         &self.card
     }
 

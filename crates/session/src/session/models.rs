@@ -30,7 +30,7 @@ impl Session {
     fn load_model(&mut self, model: &str) {
         model.clone_into(&mut self.model);
         self.adapter = None;
-        self.card.clear();
+        self.card.1.clear();
         self.progress = None;
         self.scoring = 0;
         self.engine = Engine::Loading;
@@ -63,15 +63,22 @@ impl Session {
 
     /// Shows a package's card: its text, or why it cannot be had.
     pub fn show_card(&mut self, markdown: Result<String, String>, folder: String) {
-        self.card.clear();
+        // Of a model that is not chosen any more: it came late.
+        if self.folder().ok().as_ref() != Some(&folder) {
+            return;
+        }
         match markdown {
             // It is no work on a picture: what is under way goes on.
             Ok(markdown) => {
                 let request = Request::Card { markdown, folder };
                 self.effects.push(Effect::Send(request));
             }
-            Err(why) => self.card = format!("<p>The card cannot be shown: {why}.</p>"),
+            Err(why) => self.open_card(format!("<p>The card cannot be shown: {why}.</p>")),
         }
+    }
+
+    pub(super) fn open_card(&mut self, html: String) {
+        self.card = (self.card.0 + 1, html);
     }
 
     pub fn load_again(&mut self) {

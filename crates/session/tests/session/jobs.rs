@@ -258,20 +258,32 @@ fn a_card_is_shown_while_a_map_is_made_and_ends_nothing() {
     let id = page.open("a.png");
     page.tell(|session| session.explain_by(Method::Lime));
     let options = page.session.settings().lime.clone();
-    page.tell(|session| session.show_card(Ok("# A card".to_owned()), "models/a".to_owned()));
+    page.tell(|session| session.show_card(Ok("# A card".to_owned()), "models/one".to_owned()));
     assert!(matches!(page.requests.last(), Some(Request::Card { .. })));
     page.answer(Answer::Card("<h1>A card</h1>".to_owned()));
-    assert_eq!(page.session.card(), "<h1>A card</h1>");
+    assert_eq!(page.session.card(), &(1, "<h1>A card</h1>".to_owned()));
     assert_eq!(page.session.status(), Status::Explaining);
     page.answer(lime(id, &options, true));
     assert_eq!(page.session.status(), Status::Ready);
-    // One that cannot be had says so, in place of the one before.
-    page.tell(|session| session.show_card(Err("it is gone".to_owned()), String::new()));
-    assert!(
-        page.session.card().contains("it is gone"),
-        "{}",
-        page.session.card()
-    );
+    // One that cannot be had says so, each time that it is asked for.
+    for opened in [2, 3] {
+        let gone = || Err("it is gone".to_owned());
+        page.tell(|session| session.show_card(gone(), "models/one".to_owned()));
+        let (times, said) = page.session.card();
+        assert!(
+            *times == opened && said.contains("it is gone"),
+            "{times} {said}"
+        );
+    }
+    // What comes late, of a model that is not chosen any more, is not shown.
+    let cards = |page: &Page| {
+        let asked = page.requests.iter();
+        asked
+            .filter(|request| matches!(request, Request::Card { .. }))
+            .count()
+    };
+    page.tell(|session| session.show_card(Ok("# B".to_owned()), "models/two".to_owned()));
+    assert_eq!((cards(&page), page.session.card().0), (1, 3));
 }
 
 /// The last request to measure: how its map was made, and the other one's.
@@ -317,6 +329,26 @@ fn every_method_is_asked_for_by_its_name_and_keeps_its_own_map() {
         assert_eq!(map.is_some(), *method == Method::GradCam, "{method}");
         page.tell(Session::cancel);
     }
+}
+
+#[test]
+fn work_on_one_method_leaves_the_view_of_another() {
+    let mut page = Page::loaded();
+    let id = page.open("a.png");
+    page.tell(|session| session.explain_by(Method::Lime));
+    let options = page.session.settings().lime.clone();
+    page.answer(lime(id, &options, true));
+    // Another is being made, and the reader looks at what is there meanwhile.
+    page.tell(|session| session.explain_by(Method::ALL[2]));
+    page.tell(|session| session.explain_by(Method::Lime));
+    assert_eq!(page.session.making(), Some(Method::ALL[2]));
+    page.tell(Session::cancel);
+    assert_eq!(page.session.method(), Method::Lime);
+    assert_eq!(page.session.making(), None);
+    page.tell(|session| session.explain_by(Method::ALL[2]));
+    page.tell(|session| session.explain_by(Method::Lime));
+    page.answer(refused_job(id));
+    assert_eq!(page.session.method(), Method::Lime);
 }
 
 #[test]

@@ -23,6 +23,11 @@ fn a_file_that_arrives_late_does_not_replace_the_one_given_after_it() {
     page.arrives(slow, "slow.png");
     assert_eq!(page.shown().as_deref(), Some("quick.png"));
     assert_eq!(page.reading().1, "quick.png");
+    // It is still at hand for another model.
+    page.tell(|session| session.load("two"));
+    page.ready(cpu());
+    assert_eq!(page.reading().1, "quick.png");
+    assert_eq!(page.files, [quick, quick]);
 }
 
 #[test]

@@ -37,6 +37,8 @@ pub struct Page {
     pub requests: Vec<Request>,
     /// The numbers under which the files were fetched that went with requests.
     pub files: Vec<u32>,
+    /// The number of the file at hand, as the page keeps it: one that comes late does not replace a later one.
+    at_hand: Option<u32>,
     pub starts: usize,
     /// Files that are to be fetched: the number of the radiograph, and which of those given.
     pub fetches: Vec<(u32, usize)>,
@@ -48,6 +50,7 @@ impl Page {
             session: Session::new(DeviceChoice::Best),
             requests: Vec::new(),
             files: Vec::new(),
+            at_hand: None,
             starts: 0,
             fetches: Vec::new(),
         };
@@ -72,6 +75,11 @@ impl Page {
                 Effect::Send(request) => self.requests.push(request),
                 Effect::SendWithFile(request, fetched_as) => {
                     self.requests.push(request);
+                    assert_eq!(
+                        self.at_hand,
+                        Some(fetched_as),
+                        "the file is not at hand any more"
+                    );
                     self.files.push(fetched_as);
                 }
                 Effect::StartEngine => self.starts += 1,
@@ -93,6 +101,7 @@ impl Page {
     }
 
     pub fn arrives(&mut self, id: u32, name: &str) {
+        self.at_hand = self.at_hand.max(Some(id));
         self.tell(|session| session.fetched(id, Ok(name.to_owned())));
     }
 

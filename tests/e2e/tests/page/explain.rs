@@ -114,7 +114,7 @@ async fn lime_explains_as_natively_streams_and_can_be_cancelled() -> Result<()> 
         "{trust:?}"
     );
     let index = trust.finding.index();
-    let map = native.map(index).context("no map")?;
+    let map = native.map(Output(index)).context("no map")?;
     let options = trust.faithfulness.options;
     let curves = Curves::new(&square, input, &map, Output(index), options)?;
     let curves = ask(&reader, curves).await?;
@@ -254,7 +254,8 @@ async fn every_method_of_the_table_explains_as_natively_and_can_be_measured() ->
         let asking = settings.asking(method).context("nothing to ask for")?;
         let native = ask(&reader, asking.start(&view, &reader.manifest.input)).await?;
         for index in 0..reader.manifest.findings.len() {
-            let (Some(ours), Some(native)) = (ours.map(index), native.map(index)) else {
+            let (Some(ours), Some(native)) = (ours.map(Output(index)), native.map(Output(index)))
+            else {
                 continue;
             };
             let pairs = ours.values.iter().zip(&native.values);

@@ -227,9 +227,10 @@ async fn the_opacity_slider_paints_nothing_and_the_page_reads_no_file() -> Resul
             slider.value = String(percent);
             slider.dispatchEvent(new Event('input', { bubbles: true }));
         }
-        return getComputedStyle(document.querySelector("[data-testid='overlay-canvas']")).opacity;
     "#;
-    let opacity = page.script(slide, vec![]).await?;
+    page.script(slide, vec![]).await?;
+    let shown = "return getComputedStyle(document.querySelector(\"[data-testid='overlay-canvas']\")).opacity";
+    let opacity = page.script(shown, vec![]).await?;
     ensure!(opacity.as_str() == Some("1"), "{opacity}");
     let after = number("painted").await?;
     ensure!(
