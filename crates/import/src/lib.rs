@@ -156,6 +156,7 @@ pub fn import(
     let refused = |error: &dyn std::fmt::Display| ImportError::Refused(error.to_string());
     let weights = package::save(&network).map_err(|error| refused(&error))?;
     let hash = package::sha256(bytes);
+    let name = file.rsplit(['/', '\\']).next().unwrap_or(file);
     let manifest = Manifest {
         schema_version: SCHEMA_VERSION,
         title: settings.title.clone(),
@@ -167,7 +168,7 @@ pub fn import(
             data: "not known: the weights were imported".to_owned(),
             images: None,
             patients: None,
-            recipe: format!("imported from {file} (SHA-256 {hash}), conventions of {source}"),
+            recipe: format!("imported from {name} (SHA-256 {hash}), conventions of {source}"),
             seed: None,
             epochs: None,
             commit: "not known".to_owned(),

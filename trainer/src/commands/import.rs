@@ -85,16 +85,9 @@ pub fn run(options: &Options) -> Result<()> {
     };
     let file = options.file.display().to_string();
     let bytes = std::fs::read(&options.file).with_context(|| format!("cannot open {file}"))?;
-    let name_of_file = options.file.file_name().unwrap_or_default();
-    let name_of_file = name_of_file.to_string_lossy();
-    let imported = import(
-        (&name_of_file, &bytes),
-        &settings,
-        &Device::flex(),
-        |line| {
-            println!("{line}");
-        },
-    );
+    let imported = import((&file, &bytes), &settings, &Device::flex(), |line| {
+        println!("{line}");
+    });
     let imported = imported.map_err(|error| match error {
         ImportError::Container(_) => {
             anyhow::Error::from(error).context(format!("cannot read the weights {file}"))

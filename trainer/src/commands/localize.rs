@@ -9,6 +9,7 @@ use sightline::reader::Reader;
 
 use super::lime::LimeOptions;
 use super::options::{Images, Model};
+use super::values::maps;
 use crate::data::Views;
 use crate::measure::marks::Marks;
 use crate::measure::pointing::{Header, Judgement, Judgements, judge, report};
@@ -28,9 +29,8 @@ pub struct Options {
     /// A CSV of masks instead of boxes: Path, Mask, Class, SourceClass. Masks are under the same root as the images.
     #[arg(long)]
     masks: Option<Location>,
-    /// Whose maps: a method of `explain`; "center", a Gaussian in the middle of every picture, which a map must beat; or "random", a map drawn
-    /// at random for every picture.
-    #[arg(long, default_value = "grad-cam")]
+    /// Whose maps.
+    #[arg(long, default_value = "grad-cam", value_parser = maps())]
     method: Maps,
     #[command(flatten)]
     lime: LimeOptions,
@@ -47,10 +47,11 @@ pub fn run(options: &Options) -> Result<()> {
         lime: options.lime.options(),
         ..Settings::default()
     };
-    let judgement = match options.method {
-        Maps::By(method) => Judgement::Method(settings.asking(method)),
+    let judgement = match &options.method {
+        Maps::By(method) => Judgement::Method(settings.asking(*method)),
         Maps::Centre => Judgement::Centre,
         Maps::Random => Judgement::Random,
+        Maps::Other(name) => bail!("there is no method {name:?}"),
     };
     let package = Package::open(&options.model.model, options.model.device.device()?)?;
     let mut manifest = package.manifest.clone();
@@ -110,7 +111,7 @@ pub fn run(options: &Options) -> Result<()> {
         };
         for card in &mut manifest.findings {
             if let Some(measured) = report.localisation(card.name) {
-                card.localisation.insert(by, measured);
+                card.localisation.insert(by.clone(), measured);
             }
         }
         record_localisation(&options.model.model, &manifest)?;

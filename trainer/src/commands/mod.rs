@@ -33,7 +33,7 @@ enum Command {
     Evaluate(evaluate::Options),
     /// Score every image of a CSV and write the probabilities.
     Predict(predict::Options),
-    /// Draw a map of the evidence for a finding (Grad-CAM or LIME).
+    /// Draw a map of the evidence for a finding (Grad-CAM, LIME, HiResCAM, occlusion).
     Explain(explain::Options),
     /// Measure whether a package's maps point at what radiologists marked.
     Localize(localize::Options),

@@ -30,7 +30,7 @@ const SAMPLES: [&str; 3] = ["cardiomegaly.jpg", "effusion.jpg", "no-finding.jpg"
 
 /// Whose maps, against which marks, by the name that a manifest has for it.
 fn by(name: &str) -> LocalisedBy {
-    LocalisedBy::try_from(name.to_owned()).expect("a known name")
+    LocalisedBy::from(name.to_owned())
 }
 
 fn samples() -> PathBuf {
@@ -254,7 +254,7 @@ fn localize_judges_maps_by_boxes_and_records_what_it_finds() {
     );
     // One image tells nothing of the maps.
     let effusion = &manifest.findings[Finding::PleuralEffusion.index()];
-    assert_eq!(effusion.pointing(by("grad-cam")), None);
+    assert_eq!(effusion.pointing(&by("grad-cam")), None);
     let card = std::fs::read_to_string(model.join("card.md")).expect("a card");
     assert_eq!(card.matches("Where its maps point").count(), 1);
     assert!(
