@@ -1,7 +1,7 @@
 //! Circles: whether modules or folders of a crate use each other in one.
 //!
 //! A module is a file. It uses another where a path of its `use` declarations or of its code leads into it; a name that a module passes on
-//! (`pub use`) is the module's that has it. Tests do not count, nor does a module that names its own children.
+//! (`pub use`) is the module's that has it. Tests do not count. A module uses one below itself if it does more than pass its names on.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -108,10 +108,15 @@ fn circles(files: &BTreeMap<Module, String>) -> Vec<Vec<String>> {
             paths.extend(expanded(&declaration).iter().map(|p| absolute(module, p)));
         }
         paths.extend(in_code(code).iter().map(|p| absolute(module, p)));
+        // What a module only passes on from below itself is no use of it.
+        let passes_on: Vec<Module> = declarations(code, "pub use ")
+            .iter()
+            .flat_map(|declaration| expanded(declaration))
+            .map(|path| absolute(module, &path))
+            .collect();
+        paths.retain(|path| !(path.starts_with(module) && passes_on.contains(path)));
         let found = paths.iter().filter_map(module_of);
-        // A module above is a table of contents: what it names below itself is no use of it.
-        let found =
-            found.filter(|used| used != *module && !used.starts_with(module) && !used.is_empty());
+        let found = found.filter(|used| used != *module && !used.is_empty());
         uses.insert((*module).clone(), found.collect());
     }
     let deepest = uses.keys().map(|module| module.len()).max().unwrap_or(0);
@@ -239,21 +244,47 @@ fn expanded(declaration: &str) -> Vec<Module> {
         .collect()
 }
 
-/// Paths of this crate in expressions and types.
+/// Paths of this crate in expressions and types: from its root, from the module above, and from the modules that are declared here.
 fn in_code(code: &str) -> Vec<Module> {
-    let paths = ["crate::", "super::"].into_iter().flat_map(|start| {
-        code.match_indices(start).map(|(at, _)| {
-            let path = code[at..].chars();
-            let path: String = path
-                .take_while(|c| c.is_alphanumeric() || *c == '_' || *c == ':')
-                .collect();
+    let declared = declarations(code, "mod ");
+    let starts = declared.iter().map(|name| format!("{name}::"));
+    let starts = starts.chain(["crate::".to_owned(), "super::".to_owned()]);
+    let in_name = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+    let code = without_uses(code);
+    let paths = starts.flat_map(|start| {
+        let found = code.match_indices(&start).map(|(at, _)| at);
+        let begins = found.filter(|at| !code[..*at].ends_with(in_name));
+        let paths = begins.map(|at| {
+            let path: String = code[at..].chars().take_while(|c| in_name(*c)).collect();
             path.split("::")
                 .filter(|part| !part.is_empty())
                 .map(str::to_owned)
                 .collect()
-        })
+        });
+        paths.collect::<Vec<Module>>()
     });
-    paths.collect()
+    // The module above alone is no name of anything: it stands in a text.
+    let names = |path: &Module| path.iter().any(|part| part != "super" && part != "crate");
+    paths.filter(names).collect()
+}
+
+/// The code without its `use` declarations, which are looked at apart.
+fn without_uses(code: &str) -> String {
+    let mut kept = String::new();
+    let mut rest = code;
+    while let Some(at) = rest.find("use ") {
+        let line_start = rest[..at].rfind('\n').map_or(0, |n| n + 1);
+        let before = rest[line_start..at].trim();
+        let end = rest[at..].find(';').map_or(rest.len(), |end| at + end);
+        if before.is_empty() || before.starts_with("pub") {
+            kept.push_str(&rest[..line_start]);
+            rest = &rest[end..];
+        } else {
+            kept.push_str(&rest[..at + 4]);
+            rest = &rest[at + 4..];
+        }
+    }
+    kept + rest
 }
 
 /// A path from the crate's root.
@@ -323,6 +354,20 @@ mod tests {
             ("c", "use crate::a::X;"),
         ];
         assert_eq!(of(&three), [["a", "b", "c", "a"]]);
+    }
+
+    #[test]
+    fn a_module_and_one_below_it_are_a_circle_unless_it_only_passes_names_on() {
+        let child = ("a::b", "use super::X;");
+        for parent in [
+            "mod b;\nuse b::Y;\nstruct X;",
+            "mod b;\nstruct X;\nfn f() { b::g() }",
+            "mod b;\npub use b::Y;\nstruct X;\nfn f() { b::g() }",
+        ] {
+            assert_eq!(of(&[("a", parent), child]).len(), 1, "{parent}");
+        }
+        let passes_on = ("a", "mod b;\npub use b::Y;\nstruct X;");
+        assert_eq!(of(&[passes_on, child]), Vec::<Vec<String>>::new());
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod circles;
 mod folders;
 mod licences;
 pub mod sizes;
+mod sources;
 mod spelling;
 mod words;
 
@@ -12,6 +13,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use crate::run::output;
+use sources::{sources, without_tests};
 
 /// Lines of a file of the trainer's commands, at most: a command reads options, calls what is below, and prints.
 const COMMAND_LINES: usize = 120;
@@ -45,34 +47,6 @@ pub fn check(root: &Path) -> Result<()> {
     );
     spelling::check(root)?;
     licences::check(root)
-}
-
-/// The sources below a folder, with their text.
-fn sources(root: &Path, folder: &str) -> Result<Vec<(String, String)>> {
-    let mut found = Vec::new();
-    let mut folders = vec![root.join(folder)];
-    while let Some(folder) = folders.pop() {
-        let entries = std::fs::read_dir(&folder).with_context(|| folder.display().to_string())?;
-        for entry in entries {
-            let path = entry?.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|ending| ending == "rs") {
-                let text = std::fs::read_to_string(&path);
-                let text = text.with_context(|| path.display().to_string())?;
-                let name = path.strip_prefix(root)?.display().to_string();
-                found.push((name, text));
-            }
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-/// A source without its tests.
-fn without_tests(text: &str) -> &str {
-    let tests = text.find("#[cfg(test)]\nmod tests");
-    tests.map_or(text, |tests| &text[..tests])
 }
 
 fn long_commands(root: &Path) -> Result<Vec<String>> {

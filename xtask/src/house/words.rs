@@ -4,10 +4,12 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::sources;
+use super::sources::sources;
 
 /// A doc comment that begins so needs the code below it to be understood.
-const BEGINNINGS: [&str; 2] = ["Of ", "As above"];
+const BEGINNINGS: [&str; 8] = [
+    "Of ", "As above", "As [", "The same", "Those ", "They ", "Its ", "It ",
+];
 
 /// Every doc comment whose first sentence does not stand alone, with its place.
 pub fn found(root: &Path) -> Result<Vec<String>> {

@@ -56,7 +56,7 @@ impl Fill {
         }
     }
 
-    /// The same as a picture: levels are rounded.
+    /// The picture with everything hidden, as an image: the levels of [`Fill::levels`], rounded.
     pub fn picture(
         self,
         picture: &GreyImage,

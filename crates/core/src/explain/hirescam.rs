@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Explain;
+use super::{Explain, PER_CELL};
 use crate::asked::{Once, Step, Wants};
 use crate::heat_map::HeatMap;
 use crate::output::Output;
@@ -28,8 +28,9 @@ pub struct Explanation {
 impl Explain for Explanation {
     const NAME: &'static str = "hirescam";
     const TITLE: &'static str = "HiResCAM";
-    const SHOWS: &'static str = "where the evidence is for";
-    const UNIT: &'static str = "added to the logit by each cell of the model's grid";
+    const SHOWS: &'static str = "the model's evidence for";
+    const UNIT: &'static str = PER_CELL;
+    const TAUGHT_BY_BOXES: bool = true;
 
     type Options = Options;
     type Job = Once<Self>;
@@ -55,8 +56,8 @@ impl Explain for Explanation {
     }
 
     fn said(&self, _: Output) -> String {
-        "Where a network averages its last feature map, as all models here but VGG do, HiResCAM and Grad-CAM are the same map. For VGG, \
-         Sightline shows HiResCAM's map as Grad-CAM's, too, because only that one adds up to the score."
+        "HiResCAM equals Grad-CAM where a network averages its last feature map. All shipped models do this. A VGG network does not: \
+         there, the map that the page calls Grad-CAM is HiResCAM's, because only HiResCAM's map adds up to the model's output (the logit)."
             .to_owned()
     }
 }

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Explain, hirescam, lime, occlusion};
+use super::{Explain, PER_CELL, hirescam, lime, occlusion};
 use crate::asked::{Asked, Progress, Scored, Wants};
 use crate::heat_map::HeatMap;
 use crate::output::Output;
@@ -45,7 +45,7 @@ macro_rules! methods {
             /// What the map shows, before the name of a finding.
             pub fn shows(self) -> &'static str {
                 match self {
-                    Self::GradCam => "where the evidence is for",
+                    Self::GradCam => "the model's evidence for",
                     $(Self::$method => <$module::Explanation as Explain>::SHOWS,)+
                 }
             }
@@ -58,10 +58,18 @@ macro_rules! methods {
                 }
             }
 
+            /// Whether training on boxes taught its map to point at them.
+            pub fn is_taught_by_boxes(self) -> bool {
+                match self {
+                    Self::GradCam => true,
+                    $(Self::$method => <$module::Explanation as Explain>::TAUGHT_BY_BOXES,)+
+                }
+            }
+
             /// What a colour stands for.
             pub fn unit(self) -> &'static str {
                 match self {
-                    Self::GradCam => "added to the logit by each cell of the model's grid",
+                    Self::GradCam => PER_CELL,
                     $(Self::$method => <$module::Explanation as Explain>::UNIT,)+
                 }
             }
@@ -132,7 +140,7 @@ macro_rules! methods {
                 self.asking().method()
             }
 
-            /// As [`Explain::is_complete`]; an explanation by another method is none.
+            /// Whether the explanation is all that is asked for, see [`Explain::is_complete`]. One by another method is not.
             pub fn is_complete(&self, asking: &Asking) -> bool {
                 match (self, asking) {
                     $((Self::$method(made), Asking::$method(options)) => made.is_complete(options),)+
@@ -141,21 +149,21 @@ macro_rules! methods {
                 }
             }
 
-            /// As [`Explain::map`].
+            /// The map for an output, see [`Explain::map`].
             pub fn map(&self, output: Output) -> Option<HeatMap> {
                 match self {
                     $(Self::$method(made) => made.map(output),)+
                 }
             }
 
-            /// As [`Explain::said`].
+            /// What is to be said beside the map for an output, see [`Explain::said`].
             pub fn said(&self, output: Output) -> String {
                 match self {
                     $(Self::$method(made) => made.said(output),)+
                 }
             }
 
-            /// As [`Explain::start_again`].
+            /// The work that makes the explanation again, see [`Explain::start_again`].
             pub fn start_again(&self, view: &View, input: &Input) -> Result<Job, String> {
                 match self {
                     $(Self::$method(made) => Ok(Job::$method(Box::new(made.start_again(view, input)?))),)+

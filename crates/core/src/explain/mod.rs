@@ -19,6 +19,9 @@ use crate::output::Output;
 use crate::radiograph::Input;
 use crate::view::View;
 
+/// What a colour stands for on maps of the model's own cells.
+const PER_CELL: &str = "added by each cell of the model's grid to the logit (the model's output before it becomes a score)";
+
 /// What an explanation by one method is, and how it is made.
 pub trait Explain: Sized {
     /// As reports, manifests and options call it.
@@ -31,6 +34,8 @@ pub trait Explain: Sized {
     const UNIT: &'static str;
     /// What the work is counted in.
     const COUNTS: &'static str = "pictures";
+    /// Whether training on boxes, which is of Grad-CAM's maps, is of these too.
+    const TAUGHT_BY_BOXES: bool = false;
 
     type Options: Clone + Default + PartialEq;
     /// The work that makes it.

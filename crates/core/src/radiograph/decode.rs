@@ -2,9 +2,10 @@
 
 use super::depth::{Depth, DepthSource};
 use super::formats;
+use super::picture::{Notice, Radiograph};
 use super::refusal::{MAX_BYTES, RadiographError};
+use super::resize::GreyImage;
 use super::samples::{Pixels, Samples};
-use super::{GreyImage, Notice, Radiograph};
 
 /// How a file is to be decoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,7 +17,36 @@ pub struct Options {
     pub least: Option<usize>,
 }
 
-pub(super) fn decode(bytes: &[u8], options: Options) -> Result<Radiograph, RadiographError> {
+impl Radiograph {
+    /// Reads a JPEG, PNG, TIFF, BMP, GIF or WebP file (8 or 16 bit; grey, RGB, palette, with or without alpha).
+    ///
+    /// The format is told from the bytes, never from a file name. Colour becomes luma (ITU-R 601-2, as
+    /// Pillow's `L`), alpha is ignored, 16 bits become 8 by exact scaling from the bits that are used ([`Depth`]), and an EXIF
+    /// orientation is applied.
+    ///
+    /// # Errors
+    /// When the file is of another kind, damaged, cut short, empty, of one grey level, or larger than the limits
+    /// ([`MAX_BYTES`], [`MAX_PIXELS`](super::MAX_PIXELS), [`MAX_SIDE`](super::MAX_SIDE)), which are checked before anything is decoded.
+    ///
+    /// ```
+    /// use sightline_core::radiograph::{Radiograph, RadiographError};
+    /// let error = Radiograph::decode(b"%PDF-1.7").unwrap_err();
+    /// assert!(matches!(error, RadiographError::UnknownFormat { .. }));
+    /// ```
+    pub fn decode(bytes: &[u8]) -> Result<Self, RadiographError> {
+        decode(bytes, Options::default())
+    }
+
+    /// Reads a file as [`Radiograph::decode`] does, with a depth that someone has chosen, or smaller for training.
+    ///
+    /// # Errors
+    /// As [`Radiograph::decode`], and when the samples do not fit the depth that was chosen.
+    pub fn decode_with(bytes: &[u8], options: Options) -> Result<Self, RadiographError> {
+        decode(bytes, options)
+    }
+}
+
+fn decode(bytes: &[u8], options: Options) -> Result<Radiograph, RadiographError> {
     if bytes.is_empty() {
         return Err(RadiographError::Empty);
     }
@@ -36,7 +66,7 @@ pub(super) fn decode(bytes: &[u8], options: Options) -> Result<Radiograph, Radio
         Samples::Sixteen(_) => 16,
     };
     if pixels.count() != pixels.width * pixels.height * pixels.channels {
-        let why = "it has not as many samples as pixels";
+        let why = "its number of samples does not match its size";
         return Err(RadiographError::Damaged(why.to_owned()));
     }
     let (image, depth) = grey(pixels, options.depth)?;

@@ -123,7 +123,7 @@ impl Input {
         values
     }
 
-    /// The same of levels that are no whole numbers: one for each pixel of the square.
+    /// The normalised values of levels that are no whole numbers, one for each pixel of the square; see [`Input::normalise`].
     pub fn normalise_levels(&self, levels: &[f64]) -> Vec<f32> {
         let channels = self.mean.iter().zip(&self.std);
         channels

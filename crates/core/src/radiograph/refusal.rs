@@ -14,7 +14,9 @@ const MIN_SIDE: u32 = 16;
 pub enum RadiographError {
     #[error("The file is empty.")]
     Empty,
-    #[error("This is {kind}; Sightline reads JPEG, PNG, TIFF, BMP, GIF and WebP. {advice}")]
+    #[error(
+        "This is {kind}; Sightline reads JPEG, PNG, TIFF, BMP, GIF and WebP. {advice}"
+    )]
     UnknownFormat {
         kind: &'static str,
         advice: &'static str,
@@ -60,6 +62,21 @@ fn share(percent: &Option<u8>) -> String {
 }
 
 impl RadiographError {
+    pub(super) fn damaged(what: &str) -> Self {
+        Self::Damaged(what.to_owned())
+    }
+
+    pub(super) fn unsupported(what: &str) -> Self {
+        Self::Unsupported(what.to_owned())
+    }
+
+    /// The refusal of a picture of which a part is missing; `there` is the share that is not.
+    pub(super) fn incomplete(there: f64) -> Self {
+        Self::Truncated {
+            percent: Some((there * 100.0).floor().clamp(0.0, 99.0) as u8),
+        }
+    }
+
     /// What a decoder says when it gives up.
     pub(super) fn of_decoder(text: &str) -> Self {
         let cut = [

@@ -1,8 +1,4 @@
-//! A decoded picture before it is grey: its samples as the file has them, and what the file says of them.
-
-use image::metadata::Orientation;
-
-use super::Notice;
+//! A decoded picture before it is grey: its samples as the file has them.
 
 /// A decoded picture as its file has it: samples row by row, the channels of a pixel one behind the other.
 pub struct Pixels {
@@ -36,19 +32,4 @@ pub struct Sixteen {
     pub significant: Option<u8>,
     /// 0 is white (TIFF's WhiteIsZero): to be turned over once the depth is known.
     pub white_is_zero: bool,
-}
-
-/// What a file says beside its pixels.
-pub struct Facts {
-    pub orientation: Orientation,
-    pub notices: Vec<Notice>,
-}
-
-impl Default for Facts {
-    fn default() -> Self {
-        Self {
-            orientation: Orientation::NoTransforms,
-            notices: Vec::new(),
-        }
-    }
 }

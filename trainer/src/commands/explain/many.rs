@@ -2,8 +2,9 @@
 
 use anyhow::{Result, bail};
 
+use super::names;
 use super::one::HowTo;
-use super::{Options, names};
+use super::options::Options;
 use crate::data::Views;
 use crate::storage::Location;
 

@@ -3,61 +3,17 @@
 mod many;
 mod names;
 mod one;
+mod options;
 mod picture;
 
 use anyhow::{Context, Result, bail};
-use clap::builder::TypedValueParser;
-use sightline::explain::method::{Method, Settings};
-use sightline::finding::Finding;
+use sightline::explain::method::Settings;
 use sightline::reader::Reader;
 
-use super::lime::LimeOptions;
-use super::options::{Images, Model};
-use super::values::one_of;
 use crate::measure::replay;
 use crate::measure::score::Package;
-use crate::storage::Location;
 use one::HowTo;
-
-#[derive(clap::Args)]
-pub struct Options {
-    #[command(flatten)]
-    model: Model,
-    /// How the map is made.
-    #[arg(long, default_value = "grad-cam", value_parser = methods())]
-    method: Method,
-    #[command(flatten)]
-    lime: LimeOptions,
-    /// The finding to explain, for example "Pleural Effusion" (by default the one with the highest score).
-    #[arg(long, value_parser = finding)]
-    finding: Option<Finding>,
-    /// The images to explain; or use --csv.
-    #[arg(required_unless_present = "csv", conflicts_with = "csv")]
-    image: Vec<Location>,
-    #[command(flatten)]
-    images: Option<Images>,
-    /// Repeat the reading of this report and compare. Scores and maps may differ by 1e-3 of their size.
-    #[arg(long, conflicts_with_all = ["csv", "finding", "json"])]
-    replay: Option<Location>,
-    /// Write the picture with the map on it to this PNG file; for several images, to this folder.
-    #[arg(long)]
-    out: Option<Location>,
-    /// Write the report to this JSON file; for several images, to this folder.
-    #[arg(long)]
-    json: Option<Location>,
-}
-
-/// The methods by their names, for `--help`.
-fn methods() -> impl TypedValueParser<Value = Method> {
-    one_of(Method::ALL, Method::name, Method::title)
-}
-
-fn finding(name: &str) -> Result<Finding, String> {
-    Finding::from_name(name).ok_or_else(|| {
-        let names = Finding::ALL.map(Finding::name).join(", ");
-        format!("there is no finding {name:?}; there are {names}")
-    })
-}
+pub use options::Options;
 
 /// Explains one finding of each image, by one of the methods.
 pub fn run(options: &Options) -> Result<()> {

@@ -15,7 +15,7 @@ impl Cholesky {
         Self::within(matrix, vec![0; size])
     }
 
-    /// The same where each row is 0 before a place, its `first`: what is known to be 0 takes no time.
+    /// Decomposes `matrix`, in which each row is 0 before a place, its `first`: what is known to be 0 takes no time.
     pub fn within(mut matrix: Vec<f64>, first: Vec<usize>) -> Self {
         let size = first.len();
         let largest = (0..size).map(|i| matrix[i * size + i]).fold(0.0, f64::max);

@@ -351,7 +351,7 @@ pub struct Emulator {
     means: Vec<f64>,
     /// Sample by sample, finding by finding: the log-odds that the other samples predict.
     left_out: Vec<Vec<f64>>,
-    /// The same that it makes of samples that it has taken in.
+    /// Sample by sample, finding by finding: the log-odds that the emulator expects of samples that it has taken in.
     fitted: Vec<Vec<f64>>,
 }
 
@@ -460,12 +460,12 @@ impl Emulator {
         log_odds
     }
 
-    /// The same of each sample that it has taken in.
+    /// The log-odds of each finding that the emulator expects of each sample that it has taken in.
     pub fn fitted(&self) -> &[Vec<f64>] {
         &self.fitted
     }
 
-    /// The same of each sample that it has taken in, as if it had not.
+    /// The log-odds of each finding that the emulator would expect of each sample if it had not taken that sample in.
     pub fn left_out(&self) -> &[Vec<f64>] {
         &self.left_out
     }

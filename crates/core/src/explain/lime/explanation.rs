@@ -109,7 +109,7 @@ impl Explanation {
         let samples = self.samples;
         let so_far = match self.stable {
             true => format!("The map is stable after {samples} samples."),
-            false => format!("The map is not stable yet, after {samples} samples."),
+            false => format!("After {samples} samples, the map is not stable."),
         };
         let Some(Some(finding)) = self.findings.get(output.0) else {
             return so_far;

@@ -44,7 +44,7 @@ const CHECK_EVERY: usize = 100;
 const STABLE: f64 = 0.98;
 /// Differences below this share of the largest coefficient are none: nobody sees them, and what is exactly 0 has no order.
 const STEP: f64 = 1e-3;
-/// So many highest scores are compared.
+/// The number of findings whose maps are compared: those with the highest scores.
 const JUDGED: usize = 3;
 /// Samples that an emulator learns from, at most: its work grows with their cube.
 pub const TRAINED_ON: usize = 256;
@@ -132,7 +132,7 @@ pub struct Lime {
     shown: Vec<f32>,
     hidden: Vec<f32>,
     sampler: Sampler,
-    /// Those that were given to score.
+    /// The samples that were given to score.
     samples: Vec<Vec<bool>>,
     /// Sample by sample, finding by finding.
     scores: Vec<Vec<Option<f64>>>,

@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 pub enum Sampling {
     /// Each region is shown with probability 1/2.
     Bernoulli,
-    /// The same in pairs: what one sample shows the next hides. What two regions do only together then adds nothing to
-    /// the coefficient of either.
+    /// Each region is shown with probability 1/2, in pairs of samples: what one sample shows the next hides. What two regions do only
+    /// together then adds nothing to the coefficient of either.
     Antithetic,
-    /// Such pairs from the rows of a Hadamard matrix with random columns and signs, block after block: within a block every two
+    /// Antithetic pairs from the rows of a Hadamard matrix with random columns and signs, block after block: within a block every two
     /// regions are shown and hidden in all combinations equally often (the fold-over of Plackett and Burman's designs, 1946), so
     /// that few samples tell regions apart. A single sample is as random as before.
     #[default]

@@ -105,7 +105,7 @@ impl Segments {
         }
     }
 
-    /// The same regions on another grid, each pixel taking the nearest one's.
+    /// The regions on another grid, each pixel taking the nearest one's.
     pub fn scaled(&self, width: usize, height: usize) -> Self {
         let place = |at: usize, from: usize, to: usize| (2 * at + 1) * from / (2 * to);
         let rows = (0..height).map(|y| place(y, self.height, height) * self.width);

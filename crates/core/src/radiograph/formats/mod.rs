@@ -1,5 +1,6 @@
 //! The kinds of file that are read, each in a file of its own, and the names of those that are not.
 
+mod alpha;
 mod gif;
 mod jpeg;
 mod others;
@@ -7,9 +8,9 @@ mod png;
 mod tiff;
 mod unknown;
 
-use super::Format;
+use super::picture::{Facts, Format};
 use super::refusal::RadiographError;
-use super::samples::{Facts, Pixels};
+use super::samples::Pixels;
 
 pub use unknown::name;
 
@@ -60,23 +61,4 @@ pub fn decode(
         Format::Tiff => tiff::decode(bytes),
         Format::Bmp | Format::Gif | Format::WebP => others::decode(format, bytes),
     }
-}
-
-/// Leaves out the last channel of each pixel, and says whether it was opaque everywhere.
-fn without_alpha<T: Copy + PartialEq>(
-    samples: Vec<T>,
-    channels: usize,
-    opaque: T,
-) -> (Vec<T>, bool) {
-    let kept = channels - 1;
-    let covers = samples
-        .iter()
-        .skip(kept)
-        .step_by(channels)
-        .all(|alpha| *alpha == opaque);
-    let pixels = samples.chunks_exact(channels);
-    (
-        pixels.flat_map(|pixel| &pixel[..kept]).copied().collect(),
-        covers,
-    )
 }

@@ -7,10 +7,11 @@ use image::codecs::gif::GifDecoder;
 use image::codecs::webp::WebPDecoder;
 use image::{DynamicImage, ImageDecoder, ImageError, Limits};
 
-use super::{gif, without_alpha};
+use super::alpha::without_alpha;
+use super::gif;
+use crate::radiograph::picture::{Facts, Format, Notice};
 use crate::radiograph::refusal::{MAX_PIXELS, MAX_SIDE, RadiographError, check_size};
-use crate::radiograph::samples::{Facts, Pixels, Samples};
-use crate::radiograph::{Format, Notice};
+use crate::radiograph::samples::{Pixels, Samples};
 
 pub fn decode(format: Format, bytes: &[u8]) -> Result<(Pixels, Facts), RadiographError> {
     let file = Cursor::new(bytes);

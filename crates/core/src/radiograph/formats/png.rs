@@ -5,10 +5,10 @@ use std::io::Cursor;
 use image::metadata::Orientation;
 use png::{BitDepth, ColorType, Decoder, DecodingError, Limits, Reader, Transformations};
 
-use super::without_alpha;
-use crate::radiograph::Notice;
+use super::alpha::without_alpha;
+use crate::radiograph::picture::{Facts, Notice};
 use crate::radiograph::refusal::{MAX_PIXELS, RadiographError, check_colours, check_size};
-use crate::radiograph::samples::{Facts, Pixels, Samples, Sixteen};
+use crate::radiograph::samples::{Pixels, Samples, Sixteen};
 
 /// The last chunk, which holds nothing.
 const IEND: &[u8; 12] = b"\0\0\0\0IEND\xAE\x42\x60\x82";

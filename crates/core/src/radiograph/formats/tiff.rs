@@ -7,10 +7,10 @@ use tiff::decoder::{Decoder, DecodingResult, Limits};
 use tiff::tags::Tag;
 use tiff::{ColorType, TiffError};
 
-use super::without_alpha;
-use crate::radiograph::Notice;
+use super::alpha::without_alpha;
+use crate::radiograph::picture::{Facts, Notice};
 use crate::radiograph::refusal::{MAX_PIXELS, RadiographError, check_colours, check_size};
-use crate::radiograph::samples::{Facts, Pixels, Samples, Sixteen};
+use crate::radiograph::samples::{Pixels, Samples, Sixteen};
 
 /// Compressions without loss: none, LZW, deflate (two numbers), PackBits. JPEG in a TIFF would be read by a decoder that fills what is
 /// missing with grey.

@@ -192,7 +192,7 @@ fn dicom_without_preamble(bytes: &[u8]) -> bool {
             && (length as usize) < bytes.len().min(1 << 16)
 }
 
-/// So many bytes of a text are looked at: an SVG may begin with a long comment.
+/// The most bytes of a text that are looked at: an SVG may begin with a long comment.
 const LOOKED_AT: usize = 1 << 16;
 /// How web pages begin that do not say that they are HTML.
 const PAGE: [&str; 6] = [

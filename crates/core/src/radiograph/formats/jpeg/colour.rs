@@ -60,7 +60,11 @@ pub fn convert(
             let inks = interleave(y, cb, cr, |y, cb, cr| rgb(y, cb, cr).map(|v| 255 - v));
             inked(inks, k)
         }
-        _ => return Err(super::damaged("components that do not belong together")),
+        _ => {
+            return Err(RadiographError::damaged(
+                "components that do not belong together",
+            ));
+        }
     })
 }
 
@@ -170,7 +174,7 @@ fn double(row: &[u8], width: usize) -> impl Iterator<Item = u8> {
     })
 }
 
-/// The same of sums of two rows, four times a sample each.
+/// Sums of two rows, four times a sample each, as samples at twice the width: a quarter of each pixel is from its neighbour.
 fn double_sums(sums: &[u32], width: usize) -> impl Iterator<Item = u8> {
     let last = sums.len() - 1;
     (0..width).map(move |x| {

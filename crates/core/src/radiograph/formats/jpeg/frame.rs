@@ -1,7 +1,6 @@
 //! The frame of a JPEG: its size, its components, and the coefficients or samples read so far (T.81, B.2.2).
 
 use super::transform;
-use super::{damaged, unsupported};
 use crate::radiograph::refusal::RadiographError;
 
 /// What the markers say of the colours.
@@ -57,27 +56,33 @@ pub struct Plane {
 impl Frame {
     /// From the body of SOF0, SOF1 or SOF2.
     pub fn parse(marker: u8, body: &[u8]) -> Result<Self, RadiographError> {
-        let wrong = || damaged("a frame header that is none");
+        let wrong = || RadiographError::damaged("the frame header is invalid");
         let &[precision, h1, h0, w1, w0, count, ref rest @ ..] = body else {
             return Err(wrong());
         };
         let height = usize::from(u16::from_be_bytes([h1, h0]));
         let width = usize::from(u16::from_be_bytes([w1, w0]));
         if precision == 12 {
-            return Err(unsupported("a 12-bit JPEG"));
+            return Err(RadiographError::unsupported("a 12-bit JPEG"));
         }
         if precision != 8 {
-            return Err(damaged("a number of bits that no JPEG has"));
+            return Err(RadiographError::damaged(
+                "a number of bits that no JPEG has",
+            ));
         }
         if height == 0 {
-            return Err(unsupported("a JPEG that tells its height at its end"));
+            return Err(RadiographError::unsupported(
+                "a JPEG that tells its height at its end",
+            ));
         }
         let count = usize::from(count);
         if width == 0 || count == 0 || rest.len() < 3 * count {
             return Err(wrong());
         }
         if !matches!(count, 1 | 3 | 4) {
-            return Err(unsupported("a JPEG with two or more than four components"));
+            return Err(RadiographError::unsupported(
+                "a JPEG with two or more than four components",
+            ));
         }
         let parts = rest.chunks_exact(3).take(count);
         let mut components = Vec::with_capacity(count);
@@ -216,9 +221,9 @@ impl Frame {
 impl Component {
     /// Room for its samples, and its quantisation table.
     pub fn prepare(&mut self, side: usize) -> Result<[u16; 64], RadiographError> {
-        let table = self
-            .quantisation
-            .ok_or_else(|| damaged("a component without its quantisation table"))?;
+        let table = self.quantisation.ok_or_else(|| {
+            RadiographError::damaged("a component without its quantisation table")
+        })?;
         if self.samples.is_empty() {
             self.samples = vec![0; self.padded.0 * self.padded.1 * side * side];
         }

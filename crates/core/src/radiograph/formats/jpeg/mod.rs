@@ -12,18 +12,17 @@ mod scan;
 mod transform;
 
 use frame::{Colours, Frame};
-use scan::Scan;
+use scan::{EOI, Scan};
 
-use crate::radiograph::Notice;
+use crate::radiograph::picture::{Facts, Notice};
 use crate::radiograph::refusal::{RadiographError, check_size};
-use crate::radiograph::samples::{Facts, Pixels, Samples};
+use crate::radiograph::samples::{Pixels, Samples};
 use image::metadata::Orientation;
 
-/// So many blocks are visited, at most, in all scans together: many times what a picture of the largest size needs.
+/// The most blocks that are visited in all scans together: many times what a picture of the largest size needs.
 const MOST_BLOCKS: usize = 32_000_000;
 
 const SOI: u8 = 0xD8;
-const EOI: u8 = 0xD9;
 
 /// Everything that the markers have told so far.
 #[derive(Default)]
@@ -55,12 +54,14 @@ pub fn decode(bytes: &[u8], least: Option<usize>) -> Result<(Pixels, Facts), Rad
                 let frame = decoder
                     .frame
                     .as_mut()
-                    .ok_or_else(|| damaged("a scan without a frame"))?;
+                    .ok_or_else(|| RadiographError::damaged("a scan without a frame"))?;
                 frame.take_tables(&decoder.quantisation);
                 let scan = Scan::parse(body, frame, &decoder.huffman, decoder.restart_interval)?;
                 visited += scan.blocks_to_read(frame);
                 if visited > MOST_BLOCKS {
-                    return Err(damaged("it has more scans than a picture needs"));
+                    return Err(RadiographError::damaged(
+                        "it has more scans than a picture needs",
+                    ));
                 }
                 at += scan.decode(frame, &bytes[at..])?;
             }
@@ -72,7 +73,7 @@ pub fn decode(bytes: &[u8], least: Option<usize>) -> Result<(Pixels, Facts), Rad
         .ok_or(RadiographError::Truncated { percent: None })?;
     let there = frame.share();
     if there < 1.0 {
-        return Err(incomplete(there));
+        return Err(RadiographError::incomplete(there));
     }
     let mut facts = Facts {
         orientation: decoder.orientation.unwrap_or(Orientation::NoTransforms),
@@ -118,7 +119,9 @@ fn next_segment(bytes: &[u8], mut at: usize) -> Result<Option<Segment<'_>>, Radi
     };
     let length = usize::from(u16::from_be_bytes([high, low]));
     if length < 2 {
-        return Err(damaged("a segment shorter than its own length"));
+        return Err(RadiographError::damaged(
+            "a segment shorter than its own length",
+        ));
     }
     let body = bytes.get(at + 2..at + length).ok_or(cut)?;
     Ok(Some((marker, body, at + length)))
@@ -134,21 +137,25 @@ impl Decoder {
         match marker {
             0xC0..=0xC2 => {
                 if self.frame.is_some() {
-                    return Err(unsupported("several frames in one JPEG"));
+                    return Err(RadiographError::unsupported("several frames in one JPEG"));
                 }
                 let frame = Frame::parse(marker, body)?;
                 check_size(frame.width as u32, frame.height as u32)?;
                 self.frame = Some(frame.reduced(least));
             }
-            0xC3 => return Err(unsupported("lossless JPEG")),
-            0xC5..=0xC7 => return Err(unsupported("hierarchical JPEG")),
-            0xC9..=0xCB | 0xCD..=0xCF => return Err(unsupported("a JPEG with arithmetic coding")),
-            0xF7 => return Err(unsupported("JPEG-LS")),
+            0xC3 => return Err(RadiographError::unsupported("lossless JPEG")),
+            0xC5..=0xC7 => return Err(RadiographError::unsupported("hierarchical JPEG")),
+            0xC9..=0xCB | 0xCD..=0xCF => {
+                return Err(RadiographError::unsupported(
+                    "a JPEG with arithmetic coding",
+                ));
+            }
+            0xF7 => return Err(RadiographError::unsupported("JPEG-LS")),
             0xC4 => self.huffman_tables(body)?,
             0xDB => self.quantisation_tables(body)?,
             0xDD => {
                 let &[high, low] = body else {
-                    return Err(damaged("a restart interval that is none"));
+                    return Err(RadiographError::damaged("the restart interval is invalid"));
                 };
                 self.restart_interval = usize::from(u16::from_be_bytes([high, low]));
             }
@@ -173,7 +180,7 @@ impl Decoder {
             let (wide, slot) = (head >> 4 == 1, usize::from(head & 15));
             let bytes = if wide { 128 } else { 64 };
             if head >> 4 > 1 || slot > 3 || rest.len() < bytes {
-                return Err(damaged("a quantisation table that is none"));
+                return Err(RadiographError::damaged("a quantisation table is invalid"));
             }
             let value = |k: usize| {
                 if wide {
@@ -195,7 +202,7 @@ impl Decoder {
     /// B.2.4.2.
     fn huffman_tables(&mut self, mut body: &[u8]) -> Result<(), RadiographError> {
         while !body.is_empty() {
-            let wrong = || damaged("a Huffman table that is none");
+            let wrong = || RadiographError::damaged("a Huffman table is invalid");
             let (head, rest) = body.split_first().ok_or_else(wrong)?;
             let (class, slot) = (usize::from(head >> 4), usize::from(head & 15));
             if class > 1 || slot > 3 || rest.len() < 16 {
@@ -211,20 +218,5 @@ impl Decoder {
             body = &rest[values..];
         }
         Ok(())
-    }
-}
-
-fn damaged(what: &str) -> RadiographError {
-    RadiographError::Damaged(what.to_owned())
-}
-
-fn unsupported(what: &'static str) -> RadiographError {
-    RadiographError::Unsupported(what.to_owned())
-}
-
-/// A part of the picture is missing; `there` is the share that is not.
-fn incomplete(there: f64) -> RadiographError {
-    RadiographError::Truncated {
-        percent: Some((there * 100.0).floor().clamp(0.0, 99.0) as u8),
     }
 }

@@ -3,10 +3,12 @@
 use super::frame::Frame;
 use super::huffman::{Bits, Stop, Table};
 use super::transform::ZIGZAG;
-use super::{EOI, damaged, incomplete};
 use crate::radiograph::refusal::RadiographError;
 
-/// So many bytes of zeros in a row are a hole, where zeros do not stand for an even area.
+/// The marker of the end of a file.
+pub const EOI: u8 = 0xD9;
+
+/// The shortest run of zero bytes that is a hole, where zeros do not stand for an even area.
 const HOLE: usize = 16;
 
 pub struct Scan<'a> {
@@ -34,7 +36,7 @@ impl<'a> Scan<'a> {
         [dc, ac]: &'a [[Option<Table>; 4]; 2],
         restart_interval: usize,
     ) -> Result<Self, RadiographError> {
-        let wrong = || damaged("a scan header that is none");
+        let wrong = || RadiographError::damaged("a scan header is invalid");
         let (count, rest) = body.split_first().ok_or_else(wrong)?;
         let count = usize::from(*count);
         if !(1..=4).contains(&count) || rest.len() < 2 * count + 3 {
@@ -95,20 +97,22 @@ impl<'a> Scan<'a> {
         if !frame.progressive {
             let again = |part: &Part| frame.components[part.component].read > 0;
             if self.parts.iter().any(again) {
-                return Err(damaged("a component that comes twice"));
+                return Err(RadiographError::damaged("a component that comes twice"));
             }
         }
         let mut bits = Bits::new(bytes);
         match self.blocks(frame, &mut bits) {
             Ok(()) => {}
-            Err(Stop::Exhausted) => return Err(incomplete(frame.share())),
-            Err(Stop::Wrong) => return Err(damaged(&self.where_(frame))),
+            Err(Stop::Exhausted) => return Err(RadiographError::incomplete(frame.share())),
+            Err(Stop::Wrong) => return Err(RadiographError::damaged(&self.where_(frame))),
         }
         let read = bits.consumed();
         let at_marker = bits.finish();
         let zeros = bytes[..bits.position()].split(|byte| *byte != 0);
         if !self.zeros_are_even() && zeros.map(<[u8]>::len).any(|run| run >= HOLE) {
-            return Err(damaged("there is a hole of zeros in its data"));
+            return Err(RadiographError::damaged(
+                "a part of its data is missing and filled with zeros",
+            ));
         }
         if frame.progressive {
             for part in &self.parts {
@@ -123,7 +127,9 @@ impl<'a> Scan<'a> {
         }
         let ended = at_marker || frame.share() >= 1.0 && only_zeros_follow(bytes, read);
         if !ended {
-            return Err(damaged("its bits do not end where its picture does"));
+            return Err(RadiographError::damaged(
+                "its bits do not end where its picture does",
+            ));
         }
         Ok(bits.position())
     }
@@ -152,7 +158,7 @@ impl<'a> Scan<'a> {
 
     fn where_(&self, frame: &Frame) -> String {
         format!(
-            "its bits are no picture after {:.0}% of it",
+            "its data are invalid after {:.0}% of the picture",
             100.0 * frame.share()
         )
     }
