@@ -29,8 +29,10 @@ pub enum Finding {
 }
 
 impl Finding {
+    pub const COUNT: usize = 14;
+
     /// All 14, in the column order of CheXpert's CSV files; a network's outputs follow this order.
-    pub const ALL: [Finding; 14] = [
+    pub const ALL: [Finding; Self::COUNT] = [
         Finding::NoFinding,
         Finding::EnlargedCardiomediastinum,
         Finding::Cardiomegaly,

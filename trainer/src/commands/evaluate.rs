@@ -5,12 +5,13 @@ use std::io::Write;
 use anyhow::{Result, bail};
 use sightline::package::Unit;
 
+use super::crops::Crops;
 use super::options::{Images, Model};
-use super::values::one_of;
+use super::values::unit;
 use crate::data::Views;
 use crate::measure::comparison::comparison;
 use crate::measure::evaluation::{column_of, report, score};
-use crate::measure::score::{Augmented, Package};
+use crate::measure::score::Package;
 use crate::storage::{Draft, Location};
 
 #[derive(clap::Args)]
@@ -20,35 +21,19 @@ pub struct Options {
     #[command(flatten)]
     images: Images,
     #[command(flatten)]
-    augmented: Augmented,
+    augmented: Crops,
     /// What counts as one case: an image, or a study (the highest score of its views), as in CheXpert's competition.
-    #[arg(long, default_value = "image", value_parser = one_of(&UNITS, unit_name, about_unit))]
+    #[arg(long, default_value = "image", value_parser = unit())]
     unit: Unit,
-    /// Also report figures of the rows with COLUMN=VALUE, or of each value of COLUMN. May be repeated.
+    /// Report figures of the rows with COLUMN=VALUE too, or of each value of COLUMN. May be repeated.
     #[arg(long = "part")]
     parts: Vec<String>,
     /// Another package: test whether its AUC on these images differs (DeLong's test, by image and not by patient).
     #[arg(long, conflicts_with = "shard")]
     against: Option<Location>,
-    /// Also write the figures to this JSON file. With --shard, it holds what `merge` needs.
+    /// Write the figures to this JSON file too. With --shard, it holds what `merge` needs.
     #[arg(long)]
     json: Option<Location>,
-}
-
-const UNITS: [Unit; 2] = [Unit::Image, Unit::Study];
-
-fn unit_name(unit: Unit) -> &'static str {
-    match unit {
-        Unit::Image => "image",
-        Unit::Study => "study",
-    }
-}
-
-fn about_unit(unit: Unit) -> &'static str {
-    match unit {
-        Unit::Image => "Each image by itself",
-        Unit::Study => "The images of a study together, with their highest score",
-    }
 }
 
 pub fn run(options: &Options) -> Result<()> {
@@ -56,7 +41,7 @@ pub fn run(options: &Options) -> Result<()> {
     let (data, shard) = options.images.rows(Views::Frontal, options.model.depth)?;
     let unit = options.unit;
     let set = options.images.set_name(options.model.depth);
-    let (parts, augmented) = (&options.parts, options.augmented);
+    let (parts, augmented) = (&options.parts, options.augmented.augmented());
     for part in parts {
         let column = column_of(part);
         if !data.has_column(column)? {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use super::values::calibration;
 use crate::device::DeviceName;
 use crate::publish::export::{CalibrationFit, OperatingPoint, Settings, export};
 use crate::storage::Location;
@@ -25,11 +26,12 @@ pub struct Options {
     #[arg(long, default_value = "youden")]
     operating_point: OperatingPoint,
     /// How logits become probabilities, fitted on the validation images.
-    #[arg(long, default_value = "platt")]
+    #[arg(long, default_value = "platt", value_parser = calibration())]
     calibration: CalibrationFit,
-    /// Also show pictures of the worst errors in the card. They become part of the package, so use images that may be published.
+    /// Show pictures of the worst errors in the card too. They become part of the package, so use images that may be published.
     #[arg(long)]
     pictures: bool,
+    /// The device to compute on: flex (the CPU), cuda, cuda:1, or wgpu.
     #[arg(long, default_value = "flex")]
     device: DeviceName,
 }

@@ -2,6 +2,7 @@
 
 mod bench;
 mod card;
+mod crops;
 mod evaluate;
 mod explain;
 mod export;
@@ -33,7 +34,7 @@ enum Command {
     Evaluate(evaluate::Options),
     /// Score every image of a CSV and write the probabilities.
     Predict(predict::Options),
-    /// Draw a map of the evidence for a finding (Grad-CAM, LIME, HiResCAM, occlusion).
+    /// Draw a map of the evidence for a finding, by Grad-CAM or another method.
     Explain(explain::Options),
     /// Measure whether a package's maps point at what radiologists marked.
     Localize(localize::Options),

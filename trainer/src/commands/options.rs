@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use super::values::views;
 use crate::data::{Dataset, Row, Selection, Views};
 use crate::device::DeviceName;
 use crate::measure::parts::Shard;
@@ -23,9 +24,9 @@ pub struct Images {
     #[arg(long)]
     pub list: Option<Location>,
     /// Which views to use (by default frontal). Views that are left out are counted.
-    #[arg(long)]
+    #[arg(long, value_parser = views())]
     pub views: Option<Views>,
-    /// Only one of n equal parts of these rows: 0/4 to 3/4, or 1/4 to 4/4. `merge` joins the parts. In a Slurm array or a
+    /// Only one of n equal parts of these rows: 0/4 to 3/4, or 1/4 to 4/4. `merge` joins the parts of predict, evaluate and localize. In a Slurm array or a
     /// Kubernetes indexed job (with JOB_COMPLETIONS set) the part is read from the environment.
     #[arg(long)]
     pub shard: Option<Shard>,

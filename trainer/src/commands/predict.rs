@@ -4,10 +4,11 @@ use anyhow::{Context, Result};
 use sightline::finding::Finding;
 use sightline::package::sha256;
 
+use super::crops::Crops;
 use super::options::{Images, Model};
 use crate::data::{Views, stream};
 use crate::measure::parts::row_column;
-use crate::measure::score::{Augmented, BATCH, Package};
+use crate::measure::score::{BATCH, Package};
 use crate::storage::{Draft, Location};
 
 #[derive(clap::Args)]
@@ -17,7 +18,7 @@ pub struct Options {
     #[command(flatten)]
     images: Images,
     #[command(flatten)]
-    augmented: Augmented,
+    augmented: Crops,
     /// The CSV to write: Path and the 14 probabilities; blank where a finding is not trained.
     #[arg(long)]
     out: Location,
@@ -41,7 +42,8 @@ pub fn run(options: &Options) -> Result<()> {
     }
     writer.write_record(&header)?;
     let input = &package.manifest.input;
-    let views = |image| options.augmented.views(&image, input);
+    let augmented = options.augmented.augmented();
+    let views = |image| augmented.views(&image, input);
     let mut scored = 0;
     let notes = stream(&data, BATCH, views, |rows, pictures| {
         let scores = package.probabilities(&pictures)?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use super::values::precision;
 use crate::device::DeviceName;
 use crate::storage::Location;
 use crate::train::{Precision, Recipe, Settings, dry_run};
@@ -39,7 +40,7 @@ pub struct Options {
     #[arg(long, default_value = "flex")]
     device: DeviceName,
     /// The number type in which convolutions are computed.
-    #[arg(long, default_value = "f32")]
+    #[arg(long, default_value = "f32", value_parser = precision())]
     precision: Precision,
 }
 

@@ -2,8 +2,12 @@
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use sightline::explain::method::Method;
-use sightline::package::Maps;
+use sightline::package::{Maps, Unit};
 use sightline::radiograph::Resize;
+
+use crate::data::Views;
+use crate::publish::export::CalibrationFit;
+use crate::train::Precision;
 
 /// One of some values by its name; `--help` lists them with what they are.
 pub fn one_of<T: Copy + Send + Sync + 'static>(
@@ -34,6 +38,68 @@ pub fn maps() -> impl TypedValueParser<Value = Maps> {
     ];
     let values: Vec<PossibleValue> = methods.chain(others).collect();
     PossibleValuesParser::new(values).try_map(|name| name.parse::<Maps>())
+}
+
+/// One of a table of values: each with its name and what it is.
+fn named<T: Copy + Send + Sync + 'static>(
+    all: &'static [(T, &'static str, &'static str)],
+) -> impl TypedValueParser<Value = T> {
+    let values = all
+        .iter()
+        .map(|(_, name, about)| PossibleValue::new(*name).help(*about));
+    PossibleValuesParser::new(values).map(|chosen| {
+        let mut all = all.iter();
+        let found = all.find(|(_, name, _)| *name == chosen);
+        found.expect("one of the values that are possible").0
+    })
+}
+
+pub fn views() -> impl TypedValueParser<Value = Views> {
+    named(&[
+        (Views::Frontal, "frontal", "Frontal views"),
+        (Views::Lateral, "lateral", "Lateral views"),
+        (Views::All, "all", "All views"),
+        (
+            Views::Ap,
+            "ap",
+            "Frontal, and known to be anterior-posterior",
+        ),
+        (
+            Views::Pa,
+            "pa",
+            "Frontal, and known to be posterior-anterior",
+        ),
+    ])
+}
+
+pub fn unit() -> impl TypedValueParser<Value = Unit> {
+    named(&[
+        (Unit::Image, "image", "Each image by itself"),
+        (Unit::Study, "study", "A study, by its highest score"),
+    ])
+}
+
+pub fn precision() -> impl TypedValueParser<Value = Precision> {
+    named(&[
+        (Precision::F32, "f32", "float32"),
+        (Precision::Bf16, "bf16", "bfloat16, in half the memory"),
+    ])
+}
+
+pub fn calibration() -> impl TypedValueParser<Value = CalibrationFit> {
+    named(&[
+        (
+            CalibrationFit::Platt,
+            "platt",
+            "Factor and offset for each finding",
+        ),
+        (
+            CalibrationFit::Temperature,
+            "temperature",
+            "A factor for each finding",
+        ),
+        (CalibrationFit::None, "none", "The sigmoid alone"),
+    ])
 }
 
 /// `stretch`, or the length of the shorter side.

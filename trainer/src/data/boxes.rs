@@ -117,7 +117,7 @@ impl Boxes {
         Ok(boxes)
     }
 
-    /// Also the classes that are no finding.
+    /// Reads the boxes from a CSV's text, and the classes that are no finding.
     pub(super) fn parse(text: &str) -> Result<(Self, BTreeSet<String>)> {
         let mut boxes = Self::default();
         let mut others = BTreeSet::new();

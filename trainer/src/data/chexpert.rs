@@ -15,7 +15,7 @@ use crate::storage::Location;
 #[derive(Debug)]
 pub struct CheXpert {
     path: usize,
-    findings: [Option<usize>; 14],
+    findings: [Option<usize>; Finding::COUNT],
     view: Option<usize>,
     position: Option<usize>,
     /// Not CheXpert's: the patient, where the path does not say.
@@ -47,7 +47,7 @@ impl CheXpert {
             }
             Ok(None)
         };
-        let mut findings = [None; 14];
+        let mut findings = [None; Finding::COUNT];
         for finding in Finding::ALL {
             let is = |name: &str| Finding::from_name(name) == Some(finding);
             findings[finding.index()] = table.only(finding.name(), is)?;
@@ -87,7 +87,7 @@ impl Format for CheXpert {
         if path.is_empty() {
             bail!("there is no path");
         }
-        let mut labels = [Label::Unlabelled; 14];
+        let mut labels = [Label::Unlabelled; Finding::COUNT];
         for finding in Finding::ALL {
             if let Some(column) = self.findings[finding.index()] {
                 let label = Label::read(line.cell(column));

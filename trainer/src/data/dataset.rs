@@ -14,7 +14,7 @@ use super::table::text_of;
 use crate::storage::Location;
 
 /// Which views.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Views {
     #[default]
@@ -106,7 +106,7 @@ impl Dataset {
         Ok(self)
     }
 
-    /// As [`Dataset::select`], of a dataset of which other parts are wanted too.
+    /// The rows that are wanted, of a dataset of which other parts are wanted too; see [`Dataset::select`].
     pub fn part(&self, selection: &Selection) -> Result<Self> {
         self.check_split(selection)?;
         let rows = self.rows.iter().filter(|row| selection.has_split(row));

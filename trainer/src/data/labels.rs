@@ -103,9 +103,13 @@ pub struct LabelPolicy {
 
 impl LabelPolicy {
     /// Targets in 0..1 and their weights in the loss (0 or 1).
-    pub fn targets(&self, labels: &[Label; 14], rng: &mut impl Rng) -> ([f32; 14], [f32; 14]) {
-        let mut targets = [0.0; 14];
-        let mut mask = [0.0; 14];
+    pub fn targets(
+        &self,
+        labels: &[Label; Finding::COUNT],
+        rng: &mut impl Rng,
+    ) -> ([f32; Finding::COUNT], [f32; Finding::COUNT]) {
+        let mut targets = [0.0; Finding::COUNT];
+        let mut mask = [0.0; Finding::COUNT];
         for finding in Finding::ALL {
             let index = finding.index();
             let target = match labels[index] {

@@ -127,8 +127,8 @@ impl Format for DataEntry {
         }
         let said = self.labels.map_or("", |column| line.cell(column));
         let mut labels = match said {
-            "" => [Label::Unlabelled; 14],
-            _ => [Label::Absent; 14],
+            "" => [Label::Unlabelled; Finding::COUNT],
+            _ => [Label::Absent; Finding::COUNT],
         };
         for finding in UNLABELLED {
             labels[finding.index()] = Label::Unlabelled;

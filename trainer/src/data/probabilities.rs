@@ -10,7 +10,7 @@ use super::{nih, paths};
 use crate::storage::Location;
 
 /// What a model said of images, by their [`paths::key`].
-pub type Probabilities = BTreeMap<String, [Option<f64>; 14]>;
+pub type Probabilities = BTreeMap<String, [Option<f64>; Finding::COUNT]>;
 
 /// Reads `Path` and a column for each finding, or `prob_` before each of ChestX-ray14's labels; of several columns for one
 /// finding, the highest counts.
@@ -37,7 +37,7 @@ pub(super) fn parse(text: &str) -> Result<Probabilities> {
     }
     let mut rows = BTreeMap::new();
     while let Some(line) = table.next()? {
-        let mut row = [None; 14];
+        let mut row = [None; Finding::COUNT];
         for (text, findings) in line.cells().zip(&columns) {
             if text.is_empty() || findings.is_empty() {
                 continue;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
+use sightline::finding::Finding;
 
 use super::columns::Columns;
 use super::labels::Label;
@@ -22,7 +23,7 @@ pub struct Row {
     pub patient: Arc<str>,
     pub study: Arc<str>,
     /// In the order of `Finding::ALL`.
-    pub labels: [Label; 14],
+    pub labels: [Label; Finding::COUNT],
     pub lateral: bool,
     /// The position of a frontal image, where it is known.
     pub position: Option<Position>,
@@ -121,7 +122,7 @@ pub struct Entry {
     pub path: String,
     /// As a column names the patient.
     pub patient: Option<String>,
-    pub labels: [Label; 14],
+    pub labels: [Label; Finding::COUNT],
     /// As a column says it.
     pub lateral: Option<bool>,
     pub position: Option<Position>,

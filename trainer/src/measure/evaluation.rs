@@ -97,8 +97,8 @@ pub fn score(
     })?;
     notes.say(&data)?;
     let card = |finding: Finding| {
-        let mut cards = package.manifest.findings.iter();
-        cards.find(|card| card.name == finding && card.trained)
+        let output = package.manifest.trained_output(finding)?;
+        Some(&package.manifest.findings[output.0])
     };
     Ok(Scores {
         of: "evaluate".to_owned(),

@@ -75,7 +75,7 @@ pub struct Judged {
     pub patient: String,
     /// By finding that is marked and trained: hit (1 or 0), IoU above Otsu's threshold, IoU of the same area.
     pub findings: BTreeMap<Finding, [f64; 3]>,
-    /// The same of a Gaussian in the middle.
+    /// By finding, for a Gaussian in the middle: hit (1 or 0), IoU above Otsu's threshold, IoU of the same area.
     #[serde(default)]
     pub middle: BTreeMap<Finding, [f64; 3]>,
 }
@@ -98,7 +98,7 @@ pub struct FindingResult {
     pub pointing_hit: Estimate,
     /// Mean intersection over union of the marks and the map above Otsu's threshold.
     pub iou_otsu: Estimate,
-    /// The same with as much of the map as the marks cover.
+    /// Mean intersection over union of the marks and as much of the map as they cover.
     pub iou_area: Estimate,
     /// Less what a Gaussian in the middle of the same images has, and the p-values of that.
     pub over_middle: OverMiddle,

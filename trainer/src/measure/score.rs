@@ -15,12 +15,10 @@ use crate::data::{Dataset, Label};
 use crate::measure::metrics::{Case, Scored};
 use crate::storage::Location;
 
-/// What a score is the mean of.
-#[derive(Clone, Copy, Debug, clap::Args)]
+/// How many views of each picture are averaged (test-time augmentation), from 1 to 5: the whole picture, and crops from its corners. 1 is
+/// the whole picture alone, as on the page and in the card.
+#[derive(Clone, Copy, Debug)]
 pub struct Augmented {
-    /// How many views of each picture to average (test-time augmentation): the whole picture, and crops from its corners. 1 is
-    /// the whole picture alone, as on the page and in the card.
-    #[arg(long = "crops", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=5))]
     pub crops: u8,
 }
 

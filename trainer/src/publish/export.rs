@@ -33,7 +33,8 @@ pub struct Settings<'a> {
     pub device: Device,
 }
 
-#[derive(Clone, Copy, clap::ValueEnum)]
+/// How logits become probabilities.
+#[derive(Clone, Copy)]
 pub enum CalibrationFit {
     /// Factor and offset for each finding.
     Platt,

@@ -52,7 +52,7 @@ impl Mark {
         }
     }
 
-    /// The same, with the batch's pictures counted from another on.
+    /// The mark with the batch's pictures counted from `first` on.
     pub fn counted_from(&self, first: usize) -> Self {
         Self {
             picture: self.picture - first,

@@ -29,7 +29,7 @@ pub struct SoftLabels {
 pub struct SoftTargets {
     weight: f32,
     /// By image ([`key`]).
-    probabilities: BTreeMap<String, [Option<f32>; 14]>,
+    probabilities: BTreeMap<String, [Option<f32>; Finding::COUNT]>,
 }
 
 impl SoftTargets {
@@ -50,7 +50,7 @@ impl SoftTargets {
         }
         let mut probabilities = BTreeMap::new();
         for (image, _) in &rows {
-            probabilities.insert(image.to_string(), [None; 14]);
+            probabilities.insert(image.to_string(), [None; Finding::COUNT]);
         }
         for finding in Finding::ALL {
             let index = finding.index();
@@ -90,7 +90,12 @@ impl SoftTargets {
     }
 
     /// Blends the soft labels of an image into its targets and mask.
-    pub fn blend(&self, path: &str, targets: &mut [f32; 14], mask: &mut [f32; 14]) {
+    pub fn blend(
+        &self,
+        path: &str,
+        targets: &mut [f32; Finding::COUNT],
+        mask: &mut [f32; Finding::COUNT],
+    ) {
         let Some(taught) = self.probabilities.get(key(path).as_ref()) else {
             return;
         };

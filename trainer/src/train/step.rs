@@ -15,17 +15,7 @@ use super::student::{Student, Teacher};
 use crate::device::DeviceName;
 
 /// The number type in which convolutions are computed. Weights, their gradients, normalisation and the classifier are float32.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    clap::ValueEnum,
-    serde::Serialize,
-    serde::Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
     #[default]

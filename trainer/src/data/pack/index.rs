@@ -15,7 +15,7 @@ use crate::storage::Stamp;
 pub struct Entry {
     /// As the CSV writes it.
     pub path: String,
-    /// Its place among the pack's pictures.
+    /// The picture's place among the pack's pictures.
     pub slot: usize,
     /// CRC-32 of its pixels.
     pub crc: u32,
