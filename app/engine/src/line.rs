@@ -59,7 +59,7 @@ impl Line {
         }
     }
 
-    /// As [`Line::progress`], of a step of which nobody knows how long it takes.
+    /// Reports the start of a step of which nobody knows how long it takes, see [`Line::progress`].
     pub async fn begin(&self, step: Step) -> Result<(), Stop> {
         let (done, total) = (0, 0);
         self.progress(Progress { step, done, total }).await

@@ -1,6 +1,6 @@
 //! A package on a device, the picture that was read with it last, and scoring.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use sightline::asked::{Progress, Scored, Scorer, Step, Wants};
@@ -33,7 +33,9 @@ pub struct Model {
     at_once: usize,
     /// Where other engines find the package.
     package: PackagePlace,
-    /// They are started when there is work for them.
+    /// How many pictures are being scored, in all jobs together.
+    scoring: Cell<usize>,
+    /// The helpers, which are started when there is work for them.
     pool: RefCell<Option<Rc<Pool>>>,
     /// The picture that was read last.
     study: RefCell<Option<Rc<Study>>>,
@@ -46,7 +48,7 @@ pub struct Study {
     pub view: View,
     /// Grad-CAM's map of each output.
     pub evidence: Vec<HeatMap>,
-    /// Those that the page was told of: of each way to make one, the newest.
+    /// The explanations that the page was told of: of each way to make one, the newest.
     explanations: RefCell<Vec<Explanation>>,
 }
 
@@ -135,6 +137,7 @@ impl Model {
             adapter,
             at_once: fitting.min(most).max(1),
             package,
+            scoring: Cell::new(0),
             pool: RefCell::default(),
             study: RefCell::default(),
         })
@@ -153,6 +156,11 @@ impl Model {
 
     pub fn keep(&self, study: Study) {
         self.study.replace(Some(Rc::new(study)));
+    }
+
+    /// How many engines there are, with this one: helpers are started when there is work for them.
+    fn helped_by(&self) -> usize {
+        self.pool.borrow().as_ref().map_or(1, |pool| pool.workers())
     }
 
     /// The other engines; started here if they are not yet.
@@ -200,10 +208,11 @@ impl Scorer for Together<'_> {
         let batch = self.model.batch();
         let pictures = match wants.can_be_shared() {
             true => batch * self.scoring.shared_with(self.model.pool()).workers(),
-            // What cannot be shared is of one picture.
-            false => 1,
+            // The work is of one picture, and helpers that were started before hold their memory.
+            false => self.model.helped_by(),
         };
-        wire::answer(&Answer::Scoring(pictures));
+        self.model.scoring.set(self.model.scoring.get() + pictures);
+        wire::answer(&Answer::Scoring(self.model.scoring.get()));
         let scored = async {
             self.scoring.step(batch, wants, next).await?;
             let mut all = Vec::new();
@@ -215,7 +224,8 @@ impl Scorer for Together<'_> {
         let scored: Result<_, ReadError> = scored.await;
         // A batch that ended, well or not, is not what a later death is due to. A device that failed is this engine's end.
         if !matches!(scored, Err(ReadError::Device(_))) {
-            wire::answer(&Answer::Scoring(0));
+            self.model.scoring.set(self.model.scoring.get() - pictures);
+            wire::answer(&Answer::Scoring(self.model.scoring.get()));
         }
         Ok(scored?)
     }

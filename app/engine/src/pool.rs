@@ -91,7 +91,7 @@ enum Batch {
     Asked {
         wants: Wants,
         values: Vec<f32>,
-        /// It ends without one if the helper ends, or cannot score these.
+        /// The helper's answer. None comes if the helper ends, or cannot score these pictures.
         answer: oneshot::Receiver<Vec<Scored>>,
     },
 }

@@ -8,11 +8,11 @@ pub struct Given {
     at: usize,
     /// What was given beside files and cannot be opened: folders.
     folders: Vec<String>,
-    /// Those that cannot be read, and why.
+    /// The files that cannot be read, and why.
     refused: Vec<(String, String)>,
 }
 
-/// So many names are said; of more, how many there are.
+/// The most names that are listed. Of the rest only the number is given.
 const MOST_NAMES: usize = 8;
 
 impl Given {
@@ -57,7 +57,10 @@ impl Given {
             said.push(format!("Not opened: {}.", listed(rest)));
         }
         if !self.folders.is_empty() {
-            said.push(format!("A folder, not opened: {}.", listed(&self.folders)));
+            said.push(format!(
+                "Folders are not opened: {}.",
+                listed(&self.folders)
+            ));
         }
         if said.is_empty() {
             return None;
@@ -129,7 +132,7 @@ mod tests {
         assert_eq!(
             said,
             "One radiograph is shown at a time: b.png. Not readable: notes.txt (This is a text file). Not opened: c.png. \
-             A folder, not opened: folder."
+             Folders are not opened: folder."
         );
     }
 

@@ -26,7 +26,7 @@ pub enum Task {
 pub enum Done {
     /// The package is loaded.
     Loaded,
-    /// It cannot be loaded, and this helper is of no use.
+    /// The package cannot be loaded, and this helper is of no use.
     NotLoaded,
     Scored {
         ticket: u32,

@@ -129,7 +129,7 @@ pub enum Answer {
         id: u32,
         trust: Box<Trust>,
     },
-    /// So many pictures are being scored at once from now on; 0: none. If the engine ends now, it most likely ended for want of memory
+    /// The number of pictures scored at once from now on; 0: none. If the engine ends now, it most likely ended for want of memory
     /// for them.
     Scoring(usize),
     /// A model card as HTML.
@@ -178,7 +178,7 @@ pub enum Reason {
     #[error("The map cannot be measured: {0}.")]
     Unmeasurable(String),
     /// The work ended without a result.
-    #[error("Nothing came of it.")]
+    #[error("The computation ended without a result. Try again.")]
     Nothing,
 }
 

@@ -113,12 +113,11 @@ impl Session {
 
     fn show_explanation(&mut self, explanation: Explanation, done: bool) {
         let asking = explanation.asking();
-        // Made as nobody wants it any more: it was sent before the engine heard of that. What was cancelled on its way is taken: the engine
-        // has it, too, and measures it if it is asked to.
-        if self.settings.asking(asking.method()).as_ref() != Some(&asking) {
-            return;
+        // Not one that is made as nobody wants it any more: other settings were chosen while another method was in view, or before the engine
+        // heard of it. What was cancelled on its way is taken: the engine has it, too, and measures it if it is asked to.
+        if self.settings.asking(asking.method()).as_ref() == Some(&asking) {
+            self.change_picture(|picture| picture.report.explain(explanation));
         }
-        self.change_picture(|picture| picture.report.explain(explanation));
         if done && self.asked == Some(Job::Explain(asking)) {
             self.asked = None;
             self.progress = None;

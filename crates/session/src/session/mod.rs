@@ -84,13 +84,13 @@ pub enum Remedy {
 /// Why an engine is not there any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
-    /// Its program could not be fetched or started.
+    /// The engine's program could not be fetched or started.
     NotLoaded(String),
-    /// Its program is of another version of Sightline than the page.
+    /// The engine's program is of another version of Sightline than the page.
     OtherVersion,
-    /// It answers nothing any more.
+    /// The engine answers nothing any more.
     Silent,
-    /// It ended: a bug, no memory, or a lost device.
+    /// The engine ended: a bug, no memory, or a lost device.
     Died(String),
 }
 
@@ -105,9 +105,9 @@ enum Engine {
 #[derive(Clone, Debug)]
 enum Study {
     None,
-    /// Its bytes are on their way.
+    /// The radiograph's bytes are on their way.
     Fetching,
-    /// It is read as soon as a model is there.
+    /// The radiograph is read as soon as a model is there.
     Waiting,
     Reading,
     Read(Arc<ReadPicture>),

@@ -352,6 +352,22 @@ fn work_on_one_method_leaves_the_view_of_another() {
 }
 
 #[test]
+fn work_ends_though_other_settings_were_chosen_while_another_method_was_in_view() {
+    let mut page = Page::loaded();
+    let id = page.open("a.png");
+    page.tell(|session| session.explain_by(Method::Lime));
+    let options = page.session.settings().lime.clone();
+    page.tell(|session| session.explain_by(Method::GradCam));
+    page.tell(|session| session.choose(|settings| settings.lime.samples = 300));
+    assert_eq!(page.session.status(), Status::Explaining);
+    page.answer(lime(id, &options, true));
+    assert_eq!(page.session.status(), Status::Ready);
+    // A map of other options than those that are chosen is not shown.
+    let picture = page.session.picture().expect("a picture");
+    assert!(picture.report.explanations.all().is_empty());
+}
+
+#[test]
 fn a_file_goes_with_the_request_to_read_it_and_with_no_other() {
     let mut page = Page::loaded();
     let id = page.give(&["a.png"]);
