@@ -16,7 +16,7 @@ pub struct Evidence {
     /// `[batch, outputs, h, w]`, in logits; Grad-CAM before its ReLU. Of several branches the sum, on the
     /// finest of their grids.
     pub cells: Tensor<4>,
-    /// The same of each branch on its own grid, in the order of [`Network::feature_maps`].
+    /// The evidence of each branch on its own grid, in the order of [`Network::feature_maps`].
     pub branches: Vec<Tensor<4>>,
     /// `[batch, outputs]`, in logits: what no cell adds. The same for every picture, but for a classifier with
     /// activations of its own.

@@ -4,7 +4,7 @@ use sightline::package::{Loader, Manifest, ModelIndex};
 use sightline::radiograph::GreyImage;
 use sightline_fuzz::{Damage, seeds, within_limits};
 
-/// So much of the shipped weights holds their table of contents and the first tensors.
+/// The bytes at the start of the shipped weights that hold their table of contents and the first tensors.
 const START: usize = 96 << 10;
 
 fn manifests() -> Vec<Vec<u8>> {

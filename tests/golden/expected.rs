@@ -116,7 +116,7 @@ pub fn network(case: &Value, device: &Device) -> Network {
     build(case, outputs, device, false)
 }
 
-/// The same with the identity, `outputs` square, as its last linear layer.
+/// The network of a golden case with the identity, `outputs` square, as its last linear layer.
 pub fn network_with_identity(case: &Value, outputs: usize, device: &Device) -> Network {
     build(case, outputs, device, true)
 }

@@ -20,7 +20,7 @@ cargo xtask test     install what is missing, then run every test: native, wasm 
 cargo xtask build    install what is missing, then build dist/ for a web server
 cargo xtask bench    install what is missing, then measure: train and data against PyTorch, lime (how many samples it needs),
                      page (LIME in Chromium), size (what a visitor loads)
-cargo xtask house    check how the code lies: circles, comments, dependencies, spelling, licences
+cargo xtask house    check the structure of the code: circles, comments, dependencies, spelling, licences
 cargo xtask weights  fetch the ImageNet weights that the EfficientNet-Lite recipes start from
 ";
 

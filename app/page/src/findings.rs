@@ -24,7 +24,7 @@ pub fn Findings() -> impl IntoView {
         <Show
             when=move || state.picture.with(Option::is_some)
             fallback=|| view! {
-                <p class="hint">"Scores for 14 findings appear here, each with a map of where the model sees evidence for it."</p>
+                <p class="hint">"The scores of the findings appear here. Each has a map of where the model sees evidence for the finding. Findings that the model was not trained on have no score."</p>
             }
         >
             <ol
@@ -39,8 +39,9 @@ pub fn Findings() -> impl IntoView {
                 </For>
             </ol>
             <p class="hint">
-                "The mark on a bar is the operating point: the score at which the model calls the finding. Called findings are bold. No Finding is "
-                "called only if no other finding is, Support Devices aside. A score is not a probability of disease: at best it was calibrated on images like those of its training. "
+                "The mark on a bar is the operating point: the score at which the model calls the finding. Called findings are bold. The model calls "
+                "“No Finding” only if it calls no other finding; Support Devices do not count. A score is not a probability of disease. If it was calibrated, it was calibrated on "
+                "images like those of the model's training. "
                 "Point at a finding, or use the arrow keys, to see its map."
             </p>
         </Show>

@@ -75,7 +75,7 @@ fn StatusLine() -> impl IntoView {
     let state = expect_context::<State>();
     let text = move || match (state.status.get(), state.progress.get()) {
         (Status::Loading | Status::Reading | Status::Explaining, Some(progress)) => {
-            said(progress, state.making.get().unwrap_or_default())
+            said(progress, state.making.get().unwrap_or(state.method.get()))
         }
         (Status::Explaining, None) => "Computing the explanation".to_owned(),
         (Status::Loading, None) => "Starting the engine".to_owned(),

@@ -43,7 +43,7 @@ pub fn TrustPanel() -> impl IntoView {
             .with(|m| m.as_ref()?.evaluation.as_ref().map(|e| e.set.clone()));
         let auc = match (card.auc, card.auc_ci95, evidence) {
             (Some(auc), Some([low, high]), Some(set)) => format!(
-                "Measured on {set}: a case with the finding scores higher than a case without it {:.0} times in 100 \
+                "Measured on the image set “{set}”: a case with the finding scores higher than a case without it {:.0} times in 100 \
                  (AUC {auc:.2}, 95% interval {low:.2} to {high:.2}; {} cases with it, {} without).",
                 auc * 100.0,
                 card.positives,
@@ -57,7 +57,7 @@ pub fn TrustPanel() -> impl IntoView {
         });
         let called = match (finding.probability, finding.operating_point) {
             (Some(p), Some(point)) if p >= point && !finding.called => format!(
-                "The score {p:.2} is at or above the operating point {point:.2}. But another finding is called, so No Finding is not."
+                "The score {p:.2} is at or above the operating point {point:.2}. The model calls another finding, so it does not call “No Finding”."
             ),
             (Some(p), Some(point)) if p >= point => {
                 format!(
@@ -71,7 +71,10 @@ pub fn TrustPanel() -> impl IntoView {
             }
             _ => String::new(),
         };
-        let maps = match card.localisation.get(&on_boxes(Maps::By(state.method.get()))) {
+        let maps = match card
+            .localisation
+            .get(&on_boxes(Maps::By(state.method.get())))
+        {
             Some(measured) => format!(
                 "The highest point of this model's {} map lies in the radiologist's box in {:.0}% of {} images{}{}.{}",
                 state.method.get().title(),
@@ -87,34 +90,39 @@ pub fn TrustPanel() -> impl IntoView {
                 },
                 match card.localisation.get(&on_boxes(Maps::Centre)) {
                     Some(centre) => format!(
-                        "; the middle of every picture would in {:.0}%",
+                        "; the middle of the picture lies in the box in {:.0}% of them",
                         centre.pointing_hit * 100.0
                     ),
                     None => String::new(),
                 },
                 match card.pointing(&on_boxes(Maps::By(state.method.get()))) {
                     Some(Pointing::Unreliable) => format!(
-                        " By this measure, or by how well they cover the box, they do no better than a spot in the middle: maps of {} \
-                         are unreliable.",
+                        " By this measure or by the overlap with the box, these maps are no better than a spot in the middle of the \
+                         picture: {} maps of {} are unreliable for this model.",
+                        state.method.get().title(),
                         finding.name.name()
                     ),
                     Some(Pointing::Unsettled { p }) => format!(
                         " Whether this is better than the middle cannot be told: there were too few images (p = {p:.2})."
                     ),
                     Some(Pointing::Better { p }) => {
-                        format!(" On the same images this is better than the middle (paired test, p = {p:.3}).")
+                        format!(
+                            " On the same images this is better than the middle (paired test, p = {p:.3})."
+                        )
                     }
                     None => String::new(),
                 }
             ),
-            None => "It was not measured whether this model's maps point at the finding. A map shows what the model \
-                     used, not where the disease is."
-                .to_owned(),
+            None => format!(
+                "It was not measured on radiologists' boxes whether this model's {} maps point at this finding. A map shows what the \
+                 model used, not where the disease is.",
+                state.method.get().title()
+            ),
         };
         let taught = state
             .manifest
             .with(|m| m.as_ref().is_some_and(|m| m.training.taught_with_boxes));
-        let taught = (taught && state.method.get() == Method::GradCam).then(|| TAUGHT.to_owned());
+        let taught = (taught && state.method.get().is_taught_by_boxes()).then(|| TAUGHT.to_owned());
         Some((
             finding.name.name(),
             [Some(called), Some(auc), weak, Some(maps), taught],
@@ -169,8 +177,8 @@ fn Figures(trust: Trust) -> impl IntoView {
     let (draws, level) = (faithful.options.draws, 100.0 * LEVEL);
     let tested = format!(
         "The map passes if it does better than the same map moved elsewhere ({draws} times, p = {:.2}) and better than spots about \
-         the middle ({draws} times, p = {:.2}). Compared is the area under the curve of revealing less the area under the curve of \
-         erasing. Of random maps, at most {level:.0} in 100 pass.",
+         the middle ({draws} times, p = {:.2}). The measure is the area under the insertion curve minus the area under \
+         the deletion curve. Of random maps, at most {level:.0} in 100 pass.",
         faithful.p_moved(),
         faithful.p_middle()
     );
@@ -198,8 +206,8 @@ fn Figures(trust: Trust) -> impl IntoView {
             };
             let (one, other) = (trust.method, trust.agreement_with.unwrap_or(Method::COMPARED_BEFORE));
             format!(
-                "Of the fifth of the picture that each marks most, {one} and {other} share {share:.0}% (20% by chance). Their rank correlation is {order}: \
-                 {meaning}."
+                "Of the fifth of the picture that each map marks most, {one} and {other} share {share:.0}% (20% by chance): {meaning}. Their rank \
+                 correlation is {order}."
             )
         }
         None => {
@@ -247,14 +255,14 @@ fn Figures(trust: Trust) -> impl IntoView {
             <CurveFigure
                 curve=deletion
                 compared_at=faithful.compared_at.clone()
-                title="Erasing"
+                title="Deletion (erasing)"
                 meaning="What the map marks most is erased first. A lower curve is better."
                 testid="deletion"
             />
             <CurveFigure
                 curve=insertion
                 compared_at=faithful.compared_at.clone()
-                title="Revealing"
+                title="Insertion (revealing)"
                 meaning="Starting from a blurred picture, what the map marks most is shown first. A higher curve is better."
                 testid="insertion"
             />

@@ -23,7 +23,7 @@ pub fn Viewer() -> impl IntoView {
         let name = state.selected_finding().map(|finding| finding.name.name());
         let method = state.method.get();
         format!(
-            "The radiograph, and on it {}: {} {}",
+            "The radiograph with a {} map: {} {}",
             method.title(),
             method.shows(),
             name.unwrap_or("no finding")

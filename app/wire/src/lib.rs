@@ -188,9 +188,9 @@ fn garbled() -> End {
 /// What a worker is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// It owns the device and the model, and serves the page.
+    /// A worker that owns the device and the model, and serves the page.
     Engine,
-    /// It scores pictures for an engine.
+    /// A worker that scores pictures for an engine.
     Helper,
 }
 

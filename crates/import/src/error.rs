@@ -8,10 +8,10 @@ pub enum ImportError {
     /// The file is no container of weights that can be read.
     #[error("{0}")]
     Container(String),
-    /// Its tensors are of no network that there is.
+    /// The file's tensors are of no network that there is.
     #[error("{0}")]
     Misfit(String),
-    /// It does not tell what its outputs or pixels mean.
+    /// The file does not tell what its outputs or pixels mean.
     #[error("{0}")]
     Meaning(String),
     /// A value is no number, or far too large.

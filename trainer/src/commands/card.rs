@@ -20,7 +20,7 @@ pub struct Options {
     model: Model,
     #[command(flatten)]
     images: Images,
-    /// Also show pictures of the worst errors in the card. They become part of the package, so use images that may be published.
+    /// Show pictures of the worst errors in the card too. They become part of the package, so use images that may be published.
     #[arg(long)]
     pictures: bool,
     /// COLUMN=VALUE: the part of the images that nobody chose by class. The card has its figures beside those of all images.
@@ -51,7 +51,7 @@ pub fn run(options: &Options) -> Result<()> {
     let mut package = Package::open(folder, device)?;
     let (data, shard) = options.images.rows(Views::Frontal, options.model.depth)?;
     if !shard.is_whole() {
-        bail!("a part of the images is nothing to write a card of");
+        bail!("a card needs all images: leave out --shard");
     }
     let sets = options.images.sets()?;
     if options.images.split.is_none() && sets.len() > 1 {

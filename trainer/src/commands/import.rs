@@ -47,13 +47,15 @@ pub struct Options {
     /// The title that the page shows (by default the folder's name).
     #[arg(long)]
     title: Option<String>,
+    /// The licence of the weights, as the page shows it.
     #[arg(long, default_value = "Not stated; ask whoever made the weights.")]
     licence: String,
+    /// Who made the weights, as the page shows it.
     #[arg(long, default_value = "Not stated.")]
     attribution: String,
 }
 
-/// Its names and what they are, for `--help`.
+/// The tools' names and descriptions, for `--help`.
 fn sources() -> impl TypedValueParser<Value = Source> {
     one_of(&Source::ALL, Source::name, Source::about)
 }

@@ -29,12 +29,12 @@ pub struct Options {
     /// A CSV of masks instead of boxes: Path, Mask, Class, SourceClass. Masks are under the same root as the images.
     #[arg(long)]
     masks: Option<Location>,
-    /// Whose maps.
+    /// The maps to measure: those of a method, or a baseline.
     #[arg(long, default_value = "grad-cam", value_parser = maps())]
     method: Maps,
     #[command(flatten)]
     lime: LimeOptions,
-    /// Also write the figures to this JSON file. With --shard, it holds what `merge` needs.
+    /// Write the figures to this JSON file too. With --shard, it holds what `merge` needs.
     #[arg(long)]
     json: Option<Location>,
     /// Write the figures into the package, for the page to show.
@@ -63,7 +63,7 @@ pub fn run(options: &Options) -> Result<()> {
         (None, None) => bail!("--boxes or --masks is needed"),
     };
     if options.record && !shard.is_whole() {
-        bail!("a part of the images is nothing to record");
+        bail!("--record needs all images: leave out --shard");
     }
     // Where nothing can be written, it is known before the work is done.
     let out = options.json.as_ref().map(Draft::begin).transpose()?;

@@ -42,7 +42,7 @@ pub fn run(options: &Options) -> Result<()> {
                     print!("{}", report.table());
                     serde_json::to_vec_pretty(&report)?
                 }
-                _ => bail!("{} is no part of a result", options.parts[0]),
+                _ => bail!("{} is not a part that --shard wrote", options.parts[0]),
             }
         }
         _ => predictions(&files, &options.parts)?,
@@ -56,7 +56,8 @@ struct Kind {
 }
 
 fn parse<T: DeserializeOwned>(file: &[u8], place: &Location) -> Result<T> {
-    serde_json::from_slice(file).with_context(|| format!("{place} is no part of a result"))
+    serde_json::from_slice(file)
+        .with_context(|| format!("{place} is not a part that --shard wrote"))
 }
 
 /// CSVs of `predict`.
@@ -66,13 +67,14 @@ fn predictions(files: &[Vec<u8>], places: &[Location]) -> Result<Vec<u8>> {
     let mut there: Vec<Shard> = Vec::new();
     let mut rows = Vec::new();
     for (file, place) in files.iter().zip(places) {
-        let part = || format!("{place} is no part of a result");
+        let part = || format!("{place} is not a part that --shard wrote");
         let text = text(file.clone()).with_context(part)?;
         let mut table = Table::of(&text).with_context(part)?;
         let (last, names) = table.header().split_last().with_context(part)?;
         let names = names.to_vec();
         let part = of_row_column(last);
-        let (shard, of) = part.with_context(|| format!("{place} is no part of a result"))?;
+        let (shard, of) =
+            part.with_context(|| format!("{place} is not a part that --shard wrote"))?;
         let of = of.to_owned();
         if result.get_or_insert(of.clone()) != &of {
             bail!(

@@ -306,14 +306,14 @@ pub struct Localisation {
     pub iou: f64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub iou_ci95: Option<[f64; 2]>,
-    /// The same of the boxes and as much of the map as they cover.
+    /// Mean intersection over union of the boxes and as much of the map as they cover.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub iou_same_area: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub iou_same_area_ci95: Option<[f64; 2]>,
     /// Images.
     pub n: usize,
-    /// The same pictures, image by image, beside the middle.
+    /// How much better the maps are than a Gaussian in the middle of the same pictures, image by image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over_middle: Option<OverMiddle>,
     /// The samples that LIME could take, at most.

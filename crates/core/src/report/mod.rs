@@ -42,7 +42,7 @@ pub struct Report {
     /// `"WebGPU: <name>"` or `"CPU, N workers"`.
     pub adapter: String,
     pub findings: Vec<FindingReport>,
-    /// Those that were asked for: one by each method, for all findings.
+    /// The explanations that were asked for: one by each method, for all findings.
     #[serde(flatten)]
     pub explanations: Explanations,
     /// What was measured of the maps that were asked for.

@@ -57,7 +57,7 @@ fn model() -> Result<(String, PathBuf)> {
     Ok((name.clone(), www().join("models").join(name)))
 }
 
-/// The same reading by the native engine, with the default model.
+/// The native engine's reading of a file, with the default model.
 async fn native(file: &Path) -> Result<(Manifest, Reading)> {
     native_with(&model()?.1, file).await
 }
@@ -97,7 +97,7 @@ async fn assert_scores_are(page: &Page, expected: &Reading) -> Result<()> {
     Ok(())
 }
 
-/// The same explanation, of as many samples, by the native engine.
+/// The native engine's explanation of a radiograph, of as many samples as `ours`.
 async fn explained(
     reader: &Reader,
     radiograph: &Radiograph,

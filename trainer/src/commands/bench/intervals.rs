@@ -29,7 +29,7 @@ struct Coverage {
     coefficients: usize,
     /// How many the interval holds.
     held: usize,
-    /// The same, where the reference is known no better than by its own interval.
+    /// How many the interval holds, where the reference is known no better than by its own interval.
     held_for_all_that_is_known: usize,
 }
 

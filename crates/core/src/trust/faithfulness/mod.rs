@@ -110,7 +110,7 @@ pub enum Verdict {
     Rests,
     /// Where the map lies matters to the score, but a blot about the middle may do as well.
     NoBetterThanTheMiddle,
-    /// The same map laid elsewhere may do as well.
+    /// The map laid elsewhere may do as well.
     NoBetterThanElsewhere,
 }
 
