@@ -18,7 +18,7 @@ const SAMPLES: [(&str, &str); 3] = [
 ];
 
 /// What the button offers to choose, and what it says of it.
-const ACCEPTED: &str = "image/*,.jpg,.jpeg,.png,.tif,.tiff,.bmp,.gif,.webp";
+const ACCEPTED: &str = "image/*,.jpg,.jpeg,.jls,.png,.tif,.tiff,.bmp,.gif,.webp";
 const FORMATS: &str = "JPEG, PNG, TIFF, BMP, GIF or WebP, frontal view.";
 
 /// Anything that is dropped or pasted anywhere on the page.

@@ -18,7 +18,7 @@ pub struct Options {
 }
 
 impl Radiograph {
-    /// Reads a JPEG, PNG, TIFF, BMP, GIF or WebP file (8 or 16 bit; grey, RGB, palette, with or without alpha).
+    /// Reads a JPEG, JPEG-LS, PNG, TIFF, BMP, GIF or WebP file (8 or 16 bit; grey, RGB, palette, with or without alpha).
     ///
     /// The format is told from the bytes, never from a file name. Colour becomes luma (ITU-R 601-2, as
     /// Pillow's `L`), alpha is ignored, 16 bits become 8 by exact scaling from the bits that are used ([`Depth`]), and an EXIF

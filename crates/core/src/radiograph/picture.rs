@@ -13,6 +13,8 @@ use super::resize::GreyImage;
 #[serde(rename_all = "lowercase")]
 pub enum Format {
     Jpeg,
+    #[serde(rename = "jpeg-ls")]
+    JpegLs,
     Png,
     Tiff,
     Bmp,

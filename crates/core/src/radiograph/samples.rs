@@ -28,7 +28,7 @@ pub enum Samples {
 /// Samples in 16 bits, of which fewer may be used.
 pub struct Sixteen {
     pub values: Vec<u16>,
-    /// How many bits the file says are significant (PNG's sBIT, TIFF's MaxSampleValue).
+    /// How many bits the file says are significant (PNG's sBIT, TIFF's MaxSampleValue, JPEG-LS's precision).
     pub significant: Option<u8>,
     /// 0 is white (TIFF's WhiteIsZero): to be turned over once the depth is known.
     pub white_is_zero: bool,

@@ -3,6 +3,7 @@
 mod alpha;
 mod gif;
 mod jpeg;
+mod jpeg_ls;
 mod others;
 mod png;
 mod tiff;
@@ -17,6 +18,7 @@ pub use unknown::name;
 /// The format of a file, from its first bytes.
 pub fn recognise(bytes: &[u8]) -> Option<Format> {
     match bytes {
+        [0xFF, 0xD8, 0xFF, ..] if jpeg_ls::is_one(bytes) => Some(Format::JpegLs),
         [0xFF, 0xD8, 0xFF, ..] => Some(Format::Jpeg),
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1A, b'\n', ..] => Some(Format::Png),
         [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => Some(Format::Tiff),
@@ -57,6 +59,7 @@ pub fn decode(
 ) -> Result<(Pixels, Facts), RadiographError> {
     match format {
         Format::Jpeg => jpeg::decode(bytes, least),
+        Format::JpegLs => jpeg_ls::decode(bytes),
         Format::Png => png::decode(bytes),
         Format::Tiff => tiff::decode(bytes),
         Format::Bmp | Format::Gif | Format::WebP => others::decode(format, bytes),

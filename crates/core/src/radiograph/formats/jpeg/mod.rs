@@ -150,7 +150,6 @@ impl Decoder {
                     "a JPEG with arithmetic coding",
                 ));
             }
-            0xF7 => return Err(RadiographError::unsupported("JPEG-LS")),
             0xC4 => self.huffman_tables(body)?,
             0xDB => self.quantisation_tables(body)?,
             0xDD => {
