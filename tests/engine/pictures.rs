@@ -502,7 +502,6 @@ fn what_jpeg_cannot_be_read_as_is_named() {
             .to_string()
     };
     for (marker, bits, word) in [
-        (0xC3, 8, "lossless"),
         (0xC9, 8, "arithmetic"),
         (0xCA, 8, "arithmetic"),
         (0xC1, 12, "12-bit"),

@@ -1,6 +1,8 @@
 //! The kinds of file that are read, each in a file of its own, and the names of those that are not.
 
 mod alpha;
+#[cfg(test)]
+mod cases;
 mod gif;
 mod jpeg;
 mod jpeg_ls;

@@ -11,6 +11,13 @@ pub struct Colours {
     pub adobe: Option<u8>,
 }
 
+impl Colours {
+    /// Whether a marker says that three components are YCbCr.
+    pub fn are_ycbcr_by_marker(self) -> bool {
+        self.jfif || self.adobe.is_some_and(|transform| transform != 0)
+    }
+}
+
 pub struct Frame {
     pub width: usize,
     pub height: usize,

@@ -1,17 +1,19 @@
 //! A JPEG decoder that says when a part of the picture is missing.
 //!
 //! Decoders made for browsers fill a hole or a missing end with grey and say nothing; a score of such a picture is wrong. This
-//! one (ITU-T T.81: baseline, extended and progressive, Huffman coded, 8 bits) counts every block of every component, and
+//! one (ITU-T T.81: baseline, extended and progressive of 8 bits, lossless of 2 to 16, Huffman coded) counts every block of every component, and
 //! gives the pixels of libjpeg-turbo, bit for bit: its integer transform (`jidctint.c`), its triangle filter for chroma
 //! (`jdsample.c`) and its conversion of colours (`jdcolor.c`).
 
 mod colour;
 mod frame;
 mod huffman;
+mod lossless;
 mod scan;
 mod transform;
 
 use frame::{Colours, Frame};
+use lossless::Lossless;
 use scan::{EOI, Scan};
 
 use crate::radiograph::picture::{Facts, Notice};
@@ -28,6 +30,7 @@ const SOI: u8 = 0xD8;
 #[derive(Default)]
 struct Decoder {
     frame: Option<Frame>,
+    lossless: Option<Lossless>,
     quantisation: [Option<[u16; 64]>; 4],
     /// DC and AC tables.
     huffman: [[Option<huffman::Table>; 4]; 2],
@@ -51,6 +54,11 @@ pub fn decode(bytes: &[u8], least: Option<usize>) -> Result<(Pixels, Facts), Rad
                 break;
             }
             0xDA => {
+                if let Some(picture) = &mut decoder.lossless {
+                    let tables = &decoder.huffman[0];
+                    at += picture.scan(body, tables, decoder.restart_interval, &bytes[at..])?;
+                    continue;
+                }
                 let frame = decoder
                     .frame
                     .as_mut()
@@ -68,19 +76,27 @@ pub fn decode(bytes: &[u8], least: Option<usize>) -> Result<(Pixels, Facts), Rad
             _ => decoder.segment(marker, body, least)?,
         }
     }
-    let mut frame = decoder
-        .frame
-        .ok_or(RadiographError::Truncated { percent: None })?;
-    let there = frame.share();
-    if there < 1.0 {
-        return Err(RadiographError::incomplete(there));
-    }
     let mut facts = Facts {
         orientation: decoder.orientation.unwrap_or(Orientation::NoTransforms),
         ..Facts::default()
     };
     if !ended {
         facts.notices.push(Notice::NoEnd);
+    }
+    if let Some(picture) = decoder.lossless {
+        let pixels = picture.pixels()?;
+        // Without a marker, colours are RGB, as libjpeg-turbo has it.
+        if pixels.channels > 1 && decoder.colours.are_ycbcr_by_marker() {
+            return Err(RadiographError::unsupported("a lossless JPEG in YCbCr"));
+        }
+        return Ok((pixels, facts));
+    }
+    let mut frame = decoder
+        .frame
+        .ok_or(RadiographError::Truncated { percent: None })?;
+    let there = frame.share();
+    if there < 1.0 {
+        return Err(RadiographError::incomplete(there));
     }
     let planes = frame.planes()?;
     let samples = colour::convert(&frame, planes, decoder.colours)?;
@@ -136,14 +152,17 @@ impl Decoder {
     ) -> Result<(), RadiographError> {
         match marker {
             0xC0..=0xC2 => {
-                if self.frame.is_some() {
+                if self.frame.is_some() || self.lossless.is_some() {
                     return Err(RadiographError::unsupported("several frames in one JPEG"));
                 }
                 let frame = Frame::parse(marker, body)?;
                 check_size(frame.width as u32, frame.height as u32)?;
                 self.frame = Some(frame.reduced(least));
             }
-            0xC3 => return Err(RadiographError::unsupported("lossless JPEG")),
+            0xC3 if self.frame.is_some() || self.lossless.is_some() => {
+                return Err(RadiographError::unsupported("several frames in one JPEG"));
+            }
+            0xC3 => self.lossless = Some(Lossless::parse(body)?),
             0xC5..=0xC7 => return Err(RadiographError::unsupported("hierarchical JPEG")),
             0xC9..=0xCB | 0xCD..=0xCF => {
                 return Err(RadiographError::unsupported(

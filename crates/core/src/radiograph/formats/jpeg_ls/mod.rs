@@ -8,7 +8,7 @@ mod model;
 
 use crate::radiograph::picture::{Facts, Notice};
 use crate::radiograph::refusal::{RadiographError, check_colours, check_size};
-use crate::radiograph::samples::{Pixels, Samples, Sixteen};
+use crate::radiograph::samples::{Pixels, Samples};
 use bits::{Bits, Stop};
 use model::{Coding, Model, Preset};
 
@@ -123,7 +123,13 @@ pub fn decode(bytes: &[u8]) -> Result<(Pixels, Facts), RadiographError> {
             percent: Some(percent),
         });
     }
-    Ok((frame.pixels(planes.into_iter().flatten().collect()), facts))
+    let pixels = Pixels {
+        width: frame.width,
+        height: frame.height,
+        channels: planes.len(),
+        samples: Samples::of_planes(planes.into_iter().flatten().collect(), frame.precision),
+    };
+    Ok((pixels, facts))
 }
 
 /// A marker, the content of its segment, and where the next begins.
@@ -203,38 +209,6 @@ impl Frame {
             precision,
             components: components.iter().map(|[id, ..]| *id).collect(),
         })
-    }
-
-    fn pixels(&self, planes: Vec<Vec<u16>>) -> Pixels {
-        let channels = planes.len();
-        let values = match <[Vec<u16>; 1]>::try_from(planes) {
-            Ok([plane]) => plane,
-            Err(planes) => (0..self.width * self.height)
-                .flat_map(|place| planes.iter().map(move |plane| plane[place]))
-                .collect(),
-        };
-        let samples = match self.precision {
-            8 => Samples::Eight(values.into_iter().map(|value| value as u8).collect()),
-            // As PNG's depths below 8 are shown: the highest value is white.
-            bits @ ..8 => {
-                let most = (1 << bits) - 1;
-                let shown = values
-                    .into_iter()
-                    .map(|v| ((u32::from(v) * 255 + most / 2) / most) as u8);
-                Samples::Eight(shown.collect())
-            }
-            bits => Samples::Sixteen(Sixteen {
-                values,
-                significant: Some(bits),
-                white_is_zero: false,
-            }),
-        };
-        Pixels {
-            width: self.width,
-            height: self.height,
-            channels,
-            samples,
-        }
     }
 }
 
@@ -375,30 +349,12 @@ impl Scan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::radiograph::formats::png;
+    use crate::radiograph::formats::cases::{Case, of_folder, values};
 
-    /// The files of `tests/cases/jpeg-ls`: name and content, and the samples that CharLS decodes from each.
-    fn cases() -> Vec<(String, Vec<u8>, Pixels)> {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/jpeg-ls");
-        let mut cases = Vec::new();
-        for entry in std::fs::read_dir(folder).expect("the cases") {
-            let path = entry.expect("a file").path();
-            if path.extension().is_some_and(|ending| ending == "jls") {
-                let png = std::fs::read(path.with_extension("png")).expect("its pixels");
-                let (pixels, _) = png::decode(&png).expect("a PNG");
-                let bytes = std::fs::read(&path).expect("a file");
-                cases.push((path.display().to_string(), bytes, pixels));
-            }
-        }
+    fn cases() -> Vec<Case> {
+        let cases = of_folder("jpeg-ls", "jls");
         assert_eq!(cases.len(), 16);
         cases
-    }
-
-    fn values(pixels: &Pixels) -> Vec<u16> {
-        match &pixels.samples {
-            Samples::Eight(values) => values.iter().map(|value| u16::from(*value)).collect(),
-            Samples::Sixteen(samples) => samples.values.clone(),
-        }
     }
 
     #[test]
