@@ -118,10 +118,8 @@ pub fn decode(bytes: &[u8]) -> Result<(Pixels, Facts), RadiographError> {
     let frame = frame.ok_or(RadiographError::Truncated { percent: None })?;
     let there = planes.iter().flatten().count();
     if there < planes.len() {
-        let percent = (100 * there / planes.len()) as u8;
-        return Err(RadiographError::Truncated {
-            percent: Some(percent),
-        });
+        let share = there as f64 / planes.len() as f64;
+        return Err(RadiographError::incomplete(share));
     }
     let pixels = Pixels {
         width: frame.width,
@@ -328,9 +326,10 @@ impl Scan {
             decoded.map_err(|stop| match stop {
                 Stop::End => {
                     // Of components that have scans of their own, others may be there.
-                    let percent = 100 * planes[0].len() / (width * height);
-                    let percent = (count == frame.components.len()).then_some(percent as u8);
-                    RadiographError::Truncated { percent }
+                    if count < frame.components.len() {
+                        return RadiographError::Truncated { percent: None };
+                    }
+                    RadiographError::incomplete(planes[0].len() as f64 / (width * height) as f64)
                 }
                 Stop::Wrong => RadiographError::damaged("a code that no encoder writes"),
             })?;
