@@ -20,7 +20,7 @@ use crate::radiograph::Input;
 use crate::view::View;
 
 /// What a colour stands for on maps of the model's own cells.
-const PER_CELL: &str = "added by each cell of the model's grid to the logit (the model's output before it becomes a score)";
+const PER_CELL: &str = "added to the logit by each cell of the model's grid";
 
 /// What an explanation by one method is, and how it is made.
 pub trait Explain: Sized {
