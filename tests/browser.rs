@@ -11,7 +11,7 @@ use burn::tensor::{Device, Tensor};
 use expected as golden;
 use serde_json::Value;
 use sightline::grad_cam;
-use sightline::radiograph::{Input, Radiograph, Resize};
+use sightline::radiograph::{Input, Options, Radiograph, Resize};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_browser);
@@ -123,4 +123,41 @@ fn files_that_people_have_are_read_in_the_browser_as_natively() {
     assert_eq!((twelve.depth.bits, twelve.image), (12, control));
     let cut = read(case_file!("05-jpeg-cut-but-closed/cut_half_closed.jpg"));
     assert!(cut.expect_err("half a picture").to_string().contains("40%"));
+}
+
+/// The samples that other decoders give stand beside each file in a PNG, which says nothing of its depth: it is chosen as the file's.
+#[wasm_bindgen_test]
+fn jpegs_of_hospitals_are_read_in_the_browser_as_natively() {
+    let files: [(&[u8], &[u8], Option<u8>); 4] = [
+        (
+            case_file!("jpeg-ls/grey-12-near.jls"),
+            case_file!("jpeg-ls/grey-12-near.png"),
+            Some(12),
+        ),
+        (
+            case_file!("jpeg-ls/rgb-lines.jls"),
+            case_file!("jpeg-ls/rgb-lines.png"),
+            None,
+        ),
+        (
+            case_file!("jpeg-lossless/grey-14-6.jpg"),
+            case_file!("jpeg-lossless/grey-14-6.png"),
+            Some(14),
+        ),
+        (
+            case_file!("jpeg-12/grey-90.jpg"),
+            case_file!("jpeg-12/grey-90.png"),
+            Some(12),
+        ),
+    ];
+    for (file, samples, depth) in files {
+        let read = Radiograph::decode(file).expect("read");
+        let options = Options {
+            depth,
+            ..Options::default()
+        };
+        let expected = Radiograph::decode_with(samples, options).expect("read");
+        assert!(read.image == expected.image, "other grey values");
+        assert_eq!(read.depth.bits, depth.unwrap_or(8));
+    }
 }

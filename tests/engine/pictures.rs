@@ -504,7 +504,7 @@ fn what_jpeg_cannot_be_read_as_is_named() {
     for (marker, bits, word) in [
         (0xC9, 8, "arithmetic"),
         (0xCA, 8, "arithmetic"),
-        (0xC1, 12, "12-bit"),
+        (0xC2, 12, "progressive 12-bit"),
         (0xF7, 8, "JPEG-LS"),
         (0xC5, 8, "hierarchical"),
     ] {

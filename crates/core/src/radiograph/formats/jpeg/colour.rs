@@ -35,7 +35,7 @@ fn space(frame: &Frame, colours: Colours) -> Space {
 /// Interleaved samples of the whole picture: one a pixel for grey, else three.
 pub fn convert(
     frame: &Frame,
-    planes: Vec<Plane>,
+    planes: Vec<Plane<u8>>,
     colours: Colours,
 ) -> Result<Vec<u8>, RadiographError> {
     let (width, height) = frame.scaled_size();
@@ -98,7 +98,7 @@ fn rgb(y: u8, cb: u8, cr: u8) -> [u8; 3] {
 
 /// A component at the picture's size: a triangle filter where it has half the samples, repetition otherwise.
 fn upsample(
-    plane: Plane,
+    plane: Plane<u8>,
     sampling: (usize, usize),
     most: (usize, usize),
     width: usize,
@@ -147,7 +147,7 @@ fn upsample(
 }
 
 /// The row of half the height that row `y` lies in, the other one that is next to it, and libjpeg's rounding.
-fn rows_of(plane: &Plane, y: usize) -> (&[u8], &[u8], u32) {
+fn rows_of(plane: &Plane<u8>, y: usize) -> (&[u8], &[u8], u32) {
     let near = (y / 2).min(plane.height - 1);
     let (far, bias) = if y.is_multiple_of(2) {
         (near.saturating_sub(1), 1)

@@ -1,6 +1,6 @@
 //! The frame of a JPEG: its size, its components, and the coefficients or samples read so far (T.81, B.2.2).
 
-use super::transform;
+use super::transform::{self, Precision};
 use crate::radiograph::refusal::RadiographError;
 
 /// What the markers say of the colours.
@@ -19,6 +19,7 @@ impl Colours {
 }
 
 pub struct Frame {
+    pub precision: Precision,
     pub width: usize,
     pub height: usize,
     pub progressive: bool,
@@ -46,7 +47,7 @@ pub struct Component {
     /// Progressive: for each coefficient, the lowest bit that is known; [`UNKNOWN`] at first.
     pub low_bits: [u8; 64],
     /// Sequential: the samples so far, padded to whole blocks.
-    pub samples: Vec<u8>,
+    pub samples: Vec<u16>,
     /// Sequential: how many of `blocks` were read.
     pub read: usize,
 }
@@ -54,10 +55,21 @@ pub struct Component {
 pub const UNKNOWN: u8 = 255;
 
 /// The samples of one component at its own size.
-pub struct Plane {
+pub struct Plane<T> {
     pub width: usize,
     pub height: usize,
-    pub samples: Vec<u8>,
+    pub samples: Vec<T>,
+}
+
+impl Plane<u16> {
+    /// The samples in 8 bits, which are all that they have.
+    pub fn narrow(self) -> Plane<u8> {
+        Plane {
+            width: self.width,
+            height: self.height,
+            samples: self.samples.into_iter().map(|v| v as u8).collect(),
+        }
+    }
 }
 
 impl Frame {
@@ -69,10 +81,13 @@ impl Frame {
         };
         let height = usize::from(u16::from_be_bytes([h1, h0]));
         let width = usize::from(u16::from_be_bytes([w1, w0]));
-        if precision == 12 {
-            return Err(RadiographError::unsupported("a 12-bit JPEG"));
+        if precision == 12 && count != 1 {
+            return Err(RadiographError::unsupported("a 12-bit JPEG in colour"));
         }
-        if precision != 8 {
+        if precision == 12 && marker == 0xC2 {
+            return Err(RadiographError::unsupported("a progressive 12-bit JPEG"));
+        }
+        if !matches!(precision, 8 | 12) {
             return Err(RadiographError::damaged(
                 "a number of bits that no JPEG has",
             ));
@@ -127,6 +142,7 @@ impl Frame {
             component.padded = (units.0 * across, units.1 * down);
         }
         Ok(Self {
+            precision: Precision(precision),
             width,
             height,
             progressive: marker == 0xC2,
@@ -199,12 +215,13 @@ impl Frame {
     }
 
     /// The samples of each component; a progressive one's coefficients are transformed now.
-    pub fn planes(&mut self) -> Result<Vec<Plane>, RadiographError> {
+    pub fn planes(&mut self) -> Result<Vec<Plane<u16>>, RadiographError> {
         let side = self.block_side();
         let (progressive, reduction) = (self.progressive, self.reduction);
+        let precision = self.precision;
         let plane = |component: &mut Component| {
             if progressive {
-                component.transform_all(side)?;
+                component.transform_all(precision, side)?;
             }
             let stride = component.padded.0 * side;
             let width = component.size.0.div_ceil(reduction);
@@ -243,6 +260,7 @@ impl Component {
         (x, y): (usize, usize),
         coefficients: &[i16; 64],
         table: &[u16; 64],
+        precision: Precision,
         side: usize,
     ) {
         let stride = self.padded.0 * side;
@@ -250,13 +268,14 @@ impl Component {
         transform::inverse(
             coefficients,
             table,
+            precision,
             side,
             &mut self.samples[first..],
             stride,
         );
     }
 
-    fn transform_all(&mut self, side: usize) -> Result<(), RadiographError> {
+    fn transform_all(&mut self, precision: Precision, side: usize) -> Result<(), RadiographError> {
         let table = self.prepare(side)?;
         let coefficients = std::mem::take(&mut self.coefficients);
         let (blocks, _) = coefficients.as_chunks::<64>();
@@ -265,6 +284,7 @@ impl Component {
                 (index % self.padded.0, index / self.padded.0),
                 block,
                 &table,
+                precision,
                 side,
             );
         }

@@ -1,7 +1,7 @@
 //! A JPEG decoder that says when a part of the picture is missing.
 //!
 //! Decoders made for browsers fill a hole or a missing end with grey and say nothing; a score of such a picture is wrong. This
-//! one (ITU-T T.81: baseline, extended and progressive of 8 bits, lossless of 2 to 16, Huffman coded) counts every block of every component, and
+//! one (ITU-T T.81: baseline, extended and progressive of 8 bits, of 12 in grey, lossless of 2 to 16, Huffman coded) counts every block of every component, and
 //! gives the pixels of libjpeg-turbo, bit for bit: its integer transform (`jidctint.c`), its triangle filter for chroma
 //! (`jdsample.c`) and its conversion of colours (`jdcolor.c`).
 
@@ -12,9 +12,10 @@ mod lossless;
 mod scan;
 mod transform;
 
-use frame::{Colours, Frame};
+use frame::{Colours, Frame, Plane};
 use lossless::Lossless;
 use scan::{EOI, Scan};
+use transform::Precision;
 
 use crate::radiograph::picture::{Facts, Notice};
 use crate::radiograph::refusal::{RadiographError, check_size};
@@ -99,8 +100,19 @@ pub fn decode(bytes: &[u8], least: Option<usize>) -> Result<(Pixels, Facts), Rad
         return Err(RadiographError::incomplete(there));
     }
     let planes = frame.planes()?;
-    let samples = colour::convert(&frame, planes, decoder.colours)?;
     let (width, height) = frame.scaled_size();
+    if frame.precision != Precision(8) {
+        let planes = planes.into_iter().map(|plane| plane.samples).collect();
+        let pixels = Pixels {
+            width,
+            height,
+            channels: 1,
+            samples: Samples::of_planes(planes, frame.precision.0),
+        };
+        return Ok((pixels, facts));
+    }
+    let planes = planes.into_iter().map(Plane::narrow).collect();
+    let samples = colour::convert(&frame, planes, decoder.colours)?;
     let channels = samples.len() / (width * height);
     Ok((
         Pixels {
@@ -236,5 +248,38 @@ impl Decoder {
             body = &rest[values..];
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::radiograph::formats::cases::{of_folder, values};
+
+    #[test]
+    fn golden_twelve_bits_give_the_samples_of_libjpeg_turbo() {
+        let cases = of_folder("jpeg-12", "jpg");
+        assert_eq!(cases.len(), 3);
+        for (name, bytes, expected) in cases {
+            let (pixels, facts) =
+                decode(&bytes, None).unwrap_or_else(|why| panic!("{name}: {why}"));
+            assert!(
+                values(&pixels) == values(&expected),
+                "{name}: other samples"
+            );
+            assert!(facts.notices.is_empty());
+            let Samples::Sixteen(samples) = pixels.samples else {
+                panic!("{name}: 8 bits");
+            };
+            assert_eq!(samples.significant, Some(12));
+            for length in (0..bytes.len() - 12).step_by(97) {
+                let read = decode(&bytes[..length], None);
+                assert!(read.is_err(), "{name}: read with {length} bytes");
+            }
+            // A half, a quarter or an eighth of it, for training, has the same depth.
+            let (half, _) = decode(&bytes, Some(40)).expect("smaller");
+            assert_eq!((half.width, half.height), (50, 42));
+            assert!(values(&half).iter().max() > Some(&2000));
+        }
     }
 }

@@ -21,6 +21,8 @@ pub struct Scan<'a> {
     high: u8,
     low: u8,
     restart_interval: usize,
+    /// How many bits more than 8 a sample has, and so a coefficient.
+    more: u32,
 }
 
 struct Part<'a> {
@@ -86,6 +88,7 @@ impl<'a> Scan<'a> {
             high,
             low,
             restart_interval,
+            more: u32::from(frame.precision.0) - 8,
         })
     }
 
@@ -165,7 +168,7 @@ impl<'a> Scan<'a> {
 
     fn blocks(&self, frame: &mut Frame, bits: &mut Bits) -> Result<(), Stop> {
         let side = frame.block_side();
-        let progressive = frame.progressive;
+        let (progressive, precision) = (frame.progressive, frame.precision);
         let mut tables = Vec::with_capacity(self.parts.len());
         for part in &self.parts {
             let component = &mut frame.components[part.component];
@@ -219,8 +222,15 @@ impl<'a> Scan<'a> {
                     } else {
                         let mut block = [0i16; 64];
                         let table = &tables[index];
-                        sequential_block(bits, part, &mut block, &mut predictors[index], table[0])?;
-                        component.put((x, y), &block, table, side);
+                        sequential_block(
+                            bits,
+                            part,
+                            &mut block,
+                            &mut predictors[index],
+                            table[0],
+                            self.more,
+                        )?;
+                        component.put((x, y), &block, table, precision, side);
                         let (wide, high) = component.blocks;
                         component.read += usize::from(x < wide && y < high);
                     }
@@ -242,7 +252,7 @@ impl<'a> Scan<'a> {
         match (self.first, self.high) {
             (0, 0) => {
                 let table = part.dc.ok_or(Stop::Wrong)?;
-                *predictor = difference(bits, table, *predictor)?;
+                *predictor = difference(bits, table, *predictor, 0)?;
                 block[0] = ((*predictor) << self.low) as i16;
                 Ok(())
             }
@@ -364,14 +374,14 @@ fn refine(bits: &mut Bits, coefficient: &mut i16, bit: i16) -> Result<(), Stop> 
 }
 
 /// F.2.2.1: the DC coefficient, from its difference to the one before.
-fn difference(bits: &mut Bits, table: &Table, predictor: i32) -> Result<i32, Stop> {
+fn difference(bits: &mut Bits, table: &Table, predictor: i32, more: u32) -> Result<i32, Stop> {
     let size = u32::from(bits.decode(table)?);
-    if size > 11 {
+    if size > 11 + more {
         return Err(Stop::Wrong);
     }
     let value = predictor + bits.signed(size)?;
-    // Eight times 128, and one step of quantisation, is the most there can be; twice that is damage.
-    if value.abs() > 2048 {
+    // Eight times 128 (2048 with 12 bits), and one step of quantisation, is the most there can be; twice that is damage.
+    if value.abs() > (2048 << more) - i32::from(more > 0) {
         return Err(Stop::Wrong);
     }
     Ok(value)
@@ -384,10 +394,11 @@ fn sequential_block(
     block: &mut [i16; 64],
     predictor: &mut i32,
     dc_step: u16,
+    more: u32,
 ) -> Result<(), Stop> {
-    *predictor = difference(bits, part.dc.ok_or(Stop::Wrong)?, *predictor)?;
+    *predictor = difference(bits, part.dc.ok_or(Stop::Wrong)?, *predictor, more)?;
     let step = i32::from(dc_step);
-    if predictor.abs() * step > 1024 + step {
+    if predictor.abs() * step > (1024 << more) + step {
         return Err(Stop::Wrong);
     }
     block[0] = *predictor as i16;
@@ -404,7 +415,7 @@ fn sequential_block(
             continue;
         }
         k += run;
-        if k > 63 || size > 10 {
+        if k > 63 || size > 10 + more {
             return Err(Stop::Wrong);
         }
         block[usize::from(ZIGZAG[k])] = bits.signed(size)? as i16;

@@ -10,8 +10,6 @@ pub const ZIGZAG: [u8; 64] = [
 ];
 
 const CONST_BITS: usize = 13;
-const PASS1_BITS: usize = 2;
-
 type Number = Wrapping<i32>;
 
 /// Eight samples from eight coefficients, scaled by `2^CONST_BITS` times the square root of eight.
@@ -51,27 +49,41 @@ fn descale(value: Number, bits: usize) -> Number {
     (value + Wrapping(1 << (bits - 1))) >> bits
 }
 
-fn sample(value: i32) -> u8 {
-    value.saturating_add(128).clamp(0, 255) as u8
+/// How many bits a sample has: 8, or 12.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Precision(pub u8);
+
+impl Precision {
+    /// `PASS1_BITS`: with 12 bits, one less, lest the first pass overflows.
+    fn pass1_bits(self) -> usize {
+        if self.0 == 8 { 2 } else { 1 }
+    }
+
+    fn sample(self, value: i32) -> u16 {
+        let middle = 1 << (self.0 - 1);
+        value.saturating_add(middle).clamp(0, 2 * middle - 1) as u16
+    }
 }
 
 /// The samples of a block, `side` on a side (8, or 4, 2, 1 from the lowest frequencies alone), into rows of `stride`.
 pub fn inverse(
     coefficients: &[i16; 64],
     table: &[u16; 64],
+    precision: Precision,
     side: usize,
-    out: &mut [u8],
+    out: &mut [u16],
     stride: usize,
 ) {
     if side < 8 {
-        return reduced(coefficients, table, side, out, stride);
+        return reduced(coefficients, table, precision, side, out, stride);
     }
+    let pass1_bits = precision.pass1_bits();
     let value = |k: usize| Wrapping(i32::from(coefficients[k]) * i32::from(table[k]));
     if coefficients[1..].iter().all(|c| *c == 0) {
         // The general way comes to the same.
-        let flat = descale(value(0) << PASS1_BITS, PASS1_BITS + 3).0;
+        let flat = descale(value(0) << pass1_bits, pass1_bits + 3).0;
         for row in out.chunks_mut(stride).take(8) {
-            row[..8].fill(sample(flat));
+            row[..8].fill(precision.sample(flat));
         }
         return;
     }
@@ -79,13 +91,13 @@ pub fn inverse(
     for column in 0..8 {
         let done = eight(std::array::from_fn(|row| value(8 * row + column)));
         for (row, v) in done.into_iter().enumerate() {
-            work[8 * row + column] = descale(v, CONST_BITS - PASS1_BITS);
+            work[8 * row + column] = descale(v, CONST_BITS - pass1_bits);
         }
     }
     for (row, out) in work.chunks_exact(8).zip(out.chunks_mut(stride)) {
         let done = eight(std::array::from_fn(|column| row[column]));
         for (out, v) in out.iter_mut().zip(done) {
-            *out = sample(descale(v, CONST_BITS + PASS1_BITS + 3).0);
+            *out = precision.sample(descale(v, CONST_BITS + pass1_bits + 3).0);
         }
     }
 }
@@ -94,8 +106,9 @@ pub fn inverse(
 fn reduced(
     coefficients: &[i16; 64],
     table: &[u16; 64],
+    precision: Precision,
     side: usize,
-    out: &mut [u8],
+    out: &mut [u16],
     stride: usize,
 ) {
     let basis = |x: usize, u: usize| {
@@ -121,7 +134,7 @@ fn reduced(
                     sum += value * waves[x][u] * waves[y][v];
                 }
             }
-            *out = sample((sum / 4.0).round() as i32);
+            *out = precision.sample((sum / 4.0).round() as i32);
         }
     }
 }
