@@ -12,7 +12,6 @@ use sightline::explain::method::{Method, Settings};
 use sightline::finding::Finding;
 use sightline::heat_map::HeatMap;
 use sightline::package::Manifest;
-use sightline::radiograph::Radiograph;
 use sightline::reader::{InBatches, Reader};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -27,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let output = reader.manifest.trained_output(finding);
     let output = output.ok_or("the model was not trained for this finding")?;
 
-    let radiograph = Radiograph::decode(&std::fs::read(image)?)?;
+    let radiograph = reader.decode(&std::fs::read(image)?, None)?;
     let view = reader.view(&radiograph.image);
     let reading = pollster::block_on(reader.read(&view))?;
     show(Method::GradCam, &reading.evidence[output.0], "");

@@ -6,7 +6,6 @@ use std::error::Error;
 
 use burn::tensor::Device;
 use sightline::package::Manifest;
-use sightline::radiograph::Radiograph;
 use sightline::reader::Reader;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -18,7 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let weights = std::fs::read(format!("{package}/{}", manifest.weights.file))?;
     let reader = Reader::load(manifest, &weights, &Device::flex())?;
 
-    let radiograph = Radiograph::decode(&std::fs::read(image)?)?;
+    let radiograph = reader.decode(&std::fs::read(image)?, None)?;
     for notice in &radiograph.notices {
         println!("{notice}");
     }

@@ -10,7 +10,7 @@ use crate::grad_cam;
 use crate::input::Tensors;
 use crate::network::Network;
 use crate::package::{self, Manifest, Output, PackageError};
-use crate::radiograph::GreyImage;
+use crate::radiograph::{GreyImage, Options, Radiograph, RadiographError};
 use crate::reading::{ReadError, Reading};
 use crate::trust::sanity::Randomised;
 use crate::view::View;
@@ -46,7 +46,20 @@ impl Reader {
         }
     }
 
-    /// A picture as this model sees it.
+    /// Reads a file in the grey levels that this model asks for, with a depth that someone may have chosen.
+    ///
+    /// # Errors
+    /// As [`Radiograph::decode_with`].
+    pub fn decode(&self, file: &[u8], depth: Option<u8>) -> Result<Radiograph, RadiographError> {
+        let options = Options {
+            depth,
+            levels: self.manifest.input.levels,
+            ..Options::default()
+        };
+        Radiograph::decode_with(file, options)
+    }
+
+    /// A picture as this model sees it. It is to be in the levels that the model asks for: see [`Reader::decode`].
     pub fn view(&self, image: &GreyImage) -> View {
         View::new(image, &self.manifest.input)
     }

@@ -11,7 +11,8 @@ use burn::tensor::{Device, Tensor};
 use expected as golden;
 use serde_json::Value;
 use sightline::grad_cam;
-use sightline::radiograph::{Input, Options, Radiograph, Resize};
+use sightline::package::sha256;
+use sightline::radiograph::{Input, Options, Radiograph, Resize, Stored};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_browser);
@@ -95,6 +96,7 @@ fn golden_preprocessing_in_the_browser() {
     let decoded = Radiograph::decode(JPEG).expect("a golden JPEG").image;
     let expected = Radiograph::decode(RESIZED).expect("a golden PNG").image;
     let input = Input {
+        levels: Default::default(),
         size: 224,
         resize: Resize::Stretch,
         channels: 1,
@@ -106,7 +108,7 @@ fn golden_preprocessing_in_the_browser() {
 }
 
 macro_rules! case_file {
-    ($name:literal) => {
+    ($name:expr) => {
         include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/", $name))
     };
 }
@@ -159,5 +161,35 @@ fn jpegs_of_hospitals_are_read_in_the_browser_as_natively() {
         let expected = Radiograph::decode_with(samples, options).expect("read");
         assert!(read.image == expected.image, "other grey values");
         assert_eq!(read.depth.bits, depth.unwrap_or(8));
+    }
+}
+
+macro_rules! dicom_files {
+    ($($name:literal)*) => {
+        [$(($name, case_file!(concat!("dicom/", $name, ".dcm")) as &[u8])),*]
+    };
+}
+
+/// Stored values, or the grey that is made of them, of every transfer syntax equal pydicom's.
+#[wasm_bindgen_test]
+fn dicom_files_are_read_in_the_browser_as_natively() {
+    let files = dicom_files!(
+        "implicit-12" "explicit-16" "big-endian-12" "deflated-12" "signed-12" "two-windows" "voi-table" "palette" "rle-12" "jpeg-8"
+        "jpeg-12" "jpeg-lossless-1" "jpeg-ls" "jpeg-2000-16" "jpeg-2000-signed" "without-meta"
+    );
+    let expected: Value = serde_json::from_slice(case_file!("dicom/expect.json")).expect("JSON");
+    for (name, bytes) in files {
+        let radiograph = Radiograph::decode(bytes).unwrap_or_else(|why| panic!("{name}: {why}"));
+        let values: Vec<i32> = match radiograph.stored() {
+            Stored::Eight(values) => values.iter().map(|v| i32::from(*v)).collect(),
+            Stored::Sixteen(values) => values.iter().map(|v| i32::from(*v)).collect(),
+            Stored::Signed(values) => values.iter().map(|v| i32::from(*v)).collect(),
+        };
+        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let expected = &expected[name];
+        assert_eq!(expected["sha256_int32_le"], sha256(&bytes), "{name}");
+        if let Some(grey) = expected["sha256_grey"].as_str() {
+            assert_eq!(sha256(&radiograph.image.pixels), grey, "{name}");
+        }
     }
 }

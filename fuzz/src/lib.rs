@@ -79,8 +79,8 @@ impl Edit {
     }
 }
 
-/// The files of a folder in the workspace, in the order of their names.
-pub fn seeds(folder: &str) -> Vec<Vec<u8>> {
+/// The files of a folder in the workspace whose names end so, in the order of their names.
+pub fn seeds(folder: &str, ending: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("..")
         .join(folder);
@@ -89,7 +89,7 @@ pub fn seeds(folder: &str) -> Vec<Vec<u8>> {
     let mut files: Vec<_> = entries
         .map(|entry| entry.expect("an entry").path())
         .collect();
-    files.retain(|path| path.is_file());
+    files.retain(|path| path.is_file() && path.to_string_lossy().ends_with(ending));
     files.sort();
     files
         .iter()

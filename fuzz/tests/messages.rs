@@ -168,12 +168,12 @@ fn trust() -> Trust {
 
 #[test]
 fn damaged_answers_leave_a_page_that_goes_on() {
-    let manifest = seeds("www/models/efficientnet-lite0-nih");
+    let manifest = seeds("www/models/efficientnet-lite0-nih", "");
     let manifest = manifest
         .iter()
         .find_map(|bytes| Manifest::parse(bytes).ok());
     // Of an earlier version, with everything in it that a report of today has.
-    let report = &seeds("fuzz/seeds/reports")[0];
+    let report = &seeds("fuzz/seeds/reports", "")[0];
     let report: Report = serde_json::from_slice(report).expect("a report");
     let adapter = Adapter::Cpu {
         workers: 2,

@@ -10,7 +10,7 @@ const START: usize = 96 << 10;
 fn manifests() -> Vec<Vec<u8>> {
     ["efficientnet-lite0-nih", "densenet121-nih", "combined-nih"]
         .into_iter()
-        .flat_map(|name| seeds(&format!("www/models/{name}")))
+        .flat_map(|name| seeds(&format!("www/models/{name}"), ""))
         .filter(|bytes| Manifest::parse(bytes).is_ok())
         .collect()
 }

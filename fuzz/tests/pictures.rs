@@ -2,12 +2,13 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use sightline::radiograph::levels::Rule;
 use sightline::radiograph::{MAX_PIXELS, Options, Radiograph, RadiographError};
 use sightline_fuzz::{Damage, seeds, within_limits};
 
 #[test]
 fn damaged_pictures_are_read_or_refused() {
-    let seeds = seeds("fuzz/seeds/pictures");
+    let seeds = seeds("fuzz/seeds/pictures", "");
     let whole = seeds
         .iter()
         .map(|seed| within_limits(|| Radiograph::decode(seed)));
@@ -25,10 +26,11 @@ fn damaged_pictures_are_read_or_refused() {
     );
     let (read, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
     bolero::check!()
-        .with_type::<(Damage, Option<u8>)>()
-        .for_each(|(damage, depth)| {
+        .with_type::<(Damage, Option<u8>, u8)>()
+        .for_each(|(damage, depth, rule)| {
             let bytes = damage.of(&seeds);
             let options = Options {
+                levels: [Rule::File, Rule::Window, Rule::Percentile][usize::from(*rule) % 3],
                 depth: *depth,
                 least: depth.map(usize::from),
             };

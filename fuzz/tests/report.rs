@@ -5,7 +5,7 @@ use sightline_fuzz::{Damage, seeds, within_limits};
 
 #[test]
 fn damaged_reports_are_read_or_refused() {
-    let seeds = seeds("fuzz/seeds/reports");
+    let seeds = seeds("fuzz/seeds/reports", "");
     for seed in &seeds {
         serde_json::from_slice::<Report>(seed).expect("a report");
     }

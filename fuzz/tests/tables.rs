@@ -7,7 +7,7 @@ use sightline_trainer::read_as_tables;
 fn damaged_tables_are_read_or_refused() {
     let seeds: Vec<Vec<u8>> = ["windows-paths", "written-by-programs"]
         .into_iter()
-        .flat_map(|folder| seeds(&format!("trainer/tests/cases/{folder}")))
+        .flat_map(|folder| seeds(&format!("trainer/tests/cases/{folder}"), ""))
         .chain([
             b"Image Index,Finding Label,Bbox [x,y,w,h],,,\n00000003_000.png,Mass,1.5,20.25,300,40\n".to_vec(),
             b"Path;Edema;prob_Mass\nview1_frontal.jpg;0,25;1,0\n".to_vec(),

@@ -5,6 +5,7 @@ use sightline::radiograph::{GreyImage, Input, Resize, resize};
 
 fn input(size: usize, side: usize) -> Input {
     Input {
+        levels: Default::default(),
         size,
         resize: Resize::ShorterSide(side),
         channels: 1,

@@ -15,6 +15,7 @@ const SIDE: usize = 96;
 
 fn input() -> Input {
     Input {
+        levels: Default::default(),
         size: SIDE,
         resize: Resize::Stretch,
         channels: 1,

@@ -3,6 +3,7 @@
 mod cases;
 mod explanation;
 mod input;
+mod levels;
 mod lime;
 mod network;
 mod package;

@@ -25,6 +25,7 @@ fn manifest(findings: &[Finding], weights: &[u8]) -> Manifest {
             head: Head::Linear,
         },
         input: Input {
+            levels: Default::default(),
             size: 64,
             resize: Resize::Stretch,
             channels: 1,

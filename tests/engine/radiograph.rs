@@ -228,7 +228,7 @@ proptest! {
         width in 16usize..400, height in 16usize..400, crop in any::<bool>(),
     ) {
         let resize = if crop { Resize::ShorterSide(72) } else { Resize::Stretch };
-        let input = Input { size: 64, resize, channels: 1, mean: vec![0.5], std: vec![0.25] };
+        let input = Input { levels: Default::default(), size: 64, resize, channels: 1, mean: vec![0.5], std: vec![0.25] };
         let image = GreyImage { width, height, pixels: vec![7; width * height] };
         let square = input.square(&image);
         prop_assert_eq!((square.width, square.height, square.pixels.len()), (64, 64, 64 * 64));
@@ -250,6 +250,7 @@ proptest! {
 #[test]
 fn the_region_of_a_crop_is_where_the_network_looks() {
     let input = Input {
+        levels: Default::default(),
         size: 64,
         resize: Resize::ShorterSide(72),
         channels: 1,

@@ -20,6 +20,7 @@ fn input(resize: Resize, images: &serde_json::Value) -> Input {
             .collect()
     };
     Input {
+        levels: Default::default(),
         size: 224,
         resize,
         channels: 3,

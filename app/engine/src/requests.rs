@@ -8,7 +8,7 @@ use sightline::asked::{Asked, Step, drive};
 use sightline::explain::fill::Fill;
 use sightline::explain::method::{Asking, Method};
 use sightline::package::{Output, sha256};
-use sightline::radiograph::{GreyImage, Options, Radiograph, resize};
+use sightline::radiograph::{GreyImage, resize};
 use sightline::reader::InBatches;
 use sightline::report::{Report, Timings};
 use sightline::trust::erase::{Spot, erasing};
@@ -115,11 +115,7 @@ async fn read(
         return Err(Stop::Cancelled);
     }
     let start = now();
-    let options = Options {
-        depth,
-        ..Options::default()
-    };
-    let radiograph = Radiograph::decode_with(&bytes, options);
+    let radiograph = model.reader.decode(&bytes, depth);
     let radiograph = radiograph.map_err(|error| Reason::Radiograph(error.to_string()))?;
     let hash = sha256(&bytes);
     drop(bytes);

@@ -18,8 +18,9 @@ const SAMPLES: [(&str, &str); 3] = [
 ];
 
 /// What the button offers to choose, and what it says of it.
-const ACCEPTED: &str = "image/*,.jpg,.jpeg,.jls,.png,.tif,.tiff,.bmp,.gif,.webp";
-const FORMATS: &str = "JPEG, PNG, TIFF, BMP, GIF or WebP, frontal view.";
+const ACCEPTED: &str =
+    "image/*,application/dicom,.dcm,.dicom,.jpg,.jpeg,.jls,.png,.tif,.tiff,.bmp,.gif,.webp";
+const FORMATS: &str = "DICOM, JPEG, PNG, TIFF, BMP, GIF or WebP, frontal view.";
 
 /// Anything that is dropped or pasted anywhere on the page.
 pub fn listen_for_paste_and_drop(state: State) {

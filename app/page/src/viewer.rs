@@ -36,7 +36,11 @@ pub fn Viewer() -> impl IntoView {
                     <Stage label="The radiograph".to_owned() picture_testid="original-canvas">
                         <Easel/>
                     </Stage>
-                    <figcaption>{move || file_line(state)}" "<EraseTools/></figcaption>
+                    <figcaption>
+                        <span data-testid="radiograph-info">{move || file_line(state)}</span>
+                        " "
+                        <EraseTools/>
+                    </figcaption>
                 </figure>
                 <figure>
                     <Stage label=label map=Signal::derive(move || state.shown_map()) map_testid="overlay-canvas"/>
@@ -78,10 +82,7 @@ fn file_line(state: State) -> Option<String> {
         } else {
             &image.file
         };
-        Some(format!(
-            "{name}, {} x {} pixels, {} bits",
-            image.width, image.height, image.bits
-        ))
+        Some(format!("{name}, {}", image.said()))
     })
 }
 

@@ -188,6 +188,7 @@ mod tests {
                 values.extend(pixels.map(|p| (f32::from(p.0[channel]) - 127.0) / 128.0));
             }
             let input = Input {
+                levels: Default::default(),
                 size: side,
                 resize: Resize::Stretch,
                 channels: 3,

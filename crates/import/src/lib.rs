@@ -23,6 +23,7 @@ use sightline::network::{Architecture, Family, Head, Network, wrong_value};
 use sightline::package::{
     self, Calibration, FindingCard, Manifest, SCHEMA_VERSION, Training, Weights,
 };
+use sightline::radiograph::levels::Rule;
 use sightline::radiograph::{Input, Resize};
 
 use convention::{order, torchxrayvision_outputs};
@@ -277,6 +278,7 @@ fn input(settings: &Settings, fit: &Fit) -> Result<Input, ImportError> {
         })
     };
     let input = Input {
+        levels: Rule::File,
         size: settings.size.unwrap_or(usual.size),
         // A size of one's own has no margin that is known to be cropped.
         resize: match (settings.resize, settings.size) {

@@ -49,7 +49,9 @@ pub fn run(options: &Options) -> Result<()> {
     let folder = &options.model.model;
     let device = options.model.device.device()?;
     let mut package = Package::open(folder, device)?;
-    let (data, shard) = options.images.rows(Views::Frontal, options.model.depth)?;
+    let (data, shard) = options
+        .images
+        .rows(Views::Frontal, options.model.decoding(&package.manifest))?;
     if !shard.is_whole() {
         bail!("a card needs all images: leave out --shard");
     }

@@ -38,7 +38,9 @@ pub struct Options {
 
 pub fn run(options: &Options) -> Result<()> {
     let package = Package::open(&options.model.model, options.model.device.device()?)?;
-    let (data, shard) = options.images.rows(Views::Frontal, options.model.depth)?;
+    let (data, shard) = options
+        .images
+        .rows(Views::Frontal, options.model.decoding(&package.manifest))?;
     let unit = options.unit;
     let set = options.images.set_name(options.model.depth);
     let (parts, augmented) = (&options.parts, options.augmented.augmented());
@@ -56,7 +58,9 @@ pub fn run(options: &Options) -> Result<()> {
         print!("{}", report.tables());
         if let Some(other) = &options.against {
             let package = Package::open(other, options.model.device.device()?)?;
-            let (data, _) = options.images.rows(Views::Frontal, options.model.depth)?;
+            let (data, _) = options
+                .images
+                .rows(Views::Frontal, options.model.decoding(&package.manifest))?;
             let set = scores.header.set.clone();
             let others = score(&package, data, shard, unit, parts, set, augmented)?;
             print!("{}", comparison(&scores, &others)?);

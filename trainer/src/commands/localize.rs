@@ -56,7 +56,8 @@ pub fn run(options: &Options) -> Result<()> {
     let package = Package::open(&options.model.model, options.model.device.device()?)?;
     let mut manifest = package.manifest.clone();
     let reader = Reader::new(package.manifest, package.network, package.device);
-    let (data, shard) = options.images.rows(Views::Frontal, options.model.depth)?;
+    let decoding = options.model.decoding(&manifest);
+    let (data, shard) = options.images.rows(Views::Frontal, decoding)?;
     let (place, marks) = match (&options.boxes, &options.masks) {
         (Some(boxes), _) => (boxes, Marks::boxes(boxes)?),
         (None, Some(masks)) => (masks, Marks::masks(masks, &data)?),
@@ -91,10 +92,8 @@ pub fn run(options: &Options) -> Result<()> {
         print!("{}", report.table());
         serde_json::to_vec_pretty(&report)?
     } else {
-        println!(
-            "{} images judged; merge joins the parts",
-            judgements.rows.len()
-        );
+        let count = judgements.rows.len();
+        println!("{count} images judged; merge joins the parts");
         serde_json::to_vec(&judgements)?
     };
     if let Some(mut draft) = out {

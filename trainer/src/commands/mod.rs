@@ -10,6 +10,7 @@ mod import;
 mod lime;
 mod localize;
 mod merge;
+mod model;
 mod options;
 mod predict;
 mod train;

@@ -1,10 +1,11 @@
 //! What several commands take from the command line.
 
 use anyhow::Result;
+use sightline::radiograph::Options;
 
+pub use super::model::Model;
 use super::values::views;
 use crate::data::{Dataset, Row, Selection, Views};
-use crate::device::DeviceName;
 use crate::measure::parts::Shard;
 use crate::storage::Location;
 
@@ -45,10 +46,10 @@ impl Images {
         }
     }
 
-    /// The rows, with their numbers in the selection, and the part of them that is wanted. `depth`: [`Model::depth`].
-    pub fn rows(&self, views: Views, depth: Option<u8>) -> Result<(Dataset, Shard)> {
+    /// The rows, with their numbers in the selection, and the part of them that is wanted. `decoding`: [`Model::decoding`].
+    pub fn rows(&self, views: Views, decoding: Options) -> Result<(Dataset, Shard)> {
         let mut data = self.all()?;
-        data.depth = depth;
+        data.decoding = decoding;
         let data = data.select(&Selection {
             views: self.views.unwrap_or(views),
             split: self.split.clone(),
@@ -98,18 +99,4 @@ impl Images {
         }
         name
     }
-}
-
-/// Which package, where it computes, and how it is given pictures.
-#[derive(clap::Args)]
-pub struct Model {
-    /// The package's folder.
-    #[arg(long)]
-    pub model: Location,
-    /// The device to compute on: flex (the CPU), cuda, cuda:1, or wgpu.
-    #[arg(long, default_value = "flex")]
-    pub device: DeviceName,
-    /// Read 16-bit pictures as pictures of N bits (white is 2^N - 1). By default the file states N, or else its largest sample tells it.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(8..=16))]
-    pub depth: Option<u8>,
 }

@@ -28,7 +28,9 @@ pub struct Options {
 /// and `--views all` scores them too. Rows are written as they come, and the file is in its place when all are.
 pub fn run(options: &Options) -> Result<()> {
     let package = Package::open(&options.model.model, options.model.device.device()?)?;
-    let (data, shard) = options.images.rows(Views::Frontal, options.model.depth)?;
+    let (data, shard) = options
+        .images
+        .rows(Views::Frontal, options.model.decoding(&package.manifest))?;
     let mut writer = csv::Writer::from_writer(Draft::begin(&options.out)?);
     let mut header = vec!["Path".to_owned()];
     header.extend(Finding::ALL.map(|finding| finding.name().to_owned()));

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use sightline::package::sha256;
+use sightline::radiograph::levels::Rule;
 use sightline::radiograph::{Options, Radiograph};
 
 use super::paths;
@@ -61,8 +62,8 @@ impl Selection {
 pub struct Dataset {
     pub root: Location,
     pub rows: Vec<Row>,
-    /// How many bits of 16-bit samples are used, if someone has chosen; else each file and its pixels tell.
-    pub depth: Option<u8>,
+    /// How pictures are read: of which depth, if someone has chosen, and in which levels.
+    pub decoding: Options,
 }
 
 impl Dataset {
@@ -71,7 +72,7 @@ impl Dataset {
         Self {
             root,
             rows,
-            depth: None,
+            decoding: Options::default(),
         }
     }
 
@@ -113,7 +114,7 @@ impl Dataset {
         let mut part = Self {
             root: self.root.clone(),
             rows: rows.cloned().collect(),
-            depth: self.depth,
+            decoding: self.decoding,
         };
         part.keep(selection)?;
         Ok(part)
@@ -231,11 +232,7 @@ impl Dataset {
     /// When its file cannot be read, or holds no picture that can.
     pub fn radiograph(&self, row: &Row) -> Result<Radiograph> {
         let file = self.file(row);
-        let options = Options {
-            depth: self.depth,
-            ..Options::default()
-        };
-        Radiograph::decode_with(&file.read()?, options).with_context(|| file.to_string())
+        Radiograph::decode_with(&file.read()?, self.decoding).with_context(|| file.to_string())
     }
 
     /// The file of another path that is written as those of the images are: a mask's, for example.
@@ -353,6 +350,15 @@ pub struct Splits {
 }
 
 impl Splits {
+    /// With pictures in the levels that a model asks for.
+    pub fn read_in(mut self, levels: Rule) -> Self {
+        let others = [&mut self.train, &mut self.valid];
+        for data in others.into_iter().chain(&mut self.test) {
+            data.decoding.levels = levels;
+        }
+        self
+    }
+
     /// # Errors
     /// When a patient or an image is in two of them.
     pub fn checked(self) -> Result<Self> {

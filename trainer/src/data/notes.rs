@@ -93,7 +93,7 @@ mod tests {
             told_by: sightline::radiograph::DepthSource::Pixels,
             other: Some(16),
         });
-        notes.notice("a.png", &[depth]);
+        notes.notice("a.png", std::slice::from_ref(&depth));
         notes.notice("b.png", &[depth, Notice::Transparency]);
         let said: Vec<String> = notes.noticed().collect();
         assert_eq!(said.len(), 2);

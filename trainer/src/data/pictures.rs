@@ -44,7 +44,7 @@ pub fn load_pictures<T: Send>(
 
 /// The pictures of a dataset for training, `side x side` each: see [`read_square`].
 pub fn load_squares(dataset: Dataset, side: usize) -> Result<(Dataset, Vec<GreyImage>)> {
-    let read = |data: &Dataset, row: &Row| read_square(&data.file(row), side);
+    let read = |data: &Dataset, row: &Row| read_square(data, row, side);
     load_each(dataset, read, |radiograph| radiograph.image)
 }
 

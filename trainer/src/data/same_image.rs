@@ -65,7 +65,7 @@ pub fn refuse_same_pixels(
     side: usize,
 ) -> Result<()> {
     let small = |picture: &GreyImage| resize(picture, SMALL, SMALL).pixels;
-    let square = |row: &Row| Some(read_square(&other.file(row), side).ok()?.image);
+    let square = |row: &Row| Some(read_square(other, row, side).ok()?.image);
     let others = other.rows.par_iter();
     let others: Vec<(Vec<u8>, &Row)> = others
         .filter_map(|row| Some((small(&square(row)?), row)))

@@ -7,7 +7,7 @@ use indicatif::ProgressBar;
 use sightline::explain::heat_map::HeatMap;
 use sightline::explain::method::{Explanation, Method};
 use sightline::package::{Output, sha256};
-use sightline::radiograph::{DepthSource, Options, Radiograph};
+use sightline::radiograph::DepthSource;
 use sightline::reader::Reader;
 use sightline::report::{Report, Timings};
 use sightline::trust::Trust;
@@ -49,11 +49,7 @@ pub fn replay(reader: &Reader, report: &[u8], image: &[u8]) -> Result<()> {
         .image
         .depth
         .filter(|depth| depth.told_by == DepthSource::Choice);
-    let options = Options {
-        depth: chosen.map(|depth| depth.bits),
-        ..Options::default()
-    };
-    let radiograph = Radiograph::decode_with(image, options)?;
+    let radiograph = reader.decode(image, chosen.map(|depth| depth.bits))?;
     let view = reader.view(&radiograph.image);
     let reading = pollster::block_on(reader.read(&view))?;
     let (file, timings) = (&report.image.file, Timings::default());
@@ -199,6 +195,7 @@ mod tests {
     use sightline::trust::sanity::Randomised;
 
     use super::*;
+    use sightline::radiograph::Radiograph;
 
     /// The shipped Lite0's manifest for a network with fresh weights that sees 64 pixels, and knows three findings.
     fn reader() -> Reader {

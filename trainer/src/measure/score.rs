@@ -162,6 +162,7 @@ mod tests {
     #[test]
     fn crops_come_from_the_four_corners_and_the_whole_picture_first() {
         let input = Input {
+            levels: Default::default(),
             size: 20,
             resize: Resize::Stretch,
             channels: 1,

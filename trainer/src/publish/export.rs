@@ -131,7 +131,7 @@ pub fn export(settings: Settings<'_>) -> Result<Report> {
         Some(data) => data.clone(),
         None => plan.data.parse()?,
     };
-    let splits = recipe.data.splits(&root)?;
+    let splits = recipe.data.splits(&root)?.read_in(manifest.input.levels);
     let mut sets = vec![
         ("train".to_owned(), splits.train.clone()),
         ("valid".to_owned(), splits.valid.clone()),

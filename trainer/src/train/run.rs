@@ -90,7 +90,7 @@ pub fn run(settings: &Settings) -> Result<()> {
         valid,
         test,
         rows_sha256,
-    } = splits;
+    } = splits.read_in(recipe.input.levels);
     // Kept a little larger than the input, so that a crop from it is not blurred.
     let side = recipe.input.size * 8 / 7;
     let (train, train_pictures) = match &settings.cache {

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::refusal::RadiographError;
-use super::samples::Sixteen;
+use super::samples::{Said, Sixteen};
 
 /// How many bits of a sample carry the picture, and what told it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,7 +34,7 @@ pub enum DepthSource {
 }
 
 impl Depth {
-    pub(super) const FULL_8: Depth = Depth {
+    pub(in crate::radiograph) const FULL_8: Depth = Depth {
         bits: 8,
         told_by: DepthSource::Format,
         other: None,
@@ -48,14 +48,17 @@ impl Depth {
     /// The depth of 16-bit samples.
     ///
     /// Samples that a file says have n bits are taken at their word: as n bits if they fit, unless they were scaled up to 16,
-    /// as the PNG standard asks. Without a word, or against it, the depth is that of the largest sample (a white of `2^n` is one of n
+    /// as the PNG standard asks (a JPEG or a DICOM file never scales). Without a word, or against it, the depth is that of the largest sample (a white of `2^n` is one of n
     /// bits), unless all samples were scaled up from 8 bits (multiples of 257 or of 256): then the picture is a dark one of 16 bits.
     /// Where nearly all samples need fewer bits than the largest, a few bright ones may be letters that were burned in: then the
     /// depth of nearly all is the other one that can be chosen.
     ///
     /// # Errors
     /// When more than a few samples need more bits than `chosen`.
-    pub(super) fn of(samples: &Sixteen, chosen: Option<u8>) -> Result<Depth, RadiographError> {
+    pub(in crate::radiograph) fn of(
+        samples: &Sixteen,
+        chosen: Option<u8>,
+    ) -> Result<Depth, RadiographError> {
         let values = &samples.values;
         let (largest, all) = values
             .iter()
@@ -75,12 +78,15 @@ impl Depth {
             return told(chosen, DepthSource::Choice, None);
         }
         let shifted_from = |bits: u8| all.trailing_zeros() >= u32::from(16 - bits);
-        match samples.significant {
-            Some(bits @ 1..16) if used <= bits && !shifted_from(bits) => {
+        match samples.said {
+            Said::Precision(bits @ 1..16) if used <= bits.max(8) => {
+                told(bits, DepthSource::Tag, None)
+            }
+            Said::Significant(bits @ 1..16) if used <= bits && !shifted_from(bits) => {
                 told(bits, DepthSource::Tag, None)
             }
             // Scaled up, or of all bits.
-            Some(bits) if bits >= 16 || shifted_from(bits) => Ok(Self::FULL_16),
+            Said::Significant(bits) if bits >= 16 || shifted_from(bits) => Ok(Self::FULL_16),
             // A word that the pixels contradict is none.
             _ if shifted_from(8) || values.iter().all(|v| v % 257 == 0) => Ok(Self::FULL_16),
             _ => {
@@ -92,26 +98,6 @@ impl Depth {
                 }
             }
         }
-    }
-
-    /// Samples scaled to 8 bits: `round(v * 255 / white)`.
-    pub(super) fn to_8_bits(self, samples: &Sixteen) -> Vec<u8> {
-        let white = (1u32 << self.bits) - 1;
-        // A sample above white is white.
-        let scale = |v: u16| {
-            let grey = ((u32::from(v) * 255 + white / 2) / white).min(255) as u8;
-            if samples.white_is_zero {
-                255 - grey
-            } else {
-                grey
-            }
-        };
-        let table: Vec<u8> = (0..=u16::MAX).map(scale).collect();
-        samples
-            .values
-            .iter()
-            .map(|v| table[usize::from(*v)])
-            .collect()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::levels::Rule;
 use super::{GreyImage, resize, resize_part};
 
 /// How a picture of any shape becomes a square.
@@ -17,6 +18,9 @@ pub enum Resize {
 /// A network's input, as the manifest writes it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Input {
+    /// Which grey levels of a file are shown to the network.
+    #[serde(default)]
+    pub levels: Rule,
     /// Height and width in pixels.
     pub size: usize,
     pub resize: Resize,

@@ -2,8 +2,10 @@
 
 mod decode;
 mod depth;
+pub mod dicom;
 mod formats;
 mod input;
+pub mod levels;
 mod picture;
 mod refusal;
 mod resize;
@@ -16,4 +18,5 @@ pub use input::{Input, Region, Resize};
 pub use picture::{Format, Notice, Radiograph};
 pub use refusal::{MAX_BYTES, MAX_PIXELS, MAX_SIDE, RadiographError};
 pub use resize::{GreyImage, resize, resize_part};
+pub use samples::Stored;
 pub use view::{LATERAL, is_lateral};

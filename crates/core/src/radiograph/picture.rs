@@ -6,12 +6,16 @@ use image::metadata::Orientation;
 use serde::{Deserialize, Serialize};
 
 use super::depth::{Depth, DepthSource};
+use super::dicom;
+use super::levels::{Levels, Rule, Used, Window};
 use super::resize::GreyImage;
+use super::samples::{Kept, Stored};
 
 /// The kinds of file that can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
+    Dicom,
     Jpeg,
     #[serde(rename = "jpeg-ls")]
     JpegLs,
@@ -23,7 +27,7 @@ pub enum Format {
 }
 
 /// Something about a file that its reader should know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Notice {
     /// Fewer bits are used than a sample has, or someone has chosen how many.
     Depth(Depth),
@@ -33,6 +37,14 @@ pub enum Notice {
     NoEnd,
     /// The file holds several pictures.
     FirstOfSeveral,
+    /// The file has several windows: how many, and the first.
+    Windows(usize, Window),
+    /// The file's window or table shows next to nothing of the picture, so that the range of its values is shown.
+    FlatWindow,
+    /// Values have a sign and no window says what is to be shown of them: all are.
+    Range,
+    /// What the tags say of the body part or the view is not what the models know.
+    Tags(String),
 }
 
 impl fmt::Display for Notice {
@@ -53,14 +65,36 @@ impl fmt::Display for Notice {
             Notice::FirstOfSeveral => {
                 f.write_str("The file holds several pictures. The first is read.")
             }
+            Notice::Windows(count, window) => {
+                let Window { center, width, .. } = window;
+                write!(f, "The file has {count} windows. The first is used: center {center}, width {width}")?;
+                match &window.explanation {
+                    Some(explanation) => write!(f, " ({explanation})."),
+                    None => f.write_str("."),
+                }
+            }
+            Notice::FlatWindow => f.write_str(
+                "The file's own window shows next to nothing of the picture. The range of its values is used instead.",
+            ),
+            Notice::Range => {
+                f.write_str("The file has no window. The range of its values is used.")
+            }
+            Notice::Tags(said) => f.write_str(said),
         }
     }
 }
 
-/// A decoded chest radiograph: 8-bit grey, 0 black, as the file shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A decoded chest radiograph: its samples, what they mean, and the picture that is shown of them.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Radiograph {
+    /// 8-bit grey, 0 black, as the file asks to be shown, or as another rule does that was asked for.
     pub image: GreyImage,
+    /// The samples that [`Radiograph::stored`] gives.
+    pub(super) samples: Kept,
+    /// How samples become grey.
+    pub levels: Levels,
+    /// Which levels these are, and why.
+    pub used: Used,
     pub format: Format,
     /// Bits per sample in the file: 8 or 16.
     pub bits: u8,
@@ -68,6 +102,34 @@ pub struct Radiograph {
     pub depth: Depth,
     /// What else its reader should know.
     pub notices: Vec<Notice>,
+    /// What a DICOM file says of its picture.
+    pub dicom: Option<dicom::Facts>,
+}
+
+impl Radiograph {
+    /// The samples of the file: one for each pixel, before any rescale, window or inversion. Of colours the luma.
+    pub fn stored(&self) -> Stored<'_> {
+        match &self.samples {
+            Kept::Picture => Stored::Eight(&self.image.pixels),
+            Kept::Sixteen(values) => Stored::Sixteen(values),
+            Kept::Signed(values) => Stored::Signed(values),
+        }
+    }
+
+    /// Shown as a rule asks: another picture of the same samples.
+    pub(super) fn by(mut self, rule: Rule) -> Self {
+        let (levels, why) = self.levels.by(rule, self.stored());
+        self.used = levels.used(rule, why);
+        if levels != self.levels {
+            let pixels = self.stored().map(|value| levels.grey(value));
+            let before = std::mem::replace(&mut self.image.pixels, pixels);
+            if self.samples == Kept::Picture {
+                self.samples = Kept::Sixteen(before.into_iter().map(u16::from).collect());
+            }
+            self.levels = levels;
+        }
+        self
+    }
 }
 
 /// What a file says beside its pixels.

@@ -15,7 +15,7 @@ pub enum RadiographError {
     #[error("The file is empty.")]
     Empty,
     #[error(
-        "This is {kind}; Sightline reads JPEG, JPEG-LS, PNG, TIFF, BMP, GIF and WebP. {advice}"
+        "This is {kind}; Sightline reads DICOM, JPEG, JPEG-LS, PNG, TIFF, BMP, GIF and WebP. {advice}"
     )]
     UnknownFormat {
         kind: &'static str,

@@ -10,7 +10,8 @@ use crate::explain::method::{Explanation, Explanations, Method};
 use crate::finding::{Finding, called};
 use crate::heat_map::HeatMap;
 use crate::package::Manifest;
-use crate::radiograph::{Depth, Input, LATERAL, Radiograph, Region, is_lateral};
+use crate::radiograph::levels::Used;
+use crate::radiograph::{Depth, Input, LATERAL, Radiograph, Region, dicom, is_lateral};
 use crate::reading::Reading;
 use crate::trust::Trust;
 use crate::trust::erase::Erased;
@@ -74,9 +75,55 @@ pub struct Image {
     /// How many of them are used, and what told it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub depth: Option<Depth>,
+    /// Which values are shown from black to white, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub levels: Option<Used>,
+    /// What a DICOM file says of its picture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dicom: Option<dicom::Facts>,
     /// What else is to be known of the file: see [`Notice`](crate::radiograph::Notice).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<String>,
+}
+
+impl Image {
+    /// What is to be known of the picture beside its name: size and depth, and of a DICOM file how it is written, where it was taken and how
+    /// it is shown.
+    pub fn said(&self) -> String {
+        let mut said = format!("{} x {} pixels, ", self.width, self.height);
+        match self.depth {
+            Some(depth) if depth.bits != self.bits => {
+                said += &format!("{} of {} bits", depth.bits, self.bits);
+            }
+            _ => said += &format!("{} bits", self.bits),
+        }
+        let Some(dicom) = &self.dicom else {
+            return said;
+        };
+        let place = [
+            &dicom.modality,
+            &dicom.body_part,
+            &dicom.view,
+            &dicom.laterality,
+        ];
+        let place: Vec<&str> = place.into_iter().flatten().map(String::as_str).collect();
+        if !place.is_empty() {
+            said += &format!(", {}", place.join(" "));
+        }
+        if let Some(spacing) = dicom.spacing {
+            said += &format!(", {} mm a pixel", spacing.row_mm);
+            if spacing.column_mm != spacing.row_mm {
+                said += &format!(" down and {} mm across", spacing.column_mm);
+            }
+            if spacing.on_detector {
+                said += " on the detector";
+            }
+        }
+        if let Some(levels) = &self.levels {
+            said += &format!(", {}", levels.shown);
+        }
+        format!("{said}; DICOM, {}", dicom.transfer_syntax)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -193,6 +240,8 @@ impl Report {
                 height: radiograph.image.height,
                 bits: radiograph.bits,
                 depth: Some(radiograph.depth),
+                levels: Some(radiograph.used.clone()),
+                dicom: radiograph.dicom.clone(),
                 notices,
             },
             preprocessing: manifest.input.clone(),

@@ -4,7 +4,7 @@ use sightline_core::explain::heat_map::HeatMap;
 use sightline_core::explain::lime::{self, FindingLime, Segments};
 use sightline_core::explain::method::Explanation;
 use sightline_core::package::{Manifest, ModelEntry, Output};
-use sightline_core::radiograph::{Depth, DepthSource, Format, GreyImage, Radiograph, Region};
+use sightline_core::radiograph::{GreyImage, Radiograph, Region};
 use sightline_core::reading::Reading;
 use sightline_core::report::{Report, Timings};
 use sightline_session::messages::{Adapter, Answer, DeviceChoice, Reason, Refusal, Request};
@@ -161,21 +161,10 @@ pub fn report(file: &str) -> Report {
             height: 1.0,
         },
     };
-    let radiograph = Radiograph {
-        image: GreyImage {
-            width: 1,
-            height: 1,
-            pixels: vec![0],
-        },
-        format: Format::Png,
-        bits: 8,
-        depth: Depth {
-            bits: 8,
-            told_by: DepthSource::Format,
-            other: None,
-        },
-        notices: Vec::new(),
-    };
+    // A grey picture as a bitmap: the smallest that is one, of two levels.
+    let mut pixels = vec![0; 16 * 16];
+    pixels[0] = 255;
+    let radiograph = Radiograph::decode(&bitmap(16, &pixels)).expect("a picture");
     let timings = Timings::default();
     Report::new(
         &manifest,
@@ -186,6 +175,33 @@ pub fn report(file: &str) -> Report {
         "CPU",
         timings,
     )
+}
+
+/// A square bitmap of 8 bits (BMP), whose rows begin at the bottom.
+fn bitmap(side: u8, pixels: &[u8]) -> Vec<u8> {
+    let side = u32::from(side);
+    let start = 14 + 40 + 4 * 256;
+    let mut file = b"BM".to_vec();
+    for number in [
+        start + side * side,
+        0,
+        start,
+        40,
+        side,
+        side,
+        1 | 8 << 16,
+        0,
+        0,
+        0,
+        0,
+        256,
+        0,
+    ] {
+        file.extend(number.to_le_bytes());
+    }
+    file.extend((0..=255u8).flat_map(|grey| [grey, grey, grey, 0]));
+    file.extend(pixels);
+    file
 }
 
 pub fn read(id: u32, file: &str) -> Answer {

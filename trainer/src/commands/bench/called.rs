@@ -40,7 +40,7 @@ impl CalledImages {
         let count = count.unwrap_or(usual);
         let package = Package::open(&model.model, model.device.device()?)?;
         let reader = Reader::new(package.manifest, package.network, package.device);
-        let (data, _) = images.rows(Views::Frontal, model.depth)?;
+        let (data, _) = images.rows(Views::Frontal, model.decoding(&reader.manifest))?;
         let mut found = 0;
         for row in &data.rows {
             if found == count {

@@ -27,15 +27,10 @@ pub struct Options {
 /// As a training's first epoch does it: the file, decoded, resized to a little more than the input, then what every epoch does
 /// with it, a random crop and its like, and normalisation. The second figure is of the latter alone: later epochs.
 pub fn run(options: &Options) -> Result<()> {
-    let (data, _) = options.images.rows(Views::All, None)?;
-    let files: Vec<_> = data
-        .rows
-        .iter()
-        .map(|row| data.file(row))
-        .cycle()
-        .take(options.count)
-        .collect();
+    let (data, _) = options.images.rows(Views::All, Default::default())?;
+    let rows: Vec<_> = data.rows.iter().cycle().take(options.count).collect();
     let input = Input {
+        levels: Default::default(),
         size: options.size,
         resize: Resize::Stretch,
         channels: 3,
@@ -52,9 +47,9 @@ pub fn run(options: &Options) -> Result<()> {
     };
     let side = options.size * 8 / 7;
     let start = Instant::now();
-    let read = files
+    let read = rows
         .par_iter()
-        .map(|file| Ok(read_square(file, side)?.image));
+        .map(|row| Ok(read_square(&data, row, side)?.image));
     let pictures = read.collect::<Result<Vec<_>>>()?;
     let decode = start.elapsed().as_secs_f64();
     let start = Instant::now();

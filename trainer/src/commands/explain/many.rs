@@ -15,7 +15,7 @@ use crate::storage::Location;
 pub fn explain(how: &HowTo<'_>, options: &Options) -> Result<()> {
     let (paths, images): (Vec<String>, Vec<Location>) = match &options.images {
         Some(images) => {
-            let (data, _) = images.rows(Views::Frontal, options.model.depth)?;
+            let (data, _) = images.rows(Views::Frontal, Default::default())?;
             let rows = data.rows.iter();
             rows.map(|row| (row.path.clone(), data.file(row))).unzip()
         }

@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use sightline::explain::method::{Method, Settings};
 use sightline::finding::Finding;
 use sightline::package::{Output, sha256};
-use sightline::radiograph::{self, LATERAL, Radiograph, is_lateral};
+use sightline::radiograph::{LATERAL, is_lateral};
 use sightline::reader::Reader;
 use sightline::report::{Report, Timings};
 
@@ -48,11 +48,7 @@ impl HowTo<'_> {
         } = self;
         let bytes = image.read()?;
         let start = Instant::now();
-        let decoding = radiograph::Options {
-            depth: self.depth,
-            ..radiograph::Options::default()
-        };
-        let radiograph = Radiograph::decode_with(&bytes, decoding);
+        let radiograph = reader.decode(&bytes, self.depth);
         let radiograph = radiograph.with_context(|| image.to_string())?;
         for notice in &radiograph.notices {
             eprintln!("{}: {}", image.name(), said(notice));

@@ -1,6 +1,6 @@
 //! Decoded pictures on disk: made once, mapped into memory, so that a training larger than memory decodes no file twice.
 //!
-//! Three files in the cache folder for each data folder and size: `NAME.pack` has the pictures, `side * side` bytes each; `NAME.index`
+//! Three files in the cache folder for each data folder, size and way of reading: `NAME.pack` has the pictures, `side * side` bytes each; `NAME.index`
 //! says what each of them was made of ([`index`]); `NAME.lock` is held by whoever adds to them. Both grow and are never
 //! overwritten or cut, so that what one process has mapped stays as it is while another adds. A file that changed since (its
 //! size or time, and then its content) is decoded again, to the end of the pack; so is a picture that is damaged. A file that cannot
@@ -61,7 +61,7 @@ impl Pack {
 
 fn open(folder: &Path, dataset: Dataset, side: usize) -> Result<(Dataset, Pack)> {
     durable::create_folder(folder)?;
-    let name = sha256(format!("{MADE} {side} {}", dataset.root).as_bytes());
+    let name = sha256(format!("{MADE} {side} {:?} {}", dataset.decoding, dataset.root).as_bytes());
     let file = |ending: &str| folder.join(format!("{}.{ending}", &name[..16]));
     let _lock = Lock::take(&file("lock"), || {
         eprintln!(
@@ -256,7 +256,7 @@ fn decode(dataset: &Dataset, row: &Row, side: usize) -> Result<(Entry, Vec<u8>, 
     let stamp = file.stamp()?;
     let now = std::time::SystemTime::now();
     let bytes = file.read()?;
-    let radiograph = square(&file, &bytes, side)?;
+    let radiograph = square(dataset, &file, &bytes, side)?;
     let pixels = radiograph.image.pixels;
     let entry = Entry {
         path: row.path.clone(),
@@ -301,7 +301,8 @@ mod tests {
     }
 
     fn expected(root: &Path, name: &str) -> GreyImage {
-        let read = read_square(&Location::from(root).join(name), SIDE);
+        let data = dataset(root, &[name]);
+        let read = read_square(&data, &data.rows[0], SIDE);
         read.expect("a picture").image
     }
 

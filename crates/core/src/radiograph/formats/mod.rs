@@ -3,8 +3,10 @@
 mod alpha;
 #[cfg(test)]
 mod cases;
+pub(super) mod dicom;
 mod gif;
 mod jpeg;
+mod jpeg_2000;
 mod jpeg_ls;
 mod others;
 mod png;
@@ -20,6 +22,8 @@ pub use unknown::name;
 /// The format of a file, from its first bytes.
 pub fn recognise(bytes: &[u8]) -> Option<Format> {
     match bytes {
+        // Its preamble may be that of a TIFF (PS3.10, 7.1).
+        _ if dicom::has_mark(bytes) => Some(Format::Dicom),
         [0xFF, 0xD8, 0xFF, ..] if jpeg_ls::is_one(bytes) => Some(Format::JpegLs),
         [0xFF, 0xD8, 0xFF, ..] => Some(Format::Jpeg),
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1A, b'\n', ..] => Some(Format::Png),
@@ -49,7 +53,7 @@ pub fn recognise(bytes: &[u8]) -> Option<Format> {
             b'P',
             ..,
         ] => Some(Format::WebP),
-        _ => None,
+        _ => dicom::begins_without_mark(bytes).then_some(Format::Dicom),
     }
 }
 
@@ -60,6 +64,7 @@ pub fn decode(
     least: Option<usize>,
 ) -> Result<(Pixels, Facts), RadiographError> {
     match format {
+        Format::Dicom => unreachable!("DICOM says itself how its samples are shown"),
         Format::Jpeg => jpeg::decode(bytes, least),
         Format::JpegLs => jpeg_ls::decode(bytes),
         Format::Png => png::decode(bytes),

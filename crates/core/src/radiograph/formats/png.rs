@@ -8,7 +8,7 @@ use png::{BitDepth, ColorType, Decoder, DecodingError, Limits, Reader, Transform
 use super::alpha::without_alpha;
 use crate::radiograph::picture::{Facts, Notice};
 use crate::radiograph::refusal::{MAX_PIXELS, RadiographError, check_colours, check_size};
-use crate::radiograph::samples::{Pixels, Samples, Sixteen};
+use crate::radiograph::samples::{Pixels, Said, Samples, Sixteen};
 
 /// The last chunk, which holds nothing.
 const IEND: &[u8; 12] = b"\0\0\0\0IEND\xAE\x42\x60\x82";
@@ -55,7 +55,7 @@ fn decode_ended(bytes: &[u8]) -> Result<(Pixels, Facts), RadiographError> {
             let (values, opaque) = sixteen_bits(&mut reader, length, channels, alpha)?;
             let samples = Sixteen {
                 values,
-                significant,
+                said: significant.map_or(Said::Nothing, Said::Significant),
                 white_is_zero: false,
             };
             (Samples::Sixteen(samples), opaque)

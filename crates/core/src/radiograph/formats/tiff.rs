@@ -10,7 +10,7 @@ use tiff::{ColorType, TiffError};
 use super::alpha::without_alpha;
 use crate::radiograph::picture::{Facts, Notice};
 use crate::radiograph::refusal::{MAX_PIXELS, RadiographError, check_colours, check_size};
-use crate::radiograph::samples::{Pixels, Samples, Sixteen};
+use crate::radiograph::samples::{Pixels, Said, Samples, Sixteen};
 
 /// Compressions without loss: none, LZW, deflate (two numbers), PackBits. JPEG in a TIFF would be read by a decoder that fills what is
 /// missing with grey.
@@ -98,9 +98,11 @@ pub fn decode(bytes: &[u8]) -> Result<(Pixels, Facts), RadiographError> {
             }
             let samples = Sixteen {
                 values,
-                significant: most
+                said: most
                     .filter(|most| *most > 255)
-                    .map(|most| most.ilog2() as u8 + 1),
+                    .map_or(Said::Nothing, |most| {
+                        Said::Significant(most.ilog2() as u8 + 1)
+                    }),
                 white_is_zero,
             };
             (Samples::Sixteen(samples), opaque)

@@ -22,13 +22,7 @@ const UNPACK: &str = "Unpack it and choose one picture.";
 const EXPORT: &str = "Export the picture in it as PNG.";
 const CHOOSE: &str = "Choose the picture itself.";
 
-const SIGNATURES: [Signature; 38] = [
-    Signature {
-        at: 128,
-        bytes: b"DICM",
-        kind: "a DICOM file",
-        advice: "Export it from your viewer as a 16-bit PNG.",
-    },
+const SIGNATURES: [Signature; 37] = [
     starts(
         b"\x00\x00\x00\x0CjP  \r\n\x87\n",
         "a JPEG 2000 picture",
@@ -120,12 +114,6 @@ pub fn name(bytes: &[u8]) -> (&'static str, &'static str) {
     if let Some(named) = media(bytes) {
         return named;
     }
-    if dicom_without_preamble(bytes) {
-        return (
-            "a DICOM file without its preamble",
-            "Export it from your viewer as a 16-bit PNG.",
-        );
-    }
     if bytes.iter().all(|byte| *byte == bytes[0]) {
         let kind = match bytes[0] {
             0 => "a file of zeros with nothing in it",
@@ -169,27 +157,6 @@ fn media(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     } else {
         ("a video", "Save one picture of it as PNG.")
     })
-}
-
-/// A data set that begins with its first element: a tag of group 0002 or 0008, and a value representation or a short length
-/// (PS3.5, 7.1).
-fn dicom_without_preamble(bytes: &[u8]) -> bool {
-    let Some(&[a, b, c, d, e, f, g, h]) = bytes.get(..8) else {
-        return false;
-    };
-    let little = u16::from_le_bytes([a, b]);
-    let big = u16::from_be_bytes([a, b]);
-    let groups = [2, 8];
-    if !groups.contains(&little) && !groups.contains(&big) {
-        return false;
-    }
-    let explicit = e.is_ascii_uppercase() && f.is_ascii_uppercase();
-    let element = u16::from_le_bytes([c, d]);
-    let length = u32::from_le_bytes([e, f, g, h]);
-    explicit
-        || groups.contains(&little)
-            && element <= 0x0070
-            && (length as usize) < bytes.len().min(1 << 16)
 }
 
 /// The most bytes of a text that are looked at: an SVG may begin with a long comment.

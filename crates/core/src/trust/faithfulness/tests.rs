@@ -7,6 +7,7 @@ const GRID: usize = 7;
 
 fn input() -> Input {
     Input {
+        levels: Default::default(),
         size: SIDE,
         resize: Resize::Stretch,
         channels: 1,

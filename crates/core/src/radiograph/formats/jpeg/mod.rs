@@ -271,7 +271,10 @@ mod tests {
             let Samples::Sixteen(samples) = pixels.samples else {
                 panic!("{name}: 8 bits");
             };
-            assert_eq!(samples.significant, Some(12));
+            assert_eq!(
+                samples.said,
+                crate::radiograph::samples::Said::Precision(12)
+            );
             for length in (0..bytes.len() - 12).step_by(97) {
                 let read = decode(&bytes[..length], None);
                 assert!(read.is_err(), "{name}: read with {length} bytes");

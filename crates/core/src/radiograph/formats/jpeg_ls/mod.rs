@@ -373,11 +373,15 @@ mod tests {
 
     #[test]
     fn a_depth_is_told_by_the_file() {
+        use crate::radiograph::samples::Said;
         for (name, bytes, _) in cases() {
             let (pixels, _) = decode(&bytes).expect("a picture");
             let told = match pixels.samples {
                 Samples::Eight(_) => None,
-                Samples::Sixteen(samples) => samples.significant,
+                Samples::Sixteen(samples) => match samples.said {
+                    Said::Precision(bits) => Some(bits),
+                    other => panic!("{name}: {other:?}"),
+                },
             };
             let written = name
                 .rsplit('/')

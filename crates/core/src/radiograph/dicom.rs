@@ -1,0 +1,45 @@
+//! What a DICOM file says of its picture, as a report has it.
+
+use serde::{Deserialize, Serialize};
+
+use super::levels::Window;
+
+/// What a file says of its picture. It has nobody's name, number, date or place: only codes and numbers are taken from the file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Facts {
+    /// As the standard names it.
+    pub transfer_syntax: String,
+    pub bits_stored: u8,
+    pub signed: bool,
+    pub photometric_interpretation: String,
+    /// Such as DX or CR.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modality: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_part: Option<String>,
+    /// Such as PA or LL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub view: Option<String>,
+    /// The side of the body that is shown: L, R, B or U.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub laterality: Option<String>,
+    /// Which way rows and columns go, such as L and F: to the person's left, and to the feet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub patient_orientation: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spacing: Option<Spacing>,
+    /// All windows of the file. The first is shown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<Window>,
+}
+
+/// The distance between the middles of pixels, in millimetres.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Spacing {
+    /// From row to row.
+    pub row_mm: f64,
+    /// From column to column.
+    pub column_mm: f64,
+    /// On the detector, where a body is seen larger than it is; else the file says that it is the body's (PS3.3, 10.7.1.3).
+    pub on_detector: bool,
+}
