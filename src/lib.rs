@@ -11,11 +11,13 @@
 //! | [`package`] | a trained model on disk or over the wire: manifest and weights |
 //! | [`reader`] | a package on a device, which reads radiographs |
 //! | [`reading`] | what it says of one |
+//! | [`features`] | what the gate's detector is given of a picture |
 //! | [`grad_cam`] | Grad-CAM of all findings from one forward pass |
 //! | [`explain`] | which pixels a score came from |
 //! | [`trust`] | whether an explanation can be trusted |
 //! | [`report`] | the replayable record of a reading |
 
+pub mod features;
 pub mod grad_cam;
 pub mod input;
 pub mod network;
@@ -23,7 +25,7 @@ pub mod reader;
 mod weights;
 
 pub use sightline_core::{
-    architecture, asked, explain, families, finding, heat_map, radiograph, reading, report,
+    architecture, asked, explain, families, finding, gate, heat_map, radiograph, reading, report,
     statistics, trust, view,
 };
 

@@ -6,6 +6,7 @@ use crate::asked::{Scored, Scorer, Wants};
 use crate::explain::heat_map::HeatMap;
 use crate::explain::lime::emulator::{CELLS, GRID};
 use crate::explain::lime::split_log_odds;
+use crate::features;
 use crate::grad_cam;
 use crate::input::Tensors;
 use crate::network::Network;
@@ -73,6 +74,13 @@ impl Reader {
         let input = input.tensor_of(input.normalise(&view.square), &self.device);
         let feature_maps = self.network.feature_maps(input);
         let logits = self.network.classify(feature_maps.clone());
+        let odd = match &self.manifest.gate {
+            Some(detector) => {
+                let of_maps = numbers(features::of_maps(&feature_maps)).await?;
+                detector.shares(&features::with_thumbnail(&of_maps, &view.square))
+            }
+            None => None,
+        };
         let evidence = grad_cam::evidence(&self.network, feature_maps);
         let logits = numbers(logits).await?;
         let bias = numbers(evidence.bias).await?;
@@ -91,6 +99,7 @@ impl Reader {
             evidence: heat_maps(evidence.cells).await?,
             branches,
             bias,
+            odd,
             region: view.region,
         })
     }

@@ -58,6 +58,7 @@ fn manifest(findings: &[Finding], weights: &[u8]) -> Manifest {
             sha256: package::sha256(weights),
             dtype: "f16".to_owned(),
         },
+        gate: None,
     }
 }
 

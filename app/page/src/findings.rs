@@ -7,6 +7,10 @@ use sightline_session::picture::ReadPicture;
 
 use super::state::State;
 
+/// Said while there is no picture.
+const HINT: &str = "The scores of the findings appear here. Each has a map of where the model sees evidence for the finding. Findings \
+                    that the model was not trained on have no score.";
+
 #[component]
 pub fn Findings() -> impl IntoView {
     let state = expect_context::<State>();
@@ -22,9 +26,12 @@ pub fn Findings() -> impl IntoView {
     view! {
         <h2>"Findings"</h2>
         <Show
-            when=move || state.picture.with(Option::is_some)
-            fallback=|| view! {
-                <p class="hint">"The scores of the findings appear here. Each has a map of where the model sees evidence for the finding. Findings that the model was not trained on have no score."</p>
+            when=move || state.scored.get()
+            fallback=move || view! {
+                <p class="hint">{move || match state.picture.with(Option::is_some) {
+                    true => "The scores are not shown: see above.",
+                    false => HINT,
+                }}</p>
             }
         >
             <ol

@@ -9,6 +9,7 @@ mod erase;
 mod export;
 mod fetch;
 mod findings;
+mod gate;
 mod header;
 mod model_card;
 mod open;
@@ -42,6 +43,7 @@ fn Page() -> impl IntoView {
                     <viewer::Viewer/>
                 </section>
                 <section class="side" aria-label="Findings">
+                    <gate::Gate/>
                     <findings::Findings/>
                     <trust::TrustPanel/>
                     <model_card::ModelCard/>

@@ -7,6 +7,7 @@ use sightline_core::explain::colormap::Colormap;
 use sightline_core::explain::fill::Fill;
 use sightline_core::explain::heat_map::HeatMap;
 use sightline_core::explain::method::{Explanation, Method, Settings};
+use sightline_core::gate::Judgement;
 use sightline_core::package::{Manifest, ModelEntry, ModelIndex};
 use sightline_core::radiograph::{GreyImage, MAX_BYTES, Region, resize};
 use sightline_core::report::FindingReport;
@@ -46,6 +47,9 @@ pub struct State {
     /// What is shown of the radiograph, large and small.
     pub preview: Memo<Option<Arc<GreyImage>>>,
     pub thumbnail: Memo<Option<Arc<GreyImage>>>,
+    /// What the gate says of it, and whether its scores are shown.
+    pub gate: Memo<Option<Judgement>>,
+    pub scored: Memo<bool>,
     /// The part of it that maps cover.
     pub region: Memo<Option<Region>>,
     /// The finding whose map is shown: a position in the report.
@@ -146,6 +150,8 @@ impl State {
             picture,
             preview,
             thumbnail: Memo::new_with_compare(thumbnail, is_another),
+            gate: Memo::new(move |_| session.with(|session| session.gate().cloned())),
+            scored: Memo::new(move |_| session.with(Session::shows_scores)),
             region: Memo::new(move |_| picture.with(|picture| picture.as_ref()?.region())),
             selected: Memo::new(move |_| session.with(Session::selected)),
             method: Memo::new(move |_| session.with(Session::method)),

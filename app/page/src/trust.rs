@@ -129,7 +129,7 @@ pub fn TrustPanel() -> impl IntoView {
         ))
     };
     view! {
-        <Show when=move || state.picture.with(Option::is_some)>
+        <Show when=move || state.scored.get()>
             <section class="trust" data-testid="trust-panel">
                 <h2>"Can I trust this? "<small>{move || text().map(|(name, _)| name)}</small></h2>
                 <ul>

@@ -34,14 +34,15 @@ pub fn Viewer() -> impl IntoView {
             <div class="pair">
                 <figure>
                     <Stage label="The radiograph".to_owned() picture_testid="original-canvas">
-                        <Easel/>
+                        <Show when=move || state.scored.get()><Easel/></Show>
                     </Stage>
                     <figcaption>
                         <span data-testid="radiograph-info">{move || file_line(state)}</span>
                         " "
-                        <EraseTools/>
+                        <Show when=move || state.scored.get()><EraseTools/></Show>
                     </figcaption>
                 </figure>
+                <Show when=move || state.scored.get()>
                 <figure>
                     <Stage label=label map=Signal::derive(move || state.shown_map()) map_testid="overlay-canvas"/>
                     <figcaption>
@@ -55,12 +56,15 @@ pub fn Viewer() -> impl IntoView {
                             .then_some(" The model sees only the middle of the picture.")}
                     </figcaption>
                 </figure>
+                </Show>
             </div>
             <Notices/>
-            <ColorBar/>
-            <Controls/>
-            <TopThree/>
-            <ExportButtons/>
+            <Show when=move || state.scored.get()>
+                <ColorBar/>
+                <Controls/>
+                <TopThree/>
+                <ExportButtons/>
+            </Show>
         </Show>
     }
 }

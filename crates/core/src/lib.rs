@@ -8,6 +8,7 @@
 //! | [`architecture`] | the names of networks |
 //! | [`package`] | a model's manifest |
 //! | [`reading`] | what a model says of a radiograph |
+//! | [`gate`] | whether a picture is one that a model knows |
 //! | [`explain`] | maps: which parts of a radiograph a score came from |
 //! | [`trust`] | whether a map can be trusted |
 //! | [`report`] | the replayable record of a reading |
@@ -19,6 +20,7 @@ pub mod architecture;
 pub mod asked;
 pub mod explain;
 pub mod finding;
+pub mod gate;
 pub mod heat_map;
 pub mod output;
 pub mod package;

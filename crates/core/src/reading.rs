@@ -15,6 +15,8 @@ pub struct Reading {
     /// map per branch. Empty for a network with one.
     pub branches: Vec<Vec<HeatMap>>,
     pub bias: Vec<f32>,
+    /// What the package's detector makes of the picture (see [`crate::gate`]): a share for frontal chest radiographs, then one for each kind.
+    pub odd: Option<Vec<f64>>,
     /// The part of the picture that the maps cover.
     pub region: Region,
 }

@@ -191,6 +191,7 @@ pub fn import(
             sha256: package::sha256(&weights),
             dtype: "f16".to_owned(),
         },
+        gate: None,
     };
     manifest.check().map_err(|error| refused(&error))?;
     Ok(Imported { manifest, weights })

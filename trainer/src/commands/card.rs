@@ -46,6 +46,7 @@ fn column_and_value(text: &str) -> Result<String, String> {
 
 /// Measures a package on images and writes its figures: manifest, `evaluation.json` and card. Thresholds and calibration stay.
 pub fn run(options: &Options) -> Result<()> {
+    options.images.needs_labels("card")?;
     let folder = &options.model.model;
     let device = options.model.device.device()?;
     let mut package = Package::open(folder, device)?;
@@ -59,7 +60,7 @@ pub fn run(options: &Options) -> Result<()> {
     if options.images.split.is_none() && sets.len() > 1 {
         bail!(
             "{} has training images too: say with --split which images to measure",
-            options.images.csv
+            options.images.set_name(None)
         );
     }
     let set = options.images.set_name(options.model.depth);

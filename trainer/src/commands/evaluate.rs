@@ -37,6 +37,7 @@ pub struct Options {
 }
 
 pub fn run(options: &Options) -> Result<()> {
+    options.images.needs_labels("evaluate")?;
     let package = Package::open(&options.model.model, options.model.device.device()?)?;
     let (data, shard) = options
         .images

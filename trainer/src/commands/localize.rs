@@ -14,7 +14,7 @@ use crate::data::Views;
 use crate::measure::marks::Marks;
 use crate::measure::pointing::{Header, Judgement, Judgements, judge, report};
 use crate::measure::score::Package;
-use crate::publish::card::record_localisation;
+use crate::publish::card::record_later;
 use crate::storage::{Draft, Location};
 
 #[derive(clap::Args)]
@@ -113,7 +113,7 @@ pub fn run(options: &Options) -> Result<()> {
                 card.localisation.insert(by.clone(), measured);
             }
         }
-        record_localisation(&options.model.model, &manifest)?;
+        record_later(&options.model.model, &manifest)?;
     }
     Ok(())
 }

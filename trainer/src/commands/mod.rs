@@ -2,10 +2,12 @@
 
 mod bench;
 mod card;
+mod convert;
 mod crops;
 mod evaluate;
 mod explain;
 mod export;
+mod gate;
 mod import;
 mod lime;
 mod localize;
@@ -39,6 +41,8 @@ enum Command {
     Explain(explain::Options),
     /// Measure whether a package's maps point at what radiologists marked.
     Localize(localize::Options),
+    /// Write radiographs as PNG, without what their files say of a person.
+    Convert(convert::Options),
     /// Join the parts that predict, evaluate or localize wrote with --shard.
     Merge(merge::Options),
     /// Make a package from weights that another tool trained.
@@ -47,6 +51,8 @@ enum Command {
     Export(export::Options),
     /// Measure a package again, and rewrite its figures and card.
     Card(card::Options),
+    /// Teach a package which pictures it does not know, and measure that.
+    Gate(gate::Options),
     /// Time parts of a training, for `cargo xtask bench`.
     #[command(hide = true, subcommand)]
     Bench(bench::What),
@@ -60,10 +66,12 @@ pub fn run() -> Result<()> {
         Command::Predict(options) => predict::run(&options),
         Command::Explain(options) => explain::run(&options),
         Command::Localize(options) => localize::run(&options),
+        Command::Convert(options) => convert::run(&options),
         Command::Merge(options) => merge::run(&options),
         Command::Import(options) => import::run(&options),
         Command::Export(options) => export::run(&options),
         Command::Card(options) => card::run(&options),
+        Command::Gate(options) => gate::run(&options),
         Command::Bench(what) => bench::run(&what),
     }
 }

@@ -1,6 +1,6 @@
 //! What several commands take from the command line.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use sightline::radiograph::Options;
 
 pub use super::model::Model;
@@ -12,9 +12,9 @@ use crate::storage::Location;
 /// Which images: a CSV and what of it.
 #[derive(clap::Args)]
 pub struct Images {
-    /// The table of images and labels, in CheXpert's format or ChestX-ray14's Data_Entry.
-    #[arg(long)]
-    pub csv: Location,
+    /// The table of images and labels, in CheXpert's format or ChestX-ray14's Data_Entry. Without it, predict and explain take all files of --root.
+    #[arg(long, required_unless_present = "root")]
+    pub csv: Option<Location>,
     /// The folder that the CSV's paths start from (by default the CSV's own folder).
     #[arg(long)]
     pub root: Option<Location>,
@@ -34,12 +34,16 @@ pub struct Images {
 }
 
 impl Images {
-    /// All rows of the CSV, or those of the list.
+    /// All rows of the CSV, or all files of the folder, or those of the list.
     pub fn all(&self) -> Result<Dataset> {
         if let Some(root) = &self.root {
             root.refuse_file("--root", "the folder where the CSV's paths begin")?;
         }
-        let data = Dataset::read(&self.csv, self.root.as_ref())?;
+        let data = match (&self.csv, &self.root) {
+            (Some(csv), root) => Dataset::read(csv, root.as_ref())?,
+            (None, Some(root)) => Dataset::folder(root)?,
+            (None, None) => bail!("--csv is needed, or --root alone"),
+        };
         match &self.list {
             Some(list) => data.listed(list),
             None => Ok(data),
@@ -73,7 +77,7 @@ impl Images {
         // In the order of their use.
         names.sort_by_key(|name| ["train", "valid", "test"].iter().position(|n| n == name));
         if names.is_empty() {
-            return Ok(vec![(self.csv.name(), all)]);
+            return Ok(vec![(self.name(), all)]);
         }
         let set = |name: String| {
             let selection = Selection {
@@ -85,9 +89,23 @@ impl Images {
         names.into_iter().map(set).collect()
     }
 
+    /// The table, or the folder.
+    fn name(&self) -> String {
+        let of = self.csv.as_ref().or(self.root.as_ref());
+        of.map(Location::name).unwrap_or_default()
+    }
+
+    /// Refuses a folder without a table, which has no labels.
+    pub fn needs_labels(&self, command: &str) -> Result<()> {
+        match self.csv {
+            Some(_) => Ok(()),
+            None => bail!("{command} needs --csv, a table with labels"),
+        }
+    }
+
     /// What the selection is called in figures. `depth`: [`Model::depth`].
     pub fn set_name(&self, depth: Option<u8>) -> String {
-        let mut name = self.csv.name();
+        let mut name = self.name();
         if let Some(list) = &self.list {
             name += &format!(", {}", list.name());
         }

@@ -98,6 +98,26 @@ impl Dataset {
         Ok(Self::new(root, rows))
     }
 
+    /// All files below a folder, of which nothing but the name is known.
+    ///
+    /// # Errors
+    /// When the folder cannot be read, or has no file.
+    pub fn folder(root: &Location) -> Result<Self> {
+        let paths = root.files()?;
+        if paths.is_empty() {
+            bail!("{root} has no file");
+        }
+        let rows = paths.into_iter().enumerate().map(|(number, path)| Row {
+            number,
+            patient: path.as_str().into(),
+            study: path.as_str().into(),
+            lateral: paths::is_lateral(&path) == Some(true),
+            path,
+            ..Row::default()
+        });
+        Ok(Self::new(root.clone(), rows.collect()))
+    }
+
     /// The rows that are wanted; how many are of other views is said on stderr.
     ///
     /// # Errors

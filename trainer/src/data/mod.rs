@@ -15,6 +15,7 @@ mod dataset;
 mod labels;
 mod nih;
 mod notes;
+pub mod odd;
 mod pack;
 mod paths;
 mod pictures;

@@ -4,7 +4,7 @@ use std::sync::mpsc::sync_channel;
 
 use anyhow::Result;
 use rayon::prelude::*;
-use sightline::radiograph::GreyImage;
+use sightline::radiograph::Radiograph;
 
 use super::{Dataset, Notes, Row};
 
@@ -16,7 +16,7 @@ use super::{Dataset, Notes, Row};
 pub fn stream<T: Send>(
     data: &Dataset,
     at_once: usize,
-    prepare: impl Fn(GreyImage) -> T + Sync,
+    prepare: impl Fn(Radiograph) -> T + Sync,
     mut each: impl FnMut(&[&Row], Vec<T>) -> Result<()>,
 ) -> Result<Notes> {
     let mut notes = Notes::default();
@@ -27,11 +27,11 @@ pub fn stream<T: Send>(
         scope.spawn(move || {
             for rows in data.rows.chunks(at_once) {
                 let decoded = rows.par_iter().map(|row| {
-                    let radiograph = data.radiograph(row);
-                    (
-                        row,
-                        radiograph.map(|read| (prepare(read.image), read.notices)),
-                    )
+                    let read = data.radiograph(row).map(|mut read| {
+                        let notices = std::mem::take(&mut read.notices);
+                        (prepare(read), notices)
+                    });
+                    (row, read)
                 });
                 let decoded: Vec<_> = decoded.collect();
                 if send.send(decoded).is_err() {
@@ -99,7 +99,7 @@ mod tests {
         let notes = stream(
             &data,
             2,
-            |image| image.width,
+            |read| read.image.width,
             |rows, widths| {
                 let numbers = rows.iter().map(|row| row.number);
                 seen.extend(numbers.zip(widths));

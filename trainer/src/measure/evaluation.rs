@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use sightline::finding::{Finding, Score, called};
 use sightline::package::Unit;
+use sightline::radiograph::Radiograph;
 
 use super::beside::Beside;
 use super::metrics::probability::{brier, calibration_error, log_loss};
@@ -75,7 +76,7 @@ pub fn score(
     for column in &columns_of_parts {
         data.has_column(column)?;
     }
-    let views = |image| augmented.views(&image, input);
+    let views = |read: Radiograph| augmented.views(&read.image, input);
     let mut scored = Vec::new();
     let notes = stream(&data, BATCH, views, |rows, pictures| {
         let scores = package.probabilities(&pictures)?;

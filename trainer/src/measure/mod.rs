@@ -8,6 +8,7 @@ pub mod asking;
 pub mod beside;
 pub mod comparison;
 pub mod evaluation;
+pub mod gate;
 pub mod marks;
 pub mod metrics;
 pub mod overlap;

@@ -129,7 +129,7 @@ pub fn judge(
     let notes = stream(
         &data,
         at_once,
-        |image| image,
+        |read| read.image,
         |images, pictures| {
             for (row, picture) in images.iter().zip(&pictures) {
                 // Each image draws its own, whatever other images there are.

@@ -4,6 +4,7 @@ use std::borrow::Borrow;
 
 use anyhow::{Context, Result};
 use burn::tensor::{Device, Tensor};
+use sightline::features;
 use sightline::finding::Finding;
 use sightline::input::Tensors;
 use sightline::network::Network;
@@ -62,25 +63,37 @@ pub fn network_logits(
     squares: &[impl Borrow<GreyImage>],
     device: &Device,
 ) -> Result<Vec<Vec<f32>>> {
-    let mut rows = Vec::with_capacity(squares.len());
+    let mut all = Vec::with_capacity(squares.len());
     for batch in squares.chunks(BATCH) {
         let values = batch
             .iter()
             .flat_map(|square| input.normalise(square.borrow()))
             .collect();
         let logits: Tensor<2> = network.forward(input.tensor_of(values, device));
-        let outputs = logits.dims()[1];
-        let logits = logits
-            .into_data()
-            .try_to_vec::<f32>()
-            .map_err(|e| anyhow::anyhow!("{e:?}"))?;
-        if logits.iter().any(|logit| !logit.is_finite()) {
-            return Err(ReadError::NotANumber.into());
-        }
-        rows.extend(logits.chunks_exact(outputs).map(<[f32]>::to_vec));
+        all.extend(rows(logits, batch.len())?);
     }
-    Ok(rows)
+    Ok(all)
 }
+
+/// The rows of a tensor, one for each picture.
+///
+/// # Errors
+/// When one of its values is no number.
+pub fn rows(tensor: Tensor<2>, pictures: usize) -> Result<Vec<Vec<f32>>> {
+    let values = tensor.into_data().try_to_vec::<f32>();
+    let values = values.map_err(|e| anyhow::anyhow!("{e:?}"))?;
+    if values.iter().any(|value| !value.is_finite()) {
+        return Err(ReadError::NotANumber.into());
+    }
+    let width = values.len() / pictures;
+    Ok(values.chunks_exact(width).map(<[f32]>::to_vec).collect())
+}
+
+/// Probabilities in the order of [`Finding::ALL`]; `None` where there is none.
+pub type Scores = Vec<Option<f64>>;
+
+/// Probabilities, and what the gate's detector makes of the picture.
+pub type Judged = (Scores, Option<Vec<f64>>);
 
 /// Logits beside labels; uncertain and blank labels are left out.
 pub fn label_cases(data: &Dataset, logits: &[Vec<f32>]) -> Vec<Scored> {
@@ -138,10 +151,46 @@ impl Package {
 
     /// Probabilities of pictures, each in as many views as all others ([`Augmented::views`]), in the order of
     /// [`Finding::ALL`]; `None` where the package has no such finding or it was not trained.
-    pub fn probabilities(&self, pictures: &[Vec<GreyImage>]) -> Result<Vec<Vec<Option<f64>>>> {
-        let views = pictures.first().map_or(1, Vec::len);
+    pub fn probabilities(&self, pictures: &[Vec<GreyImage>]) -> Result<Vec<Scores>> {
         let squares: Vec<&GreyImage> = pictures.iter().flatten().collect();
         let logits = network_logits(&self.network, &self.manifest.input, &squares, &self.device)?;
+        Ok(self.of_views(&logits, pictures))
+    }
+
+    /// [`Package::probabilities`], and what the gate's detector makes of each picture as a whole, if the package has one.
+    pub fn judged(&self, pictures: &[Vec<GreyImage>]) -> Result<Vec<Judged>> {
+        let Some(detector) = &self.manifest.gate else {
+            let scores = self.probabilities(pictures)?.into_iter();
+            return Ok(scores.map(|scores| (scores, None)).collect());
+        };
+        let input = &self.manifest.input;
+        let (mut logits, mut shares) = (Vec::new(), Vec::new());
+        let squares: Vec<&GreyImage> = pictures.iter().flatten().collect();
+        for batch in squares.chunks(BATCH) {
+            let values = batch
+                .iter()
+                .flat_map(|square| input.normalise(square))
+                .collect();
+            let maps = self
+                .network
+                .feature_maps(input.tensor_of(values, &self.device));
+            let of_maps = rows(features::of_maps(&maps), batch.len())?;
+            logits.extend(rows(self.network.classify(maps), batch.len())?);
+            for (of_maps, square) in of_maps.iter().zip(batch) {
+                shares.push(detector.shares(&features::with_thumbnail(of_maps, square)));
+            }
+        }
+        let views = pictures.first().map_or(1, Vec::len);
+        let shares = shares.into_iter().step_by(views);
+        Ok(self
+            .of_views(&logits, pictures)
+            .into_iter()
+            .zip(shares)
+            .collect())
+    }
+
+    fn of_views(&self, logits: &[Vec<f32>], pictures: &[Vec<GreyImage>]) -> Vec<Scores> {
+        let views = pictures.first().map_or(1, Vec::len);
         let logits: Vec<Vec<f32>> = logits.chunks(views).map(mean).collect();
         let outputs = Finding::ALL.map(|finding| self.manifest.output(finding));
         let row = |logits: &Vec<f32>| {
@@ -150,7 +199,7 @@ impl Package {
             };
             outputs.iter().map(score).collect()
         };
-        Ok(logits.iter().map(row).collect())
+        logits.iter().map(row).collect()
     }
 }
 

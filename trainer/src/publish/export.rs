@@ -123,6 +123,7 @@ pub fn export(settings: Settings<'_>) -> Result<Report> {
             sha256: package::sha256(&weights),
             dtype: "f16".to_owned(),
         },
+        gate: None,
     };
 
     // From here on the shipped weights are measured, not the ones of the run.

@@ -177,6 +177,36 @@ impl Location {
         draft.finish()
     }
 
+    /// The paths of all files below this folder, in their order, each from the folder on. Hidden ones are left out.
+    ///
+    /// # Errors
+    /// When the folder, or one in it, cannot be read.
+    pub fn files(&self) -> Result<Vec<String>> {
+        let mut files = Vec::new();
+        let listed = match self {
+            Location::Local(path) => local_files(path, "", &mut files),
+            Location::Remote { store, key, .. } => RUNTIME.block_on(async {
+                let mut folders = vec![key.clone()];
+                while let Some(folder) = folders.pop() {
+                    let list = store.list_with_delimiter(Some(&folder)).await?;
+                    folders.extend(list.common_prefixes);
+                    let parts = list.objects.iter().filter_map(|object| {
+                        let below: Vec<_> = object.location.prefix_match(key)?.collect();
+                        let below: Vec<&str> = below.iter().map(AsRef::as_ref).collect();
+                        Some(below.join("/"))
+                    });
+                    files.extend(parts);
+                }
+                Ok(())
+            }),
+        };
+        listed.with_context(|| format!("cannot list {self}"))?;
+        let hidden = |path: &String| path.split('/').any(|part| part.starts_with('.'));
+        files.retain(|path| !hidden(path));
+        files.sort();
+        Ok(files)
+    }
+
     /// Makes this folder, where there are folders.
     pub fn create(&self) -> Result<()> {
         match self {
@@ -184,6 +214,24 @@ impl Location {
             Location::Remote { .. } => Ok(()),
         }
     }
+}
+
+/// Adds the files of a folder and of those in it. Links are not followed, so that it ends.
+fn local_files(folder: &Path, below: &str, files: &mut Vec<String>) -> Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name
+            .to_str()
+            .with_context(|| format!("a name that is no text: {name:?}"))?;
+        let path = format!("{below}{name}");
+        if entry.file_type()?.is_dir() {
+            local_files(&entry.path(), &format!("{path}/"), files)?;
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -213,6 +261,11 @@ mod tests {
         assert!(!image.exists());
         image.write(b"pixels").expect("written");
         assert_eq!(image.read().expect("what was written"), b"pixels");
+        let store = remote.parent().expect("a folder");
+        store.join("b/.hidden").write(b"-").expect("written");
+        store.join("b/c.dcm").write(b"-").expect("written");
+        assert_eq!(store.files().expect("a list"), ["b/c.dcm", "images/a.png"]);
+
         let error = "gopher://cxr/nih.csv"
             .parse::<Location>()
             .expect_err("no store");

@@ -9,6 +9,7 @@ mod batches;
 mod checkpoint;
 mod config;
 mod dashboard;
+pub mod gate;
 mod loss;
 mod plan;
 mod pointing;

@@ -2,7 +2,9 @@
 
 mod cache;
 mod command;
+mod dicom;
 mod figures;
+mod gate;
 mod import;
 mod object_store;
 mod runs;
@@ -98,16 +100,18 @@ fn predict_gives_the_scores_that_a_reading_gives() {
     let mut lines = scores.lines();
     let header: Vec<&str> = lines.next().expect("a header").split(',').collect();
     assert_eq!(header[0], "Path");
-    assert_eq!(header[1..], Finding::ALL.map(Finding::name));
+    assert_eq!(header[1..15], Finding::ALL.map(Finding::name));
+    assert_eq!(header[15..], ["Gate", "GateVerdict", "GateKind"]);
     assert_eq!(scores.lines().count(), 1 + SAMPLES.len());
     for (line, sample) in lines.zip(SAMPLES) {
         let cells: Vec<&str> = line.split(',').collect();
-        assert_eq!(cells.len(), 1 + Finding::ALL.len());
+        assert_eq!(cells.len(), header.len());
+        assert_eq!(cells[16..], ["pass", ""], "{sample}");
         assert_eq!(cells[0], sample);
         let bytes = std::fs::read(samples().join(sample)).expect("a sample");
         let image = Radiograph::decode(&bytes).expect("a radiograph").image;
         let reading = pollster::block_on(reader.read(&reader.view(&image))).expect("a reading");
-        for (cell, expected) in cells[1..].iter().zip(reading.probabilities) {
+        for (cell, expected) in cells[1..15].iter().zip(reading.probabilities) {
             match expected {
                 Some(p) => assert!(
                     (cell.parse::<f64>().expect("a number") - p).abs() < 1e-3,

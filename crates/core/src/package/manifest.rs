@@ -8,6 +8,7 @@ use super::PackageError;
 use crate::architecture::Architecture;
 use crate::explain::method::Method;
 use crate::finding::{Finding, Score};
+use crate::gate::detector::Detector;
 use crate::output::Output;
 use crate::radiograph::Input;
 use crate::statistics::sigmoid;
@@ -73,6 +74,9 @@ pub struct Manifest {
     pub intended_use: String,
     pub limits: Vec<String>,
     pub weights: Weights,
+    /// What tells pictures that are no frontal chest radiographs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Detector>,
 }
 
 /// One output of the network.
@@ -410,6 +414,9 @@ impl Manifest {
             if card.calibration.is_some_and(|c| !c.is_sound()) {
                 return wrong(format!("{} has an impossible calibration", card.name));
             }
+        }
+        if let Some(Err(why)) = self.gate.as_ref().map(Detector::check) {
+            return wrong(why);
         }
         if self.weights.bytes > MAX_WEIGHTS {
             return wrong(format!("weights of {} bytes", self.weights.bytes));

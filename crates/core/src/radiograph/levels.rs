@@ -209,6 +209,12 @@ impl Levels {
         }
     }
 
+    /// The grey of a stored value in 16 bits.
+    pub fn grey_16(&self, stored: i32) -> u16 {
+        let grey = (self.share(stored) * f64::from(u16::MAX)).round() as u16;
+        if self.inverted { u16::MAX - grey } else { grey }
+    }
+
     /// All values from 0 to white.
     pub(super) fn of_bits(bits: u8, inverted: bool) -> Self {
         Self {

@@ -19,4 +19,4 @@ pub use picture::{Format, Notice, Radiograph};
 pub use refusal::{MAX_BYTES, MAX_PIXELS, MAX_SIDE, RadiographError};
 pub use resize::{GreyImage, resize, resize_part};
 pub use samples::Stored;
-pub use view::{LATERAL, is_lateral};
+pub use view::is_lateral;

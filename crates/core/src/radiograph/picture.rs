@@ -116,6 +116,29 @@ impl Radiograph {
         }
     }
 
+    /// Levels of grey between the dark and the bright parts of the picture.
+    pub fn contrast(&self) -> u8 {
+        let mut counts = [0usize; 256];
+        self.image
+            .pixels
+            .iter()
+            .for_each(|v| counts[usize::from(*v)] += 1);
+        let few = self.image.pixels.len() / 200;
+        // The level up to which more than a few pixels are.
+        let end = |levels: &mut dyn Iterator<Item = usize>| {
+            let mut seen = 0;
+            for level in levels {
+                seen += counts[level];
+                if seen > few {
+                    return level;
+                }
+            }
+            0
+        };
+        let (dark, bright) = (end(&mut (0..256)), end(&mut (0..256).rev()));
+        bright.saturating_sub(dark) as u8
+    }
+
     /// Shown as a rule asks: another picture of the same samples.
     pub(super) fn by(mut self, rule: Rule) -> Self {
         let (levels, why) = self.levels.by(rule, self.stored());

@@ -137,8 +137,8 @@ impl Stored<'_> {
     }
 
     /// The grey of each value, which `grey` is asked for once for each value that a sample can have.
-    pub fn map(self, grey: impl Fn(i32) -> u8) -> Vec<u8> {
-        let table = |first: i32, last: i32| -> Vec<u8> { (first..=last).map(&grey).collect() };
+    pub fn map<T: Copy>(self, grey: impl Fn(i32) -> T) -> Vec<T> {
+        let table = |first: i32, last: i32| -> Vec<T> { (first..=last).map(&grey).collect() };
         match self {
             Self::Eight(values) => {
                 let table = table(0, u8::MAX.into());

@@ -1,8 +1,5 @@
 //! What a file's name tells of the view.
 
-/// What is to be said of a radiograph whose name says that it is lateral.
-pub const LATERAL: &str = "The file's name says that this is a lateral view. The models know frontal views only: the scores mean nothing here.";
-
 /// Whether a file's name says that the view is lateral (`view2_lateral.jpg`) or frontal (`view1_frontal.jpg`, `pa.png`); `None` where it
 /// says neither.
 pub fn is_lateral(file: &str) -> Option<bool> {

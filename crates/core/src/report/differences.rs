@@ -28,13 +28,21 @@ impl Report {
     /// Everything that `other` says differently of the same picture: a number by more than `tolerance`, as a share of the
     /// largest beside it (at least 1); anything else at all. What is missing in one of them, and what is not a number, is a difference.
     ///
-    /// Which program made them, on which device, in which time, and what the file was called may differ.
+    /// Which program made them, on which device, in which time, and what the file was called may differ. What earlier reports did not say
+    /// is not compared with them.
     pub fn differences(&self, other: &Report, tolerance: f64) -> Vec<Difference> {
         let mut other = other.clone();
         other.software.clone_from(&self.software);
         other.adapter.clone_from(&self.adapter);
         other.timings = self.timings;
         other.image.file.clone_from(&self.image.file);
+        // Earlier reports do not say these.
+        if self.image.levels.is_none() {
+            other.image.levels = None;
+        }
+        if self.gate.is_none() {
+            other.gate = None;
+        }
         let mut comparison = Comparison {
             tolerance,
             found: Vec::new(),

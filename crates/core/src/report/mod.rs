@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::explain::method::{Explanation, Explanations, Method};
 use crate::finding::{Finding, called};
+use crate::gate::{Judgement, Known};
 use crate::heat_map::HeatMap;
 use crate::package::Manifest;
 use crate::radiograph::levels::Used;
-use crate::radiograph::{Depth, Input, LATERAL, Radiograph, Region, dicom, is_lateral};
+use crate::radiograph::{Depth, Input, Radiograph, Region, dicom};
 use crate::reading::Reading;
 use crate::trust::Trust;
 use crate::trust::erase::Erased;
@@ -39,6 +40,9 @@ pub struct Report {
     pub notice: String,
     pub model: Model,
     pub image: Image,
+    /// Whether the picture is one that the model knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Judgement>,
     pub preprocessing: Input,
     /// `"WebGPU: <name>"` or `"CPU, N workers"`.
     pub adapter: String,
@@ -220,10 +224,9 @@ impl Report {
                     region: reading.region,
                 },
             });
-        let mut notices: Vec<String> = radiograph.notices.iter().map(ToString::to_string).collect();
-        if is_lateral(file) == Some(true) {
-            notices.push(LATERAL.to_owned());
-        }
+        let notices = radiograph.notices.iter().map(ToString::to_string);
+        let shares = reading.odd.as_deref();
+        let gate = Judgement::new(manifest.gate.as_ref(), shares, &Known::of(radiograph), file);
         Self {
             schema_version: SCHEMA_VERSION,
             software: concat!("sightline ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -242,8 +245,9 @@ impl Report {
                 depth: Some(radiograph.depth),
                 levels: Some(radiograph.used.clone()),
                 dicom: radiograph.dicom.clone(),
-                notices,
+                notices: notices.collect(),
             },
+            gate: Some(gate),
             preprocessing: manifest.input.clone(),
             adapter: adapter.to_owned(),
             findings: findings.collect(),

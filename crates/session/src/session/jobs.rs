@@ -49,8 +49,17 @@ impl Session {
         self.explain();
     }
 
+    /// Shows the scores of a picture that the gate stopped.
+    pub fn show_scores(&mut self) {
+        self.wanted_anyway = true;
+        self.explain();
+    }
+
     /// Asks for the explanation that is chosen if it is not there as it is wanted.
     pub(super) fn explain(&mut self) {
+        if !self.shows_scores() {
+            return;
+        }
         let (Some(picture), Some(asking)) = (self.picture(), self.settings.asking(self.method))
         else {
             return;

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use sightline_core::explain::fill::Fill;
 use sightline_core::explain::method::{Asking, Method, Settings};
 use sightline_core::finding::Finding;
+use sightline_core::gate::{Judgement, Verdict};
 use sightline_core::package::{Manifest, ModelEntry, PackageError};
 use sightline_core::trust::erase::Spot;
 
@@ -166,6 +167,8 @@ pub struct Session {
     method: Method,
     settings: Settings,
     selected: Option<usize>,
+    /// Scores are wanted of a picture that the gate stopped.
+    wanted_anyway: bool,
     spots: Vec<Spot>,
     fill: Fill,
     /// The model card as HTML, once it was asked for, and how often one was shown.
@@ -198,6 +201,7 @@ impl Session {
             method: Method::default(),
             settings: Settings::default(),
             selected: None,
+            wanted_anyway: false,
             spots: Vec::new(),
             fill: Fill::PictureMean,
             card: (0, String::new()),
@@ -272,6 +276,19 @@ impl Session {
             Study::Read(picture) => Some(picture),
             _ => None,
         }
+    }
+
+    /// What the gate says of the picture.
+    pub fn gate(&self) -> Option<&Judgement> {
+        self.picture()?.report.gate.as_ref()
+    }
+
+    /// Whether scores, maps and exports are shown: not of a picture that the gate stopped, unless someone asks for them.
+    pub fn shows_scores(&self) -> bool {
+        let stopped = self
+            .gate()
+            .is_some_and(|gate| gate.verdict == Verdict::Stop);
+        self.picture().is_some() && (!stopped || self.wanted_anyway)
     }
 
     /// The finding whose map is shown: a position in the report, of a finding that was trained.

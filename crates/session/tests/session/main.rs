@@ -5,8 +5,10 @@ mod page;
 
 use page::*;
 use sightline_core::explain::method::Method;
+use sightline_core::gate::{Judgement, Kind, Verdict};
 use sightline_core::package::ModelEntry;
 use sightline_core::radiograph::{Depth, DepthSource};
+use sightline_core::report::Report;
 use sightline_session::messages::{Answer, DeviceChoice, Progress, Request, Step};
 use sightline_session::session::{End, Remedy, Session, Status};
 
@@ -141,6 +143,49 @@ fn what_is_to_be_known_of_the_file_that_is_shown_is_said_beside_it() {
         first.starts_with("12 bits") && second.contains("b.png"),
         "{first} {second}"
     );
+}
+
+// The gate.
+
+#[test]
+fn scores_of_a_picture_that_the_gate_stopped_are_shown_and_explained_only_when_asked_for() {
+    let mut page = Page::loaded();
+    page.tell(|session| session.explain_by(Method::Lime));
+    let mut odd = report("turned.png");
+    odd.gate = Some(Judgement {
+        verdict: Verdict::Stop,
+        kind: Some(Kind::Turned),
+        value: Some(0.99),
+        why: "It looks turned.".to_owned(),
+    });
+    let explains = |page: &Page| {
+        let requests = page.requests.iter();
+        requests
+            .filter(|request| matches!(request, Request::Explain { .. }))
+            .count()
+    };
+    let open = |page: &mut Page, report: &Report| {
+        let id = page.give(&["turned.png"]);
+        page.arrives(id, "turned.png");
+        let (id, _) = page.reading();
+        page.answer(reading(id, report));
+    };
+    open(&mut page, &odd);
+    assert!(!page.session.shows_scores());
+    assert_eq!(page.session.status(), Status::Ready);
+    assert_eq!(explains(&page), 0);
+    page.tell(Session::show_scores);
+    assert!(page.session.shows_scores());
+    assert_eq!(explains(&page), 1);
+    // Wanted of that picture, and of no other.
+    open(&mut page, &odd);
+    assert!(!page.session.shows_scores());
+    odd.gate = odd.gate.map(|gate| Judgement {
+        verdict: Verdict::Warn,
+        ..gate
+    });
+    open(&mut page, &odd);
+    assert!(page.session.shows_scores());
 }
 
 /// What the engine says of a file whose pixels alone tell its depth, read as it was asked to.

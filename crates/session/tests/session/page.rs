@@ -154,6 +154,7 @@ pub fn report(file: &str) -> Report {
         evidence: vec![cells; count],
         branches: vec![Vec::new(); count],
         bias: vec![0.0; count],
+        odd: None,
         region: Region {
             x: 0.0,
             y: 0.0,
@@ -161,9 +162,8 @@ pub fn report(file: &str) -> Report {
             height: 1.0,
         },
     };
-    // A grey picture as a bitmap: the smallest that is one, of two levels.
-    let mut pixels = vec![0; 16 * 16];
-    pixels[0] = 255;
+    // A grey picture as a bitmap: the smallest that is one, with all levels.
+    let pixels: Vec<u8> = (0..=255).collect();
     let radiograph = Radiograph::decode(&bitmap(16, &pixels)).expect("a picture");
     let timings = Timings::default();
     Report::new(

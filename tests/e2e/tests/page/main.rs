@@ -1,8 +1,10 @@
 //! What a reader does with the page, in a real browser. Each file has one subject.
 
 mod devices;
+mod dicom;
 mod engine;
 mod explain;
+mod gate;
 mod models;
 mod open;
 mod read;

@@ -1,7 +1,7 @@
 //! `explain`: pictures with a map on them, and the readings' reports.
 
 mod many;
-mod names;
+pub mod names;
 mod one;
 mod options;
 mod picture;

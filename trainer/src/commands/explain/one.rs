@@ -6,8 +6,8 @@ use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use sightline::explain::method::{Method, Settings};
 use sightline::finding::Finding;
+use sightline::gate::{Judgement, Known, Verdict};
 use sightline::package::{Output, sha256};
-use sightline::radiograph::{LATERAL, is_lateral};
 use sightline::reader::Reader;
 use sightline::report::{Report, Timings};
 
@@ -53,14 +53,16 @@ impl HowTo<'_> {
         for notice in &radiograph.notices {
             eprintln!("{}: {}", image.name(), said(notice));
         }
-        if is_lateral(&image.name()) == Some(true) {
-            eprintln!("{}: {LATERAL}", image.name());
-        }
         let decode = start.elapsed().as_secs_f64() * 1e3;
         let start = Instant::now();
         let view = reader.view(&radiograph.image);
         let reading = pollster::block_on(reader.read(&view))?;
         let read = start.elapsed().as_secs_f64() * 1e3;
+        let (detector, shares) = (reader.manifest.gate.as_ref(), reading.odd.as_deref());
+        let gate = Judgement::new(detector, shares, &Known::of(&radiograph), &image.name());
+        if gate.verdict != Verdict::Pass {
+            eprintln!("{}: {}", image.name(), gate.why);
+        }
         let scored = reading.probabilities.iter().enumerate();
         let mut scored = scored.filter_map(|(output, p)| Some((Output(output), (*p)?)));
         let chosen = match self.finding.map(|finding| reader.manifest.output(finding)) {

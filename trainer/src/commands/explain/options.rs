@@ -24,13 +24,13 @@ pub struct Options {
     /// The finding to explain, for example "Pleural Effusion" (by default the one with the highest score).
     #[arg(long, value_parser = finding)]
     pub finding: Option<Finding>,
-    /// The images to explain. --csv names a table of images instead.
-    #[arg(required_unless_present = "csv", conflicts_with = "csv")]
+    /// The images to explain. --csv names a table of images instead, --root alone a folder.
+    #[arg(required_unless_present_any = ["csv", "root"], conflicts_with_all = ["csv", "root"])]
     pub image: Vec<Location>,
     #[command(flatten)]
     pub images: Option<Images>,
     /// Repeat the reading of this report and compare. Scores and maps may differ by 1e-3 of their size.
-    #[arg(long, conflicts_with_all = ["csv", "finding", "json"])]
+    #[arg(long, conflicts_with_all = ["csv", "root", "finding", "json"])]
     pub replay: Option<Location>,
     /// Write the picture with the map on it to this PNG file; for several images, to this folder.
     #[arg(long)]

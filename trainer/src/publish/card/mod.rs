@@ -1,6 +1,9 @@
 //! The model card, from the figures of a run and nothing else.
 
 mod failures;
+mod gate;
+
+pub use gate::table as gate_table;
 
 use anyhow::{Context, Result};
 use sightline::finding::Finding;
@@ -128,7 +131,7 @@ pub fn write(
             );
         }
     }
-    let text = with_localisation(&text, &manifest);
+    let text = with_later(&text, &manifest);
     files.push(("card.md", text.into_bytes()));
     files.push(("manifest.json", serde_json::to_vec_pretty(&manifest)?));
     write_together(folder, &files)
@@ -306,19 +309,26 @@ pub fn about(manifest: &Manifest) -> String {
     text
 }
 
-/// Writes what `localize` recorded in a manifest, and the card that says it, to the package's folder.
+/// Writes what `localize` or `gate` recorded in a manifest, and the card that says it, to the package's folder.
 ///
 /// # Errors
 /// When the card is not there, or cannot be written.
-pub fn record_localisation(folder: &Location, manifest: &Manifest) -> Result<()> {
+pub fn record_later(folder: &Location, manifest: &Manifest) -> Result<()> {
     let place = folder.join("card.md");
     let card = String::from_utf8(place.read()?).with_context(|| place.to_string())?;
-    let card = with_localisation(&card, manifest);
+    let card = with_later(&card, manifest);
     let files = [
         ("card.md", card.into_bytes()),
         ("manifest.json", serde_json::to_vec_pretty(manifest)?),
     ];
     write_together(folder, &files)
+}
+
+/// The card with what was recorded in the manifest after it was first written.
+fn with_later(card: &str, manifest: &Manifest) -> String {
+    let before = card.split(gate::TITLE).next().unwrap_or(card);
+    let text = with_localisation(before, manifest);
+    text + &manifest.gate.as_ref().map_or(String::new(), gate::section)
 }
 
 const LOCALISATION: &str = "\n## Where its maps point\n";

@@ -1,0 +1,46 @@
+//! Whether the picture is one that the model knows, said before its scores.
+
+use leptos::prelude::*;
+use sightline_core::gate::{Judgement, Verdict};
+
+use super::state::State;
+
+#[component]
+pub fn Gate() -> impl IntoView {
+    let state = expect_context::<State>();
+    move || {
+        state.gate.get().map(|gate| {
+            let Judgement {
+                verdict, kind, why, ..
+            } = gate;
+            let title = match verdict {
+                Verdict::Pass => "A frontal chest radiograph",
+                Verdict::Warn => "Perhaps not a picture for this model",
+                Verdict::Stop => "Not a picture for this model",
+            };
+            let asked = move || verdict == Verdict::Stop && !state.scored.get();
+            view! {
+                <div
+                    class="gate"
+                    role="status"
+                    data-testid="gate"
+                    data-verdict=verdict.name()
+                    data-kind=kind.map(|kind| kind.name())
+                >
+                    <h2>{title}</h2>
+                    <p>{why}</p>
+                    <Show when=asked>
+                        <p>"A score of such a picture means nothing."</p>
+                        <button
+                            type="button"
+                            data-testid="gate-show-scores"
+                            on:click=move |_| state.tell(|session| session.show_scores())
+                        >
+                            "Show the scores anyway"
+                        </button>
+                    </Show>
+                </div>
+            }
+        })
+    }
+}
