@@ -7,6 +7,7 @@ use crate::explain::heat_map::HeatMap;
 use crate::explain::lime::emulator::{CELLS, GRID};
 use crate::explain::lime::split_log_odds;
 use crate::features;
+use crate::gate::detector::Head;
 use crate::grad_cam;
 use crate::input::Tensors;
 use crate::network::Network;
@@ -22,6 +23,8 @@ pub struct Reader {
     pub manifest: Manifest,
     network: Network,
     device: Device,
+    /// The gate's detector, unpacked.
+    gate: Option<Head>,
 }
 
 impl Reader {
@@ -31,16 +34,14 @@ impl Reader {
     /// As [`package::load`].
     pub fn load(manifest: Manifest, weights: &[u8], device: &Device) -> Result<Self, PackageError> {
         let network = package::load(&manifest, weights, device)?;
-        Ok(Self {
-            manifest,
-            network,
-            device: device.clone(),
-        })
+        Ok(Self::new(manifest, network, device.clone()))
     }
 
-    /// A network that is in memory already, as training has it.
+    /// A network that is in memory already, as training has it. Of a gate that contradicts itself nothing is asked; [`package::load`] refuses it.
     pub fn new(manifest: Manifest, network: Network, device: Device) -> Self {
+        let gate = manifest.gate.as_ref();
         Self {
+            gate: gate.and_then(|detector| detector.head().ok()),
             manifest,
             network,
             device,
@@ -74,10 +75,10 @@ impl Reader {
         let input = input.tensor_of(input.normalise(&view.square), &self.device);
         let feature_maps = self.network.feature_maps(input);
         let logits = self.network.classify(feature_maps.clone());
-        let odd = match &self.manifest.gate {
-            Some(detector) => {
+        let odd = match &self.gate {
+            Some(head) => {
                 let of_maps = numbers(features::of_maps(&feature_maps)).await?;
-                detector.shares(&features::with_thumbnail(&of_maps, &view.square))
+                head.shares(&features::with_thumbnail(&of_maps, &view.square))
             }
             None => None,
         };

@@ -9,6 +9,7 @@ use half::f16;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use crate::gate::detector::Detector;
 use crate::network::{Naming, Network, wrong_value};
 use crate::package::{Manifest, PackageError, hexadecimal};
 
@@ -108,6 +109,9 @@ impl Loader {
     /// When the bytes are not those of the manifest's `sha256`, or do not fit the network: a tensor missing, one
     /// too many, or one of another shape.
     pub fn finish(self, manifest: &Manifest, device: &Device) -> Result<Network, PackageError> {
+        if let Some(Err(why)) = manifest.gate.as_ref().map(Detector::head) {
+            return Err(PackageError::Inconsistent(why));
+        }
         let found = hexadecimal(&self.hasher.finalize());
         if found != self.expected {
             return Err(PackageError::Checksum {

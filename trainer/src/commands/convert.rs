@@ -11,7 +11,7 @@ pub struct Options {
     /// The files, or folders with files, of any format that is read.
     #[arg(required = true)]
     inputs: Vec<Location>,
-    /// The folder to write PNGs to, called as the files are.
+    /// The folder to write PNG files to, called as the files are.
     #[arg(long)]
     out: Location,
     /// Bits of a pixel: 8, as models see it, or 16, without the loss.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use sightline::features;
 use sightline::gate::Kind;
-use sightline::gate::detector::{Detector, OfKind, OfSource};
+use sightline::gate::detector::{Detector, Head, Part};
 use sightline::input::Tensors;
 use sightline::radiograph::GreyImage;
 
@@ -36,48 +36,40 @@ pub type Said = (Kind, f64);
 
 /// # Errors
 /// When the detector is of another network.
-pub fn said(detector: &Detector, features: &[f32]) -> Result<Said> {
-    let shares = detector.shares(features);
+pub fn said(detector: &Detector, head: &Head, features: &[f32]) -> Result<Said> {
+    let shares = head.shares(features);
     Ok(detector.odd(&shares.context("the gate is of another network")?))
 }
 
-/// The parts of values that reach a detector's limits: to be stopped, and to be warned of but not stopped.
-pub fn parts(detector: &Detector, said: &[Said]) -> (f64, f64) {
-    let part = |reach: &dyn Fn(f64) -> bool| {
-        let count = said.iter().filter(|(_, value)| reach(*value)).count();
+/// What comes of pictures.
+pub fn part(detector: &Detector, said: &[Said]) -> Part {
+    let reach = |limit: f64| {
+        let count = said.iter().filter(|(_, value)| *value >= limit).count();
         count as f64 / said.len().max(1) as f64
     };
-    let stopped = part(&|value| value >= detector.stop);
-    (stopped, part(&|value| value >= detector.warn) - stopped)
-}
-
-/// The AUC between odd pictures and frontal chest radiographs.
-pub fn auc_of(frontal: &[Said], odd: &[Said]) -> f64 {
-    let positive = odd.iter().map(|(_, value)| Case::new(*value, true));
-    let negative = frontal.iter().map(|(_, value)| Case::new(*value, false));
-    auc(&positive.chain(negative).collect::<Vec<_>>()).unwrap_or(f64::NAN)
-}
-
-/// The figures of one kind.
-pub fn of_kind(detector: &Detector, kind: Kind, frontal: &[Said], odd: &[Said]) -> OfKind {
-    let (stopped, warned) = parts(detector, odd);
-    let named = odd.iter().filter(|(said, _)| *said == kind).count();
-    OfKind {
-        images: odd.len(),
-        auc: auc_of(frontal, odd),
+    let stopped = reach(detector.stop);
+    Part {
+        images: said.len(),
         stopped,
-        warned,
-        named: named as f64 / odd.len().max(1) as f64,
+        warned: reach(detector.warn) - stopped,
+        auc: None,
+        named: None,
     }
 }
 
-/// The figures of frontal chest radiographs of another source.
-pub fn of_source(detector: &Detector, said: &[Said]) -> OfSource {
-    let (stopped, warned) = parts(detector, said);
-    OfSource {
-        images: said.len(),
-        stopped,
-        warned,
+/// What comes of odd pictures, with the AUC between them and frontal chest radiographs; and how many are called by their kind.
+pub fn odd_part(detector: &Detector, kind: Option<Kind>, frontal: &[Said], odd: &[Said]) -> Part {
+    let positive = odd.iter().map(|(_, value)| Case::new(*value, true));
+    let negative = frontal.iter().map(|(_, value)| Case::new(*value, false));
+    let cases: Vec<Case> = positive.chain(negative).collect();
+    let named = |kind: Kind| {
+        let named = odd.iter().filter(|(said, _)| *said == kind).count();
+        named as f64 / odd.len().max(1) as f64
+    };
+    Part {
+        auc: auc(&cases),
+        named: kind.map(named),
+        ..part(detector, odd)
     }
 }
 

@@ -163,6 +163,7 @@ impl Package {
             let scores = self.probabilities(pictures)?.into_iter();
             return Ok(scores.map(|scores| (scores, None)).collect());
         };
+        let head = detector.head().map_err(anyhow::Error::msg)?;
         let input = &self.manifest.input;
         let (mut logits, mut shares) = (Vec::new(), Vec::new());
         let squares: Vec<&GreyImage> = pictures.iter().flatten().collect();
@@ -177,7 +178,7 @@ impl Package {
             let of_maps = rows(features::of_maps(&maps), batch.len())?;
             logits.extend(rows(self.network.classify(maps), batch.len())?);
             for (of_maps, square) in of_maps.iter().zip(batch) {
-                shares.push(detector.shares(&features::with_thumbnail(of_maps, square)));
+                shares.push(head.shares(&features::with_thumbnail(of_maps, square)));
             }
         }
         let views = pictures.first().map_or(1, Vec::len);

@@ -15,9 +15,7 @@ use sightline::radiograph::{GreyImage, Radiograph};
 use crate::data::augment::Augmentation;
 use crate::data::odd::{self, Made};
 use crate::data::{Dataset, Row};
-use crate::measure::gate::{
-    ByKind, Said, auc_of, features_of, of_kind, of_source, parts, quantile, said,
-};
+use crate::measure::gate::{ByKind, Said, features_of, odd_part, part, quantile, said};
 use crate::measure::score::Package;
 use crate::storage::Location;
 use crate::train::gate::{Example, fit};
@@ -75,11 +73,11 @@ pub fn make(package: &Package, sources: &Sources) -> Result<Detector> {
     let mut rng = StdRng::seed_from_u64(sources.seed);
     let maker = Maker { package };
     let mut taught: Vec<Taught> = Vec::new();
-    let frontal = part(&sources.frontal, "train");
+    let frontal = rows(&sources.frontal, "train");
     let every = frontal.len().div_ceil(sources.most.max(1)).max(1);
     let mut originals = read(&sources.frontal, frontal.into_iter().step_by(every));
     for (_, data) in &sources.also {
-        originals.extend(read(data, part(data, "train").into_iter()));
+        originals.extend(read(data, rows(data, "train").into_iter()));
     }
     for (_, image) in &originals {
         for varied in [false, true, true] {
@@ -133,7 +131,7 @@ pub fn make(package: &Package, sources: &Sources) -> Result<Detector> {
         .map(|(features, row)| Example { features, row })
         .collect();
     let head = fit(kinds.len(), &examples, sources.seed);
-    let (scales, weights) = head.rounded();
+    let (scales, weights) = head.packed();
     let mut detector = Detector {
         kinds,
         scales,
@@ -186,20 +184,18 @@ pub fn make(package: &Package, sources: &Sources) -> Result<Detector> {
     for (name, data) in &sources.also {
         let said = maker.said(&detector, data, "test", None)?;
         if !said.is_empty() {
-            elsewhere.insert(name.clone(), of_source(&detector, &said));
+            elsewhere.insert(name.clone(), part(&detector, &said));
         }
     }
     let odd: Vec<Said> = by_kind.values().flatten().copied().collect();
-    let (stopped, warned) = parts(&detector, &frontal);
-    let kinds = by_kind.iter();
-    let kinds = kinds.map(|(kind, said)| (*kind, of_kind(&detector, *kind, &frontal, said)));
+    let kinds = by_kind.iter().map(|(kind, said)| {
+        let part = odd_part(&detector, Some(*kind), &frontal, said);
+        (kind.name().to_owned(), part)
+    });
     detector.measured = Measured {
         set: format!("{}, Split=test", sources.name),
-        images: frontal.len(),
-        stopped,
-        warned,
-        odd: odd.len(),
-        auc: auc_of(&frontal, &odd),
+        frontal: part(&detector, &frontal),
+        odd: odd_part(&detector, None, &frontal, &odd),
         kinds: kinds.collect(),
         elsewhere,
     };
@@ -221,7 +217,7 @@ fn training(sources: &Sources, frontal: usize, children: usize, others: usize) -
 }
 
 /// The rows of a split.
-fn part<'a>(data: &'a Dataset, split: &str) -> Vec<&'a Row> {
+fn rows<'a>(data: &'a Dataset, split: &str) -> Vec<&'a Row> {
     let rows = data.rows.iter().filter(|row| !row.lateral);
     let of_split = |row: &&Row| {
         row.column("Split")
@@ -245,8 +241,10 @@ fn read<'a>(data: &Dataset, rows: impl Iterator<Item = &'a Row>) -> Vec<(&'a Row
     read.collect()
 }
 
-/// Whether a picture is kept for measuring: two in five, by a hash of its name.
+/// Whether a picture is kept for measuring: two in five, by a hash of what stands before `__` in its name. Pictures of one source stay
+/// together: slices of one volume are alike.
 fn is_measured(name: &str) -> bool {
+    let name = name.split("__").next().unwrap_or(name);
     let hash = sha256(name.as_bytes());
     u64::from_str_radix(&hash[..8], 16).is_ok_and(|number| number % 5 < 2)
 }
@@ -327,10 +325,11 @@ impl Maker<'_> {
     }
 
     fn judged(&self, detector: &Detector, squares: &[GreyImage]) -> Result<Vec<Said>> {
+        let head = detector.head().map_err(anyhow::Error::msg)?;
         let features = self.features(squares)?;
         features
             .iter()
-            .map(|features| said(detector, features))
+            .map(|features| said(detector, &head, features))
             .collect()
     }
 
@@ -342,7 +341,7 @@ impl Maker<'_> {
         split: &str,
         made: Option<(Kind, &mut StdRng)>,
     ) -> Result<Vec<Said>> {
-        let rows = part(data, split);
+        let rows = rows(data, split);
         let every = match made {
             Some(_) => rows.len().div_ceil(MADE).max(1),
             None => 1,

@@ -4,18 +4,12 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
+use sightline::gate::detector::Head;
 
 /// A picture's features, and which row of the head it belongs to: 0 is a frontal chest radiograph.
 pub struct Example {
     pub features: Vec<f32>,
     pub row: usize,
-}
-
-/// A head before it is rounded.
-pub struct Head {
-    /// A row of all features for frontal chest radiographs, then one for each kind.
-    pub weights: Vec<Vec<f32>>,
-    pub bias: Vec<f32>,
 }
 
 const EPOCHS: usize = 60;
@@ -115,10 +109,8 @@ pub fn fit(kinds: usize, examples: &[Example], seed: u64) -> Head {
             .map(|(weight, deviation)| weight / deviation)
             .collect()
     });
-    Head {
-        weights: weights.collect(),
-        bias,
-    }
+    let weights: Vec<Vec<f32>> = weights.collect();
+    rounded(&weights, bias)
 }
 
 /// Mean and standard deviation of each feature; 1 for one that is always the same.
@@ -156,29 +148,29 @@ fn softmax(weights: &[Vec<f32>], features: &[f32]) -> Vec<f32> {
     parts.iter().map(|part| part / sum).collect()
 }
 
-impl Head {
-    /// The weights from -127 to 127 and, for each feature, by what they are multiplied.
-    pub fn rounded(&self) -> (Vec<f32>, Vec<i8>) {
-        let width = self.weights[0].len();
-        let scale = |place: usize| {
-            let column = self.weights.iter().map(|row| row[place].abs());
-            column.fold(0.0, f32::max) / 127.0
-        };
-        let scales: Vec<f32> = (0..width).map(scale).collect();
-        let rows = self.weights.iter().flat_map(|row| row.iter().zip(&scales));
-        let weights = rows.map(|(weight, scale)| match *scale {
-            0.0 => 0,
-            scale => (weight / scale).round() as i8,
-        });
-        let weights = weights.collect();
-        (scales, weights)
+/// Weights from -127 to 127 and, for each feature, by what they are multiplied.
+fn rounded(weights: &[Vec<f32>], bias: Vec<f32>) -> Head {
+    let width = weights[0].len();
+    let scale = |place: usize| {
+        let column = weights.iter().map(|row| row[place].abs());
+        column.fold(0.0, f32::max) / 127.0
+    };
+    let scales: Vec<f32> = (0..width).map(scale).collect();
+    let rows = weights.iter().flat_map(|row| row.iter().zip(&scales));
+    let weights = rows.map(|(weight, scale)| match *scale {
+        0.0 => 0,
+        scale => (weight / scale).round() as i8,
+    });
+    Head {
+        weights: weights.collect(),
+        scales,
+        bias,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use sightline::gate::Kind;
-    use sightline::gate::detector::{Detector, Measured};
 
     use super::*;
 
@@ -194,22 +186,8 @@ mod tests {
             examples.push(Example { features, row });
         }
         let head = fit(kinds.len(), &examples, 1);
-        let (scales, weights) = head.rounded();
-        let detector = Detector {
-            kinds: kinds.to_vec(),
-            scales,
-            weights,
-            bias: head.bias,
-            warn: 0.5,
-            stop: 0.5,
-            training: String::new(),
-            measured: Measured::default(),
-        };
-        assert_eq!(detector.check(), Ok(()));
         for example in &examples {
-            let shares = detector
-                .shares(&example.features)
-                .expect("as many features");
+            let shares = head.shares(&example.features).expect("as many features");
             let most = shares.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
             assert_eq!(most.expect("shares").0, example.row);
         }

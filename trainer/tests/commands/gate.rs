@@ -59,10 +59,10 @@ fn a_gate_is_made_measured_and_written_into_manifest_and_card() {
         Kind::Cropped,
         Kind::Blank,
     ] {
-        assert!(gate.measured.kinds[&kind].images > 0, "{kind}");
+        assert!(gate.measured.kinds[kind.name()].images > 0, "{kind}");
     }
     assert!(gate.kinds.contains(&Kind::NotARadiograph) && !gate.kinds.contains(&Kind::Lateral));
-    assert_eq!(gate.measured.images, 1);
+    assert_eq!(gate.measured.frontal.images, 1);
     let card = std::fs::read_to_string(model.join("card.md")).expect("a card");
     assert!(
         card.contains("## Which pictures it is not for") && card.contains("| turned | 1 |"),

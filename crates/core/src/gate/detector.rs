@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::kind::Kind;
 use crate::radiograph::{GreyImage, resize};
@@ -20,12 +20,10 @@ pub const THUMBNAIL: usize = 16;
 pub struct Detector {
     /// What the head tells apart from frontal chest radiographs, which come first.
     pub kinds: Vec<Kind>,
-    /// By what each feature's weights are multiplied.
-    #[serde(serialize_with = "write_floats", deserialize_with = "read_floats")]
-    pub scales: Vec<f32>,
-    /// Weights from -127 to 127: a row of all features for frontal chest radiographs, then one for each kind.
-    #[serde(serialize_with = "write_bytes", deserialize_with = "read_bytes")]
-    pub weights: Vec<i8>,
+    /// By what each feature's weights are multiplied: float32, the lowest byte first, in Base64.
+    pub scales: String,
+    /// Weights from -127 to 127: a row of all features for frontal chest radiographs, then one for each kind; bytes in Base64.
+    pub weights: String,
     /// One for each row.
     pub bias: Vec<f32>,
     /// From which value on there is a warning, and scores are shown only when asked for.
@@ -39,64 +37,50 @@ pub struct Detector {
 /// What was measured of a detector on images that it was not trained on.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
-    /// Which images.
+    /// Which frontal chest radiographs.
     pub set: String,
-    /// Frontal chest radiographs, and the parts of them that were stopped and warned of.
-    pub images: usize,
-    pub stopped: f64,
-    pub warned: f64,
-    /// Other pictures, and the AUC between both.
-    pub odd: usize,
-    pub auc: f64,
-    pub kinds: BTreeMap<Kind, OfKind>,
+    pub frontal: Part,
+    /// All other pictures together.
+    pub odd: Part,
+    /// Other pictures by the names of their kinds.
+    pub kinds: BTreeMap<String, Part>,
     /// Frontal chest radiographs of other sources, by the name of the table.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub elsewhere: BTreeMap<String, OfSource>,
+    pub elsewhere: BTreeMap<String, Part>,
 }
 
-/// Pictures of one kind.
+/// Some pictures, and what came of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct OfKind {
+pub struct Part {
     pub images: usize,
-    /// AUC between them and frontal chest radiographs.
-    pub auc: f64,
     /// Parts of them.
     pub stopped: f64,
     pub warned: f64,
-    /// The part that is called by its name.
-    pub named: f64,
+    /// AUC between them and the frontal chest radiographs, of other pictures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auc: Option<f64>,
+    /// The part that is called by its kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub named: Option<f64>,
 }
 
-/// Frontal chest radiographs of another source.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct OfSource {
-    pub images: usize,
-    pub stopped: f64,
-    pub warned: f64,
+/// A detector's head, unpacked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Head {
+    pub scales: Vec<f32>,
+    pub weights: Vec<i8>,
+    pub bias: Vec<f32>,
 }
 
-impl Detector {
-    /// # Errors
-    /// When its parts do not fit each other, in words.
-    pub fn check(&self) -> Result<(), String> {
-        let rows = self.kinds.len() + 1;
-        let mut kinds = self.kinds.clone();
-        kinds.sort();
-        kinds.dedup();
-        if kinds.len() != self.kinds.len() || kinds.is_empty() {
-            return Err("the gate names a kind twice, or none".to_owned());
-        }
-        if self.bias.len() != rows || self.weights.len() != rows * self.scales.len() {
-            return Err("the gate's weights do not fit its kinds".to_owned());
-        }
-        let numbers = self.scales.iter().chain(&self.bias);
-        if numbers.into_iter().any(|number| !number.is_finite()) {
-            return Err("the gate has a weight that is no number".to_owned());
-        }
-        if !(0.0..=1.0).contains(&self.warn) || !(self.warn..=1.0).contains(&self.stop) {
-            return Err("the gate's limits are no shares, or the wrong way round".to_owned());
-        }
-        Ok(())
+impl Head {
+    /// Scales and weights as a manifest has them.
+    pub fn packed(&self) -> (String, String) {
+        let scales = self.scales.iter().flat_map(|v| v.to_le_bytes());
+        let weights = self.weights.iter().map(|weight| *weight as u8);
+        (
+            STANDARD.encode(scales.collect::<Vec<u8>>()),
+            STANDARD.encode(weights.collect::<Vec<u8>>()),
+        )
     }
 
     /// How likely a picture is a frontal chest radiograph, and each of the kinds; together 1. `None` where the features are not as many as the
@@ -125,6 +109,47 @@ impl Detector {
         let sum: f64 = parts.iter().sum();
         Some(parts.into_iter().map(|part| part / sum).collect())
     }
+}
+
+impl Detector {
+    /// The head of it, which is what computes.
+    ///
+    /// # Errors
+    /// When its parts do not fit each other, in words.
+    pub fn head(&self) -> Result<Head, String> {
+        let rows = self.kinds.len() + 1;
+        let mut kinds = self.kinds.clone();
+        kinds.sort();
+        kinds.dedup();
+        if kinds.len() != self.kinds.len() || kinds.is_empty() {
+            return Err("the gate names a kind twice, or none".to_owned());
+        }
+        let decoded = |text: &str| {
+            let bytes = STANDARD.decode(text);
+            bytes.map_err(|error| format!("the gate's numbers are no Base64: {error}"))
+        };
+        let scales = decoded(&self.scales)?;
+        let (scales, _) = scales.as_chunks::<4>();
+        let head = Head {
+            scales: scales.iter().map(|b| f32::from_le_bytes(*b)).collect(),
+            weights: decoded(&self.weights)?
+                .into_iter()
+                .map(|byte| byte as i8)
+                .collect(),
+            bias: self.bias.clone(),
+        };
+        if self.bias.len() != rows || head.weights.len() != rows * head.scales.len() {
+            return Err("the gate's weights do not fit its kinds".to_owned());
+        }
+        let numbers = head.scales.iter().chain(&self.bias);
+        if numbers.into_iter().any(|number| !number.is_finite()) {
+            return Err("the gate has a weight that is no number".to_owned());
+        }
+        if !(0.0..=1.0).contains(&self.warn) || !(self.warn..=1.0).contains(&self.stop) {
+            return Err("the gate's limits are no shares, or the wrong way round".to_owned());
+        }
+        Ok(head)
+    }
 
     /// The likeliest of the kinds, and how likely a picture is any of them.
     pub fn odd(&self, shares: &[f64]) -> (Kind, f64) {
@@ -142,44 +167,25 @@ pub fn thumbnail(square: &GreyImage) -> Vec<f32> {
     small.pixels.iter().map(|v| f32::from(*v) / 255.0).collect()
 }
 
-fn write_floats<S: Serializer>(floats: &[f32], to: S) -> Result<S::Ok, S::Error> {
-    let bytes: Vec<u8> = floats.iter().flat_map(|v| v.to_le_bytes()).collect();
-    to.serialize_str(&STANDARD.encode(bytes))
-}
-
-fn read_floats<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<f32>, D::Error> {
-    let bytes = decoded(from)?;
-    let (numbers, rest) = bytes.as_chunks::<4>();
-    if !rest.is_empty() {
-        return Err(serde::de::Error::custom("float32 numbers that are cut"));
-    }
-    Ok(numbers.iter().map(|b| f32::from_le_bytes(*b)).collect())
-}
-
-fn write_bytes<S: Serializer>(numbers: &[i8], to: S) -> Result<S::Ok, S::Error> {
-    let bytes: Vec<u8> = numbers.iter().map(|number| *number as u8).collect();
-    to.serialize_str(&STANDARD.encode(bytes))
-}
-
-fn read_bytes<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<i8>, D::Error> {
-    Ok(decoded(from)?.into_iter().map(|byte| byte as i8).collect())
-}
-
-fn decoded<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
-    let text = String::deserialize(from)?;
-    STANDARD.decode(text).map_err(serde::de::Error::custom)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn detector() -> Detector {
-        Detector {
-            kinds: vec![Kind::Turned, Kind::Inverted],
+    fn head() -> Head {
+        Head {
             scales: vec![0.1, 0.01],
             weights: vec![10, 0, -10, 50, 0, -100],
             bias: vec![0.5, 0.0, -0.5],
+        }
+    }
+
+    fn detector() -> Detector {
+        let (scales, weights) = head().packed();
+        Detector {
+            kinds: vec![Kind::Turned, Kind::Inverted],
+            scales,
+            weights,
+            bias: head().bias,
             warn: 0.5,
             stop: 0.9,
             training: "By hand.".to_owned(),
@@ -189,8 +195,7 @@ mod tests {
 
     #[test]
     fn shares_are_the_softmax_of_a_linear_head() {
-        let detector = detector();
-        let shares = detector.shares(&[2.0, 3.0]).expect("as many features");
+        let shares = head().shares(&[2.0, 3.0]).expect("as many features");
         let logits: [f64; 3] = [
             10.0 * 0.2 + 0.5,
             -10.0 * 0.2 + 50.0 * 0.03,
@@ -200,10 +205,10 @@ mod tests {
         for (share, logit) in shares.iter().zip(logits) {
             assert!((share - logit.exp() / sum).abs() < 1e-6);
         }
-        let (kind, value) = detector.odd(&shares);
+        let (kind, value) = detector().odd(&shares);
         assert_eq!(kind, Kind::Turned);
         assert!((value - (1.0 - shares[0])).abs() < 1e-12);
-        assert_eq!(detector.shares(&[1.0]), None);
+        assert_eq!(head().shares(&[1.0]), None);
     }
 
     #[test]
@@ -211,8 +216,11 @@ mod tests {
         let detector = detector();
         let json = serde_json::to_string(&detector).expect("JSON");
         let read: Detector = serde_json::from_str(&json).expect("a detector");
-        assert_eq!(read, detector);
-        assert_eq!(read.check(), Ok(()));
+        assert_eq!(read.head().as_ref(), Ok(&head()));
+        let nan = Head {
+            scales: vec![f32::NAN, 0.0],
+            ..head()
+        };
         let wrong = [
             Detector {
                 bias: vec![0.0],
@@ -223,7 +231,7 @@ mod tests {
                 ..detector.clone()
             },
             Detector {
-                scales: vec![f32::NAN, 0.0],
+                scales: nan.packed().0,
                 ..detector.clone()
             },
             Detector {
@@ -231,16 +239,16 @@ mod tests {
                 ..detector.clone()
             },
             Detector {
-                weights: vec![1; 5],
+                weights: "!".to_owned(),
+                ..detector.clone()
+            },
+            Detector {
+                weights: String::new(),
                 ..detector
             },
         ];
         for detector in wrong {
-            assert!(detector.check().is_err());
+            assert!(detector.head().is_err());
         }
-        assert!(
-            serde_json::from_str::<Detector>(&json.replace("\"scales\":\"", "\"scales\":\"!"))
-                .is_err()
-        );
     }
 }

@@ -171,8 +171,8 @@ mod tests {
     fn detector() -> Detector {
         Detector {
             kinds: vec![Kind::AnotherBodyPart, Kind::Turned],
-            scales: vec![1.0],
-            weights: vec![0, 1, 2],
+            scales: String::new(),
+            weights: String::new(),
             bias: vec![0.0; 3],
             warn: 0.3,
             stop: 0.6,
@@ -192,7 +192,8 @@ mod tests {
             view: None,
             laterality: None,
             patient_orientation: Vec::new(),
-            spacing: None,
+            spacing_mm: None,
+            spacing_on_detector: false,
             windows: Vec::new(),
         });
         Known {

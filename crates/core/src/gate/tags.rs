@@ -95,7 +95,8 @@ mod tests {
             view: Some("PA".to_owned()),
             laterality: None,
             patient_orientation: vec!["L".to_owned(), "F".to_owned()],
-            spacing: None,
+            spacing_mm: None,
+            spacing_on_detector: false,
             windows: Vec::new(),
         }
     }

@@ -415,9 +415,6 @@ impl Manifest {
                 return wrong(format!("{} has an impossible calibration", card.name));
             }
         }
-        if let Some(Err(why)) = self.gate.as_ref().map(Detector::check) {
-            return wrong(why);
-        }
         if self.weights.bytes > MAX_WEIGHTS {
             return wrong(format!("weights of {} bytes", self.weights.bytes));
         }

@@ -26,20 +26,13 @@ pub struct Facts {
     /// Which way rows and columns go, such as L and F: to the person's left, and to the feet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub patient_orientation: Vec<String>,
+    /// The distance between the middles of pixels in millimetres, from row to row and from column to column.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub spacing: Option<Spacing>,
+    pub spacing_mm: Option<[f64; 2]>,
+    /// The distance is measured on the detector, where a body is seen larger than it is (PS3.3, 10.7.1.3).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub spacing_on_detector: bool,
     /// All windows of the file. The first is shown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub windows: Vec<Window>,
-}
-
-/// The distance between the middles of pixels, in millimetres.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Spacing {
-    /// From row to row.
-    pub row_mm: f64,
-    /// From column to column.
-    pub column_mm: f64,
-    /// On the detector, where a body is seen larger than it is; else the file says that it is the body's (PS3.3, 10.7.1.3).
-    pub on_detector: bool,
 }

@@ -97,7 +97,7 @@ pub enum UsedLevels {
     /// The file's own table.
     Table,
     /// From the first value, black, to the second.
-    Range(f64, f64),
+    Range([f64; 2]),
 }
 
 impl fmt::Display for UsedLevels {
@@ -116,7 +116,7 @@ impl fmt::Display for UsedLevels {
                 }
             }
             Self::Table => f.write_str("the file's table (VOI LUT)"),
-            Self::Range(low, high) => write!(f, "values {low} to {high}"),
+            Self::Range([low, high]) => write!(f, "values {low} to {high}"),
         }
     }
 }
@@ -292,7 +292,7 @@ impl Levels {
         let shown = match &self.shown {
             Shown::Window(window) => UsedLevels::Window(window.clone()),
             Shown::Table(_) => UsedLevels::Table,
-            Shown::Range(low, high) => UsedLevels::Range(*low, *high),
+            Shown::Range(low, high) => UsedLevels::Range([*low, *high]),
         };
         Used {
             rule,

@@ -114,12 +114,12 @@ impl Image {
         if !place.is_empty() {
             said += &format!(", {}", place.join(" "));
         }
-        if let Some(spacing) = dicom.spacing {
-            said += &format!(", {} mm a pixel", spacing.row_mm);
-            if spacing.column_mm != spacing.row_mm {
-                said += &format!(" down and {} mm across", spacing.column_mm);
+        if let Some([row, column]) = dicom.spacing_mm {
+            said += &format!(", {row} mm a pixel");
+            if column != row {
+                said += &format!(" down and {column} mm across");
             }
-            if spacing.on_detector {
+            if dicom.spacing_on_detector {
                 said += " on the detector";
             }
         }

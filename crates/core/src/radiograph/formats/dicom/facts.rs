@@ -3,7 +3,7 @@
 use super::elements::Elements;
 use super::layout::Layout;
 use super::tags::*;
-use crate::radiograph::dicom::{Facts, Spacing};
+use crate::radiograph::dicom::Facts;
 use crate::radiograph::levels::{Function, Window};
 use crate::radiograph::refusal::RadiographError;
 
@@ -15,6 +15,7 @@ pub(super) fn facts(
 ) -> Result<Facts, RadiographError> {
     let code = |tag| elements.text(tag).and_then(|text| code(&text));
     let orientation = elements.text(PATIENT_ORIENTATION).unwrap_or_default();
+    let spacing = spacing(elements);
     Ok(Facts {
         transfer_syntax: syntax.to_owned(),
         bits_stored: layout.stored,
@@ -25,7 +26,8 @@ pub(super) fn facts(
         view: code(SERIES_VIEW),
         laterality: code(IMAGE_LATERALITY).or_else(|| code(LATERALITY)),
         patient_orientation: orientation.split('\\').filter_map(self::code).collect(),
-        spacing: spacing(elements),
+        spacing_mm: spacing.map(|(spacing, _)| spacing),
+        spacing_on_detector: spacing.is_some_and(|(_, on_detector)| on_detector),
         windows: windows(elements)?,
     })
 }
@@ -37,13 +39,10 @@ fn code(text: &str) -> Option<String> {
     (!text.is_empty() && text.len() <= 16 && text.chars().all(of_code)).then(|| text.to_owned())
 }
 
-fn spacing(elements: &Elements) -> Option<Spacing> {
+/// From row to row and from column to column, and whether on the detector.
+fn spacing(elements: &Elements) -> Option<([f64; 2], bool)> {
     let of = |tag: Tag, on_detector| match elements.numbers(tag).as_slice() {
-        &[row_mm, column_mm, ..] if row_mm > 0.0 && column_mm > 0.0 => Some(Spacing {
-            row_mm,
-            column_mm,
-            on_detector,
-        }),
+        &[row, column, ..] if row > 0.0 && column > 0.0 => Some(([row, column], on_detector)),
         _ => None,
     };
     of(SPACING, false).or_else(|| of(IMAGER_SPACING, true))

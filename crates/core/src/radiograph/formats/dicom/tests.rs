@@ -287,9 +287,8 @@ fn what_a_file_says_of_its_picture_is_kept() {
     assert_eq!(facts.transfer_syntax, "Explicit VR Little Endian");
     assert_eq!(facts.laterality.as_deref(), Some("U"));
     assert_eq!(facts.patient_orientation, ["L", "F"]);
-    let spacing = facts.spacing.expect("a spacing");
-    assert_eq!((spacing.row_mm, spacing.column_mm), (0.143, 0.139));
-    assert!(spacing.on_detector);
+    assert_eq!(facts.spacing_mm, Some([0.143, 0.139]));
+    assert!(facts.spacing_on_detector);
     let said: Vec<_> = facts
         .windows
         .iter()
