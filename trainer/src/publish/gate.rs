@@ -203,7 +203,11 @@ pub fn make(package: &Package, sources: &Sources) -> Result<Detector> {
 }
 
 fn training(sources: &Sources, frontal: usize, children: usize, others: usize) -> String {
-    let also: Vec<&str> = sources.also.iter().map(|(name, _)| name.as_str()).collect();
+    let teaches = sources
+        .also
+        .iter()
+        .filter(|(_, data)| !rows(data, "train").is_empty());
+    let also: Vec<&str> = teaches.map(|(name, _)| name.as_str()).collect();
     let also = match also.as_slice() {
         [] => String::new(),
         names => format!(" and {}", names.join(", ")),

@@ -104,10 +104,10 @@ impl Judgement {
             value if value >= detector.warn => Verdict::Warn,
             _ => Verdict::Pass,
         };
-        let percent = (value * 100.0).round();
         let seen_as = format!(
-            "The picture looks like {} ({percent}% sure).",
-            kind.described()
+            "The picture looks like {}: the detector says {value:.2} of 1, and stops from {:.2} on.",
+            kind.described(),
+            detector.stop
         );
         let (verdict, kind, why) = match (looks, objection) {
             (Verdict::Pass, None) => (Verdict::Pass, None, PASSES.to_owned()),

@@ -106,7 +106,6 @@ impl Session {
             self.depth.told = Some([depth.bits, other]);
         }
         self.spots.clear();
-        self.wanted_anyway = false;
         self.selected = picture.trained().first().copied();
         self.study = Study::Read(Arc::new(picture));
         self.explain();

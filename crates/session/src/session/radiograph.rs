@@ -21,6 +21,7 @@ impl Session {
         self.progress = None;
         self.file = None;
         self.depth = Depths::default();
+        self.wanted_anyway = false;
         self.given = Given::new(files, folders);
         self.fetch(0);
     }
@@ -92,6 +93,8 @@ impl Session {
             return;
         }
         self.depth.chosen = (depths.offered()[0] != bits).then_some(bits);
+        // Scores that are in view are of this picture: whoever chooses how to read it goes on looking at them.
+        self.wanted_anyway |= self.shows_scores();
         self.complaint = None;
         self.forget_reading();
         self.read();

@@ -177,7 +177,12 @@ fn scores_of_a_picture_that_the_gate_stopped_are_shown_and_explained_only_when_a
     page.tell(Session::show_scores);
     assert!(page.session.shows_scores());
     assert_eq!(explains(&page), 1);
-    // Wanted of that picture, and of no other.
+    // Wanted of that picture, with another model too, and of no other.
+    page.tell(|session| session.load("two"));
+    page.ready(cpu());
+    let (id, _) = page.reading();
+    page.answer(reading(id, &odd));
+    assert!(page.session.shows_scores());
     open(&mut page, &odd);
     assert!(!page.session.shows_scores());
     odd.gate = odd.gate.map(|gate| Judgement {
@@ -208,6 +213,23 @@ fn read_with_depth(page: &mut Page) -> Option<u8> {
     });
     page.answer(reading(id, &report));
     chosen
+}
+
+#[test]
+fn scores_in_view_stay_in_view_when_another_depth_is_chosen() {
+    let mut page = Page::loaded();
+    let id = page.give(&["a.png"]);
+    page.arrives(id, "a.png");
+    read_with_depth(&mut page);
+    page.tell(|session| session.choose_depth(16));
+    let (id, _) = page.reading();
+    let mut dark = report("a.png");
+    dark.gate = dark.gate.map(|gate| Judgement {
+        verdict: Verdict::Stop,
+        ..gate
+    });
+    page.answer(reading(id, &dark));
+    assert!(page.session.shows_scores());
 }
 
 #[test]

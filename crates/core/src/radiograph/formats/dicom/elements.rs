@@ -219,8 +219,12 @@ impl<'a> Reader<'a> {
             return Err(RadiographError::damaged(what));
         }
         let mut values = BTreeMap::new();
+        let said = |error| match depth {
+            0 => before_picture(error),
+            _ => error,
+        };
         while self.at < self.bytes.len() {
-            let header = self.header()?;
+            let header = self.header().map_err(said)?;
             if header.tag == ITEM_END {
                 break;
             }
@@ -228,7 +232,7 @@ impl<'a> Reader<'a> {
                 values.insert(PIXEL_DATA, self.pixels(&header)?);
                 break;
             }
-            let value = self.value(&header, depth)?;
+            let value = self.value(&header, depth).map_err(said)?;
             values.insert(header.tag, value);
         }
         Ok(Elements {
@@ -314,5 +318,18 @@ impl<'a> Reader<'a> {
             }
         }
         Ok(Value::Fragments(fragments))
+    }
+}
+
+/// What is wrong with a file before its picture begins, said of DICOM: the bytes alone may not look like it.
+pub fn before_picture(error: RadiographError) -> RadiographError {
+    match error {
+        RadiographError::Truncated { percent: None } => {
+            RadiographError::damaged("a DICOM file that ends before its picture")
+        }
+        RadiographError::Damaged(what) => {
+            RadiographError::Damaged(format!("a DICOM file with {what}"))
+        }
+        other => other,
     }
 }

@@ -11,7 +11,7 @@ mod shown;
 mod syntax;
 mod tags;
 
-use elements::Elements;
+use elements::{Elements, before_picture};
 use layout::Layout;
 use syntax::Syntax;
 use tags::PIXEL_DATA;
@@ -100,7 +100,7 @@ impl Dicom {
             }
             false => data_set,
         };
-        let elements = Elements::read(data_set, syntax.encoding).map_err(before_picture)?;
+        let elements = Elements::read(data_set, syntax.encoding)?;
         Self::of_elements(&elements, syntax)
     }
 
@@ -253,19 +253,6 @@ fn stored(samples: &Kept) -> Stored<'_> {
         Kept::Picture => Stored::Eight(&[]),
         Kept::Sixteen(values) => Stored::Sixteen(values),
         Kept::Signed(values) => Stored::Signed(values),
-    }
-}
-
-/// What is wrong with a file before its picture begins, said of DICOM: the bytes alone may not look like it.
-fn before_picture(error: RadiographError) -> RadiographError {
-    match error {
-        RadiographError::Truncated { percent: None } => {
-            RadiographError::damaged("a DICOM file that ends before its picture")
-        }
-        RadiographError::Damaged(what) => {
-            RadiographError::Damaged(format!("a DICOM file with {what}"))
-        }
-        other => other,
     }
 }
 
