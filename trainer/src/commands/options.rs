@@ -13,7 +13,7 @@ use crate::storage::Location;
 #[derive(clap::Args)]
 pub struct Images {
     /// The table of images and labels, in CheXpert's format or ChestX-ray14's Data_Entry. Without it, predict and explain take all files of --root.
-    #[arg(long, required_unless_present = "root")]
+    #[arg(long)]
     pub csv: Option<Location>,
     /// The folder that the CSV's paths start from (by default the CSV's own folder).
     #[arg(long)]
@@ -42,7 +42,7 @@ impl Images {
         let data = match (&self.csv, &self.root) {
             (Some(csv), root) => Dataset::read(csv, root.as_ref())?,
             (None, Some(root)) => Dataset::folder(root)?,
-            (None, None) => bail!("--csv is needed, or --root alone"),
+            (None, None) => bail!("--csv is needed, or for predict and explain --root alone"),
         };
         match &self.list {
             Some(list) => data.listed(list),

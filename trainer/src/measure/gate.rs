@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use sightline::features;
-use sightline::gate::Kind;
 use sightline::gate::detector::{Detector, Head, Part};
+use sightline::gate::{Kind, Verdict};
 use sightline::input::Tensors;
 use sightline::radiograph::GreyImage;
 
@@ -43,15 +43,16 @@ pub fn said(detector: &Detector, head: &Head, features: &[f32]) -> Result<Said> 
 
 /// What comes of pictures.
 pub fn part(detector: &Detector, said: &[Said]) -> Part {
-    let reach = |limit: f64| {
-        let count = said.iter().filter(|(_, value)| *value >= limit).count();
-        count as f64 / said.len().max(1) as f64
+    let of = |verdict: Verdict| {
+        let of = said
+            .iter()
+            .filter(|(kind, value)| detector.verdict(*kind, *value) == verdict);
+        of.count() as f64 / said.len().max(1) as f64
     };
-    let stopped = reach(detector.stop);
     Part {
         images: said.len(),
-        stopped,
-        warned: reach(detector.warn) - stopped,
+        stopped: of(Verdict::Stop),
+        warned: of(Verdict::Warn),
         auc: None,
         named: None,
     }

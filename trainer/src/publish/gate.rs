@@ -48,7 +48,7 @@ const EVERYDAY: Augmentation = Augmentation {
 };
 /// The power that grey levels are raised to, or its inverse, at most.
 const GAMMA: f64 = 1.8;
-/// The part of validation images below a limit: one in a hundred is stopped, five are warned of.
+/// The part of validation images below a limit: at most one in a hundred is stopped, and five are stopped or warned of.
 const BELOW_STOP: f64 = 0.99;
 const BELOW_WARN: f64 = 0.95;
 /// Values below these are no reason to stop or to warn: a picture is likelier a frontal radiograph than anything else.

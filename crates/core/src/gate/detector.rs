@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-use super::kind::Kind;
+use super::kind::{Kind, Verdict};
 use crate::radiograph::{GreyImage, resize};
 
 /// The side of the small picture whose levels are features, too.
@@ -26,7 +26,7 @@ pub struct Detector {
     pub weights: String,
     /// One for each row.
     pub bias: Vec<f32>,
-    /// From which value on there is a warning, and scores are shown only when asked for.
+    /// From which value on there is a warning, and scores are shown only when asked for; but see [`Detector::verdict`].
     pub warn: f64,
     pub stop: f64,
     /// How it was trained, in a sentence.
@@ -149,6 +149,17 @@ impl Detector {
             return Err("the gate's limits are no shares, or the wrong way round".to_owned());
         }
         Ok(head)
+    }
+
+    /// What a value means for a picture that is likeliest of a kind. A mirrored chest and a child's are frontal chest radiographs still, and
+    /// those of another hospital are taken for mirrored ones most often: they are warned of at most.
+    pub fn verdict(&self, kind: Kind, value: f64) -> Verdict {
+        let still_frontal = matches!(kind, Kind::Mirrored | Kind::Child);
+        match value {
+            value if value >= self.stop && !still_frontal => Verdict::Stop,
+            value if value >= self.warn => Verdict::Warn,
+            _ => Verdict::Pass,
+        }
     }
 
     /// The likeliest of the kinds, and how likely a picture is any of them.

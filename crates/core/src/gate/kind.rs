@@ -1,4 +1,4 @@
-//! What a picture may be in place of a frontal chest radiograph.
+//! What a picture may be in place of a frontal chest radiograph, and what comes of it.
 
 use std::fmt;
 
@@ -69,5 +69,27 @@ impl Kind {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+/// What is done with a picture's scores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Scores are shown.
+    Pass,
+    /// Scores are shown with a warning.
+    Warn,
+    /// Scores are shown only when asked for.
+    Stop,
+}
+
+impl Verdict {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Warn => "warn",
+            Self::Stop => "stop",
+        }
     }
 }

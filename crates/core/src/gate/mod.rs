@@ -7,7 +7,7 @@ pub mod detector;
 mod kind;
 pub mod tags;
 
-pub use kind::Kind;
+pub use kind::{Kind, Verdict};
 
 use serde::{Deserialize, Serialize};
 
@@ -15,28 +15,6 @@ use crate::radiograph::Radiograph;
 use crate::radiograph::dicom::Facts;
 use detector::Detector;
 use tags::Objection;
-
-/// What is done with a picture's scores.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Verdict {
-    /// Scores are shown.
-    Pass,
-    /// Scores are shown with a warning.
-    Warn,
-    /// Scores are shown only when asked for.
-    Stop,
-}
-
-impl Verdict {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Warn => "warn",
-            Self::Stop => "stop",
-        }
-    }
-}
 
 /// What the gate says of a picture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -99,15 +77,10 @@ impl Judgement {
         let Some((detector, kind, value)) = seen else {
             return Self::by_tags(objection);
         };
-        let looks = match value {
-            value if value >= detector.stop => Verdict::Stop,
-            value if value >= detector.warn => Verdict::Warn,
-            _ => Verdict::Pass,
-        };
+        let looks = detector.verdict(kind, value);
         let seen_as = format!(
-            "The picture looks like {}: the detector says {value:.2} of 1, and stops from {:.2} on.",
-            kind.described(),
-            detector.stop
+            "The picture looks like {}: {value:.2} on the detector's scale from 0 to 1.",
+            kind.described()
         );
         let (verdict, kind, why) = match (looks, objection) {
             (Verdict::Pass, None) => (Verdict::Pass, None, PASSES.to_owned()),
@@ -221,6 +194,19 @@ mod tests {
             let judged = judged(shares, &known(None), "a.png");
             assert_eq!((judged.verdict, judged.kind), (verdict, kind));
             assert!((judged.value.expect("a value") - (1.0 - shares[0])).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn a_frontal_chest_that_is_mirrored_or_a_childs_is_warned_of_at_most() {
+        for kind in Kind::ALL {
+            let still_frontal = [Kind::Mirrored, Kind::Child].contains(&kind);
+            let expected = match still_frontal {
+                true => Verdict::Warn,
+                false => Verdict::Stop,
+            };
+            assert_eq!(detector().verdict(kind, 0.99), expected, "{kind}");
+            assert_eq!(detector().verdict(kind, 0.2), Verdict::Pass, "{kind}");
         }
     }
 
