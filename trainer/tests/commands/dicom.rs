@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use sightline::radiograph::Radiograph;
 
-use super::command::{run, succeed, workspace};
+use super::command::{refuse, run, succeed, workspace};
 use super::{HEADER, shipped};
 
 /// What the made files have of a person: name, number, dates, institution.
@@ -208,4 +208,76 @@ fn a_dicom_file_and_a_png_of_its_samples_have_the_same_scores() {
         }
     }
     assert!(compared >= 10);
+}
+
+/// A package names the levels that it wants; the report says what was shown, and why.
+#[test]
+fn a_package_is_given_the_levels_that_it_asks_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let model = folder.path().join("model");
+    std::fs::create_dir(&model).expect("a folder");
+    for file in ["manifest.json", "weights.bpk"] {
+        std::fs::copy(shipped().join(file), model.join(file)).expect("copied");
+    }
+    let place = model.join("manifest.json");
+    let mut manifest: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&place).expect("a manifest")).expect("JSON");
+    let image = workspace().join("www/samples/effusion.jpg");
+    let report = folder.path().join("report.json");
+    let mut explained = |levels: &str| {
+        manifest["input"]["levels"] = levels.into();
+        std::fs::write(&place, manifest.to_string()).expect("written");
+        succeed(&[&"explain", &"--model", &model, &image, &"--json", &report]);
+        succeed(&[&"explain", &"--model", &model, &image, &"--replay", &report]);
+        let text = std::fs::read(&report).expect("a report");
+        serde_json::from_slice::<serde_json::Value>(&text).expect("JSON")
+    };
+    let (file, percentiles) = (explained("file"), explained("percentile"));
+    assert_eq!(
+        file["image"]["levels"]["shown"],
+        serde_json::json!({ "range": [0.0, 255.0] })
+    );
+    assert_eq!(percentiles["image"]["levels"]["rule"], "percentile");
+    assert_ne!(
+        percentiles["image"]["levels"]["shown"],
+        file["image"]["levels"]["shown"]
+    );
+    assert_ne!(
+        percentiles["findings"][2]["logit"],
+        file["findings"][2]["logit"]
+    );
+    let mut logits = Vec::new();
+    let (csv, scores) = (
+        folder.path().join("rows.csv"),
+        folder.path().join("scores.csv"),
+    );
+    std::fs::write(&csv, format!("Path\n{}\n", image.display())).expect("written");
+    succeed(&[
+        &"predict", &"--model", &model, &"--csv", &csv, &"--root", &"/", &"--out", &scores,
+    ]);
+    let text = std::fs::read_to_string(&scores).expect("scores");
+    let cells: Vec<&str> = text.lines().nth(1).expect("a row").split(',').collect();
+    for (finding, cell) in percentiles["findings"]
+        .as_array()
+        .expect("findings")
+        .iter()
+        .zip(&cells[1..15])
+    {
+        if let (Some(p), Ok(cell)) = (finding["probability"].as_f64(), cell.parse::<f64>()) {
+            assert!((p - cell).abs() < 1e-4, "{p} and {cell}");
+            logits.push(p);
+        }
+    }
+    assert!(logits.len() >= 10);
+    refuse(
+        &[
+            &"explain",
+            &"--model",
+            &shipped(),
+            &image,
+            &"--replay",
+            &report,
+        ],
+        "another model",
+    );
 }
