@@ -74,6 +74,16 @@ pub fn all(root: &Path) -> Result<()> {
     )?;
     tools.trunk("build").run("build the page")?;
     crate::house::sizes::check(root)?;
+    let nginx = tools::nginx(root, &tools.path);
+    let served = match &nginx {
+        Some(program) => ("SIGHTLINE_NGINX", program.as_os_str()),
+        None => {
+            println!(
+                "the test behind nginx is left out: there is none, and no apt-get that has it"
+            );
+            ("SIGHTLINE_WITHOUT_NGINX", "1".as_ref())
+        }
+    };
     suite(
         "end to end",
         Step::new(
@@ -91,7 +101,8 @@ pub fn all(root: &Path) -> Result<()> {
             ],
         )
         .env("CHROMEDRIVER", &browser.driver)
-        .env("SIGHTLINE_DIST", root.join("dist")),
+        .env("SIGHTLINE_DIST", root.join("dist"))
+        .env(served.0, served.1),
         "test the built page in headless Chromium",
     )?;
     println!(

@@ -132,6 +132,32 @@ pub fn browser(path: &OsString) -> Result<Browser> {
     Ok(Browser { driver })
 }
 
+/// nginx, from `SIGHTLINE_NGINX`, the PATH, or the system's packages; `None` where it cannot be had. The package is unpacked and not installed: an
+/// installed one would start to serve.
+pub fn nginx(root: &Path, path: &OsString) -> Option<PathBuf> {
+    if let Some(program) = std::env::var_os("SIGHTLINE_NGINX") {
+        return Some(program.into());
+    }
+    let folder = root.join("target/tools/nginx");
+    let unpacked = folder.join("usr/sbin/nginx");
+    let mut places = std::env::split_paths(path)
+        .chain(["/usr/sbin".into()])
+        .map(|folder| folder.join("nginx"));
+    if let Some(program) = places.find(|file| file.is_file()) {
+        return Some(program);
+    }
+    if !unpacked.is_file() {
+        std::fs::create_dir_all(&folder).ok()?;
+        let unpack = "cd \"$0\" && apt-get download -q nginx && dpkg-deb -x nginx_*.deb .";
+        let step = Step::new("sh", &["-c", unpack, &folder.to_string_lossy()]);
+        step.path(path)
+            .run("test the page behind a web server (nginx is missing)")
+            .ok()?;
+    }
+    output(&unpacked.to_string_lossy(), &["-v"], path)?;
+    Some(unpacked)
+}
+
 fn install_chromium(path: &OsString) -> Result<()> {
     if output("apt-get", &["--version"], path).is_none() {
         bail!(

@@ -37,5 +37,10 @@ pub fn rendered(card: &str, folder: &str) -> String {
     });
     let mut page = String::new();
     html::push_html(&mut page, events);
+    // The page's policy allows no style within the text. Quotes that a card writes are escaped, so these are attributes.
+    for side in ["left", "center", "right"] {
+        let style = format!(" style=\"text-align: {side}\"");
+        page = page.replace(&style, &format!(" class=\"{side}\""));
+    }
     page
 }

@@ -47,10 +47,10 @@ pub fn Stage(
     let aspect = move || {
         let aspect = state.preview.get();
         let aspect = aspect.map_or(1.0, |image| image.width as f32 / image.height as f32);
-        format!("--aspect: {aspect:.6}")
+        format!("{aspect:.6}")
     };
     view! {
-        <div class="stage" style=aspect>
+        <div class="stage" style=("--aspect", aspect)>
             <canvas node_ref=canvas data-testid=picture_testid role="img" aria-label=move || label.get()></canvas>
             {map.map(|map| view! { <Layer map size testid=map_testid/> })}
             {children.map(|children| children())}
@@ -89,23 +89,30 @@ fn Layer(map: Signal<Option<HeatMap>>, size: Size, testid: Option<&'static str>)
             _ => clear(&canvas),
         });
     });
-    let place = move || {
-        let Region {
-            x,
-            y,
-            width,
-            height,
-        } = state.region.get().unwrap_or(Region {
+    // One property each: a whole style attribute is what the page's policy forbids.
+    Effect::new(move |_| {
+        let Some(canvas) = canvas.get() else {
+            return;
+        };
+        let whole = Region {
             x: 0.0,
             y: 0.0,
             width: 1.0,
             height: 1.0,
-        });
-        let [x, y, width, height] = [x, y, width, height].map(|share| 100.0 * share);
-        let opacity = state.opacity.get();
-        format!(
-            "left: {x:.3}%; top: {y:.3}%; width: {width:.3}%; height: {height:.3}%; opacity: {opacity}"
-        )
-    };
-    view! { <canvas class="layer" aria-hidden="true" node_ref=canvas data-testid=testid style=place></canvas> }
+        };
+        let region = state.region.get().unwrap_or(whole);
+        let places = [
+            ("left", region.x),
+            ("top", region.y),
+            ("width", region.width),
+            ("height", region.height),
+            ("opacity", f64::from(state.opacity.get())),
+        ];
+        let style = web_sys::HtmlElement::style(&canvas);
+        for (name, share) in places {
+            // A known property takes any share.
+            let _ = style.set_property(name, &format!("{:.3}%", 100.0 * share));
+        }
+    });
+    view! { <canvas class="layer" aria-hidden="true" node_ref=canvas data-testid=testid></canvas> }
 }

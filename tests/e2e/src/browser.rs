@@ -44,8 +44,33 @@ pub struct Page {
 }
 
 impl Page {
-    /// Opens the page at `address` (`""`, or `?device=cpu`).
+    /// Opens the test server's page at `query` (`""`, or `?device=cpu`).
     pub async fn open(server: &Server, query: &str, options: Options) -> Result<Self> {
+        // Everything goes through the test's server, loopback addresses too.
+        let proxy = [
+            format!("--proxy-server=http://{}", server.address),
+            "--proxy-bypass-list=<-loopback>".to_owned(),
+        ];
+        Self::start(
+            &format!("{}/", server.address),
+            query,
+            options,
+            proxy.into(),
+        )
+        .await
+    }
+
+    /// Opens the page of another server of this machine, at an address that ends in a slash.
+    pub async fn open_at(address: &str, query: &str, options: Options) -> Result<Self> {
+        Self::start(address, query, options, Vec::new()).await
+    }
+
+    async fn start(
+        address: &str,
+        query: &str,
+        options: Options,
+        proxy: Vec<String>,
+    ) -> Result<Self> {
         let program = std::env::var("CHROMEDRIVER").unwrap_or_else(|_| "chromedriver".to_owned());
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let chromedriver = Command::new(&program)
@@ -73,16 +98,11 @@ impl Page {
             "--disable-client-side-phishing-detection".to_owned(),
             // Accounts and updates, which cannot be switched off, are asked of the test's server: it is to see no other place than the page
             // asks for.
-            format!("--gaia-url=http://{}", server.address),
-            format!(
-                "--component-updater=url-source=http://{}/updates",
-                server.address
-            ),
+            format!("--gaia-url=http://{address}"),
+            format!("--component-updater=url-source=http://{address}updates"),
             format!("--window-size={},{}", options.width, options.height),
-            // Everything goes through the test's server, loopback addresses too.
-            format!("--proxy-server=http://{}", server.address),
-            "--proxy-bypass-list=<-loopback>".to_owned(),
         ];
+        arguments.extend(proxy);
         // Only the last list of features counts.
         let mut off =
             "OptimizationHints,MediaRouter,Translate,NetworkTimeServiceQuerying,AutofillServerCommunication".to_owned();
@@ -111,9 +131,7 @@ impl Page {
         page.driver
             .set_script_timeout(Duration::from_secs(120))
             .await?;
-        page.driver
-            .goto(format!("http://{}/{query}", server.address))
-            .await?;
+        page.driver.goto(format!("http://{address}{query}")).await?;
         Ok(page)
     }
 

@@ -164,6 +164,44 @@ async fn the_pages_policy_binds_its_engine_and_the_engines_helpers() -> Result<(
     page.close().await
 }
 
+/// The policy allows no style and no script within the page's text, and nothing that the page does asks for one.
+#[tokio::test]
+async fn nothing_on_the_page_is_against_its_own_policy() -> Result<()> {
+    let server = Server::start()?;
+    let page = open(&server, "?device=cpu").await?;
+    let policy = "return document.querySelector('meta[http-equiv]').content";
+    let policy = page.script(policy, Vec::new()).await?.to_string();
+    ensure!(
+        !policy.contains("unsafe-inline") && policy.contains("style-src 'self'"),
+        "{policy}"
+    );
+    page.reload_with(
+        "window.against = [];
+         document.addEventListener('securitypolicyviolation', event =>
+             window.against.push(`${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));",
+    )
+    .await?;
+    page.wait_for(&["idle"], LOAD).await?;
+    page.element("sample-1").await?.click().await?;
+    page.wait_for(&["ready"], READ).await?;
+    let layer = "const layer = document.querySelector('[data-testid=overlay-canvas]');
+        return [layer.style.width, getComputedStyle(layer).opacity]";
+    ensure!(page.script(layer, Vec::new()).await? == serde_json::json!(["100%", "0.6"]));
+    page.driver
+        .find(By::Css("details.card summary"))
+        .await?
+        .click()
+        .await?;
+    page.element("model-card-button").await?.click().await?;
+    page.wait_for_words("model-card", "Area under the ROC curve", READ)
+        .await?;
+    let right = "return getComputedStyle(document.querySelector('[data-testid=model-card] td.right')).textAlign";
+    ensure!(page.script(right, Vec::new()).await? == "right");
+    let against = page.script("return window.against", Vec::new()).await?;
+    ensure!(against == serde_json::json!([]), "{against}");
+    page.close().await
+}
+
 #[tokio::test]
 async fn a_refused_measurement_leaves_the_picture_and_everything_else_usable() -> Result<()> {
     let server = Server::start()?;

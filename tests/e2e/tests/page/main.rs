@@ -8,6 +8,7 @@ mod gate;
 mod models;
 mod open;
 mod read;
+mod served;
 mod trust;
 
 use std::path::{Path, PathBuf};
