@@ -238,6 +238,27 @@ mod tests {
         png.into_inner()
     }
 
+    /// As they were before they said which levels were shown, and what the gate says.
+    #[test]
+    fn a_report_of_version_2_is_still_replayed() {
+        let (reader, file) = (reader(), image());
+        let mut old = report(&reader, &file);
+        old["schema_version"] = json!(2);
+        old["image"]
+            .as_object_mut()
+            .expect("an object")
+            .remove("levels");
+        old["preprocessing"]
+            .as_object_mut()
+            .expect("an object")
+            .remove("levels");
+        old.as_object_mut().expect("an object").remove("gate");
+        let replayed = |report: &Value| replay(&reader, report.to_string().as_bytes(), &file);
+        replayed(&old).expect("as it was");
+        old["findings"][0]["logit"] = json!(99.0);
+        assert!(replayed(&old).is_err());
+    }
+
     /// A report with everything that a report can have.
     fn report(reader: &Reader, file: &[u8]) -> Value {
         let radiograph = Radiograph::decode(file).expect("a picture");

@@ -36,11 +36,11 @@ impl Report {
         other.adapter.clone_from(&self.adapter);
         other.timings = self.timings;
         other.image.file.clone_from(&self.image.file);
-        // Earlier reports do not say these.
-        if self.image.levels.is_none() {
+        // What version 3 began to say.
+        if self.schema_version < 3 {
+            other.schema_version = self.schema_version;
             other.image.levels = None;
-        }
-        if self.gate.is_none() {
+            other.image.dicom = None;
             other.gate = None;
         }
         let mut comparison = Comparison {

@@ -17,8 +17,11 @@ use crate::reading::Reading;
 use crate::trust::Trust;
 use crate::trust::erase::Erased;
 
-/// The version of the report's format. 2: what hides a place means the same for all methods (see [`crate::explain::fill`]).
-pub const SCHEMA_VERSION: u64 = 2;
+/// The version of the report's format. 2: what hides a place means the same for all methods (see [`crate::explain::fill`]). 3: which levels
+/// were shown, and what the gate says.
+pub const SCHEMA_VERSION: u64 = 3;
+/// The oldest version that is read, and replayed.
+const OLDEST: u64 = 2;
 
 /// Why a report cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +29,7 @@ pub enum ReportError {
     #[error("it is no report of a reading: {0}")]
     Json(#[from] serde_json::Error),
     #[error(
-        "it is a report of schema version {found}, and this version of Sightline reads {SCHEMA_VERSION}: read the image again"
+        "it is a report of schema version {found}, and this version of Sightline reads {OLDEST} to {SCHEMA_VERSION}: read the image again"
     )]
     Schema { found: u64 },
 }
@@ -175,12 +178,12 @@ impl Report {
     /// Reads a report.
     ///
     /// # Errors
-    /// When it is not JSON, of another schema version (checked first), or no report.
+    /// When it is not JSON, of a schema version that is not read (checked first), or no report.
     pub fn parse(json: &[u8]) -> Result<Self, ReportError> {
         let value: serde_json::Value = serde_json::from_slice(json)?;
         let found = value.get("schema_version");
         let found = found.and_then(serde_json::Value::as_u64).unwrap_or(0);
-        if found != SCHEMA_VERSION {
+        if !(OLDEST..=SCHEMA_VERSION).contains(&found) {
             return Err(ReportError::Schema { found });
         }
         Ok(serde_json::from_value(value)?)
