@@ -181,7 +181,7 @@ mod tests {
         for number in 0..300usize {
             let noise = (number * 37 % 100) as f32 / 100.0;
             let row = number % 3;
-            let mut features = vec![noise, 1.0 - noise, 0.5, 1000.0];
+            let mut features = [noise, 1.0 - noise, 0.5, 1000.0];
             features[row] += 2.0;
             // Weights are kept small: as in a network many features tell the same.
             let features = features.repeat(100);
