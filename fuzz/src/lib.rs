@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use bolero::TypeGenerator;
 use cap::Cap;
+use sightline::radiograph::{MAX_PIXELS, Options, Radiograph};
 
 /// No case may take more memory than this: an allocation beyond it ends the process.
 const MOST_MEMORY: usize = 1 << 30;
@@ -104,4 +105,19 @@ pub fn within_limits<T>(what: impl FnOnce() -> T) -> T {
     let took = start.elapsed();
     assert!(took < LONGEST, "it took {took:?}");
     result
+}
+
+/// Reads a picture within the limits; whether it could be. What is read has a grey value and a sample for each pixel, and something in it.
+pub fn is_read_as_a_picture(bytes: &[u8], options: Options) -> bool {
+    let Ok(radiograph) = within_limits(|| Radiograph::decode_with(bytes, options)) else {
+        return false;
+    };
+    let image = &radiograph.image;
+    assert_eq!(image.pixels.len(), image.width * image.height);
+    assert!(image.pixels.len() as u64 <= MAX_PIXELS);
+    assert!(image.pixels.iter().any(|v| *v != image.pixels[0]));
+    let counted = radiograph.stored().counts();
+    let counted: usize = counted.iter().map(|(_, count)| count).sum();
+    assert_eq!(counted, image.pixels.len());
+    true
 }

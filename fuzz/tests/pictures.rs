@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use sightline::radiograph::levels::Rule;
-use sightline::radiograph::{MAX_PIXELS, Options, Radiograph, RadiographError};
-use sightline_fuzz::{Damage, seeds, within_limits};
+use sightline::radiograph::{Options, Radiograph, RadiographError};
+use sightline_fuzz::{Damage, is_read_as_a_picture, seeds, within_limits};
 
 #[test]
 fn damaged_pictures_are_read_or_refused() {
@@ -34,15 +34,11 @@ fn damaged_pictures_are_read_or_refused() {
                 depth: *depth,
                 least: depth.map(usize::from),
             };
-            let Ok(radiograph) = within_limits(|| Radiograph::decode_with(&bytes, options)) else {
-                refused.fetch_add(1, Relaxed);
-                return;
+            let count = match is_read_as_a_picture(&bytes, options) {
+                true => &read,
+                false => &refused,
             };
-            read.fetch_add(1, Relaxed);
-            let image = radiograph.image;
-            assert_eq!(image.pixels.len(), image.width * image.height);
-            assert!(image.pixels.len() as u64 <= MAX_PIXELS);
-            assert!(image.pixels.iter().any(|v| *v != image.pixels[0]));
+            count.fetch_add(1, Relaxed);
         });
     // Damage that leaves nothing readable would try little but signatures.
     let (read, refused) = (read.into_inner(), refused.into_inner());

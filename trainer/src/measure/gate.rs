@@ -3,33 +3,10 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use sightline::features;
 use sightline::gate::detector::{Detector, Head, Part};
 use sightline::gate::{Kind, Verdict};
-use sightline::input::Tensors;
-use sightline::radiograph::GreyImage;
 
 use super::metrics::{Case, auc};
-use super::score::{BATCH, Package, rows};
-
-/// The features of pictures that the model's input was made of.
-pub fn features_of(package: &Package, squares: &[GreyImage]) -> Result<Vec<Vec<f32>>> {
-    let input = &package.manifest.input;
-    let mut all = Vec::with_capacity(squares.len());
-    for batch in squares.chunks(BATCH) {
-        let values = batch
-            .iter()
-            .flat_map(|square| input.normalise(square))
-            .collect();
-        let maps = package
-            .network
-            .feature_maps(input.tensor_of(values, &package.device));
-        let of_maps = rows(features::of_maps(&maps), batch.len())?;
-        let pictures = of_maps.iter().zip(batch);
-        all.extend(pictures.map(|(of_maps, square)| features::with_thumbnail(of_maps, square)));
-    }
-    Ok(all)
-}
 
 /// What a detector says of a picture: which kind it may be, and how likely it is odd.
 pub type Said = (Kind, f64);

@@ -79,7 +79,7 @@ pub fn network_logits(
 ///
 /// # Errors
 /// When one of its values is no number.
-pub fn rows(tensor: Tensor<2>, pictures: usize) -> Result<Vec<Vec<f32>>> {
+fn rows(tensor: Tensor<2>, pictures: usize) -> Result<Vec<Vec<f32>>> {
     let values = tensor.into_data().try_to_vec::<f32>();
     let values = values.map_err(|e| anyhow::anyhow!("{e:?}"))?;
     if values.iter().any(|value| !value.is_finite()) {
@@ -164,22 +164,12 @@ impl Package {
             return Ok(scores.map(|scores| (scores, None)).collect());
         };
         let head = detector.head().map_err(anyhow::Error::msg)?;
-        let input = &self.manifest.input;
         let (mut logits, mut shares) = (Vec::new(), Vec::new());
         let squares: Vec<&GreyImage> = pictures.iter().flatten().collect();
         for batch in squares.chunks(BATCH) {
-            let values = batch
-                .iter()
-                .flat_map(|square| input.normalise(square))
-                .collect();
-            let maps = self
-                .network
-                .feature_maps(input.tensor_of(values, &self.device));
-            let of_maps = rows(features::of_maps(&maps), batch.len())?;
+            let (maps, features) = self.features(batch)?;
             logits.extend(rows(self.network.classify(maps), batch.len())?);
-            for (of_maps, square) in of_maps.iter().zip(batch) {
-                shares.push(head.shares(&features::with_thumbnail(of_maps, square)));
-            }
+            shares.extend(features.iter().map(|features| head.shares(features)));
         }
         let views = pictures.first().map_or(1, Vec::len);
         let shares = shares.into_iter().step_by(views);
@@ -188,6 +178,24 @@ impl Package {
             .into_iter()
             .zip(shares)
             .collect())
+    }
+
+    /// The feature maps of a batch of pictures, and what the gate's detector is given of each.
+    pub fn features(
+        &self,
+        batch: &[impl Borrow<GreyImage>],
+    ) -> Result<(Vec<Tensor<4>>, Vec<Vec<f32>>)> {
+        let input = &self.manifest.input;
+        let squares = batch.iter().map(Borrow::borrow);
+        let values = squares.clone().flat_map(|square| input.normalise(square));
+        let maps = self
+            .network
+            .feature_maps(input.tensor_of(values.collect(), &self.device));
+        let of_maps = rows(features::of_maps(&maps), batch.len())?;
+        let pictures = of_maps.iter().zip(squares);
+        let features = pictures.map(|(of_maps, square)| features::with_thumbnail(of_maps, square));
+        let features = features.collect();
+        Ok((maps, features))
     }
 
     fn of_views(&self, logits: &[Vec<f32>], pictures: &[Vec<GreyImage>]) -> Vec<Scores> {

@@ -15,8 +15,8 @@ use sightline::radiograph::{GreyImage, Radiograph};
 use crate::data::augment::Augmentation;
 use crate::data::odd::{self, Made};
 use crate::data::{Dataset, Row};
-use crate::measure::gate::{ByKind, Said, features_of, odd_part, part, quantile, said};
-use crate::measure::score::Package;
+use crate::measure::gate::{ByKind, Said, odd_part, part, quantile, said};
+use crate::measure::score::{BATCH, Package};
 use crate::storage::Location;
 use crate::train::gate::{Example, fit};
 
@@ -320,8 +320,8 @@ impl Maker<'_> {
     fn features(&self, squares: &[GreyImage]) -> Result<Vec<Vec<f32>>> {
         let bar = ProgressBar::new(squares.len() as u64);
         let mut features = Vec::with_capacity(squares.len());
-        for squares in squares.chunks(64) {
-            features.extend(features_of(self.package, squares)?);
+        for squares in squares.chunks(BATCH) {
+            features.extend(self.package.features(squares)?.1);
             bar.inc(squares.len() as u64);
         }
         bar.finish_and_clear();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use sightline::radiograph::Radiograph;
 
 use super::command::{refuse, run, succeed, workspace};
-use super::{HEADER, shipped};
+use super::{HEADER, copy_of_package, shipped};
 
 /// What the made files have of a person: name, number, dates, institution.
 const SECRETS: [&str; 5] = ["Secret", "SECRET", "19010203", "19991231", "Hospital"];
@@ -214,11 +214,7 @@ fn a_dicom_file_and_a_png_of_its_samples_have_the_same_scores() {
 #[test]
 fn a_package_is_given_the_levels_that_it_asks_for() {
     let folder = tempfile::tempdir().expect("a folder");
-    let model = folder.path().join("model");
-    std::fs::create_dir(&model).expect("a folder");
-    for file in ["manifest.json", "weights.bpk"] {
-        std::fs::copy(shipped().join(file), model.join(file)).expect("copied");
-    }
+    let model = copy_of_package(folder.path());
     let place = model.join("manifest.json");
     let mut manifest: serde_json::Value =
         serde_json::from_slice(&std::fs::read(&place).expect("a manifest")).expect("JSON");

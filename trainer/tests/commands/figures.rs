@@ -9,7 +9,7 @@ use sightline::package::{self, Manifest};
 
 use crate::command::{Argument, dry_run, refuse, succeed, training, workspace};
 use crate::train::prepare;
-use crate::{SAMPLES, csv, samples, shipped};
+use crate::{SAMPLES, copy_of_package, csv, samples, shipped};
 
 fn manifest(package: &Path) -> Manifest {
     let json = std::fs::read(package.join("manifest.json")).expect("a manifest");
@@ -28,16 +28,6 @@ fn rewrite(csv: &Path, change: impl Fn(usize, &str) -> Option<String>) {
         .filter_map(|(number, line)| change(number, line))
         .collect();
     std::fs::write(csv, lines.join("\n")).expect("written");
-}
-
-/// A copy of a shipped package, to write figures into.
-fn copy_of_shipped(folder: &Path) -> PathBuf {
-    let model = folder.join("model");
-    std::fs::create_dir(&model).expect("a folder");
-    for file in ["manifest.json", "weights.bpk", "card.md", "training.json"] {
-        std::fs::copy(shipped().join(file), model.join(file)).expect("copied");
-    }
-    model
 }
 
 #[test]
@@ -145,7 +135,7 @@ fn parts_are_measured_where_they_are_asked_for_and_nowhere_else() {
         let repo = ["Repo", "jrzech/reproduce-chexnet", "here", "here"][number];
         Some(format!("{line},{repo}"))
     });
-    let model = copy_of_shipped(root);
+    let model = copy_of_package(root);
     let json = root.join("figures.json");
     let parts = |more: &[Argument]| -> Vec<String> {
         let known: [Argument; 9] = [

@@ -4,18 +4,14 @@ use sightline::gate::Kind;
 use sightline::package::Manifest;
 
 use super::command::{refuse, succeed};
-use super::{SAMPLES, csv, samples, shipped};
+use super::{SAMPLES, copy_of_package, csv, samples};
 
 /// A package without its gate, and a table whose rows teach, choose and measure.
 #[test]
 fn a_gate_is_made_measured_and_written_into_manifest_and_card() {
     let folder = tempfile::tempdir().expect("a folder");
     let root = folder.path();
-    let model = root.join("model");
-    std::fs::create_dir(&model).expect("a folder");
-    for file in ["manifest.json", "weights.bpk", "card.md"] {
-        std::fs::copy(shipped().join(file), model.join(file)).expect("copied");
-    }
+    let model = copy_of_package(root);
     let place = model.join("manifest.json");
     let manifest =
         || Manifest::parse(&std::fs::read(&place).expect("a manifest")).expect("a manifest");

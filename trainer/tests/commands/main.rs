@@ -43,6 +43,16 @@ fn shipped() -> PathBuf {
     workspace().join("www/models/efficientnet-lite0-nih")
 }
 
+/// A copy of the shipped package in a folder.
+fn copy_of_package(folder: &Path) -> PathBuf {
+    let model = folder.join("model");
+    std::fs::create_dir(&model).expect("a folder");
+    for file in ["manifest.json", "weights.bpk", "card.md", "training.json"] {
+        std::fs::copy(shipped().join(file), model.join(file)).expect("copied");
+    }
+    model
+}
+
 /// Small pictures, each another one, and their names.
 fn pictures(folder: &Path, count: usize) -> Vec<String> {
     let small = SAMPLES.map(|sample| {
@@ -129,11 +139,7 @@ fn what_localize_finds_against_masks_is_recorded_beside_the_boxes() {
     let root = folder.path();
     std::fs::copy(samples().join("cardiomegaly.jpg"), root.join("heart.jpg")).expect("a copy");
     let csv = csv(root, &[("heart.jpg", "1", "patient", "test")]);
-    let model = root.join("model");
-    std::fs::create_dir(&model).expect("a folder");
-    for file in ["manifest.json", "weights.bpk", "card.md"] {
-        std::fs::copy(shipped().join(file), model.join(file)).expect("copied");
-    }
+    let model = copy_of_package(root);
     // A heart that begins right of the middle.
     let mask = image::GrayImage::from_fn(40, 40, |x, _| image::Luma([255 * u8::from(x > 22)]));
     mask.save(root.join("heart.png")).expect("a mask");
@@ -188,11 +194,7 @@ fn localize_judges_maps_by_boxes_and_records_what_it_finds() {
         folder.path(),
         &SAMPLES.map(|path| (path, "1", path, "test")),
     );
-    let model = folder.path().join("model");
-    std::fs::create_dir(&model).expect("a folder");
-    for file in ["manifest.json", "weights.bpk", "card.md"] {
-        std::fs::copy(shipped().join(file), model.join(file)).expect("copied");
-    }
+    let model = copy_of_package(folder.path());
     let boxes = folder.path().join("boxes.csv");
     // Effusion: everywhere. Cardiomegaly: the middle of one picture, a corner of another. Fracture is not trained.
     let rows = "Path,Class,X,Y,W,H\n\

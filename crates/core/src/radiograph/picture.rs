@@ -109,11 +109,7 @@ pub struct Radiograph {
 impl Radiograph {
     /// The samples of the file: one for each pixel, before any rescale, window or inversion. Of colours the luma.
     pub fn stored(&self) -> Stored<'_> {
-        match &self.samples {
-            Kept::Picture => Stored::Eight(&self.image.pixels),
-            Kept::Sixteen(values) => Stored::Sixteen(values),
-            Kept::Signed(values) => Stored::Signed(values),
-        }
+        self.samples.stored(&self.image.pixels)
     }
 
     /// Levels of grey between the dark and the bright parts of the picture.

@@ -85,6 +85,15 @@ pub enum Kept {
 }
 
 impl Kept {
+    /// The samples; `picture` are the pixels of the picture.
+    pub fn stored<'a>(&'a self, picture: &'a [u8]) -> Stored<'a> {
+        match self {
+            Self::Picture => Stored::Eight(picture),
+            Self::Sixteen(values) => Stored::Sixteen(values),
+            Self::Signed(values) => Stored::Signed(values),
+        }
+    }
+
     /// Turned and mirrored as an EXIF orientation asks. Signed samples are DICOM's, which has none.
     pub fn oriented(self, width: usize, height: usize, orientation: Orientation) -> Self {
         match self {

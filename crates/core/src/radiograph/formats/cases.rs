@@ -21,6 +21,13 @@ pub fn of_folder(folder: &str, ending: &str) -> Vec<Case> {
     cases.collect()
 }
 
+/// Whether a picture has the samples that it is to have.
+pub fn assert_same(name: &str, pixels: &Pixels, expected: &Pixels) {
+    let shape = |pixels: &Pixels| (pixels.width, pixels.height, pixels.channels);
+    assert_eq!(shape(pixels), shape(expected), "{name}");
+    assert!(values(pixels) == values(expected), "{name}: other samples");
+}
+
 /// The samples of a picture, whatever their depth.
 pub fn values(pixels: &Pixels) -> Vec<u16> {
     match &pixels.samples {

@@ -20,9 +20,9 @@ use crate::radiograph::depth::{Depth, DepthSource};
 use crate::radiograph::dicom::Facts;
 use crate::radiograph::levels::{Levels, Modality, Rule, Shown};
 use crate::radiograph::picture::{Format, Notice, Radiograph};
-use crate::radiograph::refusal::{MAX_BYTES, RadiographError};
+use crate::radiograph::refusal::RadiographError;
 use crate::radiograph::resize::GreyImage;
-use crate::radiograph::samples::{Kept, Said, Sixteen, Stored, luma};
+use crate::radiograph::samples::{Kept, Said, Sixteen, luma};
 
 /// Levels of grey between the dark and the bright parts of a picture, fewer than which show nothing.
 const LEAST_CONTRAST: u8 = 16;
@@ -79,18 +79,11 @@ pub fn decode(bytes: &[u8], chosen: Option<u8>) -> Result<Radiograph, Radiograph
 }
 
 impl Dicom {
-    /// Reads the first picture of a file.
+    /// Reads the first picture of a file, of which it was checked before that it is not empty and not too long.
     ///
     /// # Errors
-    /// When the file is empty, too long, cut or damaged, when it has no picture, or when its picture is written in a way that is not read.
+    /// When the file is cut or damaged, when it has no picture, or when its picture is written in a way that is not read.
     pub fn read(bytes: &[u8]) -> Result<Self, RadiographError> {
-        if bytes.is_empty() {
-            return Err(RadiographError::Empty);
-        }
-        if bytes.len() > MAX_BYTES {
-            let mib = bytes.len().div_ceil(1 << 20);
-            return Err(RadiographError::TooLong { mib });
-        }
         let (syntax, data_set) = syntax::of_file(bytes).map_err(before_picture)?;
         let inflated;
         let data_set = match syntax.deflated {
@@ -132,7 +125,7 @@ impl Dicom {
         let pixels = match self.channels {
             1 => {
                 let kept = self.kept();
-                stored(&kept).map(|value| self.levels.grey(value))
+                kept.stored(&[]).map(|value| self.levels.grey(value))
             }
             _ => {
                 let shift = self.facts.bits_stored.saturating_sub(8);
@@ -186,8 +179,8 @@ impl Dicom {
                     }
                 } else if matches!(self.levels.shown, Shown::Range(..)) {
                     self.notices.insert(0, Notice::Range);
-                } else if self.levels.contrast(stored(&samples)) < LEAST_CONTRAST {
-                    self.levels.shown = self.levels.range(stored(&samples), 0.0);
+                } else if self.levels.contrast(samples.stored(&[])) < LEAST_CONTRAST {
+                    self.levels.shown = self.levels.range(samples.stored(&[]), 0.0);
                     self.notices.insert(0, Notice::FlatWindow);
                 } else if let [first, _, ..] = self.facts.windows.as_slice() {
                     let count = self.facts.windows.len();
@@ -203,7 +196,7 @@ impl Dicom {
             _ => GreyImage {
                 width: self.width,
                 height: self.height,
-                pixels: stored(&samples).map(|value| levels.grey(value)),
+                pixels: samples.stored(&[]).map(|value| levels.grey(value)),
             },
         };
         Ok(Radiograph {
@@ -245,14 +238,6 @@ impl Dicom {
         *depth = Depth::of(&all, chosen)?;
         *values = all.values;
         Ok(Some(depth.bits))
-    }
-}
-
-fn stored(samples: &Kept) -> Stored<'_> {
-    match samples {
-        Kept::Picture => Stored::Eight(&[]),
-        Kept::Sixteen(values) => Stored::Sixteen(values),
-        Kept::Signed(values) => Stored::Signed(values),
     }
 }
 

@@ -233,8 +233,7 @@ impl Lossless {
 #[cfg(test)]
 mod tests {
     use super::super::decode;
-    use super::*;
-    use crate::radiograph::formats::cases::{Case, of_folder, values};
+    use crate::radiograph::formats::cases::{Case, assert_same, of_folder, values};
     use crate::radiograph::picture::Notice;
 
     fn cases() -> Vec<Case> {
@@ -248,12 +247,7 @@ mod tests {
         for (name, bytes, expected) in cases() {
             let (pixels, facts) =
                 decode(&bytes, None).unwrap_or_else(|why| panic!("{name}: {why}"));
-            let shape = |pixels: &Pixels| (pixels.width, pixels.height, pixels.channels);
-            assert_eq!(shape(&pixels), shape(&expected), "{name}");
-            assert!(
-                values(&pixels) == values(&expected),
-                "{name}: other samples"
-            );
+            assert_same(&name, &pixels, &expected);
             assert!(facts.notices.is_empty(), "{name}");
         }
     }

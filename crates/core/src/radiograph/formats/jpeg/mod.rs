@@ -141,6 +141,12 @@ fn next_segment(bytes: &[u8], mut at: usize) -> Result<Option<Segment<'_>>, Radi
     if matches!(marker, 0x01 | 0xD0..=SOI | EOI) {
         return Ok(Some((marker, &[], at)));
     }
+    let (body, end) = segment_body(bytes, at)?;
+    Ok(Some((marker, body, end)))
+}
+
+/// What stands in a segment behind its marker, which ends at `at`, and where it ends (B.1.1.4, in JPEG-LS too).
+pub fn segment_body(bytes: &[u8], at: usize) -> Result<(&[u8], usize), RadiographError> {
     let cut = RadiographError::Truncated { percent: None };
     let Some(&[high, low]) = bytes.get(at..at + 2) else {
         return Err(cut);
@@ -152,7 +158,7 @@ fn next_segment(bytes: &[u8], mut at: usize) -> Result<Option<Segment<'_>>, Radi
         ));
     }
     let body = bytes.get(at + 2..at + length).ok_or(cut)?;
-    Ok(Some((marker, body, at + length)))
+    Ok((body, at + length))
 }
 
 impl Decoder {
@@ -254,7 +260,7 @@ impl Decoder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::radiograph::formats::cases::{of_folder, values};
+    use crate::radiograph::formats::cases::{assert_same, of_folder, values};
 
     #[test]
     fn golden_twelve_bits_give_the_samples_of_libjpeg_turbo() {
@@ -263,10 +269,7 @@ mod tests {
         for (name, bytes, expected) in cases {
             let (pixels, facts) =
                 decode(&bytes, None).unwrap_or_else(|why| panic!("{name}: {why}"));
-            assert!(
-                values(&pixels) == values(&expected),
-                "{name}: other samples"
-            );
+            assert_same(&name, &pixels, &expected);
             assert!(facts.notices.is_empty());
             let Samples::Sixteen(samples) = pixels.samples else {
                 panic!("{name}: 8 bits");

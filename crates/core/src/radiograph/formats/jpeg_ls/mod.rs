@@ -6,6 +6,7 @@
 mod bits;
 mod model;
 
+use crate::radiograph::formats::jpeg::segment_body;
 use crate::radiograph::picture::{Facts, Notice};
 use crate::radiograph::refusal::{RadiographError, check_colours, check_size};
 use crate::radiograph::samples::{Pixels, Samples};
@@ -152,18 +153,8 @@ fn segment(bytes: &[u8], mut at: usize) -> Result<Option<Segment<'_>>, Radiograp
     if marker == EOI {
         return Ok(Some((marker, &[], at)));
     }
-    let cut = RadiographError::Truncated { percent: None };
-    let Some(&[high, low]) = bytes.get(at..at + 2) else {
-        return Err(cut);
-    };
-    let length = usize::from(u16::from_be_bytes([high, low]));
-    if length < 2 {
-        return Err(RadiographError::damaged(
-            "a segment shorter than its own length",
-        ));
-    }
-    let body = bytes.get(at + 2..at + length).ok_or(cut)?;
-    Ok(Some((marker, body, at + length)))
+    let (body, end) = segment_body(bytes, at)?;
+    Ok(Some((marker, body, end)))
 }
 
 impl Frame {
@@ -348,7 +339,7 @@ impl Scan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::radiograph::formats::cases::{Case, of_folder, values};
+    use crate::radiograph::formats::cases::{Case, assert_same, of_folder, values};
 
     fn cases() -> Vec<Case> {
         let cases = of_folder("jpeg-ls", "jls");
@@ -361,12 +352,7 @@ mod tests {
         for (name, bytes, expected) in cases() {
             assert!(is_one(&bytes), "{name}");
             let (pixels, facts) = decode(&bytes).unwrap_or_else(|why| panic!("{name}: {why}"));
-            let shape = |pixels: &Pixels| (pixels.width, pixels.height, pixels.channels);
-            assert_eq!(shape(&pixels), shape(&expected), "{name}");
-            assert!(
-                values(&pixels) == values(&expected),
-                "{name}: other samples"
-            );
+            assert_same(&name, &pixels, &expected);
             assert!(facts.notices.is_empty(), "{name}");
         }
     }
