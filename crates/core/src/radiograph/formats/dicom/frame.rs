@@ -164,10 +164,18 @@ fn decoded(pixels: Pixels, layout: &Layout) -> Result<Vec<u16>, RadiographError>
         let what = "its picture has another size than it says";
         return Err(RadiographError::damaged(what));
     }
-    Ok(match pixels.samples {
-        Samples::Eight(values) => values.into_iter().map(u16::from).collect(),
-        Samples::Sixteen(samples) => samples.values,
-    })
+    // The decoders give samples of fewer than 8 bits as they are shown, from 0 to 255: those are not the stored values.
+    if layout.stored < 8 {
+        let what = format!("a compressed DICOM picture of {} bits", layout.stored);
+        return Err(RadiographError::unsupported(&what));
+    }
+    match pixels.samples {
+        Samples::Eight(values) => Ok(values.into_iter().map(u16::from).collect()),
+        Samples::Sixteen(_) if layout.allocated == 8 => Err(RadiographError::damaged(
+            "its picture has more bits than it says",
+        )),
+        Samples::Sixteen(samples) => Ok(samples.values),
+    }
 }
 
 /// PackBits in segments, one for each byte of each channel, the highest first (annex G).

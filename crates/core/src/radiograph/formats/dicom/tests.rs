@@ -277,6 +277,20 @@ fn what_cannot_be_read_is_named() {
         &[&rows[..], &[80, 0]].concat(),
     );
     assert!(said(lies).contains("another size"));
+    // Samples of 12 bits are no values of 6 or of 8.
+    let bits = |stored: u8, allocated: u8| {
+        let mut bytes = made_file("jpeg-ls");
+        for (element, value) in [(0, allocated), (1, stored), (2, stored - 1)] {
+            let header = [0x28, 0, element, 1, b'U', b'S', 2, 0];
+            let mut places = bytes.windows(8).enumerate();
+            let place = places.find_map(|(place, found)| (found == header).then_some(place));
+            bytes[place.expect("the element") + 8] = value;
+        }
+        Dicom::read(&bytes)
+    };
+    assert!(bits(12, 16).is_ok());
+    assert!(said(bits(6, 16)).contains("6 bits"));
+    assert!(said(bits(8, 8)).contains("more bits than it says"));
     let function = with("sigmoid", b"SIGMOID ", b"SIGMUND ");
     assert!(said(function).contains("SIGMUND"));
 }
