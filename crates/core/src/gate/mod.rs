@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frontal_chest_that_is_mirrored_or_a_childs_is_warned_of_at_most() {
+    fn a_frontal_chest_that_is_mirrored_or_of_a_child_is_warned_of_at_most() {
         for kind in Kind::ALL {
             let still_frontal = [Kind::Mirrored, Kind::Child].contains(&kind);
             let expected = match still_frontal {
