@@ -175,7 +175,8 @@ macro_rules! dicom_files {
 fn dicom_files_are_read_in_the_browser_as_natively() {
     let files = dicom_files!(
         "implicit-12" "explicit-16" "big-endian-12" "deflated-12" "signed-12" "two-windows" "voi-table" "palette" "rle-12" "jpeg-8"
-        "jpeg-12" "jpeg-lossless-1" "jpeg-ls" "jpeg-2000-16" "jpeg-2000-signed" "without-meta"
+        "jpeg-12" "jpeg-lossless-1" "jpeg-ls" "jpeg-2000-16" "jpeg-2000-signed" "high-throughput-16"
+        "high-throughput-signed-tiles" "high-throughput-rpcl" "without-meta"
     );
     let expected: Value = serde_json::from_slice(case_file!("dicom/expect.json")).expect("JSON");
     for (name, bytes) in files {

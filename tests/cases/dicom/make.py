@@ -1,13 +1,16 @@
 """DICOM files of every syntax, depth, sign, window and table that is read: python make.py RADIOGRAPH FOLDER.
 
-Made with pydicom 3.0.2, pyjpegls 1.5.1 and imagecodecs 2026.3.6. expect.json has, for each file, what pydicom decodes from it: the shape, the
+Made of tests/golden/lime/xray0_224.png with pydicom 3.0.2, pyjpegls 1.5.1, imagecodecs 2026.3.6, and Debian's openjph-tools 0.9.0 for
+high-throughput JPEG 2000 of 12 bits, which imagecodecs does not write. expect.json has, for each file, what pydicom decodes from it: the shape, the
 SHA-256 of the stored values as little-endian int32, and of the grey values in 8 bits (modality, window or table, inversion), where a file
 gives a window or a table.
 """
 
 import hashlib
 import json
+import subprocess
 import sys
+import tempfile
 
 import imagecodecs
 import jpeg_ls
@@ -209,5 +212,28 @@ coded = imagecodecs.jpeg2k_encode(twelve.astype("u2"), codecformat="j2k", bitspe
 packed("jpeg-2000-lossy", "4.91", [coded], imagecodecs.jpeg2k_decode(coded), 12)
 # Two decoders of what is lossy may differ by one.
 expected["jpeg-2000-lossy"]["values"] = imagecodecs.jpeg2k_decode(coded).ravel().tolist()
+for bits in (8, 16):
+    coded = imagecodecs.htj2k_encode(of_bits(bits).astype(f"u{bits // 8}"), reversible=True)
+    packed(f"high-throughput-{bits}", "4.201", [coded], of_bits(bits), bits)
+coded = imagecodecs.htj2k_encode(sixteen.view("i2"), reversible=True, tile=(17, 31))
+packed("high-throughput-signed-tiles", "4.201", [coded], signed, 16, signed=True)
+coded = imagecodecs.htj2k_encode(colours.astype("u1"), reversible=True, rgb=True)
+packed("high-throughput-rgb", "4.201", [coded], colours, 8, photometric="YBR_RCT")
+
+
+def high_throughput_12(*options):
+    with tempfile.TemporaryDirectory() as place:
+        with open(f"{place}/in.pgm", "wb") as file:
+            file.write(b"P5\n%d %d\n4095\n" % (width, height) + twelve.astype(">u2").tobytes())
+        subprocess.run(["ojph_compress", "-i", f"{place}/in.pgm", "-o", f"{place}/out.j2c", *options], check=True, capture_output=True)
+        with open(f"{place}/out.j2c", "rb") as file:
+            return file.read()
+
+
+packed("high-throughput-rpcl", "4.202", [high_throughput_12("-reversible", "true", "-prog_order", "RPCL")], twelve, 12)
+for name, options in (("lossy", ["-qstep", "0.01"]), ("lossy-tiles", ["-qstep", "0.002", "-tile_size", "{31,17}"])):
+    coded = high_throughput_12(*options)
+    packed(f"high-throughput-{name}", "4.203", [coded], imagecodecs.htj2k_decode(coded), 12)
+    expected[f"high-throughput-{name}"]["values"] = imagecodecs.htj2k_decode(coded).ravel().tolist()
 with open(f"{folder}/expect.json", "w") as file:
     json.dump(expected, file, indent=1)

@@ -137,17 +137,17 @@ static OTHERS: [Syntax; 24] = [
     encapsulated(
         "1.2.840.10008.1.2.4.201",
         "High-Throughput JPEG 2000 Lossless",
-        Pixels::Other,
+        Pixels::Jpeg2000,
     ),
     encapsulated(
         "1.2.840.10008.1.2.4.202",
         "High-Throughput JPEG 2000 RPCL",
-        Pixels::Other,
+        Pixels::Jpeg2000,
     ),
     encapsulated(
         "1.2.840.10008.1.2.4.203",
         "High-Throughput JPEG 2000",
-        Pixels::Other,
+        Pixels::Jpeg2000,
     ),
     encapsulated(
         "1.2.840.10008.1.2.8.1",
