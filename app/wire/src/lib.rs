@@ -10,10 +10,9 @@ use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::rc::Rc;
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use gloo::timers::callback::Interval;
 use js_sys::{Array, Reflect, Uint8Array};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use sightline_session::messages;
 use sightline_session::session::End;
 use wasm_bindgen::prelude::Closure;
@@ -60,7 +59,7 @@ pub struct Spawned<Q, A> {
 /// The bytes of a message, and a file beside them.
 type Message = (Vec<u8>, Option<Blob>);
 
-impl<Q: Serialize, A: DeserializeOwned + 'static> Spawned<Q, A> {
+impl<Q: BorshSerialize, A: BorshDeserialize + 'static> Spawned<Q, A> {
     /// Starts a worker from the program at `address`: see [`program`].
     ///
     /// # Errors
@@ -257,7 +256,7 @@ pub fn address(path: &str) -> Result<String, String> {
 }
 
 /// Serves whoever started this worker: says that it is there, and hands over every request with the file beside it.
-pub fn serve<Q: DeserializeOwned>(received: impl Fn(Q, Option<Blob>) + 'static) {
+pub fn serve<Q: BorshDeserialize>(received: impl Fn(Q, Option<Blob>) + 'static) {
     let hear: Closure<dyn FnMut(MessageEvent)> = Closure::new(move |event: MessageEvent| {
         let data = event.data();
         if data.is_string() {
@@ -279,7 +278,7 @@ pub fn serve<Q: DeserializeOwned>(received: impl Fn(Q, Option<Blob>) + 'static) 
 }
 
 /// Answers whoever started this worker.
-pub fn answer(answer: &impl Serialize) {
+pub fn answer(answer: &impl BorshSerialize) {
     post((messages::encode(answer), None), |data, moved| {
         scope().post_message_with_transfer(data, moved)
     });
@@ -309,7 +308,7 @@ fn post((bytes, file): Message, send: impl FnOnce(&JsValue, &JsValue) -> Result<
     }
 }
 
-fn decode<T: DeserializeOwned>(data: &JsValue) -> Option<(T, Option<Blob>)> {
+fn decode<T: BorshDeserialize>(data: &JsValue) -> Option<(T, Option<Blob>)> {
     let parts: &Array = data.dyn_ref()?;
     let message = messages::decode(&parts.get(0).dyn_ref::<Uint8Array>()?.to_vec())?;
     Some((message, parts.get(1).dyn_into().ok()))

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
 /// Calls a macro with every family of backbones: its name, and the engine's module that has it. To add a family is to add a line.
@@ -20,7 +21,7 @@ macro_rules! families {
 macro_rules! family {
     ($($family:ident($module:ident)),+ $(,)?) => {
         /// Which family of networks.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
         #[serde(rename_all = "lowercase")]
         pub enum Family {
             $($family,)+
@@ -41,7 +42,9 @@ families!(family);
 pub const COMBINED: &str = "\"origin\", or names joined by +, as densenet121+mnasnet1_0";
 
 /// What sits between the pooled features and the logits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Head {
     /// One linear layer.
@@ -54,7 +57,7 @@ pub enum Head {
 }
 
 /// Everything needed to build a network, as the package's manifest writes it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Architecture {
     pub family: Family,
     /// As in torchvision's names: `"121"` of `densenet121`, `"b0"` of `efficientnet_b0`, `"19_bn"` of

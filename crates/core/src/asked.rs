@@ -6,13 +6,16 @@
 use std::fmt;
 use std::future::Future;
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
 use crate::heat_map::HeatMap;
 use crate::output::Output;
 
 /// How much of a network loses what it has learned, from the top down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Randomised {
     Classifier,
@@ -21,7 +24,7 @@ pub enum Randomised {
 }
 
 /// What the network is to say of each picture. More than that is not computed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum Wants {
     /// The probabilities alone.
     Scores,
@@ -45,7 +48,7 @@ impl Wants {
 }
 
 /// What the network says of one picture.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, BorshSerialize, BorshDeserialize)]
 pub struct Scored {
     /// For each output; `None` where it was not trained.
     pub probabilities: Vec<Option<f64>>,
@@ -57,7 +60,7 @@ pub struct Scored {
 }
 
 /// What takes so long that people are told of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum Step {
     OpenDevice,
     /// In bytes.
@@ -76,7 +79,7 @@ pub enum Step {
 }
 
 /// How far a step is; `total` 0 where nobody knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Progress {
     pub step: Step,
     pub done: u64,

@@ -1,9 +1,10 @@
 //! A map over a picture: one value a cell, and how it is scaled up to be shown.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
 /// Values over a grid that covers the network's square input. What is read of one is checked: there is a value for each cell.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 #[serde(try_from = "Cells")]
 pub struct HeatMap {
     pub width: usize,

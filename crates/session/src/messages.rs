@@ -1,7 +1,7 @@
-//! The messages between the page and its engine. Their payloads are typed; on the wire they are CBOR.
+//! The messages between the page and its engine. Their payloads are typed; on the wire they are Borsh: the values alone, without names, for
+//! the page and its engine are of one build.
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use borsh::{BorshDeserialize, BorshSerialize};
 use sightline_core::explain::fill::Fill;
 use sightline_core::explain::method::{Asking, Explanation};
 use sightline_core::package::{Manifest, Output};
@@ -14,19 +14,17 @@ use sightline_core::trust::faithfulness;
 pub use sightline_core::asked::{Progress, Step};
 
 /// The bytes of a message.
-pub fn encode(message: &impl Serialize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    ciborium::into_writer(message, &mut bytes).expect("every message can be encoded");
-    bytes
+pub fn encode(message: &impl BorshSerialize) -> Vec<u8> {
+    borsh::to_vec(message).expect("every message can be encoded")
 }
 
 /// A message from its bytes; `None` where they are none.
-pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
-    ciborium::from_reader(bytes).ok()
+pub fn decode<T: BorshDeserialize>(bytes: &[u8]) -> Option<T> {
+    borsh::from_slice(bytes).ok()
 }
 
 /// From the page to the engine.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, BorshSerialize, BorshDeserialize)]
 pub enum Request {
     /// Choose a device, fetch a package and get ready to read with it.
     Load {
@@ -79,7 +77,7 @@ pub enum Request {
 }
 
 /// Where an engine finds a package.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct PackagePlace {
     pub name: String,
     /// The package's folder: an address on the page's own server, relative to the page.
@@ -87,7 +85,7 @@ pub struct PackagePlace {
 }
 
 /// Where to compute.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum DeviceChoice {
     /// WebGPU where the adapter is real hardware, else the CPU.
     #[default]
@@ -98,7 +96,7 @@ pub enum DeviceChoice {
 }
 
 /// From the engine to the page.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, BorshSerialize, BorshDeserialize)]
 pub enum Answer {
     Progress(Progress),
     /// Where it will compute; the model is yet to come.
@@ -139,7 +137,7 @@ pub enum Answer {
 }
 
 /// What was refused, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum Refusal {
     /// No model is loaded.
     Model(Reason),
@@ -150,7 +148,7 @@ pub enum Refusal {
 }
 
 /// Why something cannot be done, in the reader's words.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, BorshSerialize, BorshDeserialize)]
 pub enum Reason {
     /// Something of the package cannot be fetched, or the package is refused.
     #[error("{0}")]
@@ -183,7 +181,7 @@ pub enum Reason {
 }
 
 /// What the engine computes on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum Adapter {
     WebGpu {
         name: String,

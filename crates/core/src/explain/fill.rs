@@ -1,5 +1,6 @@
 //! What a hidden part of a picture becomes: for LIME, for erased places, for deletion and insertion alike.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
 use crate::radiograph::{GreyImage, resize};
@@ -8,7 +9,18 @@ use crate::radiograph::{GreyImage, resize};
 const BLUR: usize = 16;
 
 /// What the pixels of a hidden region become. Each name means the same wherever something is hidden.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    BorshSerialize,
+    BorshDeserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fill {
     /// The region's own mean, as LIME's own code has it.

@@ -4,6 +4,7 @@
 //! both are one map. Where the map is flattened, as VGG does, they differ, and only HiResCAM adds up to the logit. Sightline's evidence
 //! always adds up, so it is HiResCAM's map.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
 use super::{Explain, PER_CELL};
@@ -14,11 +15,13 @@ use crate::radiograph::Input;
 use crate::view::View;
 
 /// There is nothing to choose.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, Default, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
+)]
 pub struct Options {}
 
 /// A map for each output.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Explanation {
     pub options: Options,
     /// In logits, in the order of the manifest's findings.

@@ -1,6 +1,7 @@
 //! The table of explanation methods. A new one is a file beside this one that implements [`Explain`], and a line in `methods!` below: the page,
 //! the command line, `localize`, reports and model cards have it then.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
 use super::{Explain, PER_CELL, hirescam, lime, occlusion};
@@ -14,7 +15,7 @@ use crate::view::View;
 macro_rules! methods {
     ($($method:ident($module:ident)),+ $(,)?) => {
         /// How a map is made.
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
         #[serde(try_from = "String", into = "String")]
         pub enum Method {
             /// Grad-CAM needs no work of its own: every reading has its maps.
@@ -76,7 +77,7 @@ macro_rules! methods {
         }
 
         /// A method, and how its maps are to be made.
-        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
         pub enum Asking {
             $($method($module::Options),)+
         }
@@ -123,7 +124,7 @@ macro_rules! methods {
         }
 
         /// An explanation by one of the methods, for all findings.
-        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
         pub enum Explanation {
             $($method($module::Explanation),)+
         }
@@ -218,7 +219,7 @@ macro_rules! methods {
         }
 
         /// Explanations of one reading, one by each method at most.
-        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
         pub struct Explanations {
             $(
                 #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,6 +3,7 @@
 //! As captum computes it: along a side of n cells there are `ceil((n - window) / stride) + 1` windows, the last cut at the edge. A cell's value is the
 //! mean, over all windows that cover it, of the score with nothing hidden less the score with the window hidden.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
 use super::Explain;
@@ -14,7 +15,7 @@ use crate::radiograph::Input;
 use crate::view::View;
 
 /// In cells of a grid over the network's view.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Options {
     /// Cells along each side; 1 to [`Options::FINEST`].
     pub grid: usize,
@@ -72,7 +73,7 @@ impl Default for Options {
 }
 
 /// The maps, as far as windows were scored.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Explanation {
     pub options: Options,
     /// Windows that were scored.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
 use super::kind::{Kind, Verdict};
@@ -16,7 +17,7 @@ pub const THUMBNAIL: usize = 16;
 ///
 /// Features: for each channel of the last feature maps its mean, the mean of the right half less that of the left, and of the lower half less
 /// that of the upper; then the levels of a picture of 16 x 16 pixels, from 0 to 1.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Detector {
     /// What the head tells apart from frontal chest radiographs, which come first.
     pub kinds: Vec<Kind>,
@@ -35,7 +36,9 @@ pub struct Detector {
 }
 
 /// What was measured of a detector on images that it was not trained on.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, Default, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
+)]
 pub struct Measured {
     /// Which frontal chest radiographs.
     pub set: String,
@@ -50,7 +53,9 @@ pub struct Measured {
 }
 
 /// Some pictures, and what came of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
+)]
 pub struct Part {
     pub images: usize,
     /// Parts of them.

@@ -9,6 +9,7 @@ pub mod tags;
 
 pub use kind::{Kind, Verdict};
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
 use crate::radiograph::Radiograph;
@@ -17,7 +18,7 @@ use detector::Detector;
 use tags::Objection;
 
 /// What the gate says of a picture.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Judgement {
     pub verdict: Verdict,
     /// What it seems to be instead; `None` where it passes, or nothing could be checked.

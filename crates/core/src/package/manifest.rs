@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
 use super::PackageError;
@@ -56,7 +57,7 @@ impl ModelEntry {
 }
 
 /// All about a model but its weights.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Manifest {
     pub schema_version: u64,
     /// The folder's name: lower case, digits and hyphens.
@@ -80,7 +81,7 @@ pub struct Manifest {
 }
 
 /// One output of the network.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct FindingCard {
     pub name: Finding,
     /// Whether any training image was labelled for it; if not, its score means nothing and is not shown.
@@ -101,7 +102,9 @@ pub struct FindingCard {
 }
 
 /// How a logit becomes a probability, where the sigmoid alone does not do.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
+)]
 #[serde(tag = "method", rename_all = "kebab-case")]
 pub enum Calibration {
     /// Platt scaling (1999): the probability is `sigmoid(scale * logit + offset)`.
@@ -135,7 +138,18 @@ impl Calibration {
 }
 
 /// Whose maps were measured, and against which marks. In a manifest it is the key of a [`Localisation`]: `lime`, `lime on masks`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    BorshSerialize,
+    BorshDeserialize,
+)]
 #[serde(from = "String", into = "String")]
 pub struct LocalisedBy {
     pub maps: Maps,
@@ -143,7 +157,18 @@ pub struct LocalisedBy {
 }
 
 /// Maps that are measured: a method's, or ones that know nothing of the picture.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    BorshSerialize,
+    BorshDeserialize,
+)]
 #[serde(from = "String", into = "String")]
 pub enum Maps {
     By(Method),
@@ -156,7 +181,7 @@ pub enum Maps {
 }
 
 /// What radiologists marked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
 pub enum Marks {
     Boxes,
     /// Outlines, such as of hearts.
@@ -288,7 +313,9 @@ pub enum Pointing {
 }
 
 /// How much better maps are than a Gaussian in the middle of the same pictures.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
+)]
 pub struct OverMiddle {
     /// Hits less the middle's, as a share of the images.
     pub hit: f64,
@@ -300,7 +327,9 @@ pub struct OverMiddle {
 }
 
 /// How well a method's maps of a finding point at it, with 95% intervals by patient.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, Default, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
+)]
 pub struct Localisation {
     /// Share of boxes that contain the map's maximum (the pointing game).
     pub pointing_hit: f64,
@@ -326,7 +355,7 @@ pub struct Localisation {
 }
 
 /// What is known of a model's training; of imported weights that is next to nothing.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Training {
     pub data: String,
     pub images: Option<usize>,
@@ -343,14 +372,16 @@ pub struct Training {
     pub taught_with_boxes: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Evaluation {
     pub set: String,
     pub unit: Unit,
 }
 
 /// What one score stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Unit {
     Image,
@@ -358,7 +389,7 @@ pub enum Unit {
     Study,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Weights {
     /// Beside the manifest.
     pub file: String,

@@ -3,13 +3,16 @@
 //! Detectors give 10 to 14 bits. Many programs write them into 16-bit files as they are, so that white is 4095 and not
 //! 65535; read as 16 bits, such a picture is nearly black.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
 use super::refusal::RadiographError;
 use super::samples::{Said, Sixteen};
 
 /// How many bits of a sample carry the picture, and what told it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
+)]
 pub struct Depth {
     /// White is `2^bits - 1`.
     pub bits: u8,
@@ -20,7 +23,9 @@ pub struct Depth {
 }
 
 /// What told how many bits are used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum DepthSource {
     /// The format: all bits of a sample.

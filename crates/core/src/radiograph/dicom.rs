@@ -1,11 +1,12 @@
 //! What a DICOM file says of its picture, as a report has it.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
 use super::levels::Window;
 
 /// What a file says of its picture. It has nobody's name, number, date or place: only codes and numbers are taken from the file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Facts {
     /// As the standard names it.
     pub transfer_syntax: String,

@@ -1,12 +1,15 @@
 //! The one way from a grey picture to a network's input, described by the package's manifest.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
 use super::levels::Rule;
 use super::{GreyImage, resize, resize_part};
 
 /// How a picture of any shape becomes a square.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Resize {
     /// Both sides to `size`, whatever the proportions: the whole picture is seen.
@@ -16,7 +19,7 @@ pub enum Resize {
 }
 
 /// A network's input, as the manifest writes it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Input {
     /// Which grey levels of a file are shown to the network.
     #[serde(default)]
@@ -32,7 +35,9 @@ pub struct Input {
 }
 
 /// A part of a picture, as fractions of its width and height.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
+)]
 pub struct Region {
     pub x: f64,
     pub y: f64,

@@ -3,12 +3,24 @@
 
 use std::fmt;
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
 use super::samples::Stored;
 
 /// Which levels a network is given: the manifest's `input.levels`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    BorshSerialize,
+    BorshDeserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
     /// As the file asks to be shown: through its table or window, else all values that its bits can have.
@@ -26,7 +38,7 @@ const HALF: f64 = 1e-9;
 const CUT_OFF: f64 = 0.005;
 
 /// A window: the values that are shown from black to white (C.11.2.1.2).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Window {
     pub center: f64,
     pub width: f64,
@@ -38,7 +50,18 @@ pub struct Window {
 }
 
 /// How grey depends on a value in a window.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    BorshSerialize,
+    BorshDeserialize,
+)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Function {
     #[default]
@@ -78,7 +101,7 @@ pub enum Shown {
 }
 
 /// Which levels were used, for the report.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Used {
     pub rule: Rule,
     pub shown: UsedLevels,
@@ -90,7 +113,7 @@ pub struct Used {
 }
 
 /// What was shown of a picture's values. Values are those that the modality's rescale gives.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UsedLevels {
     Window(Window),

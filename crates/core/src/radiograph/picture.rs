@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use image::metadata::Orientation;
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +13,9 @@ use super::resize::GreyImage;
 use super::samples::{Kept, Stored};
 
 /// The kinds of file that can be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
     Dicom,

@@ -2,51 +2,17 @@
 
 use std::ops::Range;
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use image::metadata::Orientation;
 use image::{DynamicImage, GrayImage};
-use serde::{Deserialize, Serialize};
 
-/// An 8-bit grey picture, row by row from the top left. What is read of one is checked: there is a value for each pixel.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Pixels")]
+/// An 8-bit grey picture, row by row from the top left.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct GreyImage {
     pub width: usize,
     pub height: usize,
     /// `height * width` values, 0 black.
-    #[serde(with = "serde_bytes")]
     pub pixels: Vec<u8>,
-}
-
-/// A picture as it is written.
-#[derive(Deserialize)]
-struct Pixels {
-    width: usize,
-    height: usize,
-    #[serde(with = "serde_bytes")]
-    pixels: Vec<u8>,
-}
-
-impl TryFrom<Pixels> for GreyImage {
-    type Error = String;
-
-    fn try_from(read: Pixels) -> Result<Self, String> {
-        let Pixels {
-            width,
-            height,
-            pixels,
-        } = read;
-        if pixels.is_empty() || width.checked_mul(height) != Some(pixels.len()) {
-            return Err(format!(
-                "a picture of {width} x {height} has {} values",
-                pixels.len()
-            ));
-        }
-        Ok(Self {
-            width,
-            height,
-            pixels,
-        })
-    }
 }
 
 impl GreyImage {

@@ -4,6 +4,7 @@ mod differences;
 
 pub use differences::Difference;
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
 use crate::explain::method::{Explanation, Explanations, Method};
@@ -34,7 +35,7 @@ pub enum ReportError {
     Schema { found: u64 },
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Report {
     pub schema_version: u64,
     /// What made the report, and its version.
@@ -62,14 +63,14 @@ pub struct Report {
     pub timings: Timings,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Model {
     pub name: String,
     pub title: String,
     pub weights_sha256: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Image {
     /// As the file was called; empty for a pasted picture.
     pub file: String,
@@ -133,7 +134,7 @@ impl Image {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct FindingReport {
     pub name: Finding,
     pub trained: bool,
@@ -147,7 +148,7 @@ pub struct FindingReport {
 }
 
 /// Evidence for one finding. `sum(cells.values) + bias = logit`; Grad-CAM is its positive part.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct GradCam {
     pub cells: HeatMap,
     /// The parts that the branches of a combined network give, each on its own grid.
@@ -159,7 +160,7 @@ pub struct GradCam {
 }
 
 /// What one branch of a combined network adds to the cells.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Branch {
     /// As torchvision calls it, for example `densenet121`.
     pub network: String,
@@ -167,7 +168,9 @@ pub struct Branch {
 }
 
 /// In milliseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
+)]
 pub struct Timings {
     pub decode: f64,
     /// Forward pass and all maps.

@@ -1,5 +1,6 @@
 //! Do two maps say the same?
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
 use crate::heat_map::HeatMap;
@@ -11,7 +12,9 @@ const SIDE: usize = 28;
 const TOP: f64 = 0.2;
 
 /// How far two maps agree.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
+)]
 pub struct Agreement {
     /// Spearman's, over the whole picture: 1 the same order, 0 none; `None` where a map is the same everywhere.
     pub rank_correlation: Option<f64>,

@@ -2,13 +2,16 @@
 
 use std::collections::VecDeque;
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
 use crate::heat_map::HeatMap;
 use crate::radiograph::GreyImage;
 
 /// Where a map's positive evidence is.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
+)]
 pub struct Elsewhere {
     /// The share on the dark around the body.
     pub background: f64,

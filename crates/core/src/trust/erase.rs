@@ -1,5 +1,6 @@
 //! A picture with places painted over: what does the model say without them?
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
 use crate::asked::{Once, Step, Wants};
@@ -8,7 +9,9 @@ use crate::radiograph::{GreyImage, Input, Region};
 use crate::view::View;
 
 /// A round place on the whole picture.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
+)]
 pub struct Spot {
     /// The middle, as shares of the picture's width and height.
     pub x: f32,
@@ -18,7 +21,7 @@ pub struct Spot {
 }
 
 /// What was painted over, and what the model said then.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Erased {
     pub fill: Fill,
     pub spots: Vec<Spot>,

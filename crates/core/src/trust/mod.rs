@@ -11,6 +11,7 @@ pub mod faithfulness;
 pub mod measuring;
 pub mod sanity;
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
 use crate::explain::method::Method;
@@ -21,7 +22,7 @@ use faithfulness::Faithfulness;
 use sanity::Sanity;
 
 /// What was measured of one map of this picture.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Trust {
     pub finding: Finding,
     pub method: Method,

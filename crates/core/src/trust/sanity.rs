@@ -3,6 +3,7 @@
 //! The map is made again by networks of which a part was drawn at random. One such network says little, since its map may be alike or
 //! not by chance, so there are [`DRAWS`].
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
 pub use crate::asked::Randomised;
@@ -22,7 +23,7 @@ pub fn seeds(first: u64) -> [u64; DRAWS] {
 }
 
 /// Maps of networks of which a part was drawn at random, beside the map of the network as it is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Sanity {
     pub randomised: Randomised,
     /// The map of the first draw, to be shown.

@@ -1,5 +1,6 @@
 //! How LIME is made, and what it says.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
 use super::sampling::Sampling;
@@ -12,7 +13,18 @@ use crate::output::Output;
 const FEW_SAMPLES: usize = 20;
 
 /// How the picture is cut into regions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    BorshSerialize,
+    BorshDeserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Segmentation {
     /// Regions follow edges and have any size, as in LIME's own code.
@@ -23,7 +35,18 @@ pub enum Segmentation {
 }
 
 /// How coefficients are made of the samples' scores.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    BorshSerialize,
+    BorshDeserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Estimator {
     /// By ridge regression on the scores, as LIME's own code.
@@ -42,7 +65,7 @@ impl Estimator {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Options {
     /// At most; the whole picture is the first.
     pub samples: usize,
@@ -72,7 +95,7 @@ impl Default for Options {
 }
 
 /// What LIME says of one finding.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct FindingLime {
     /// What showing each region adds to the score.
     pub coefficients: Vec<f64>,
@@ -84,7 +107,7 @@ pub struct FindingLime {
 }
 
 /// LIME's explanation of every finding, as far as it got.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Explanation {
     pub options: Options,
     /// Scored so far.

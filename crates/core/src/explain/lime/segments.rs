@@ -1,10 +1,11 @@
 //! A picture cut into regions.
 
 use crate::heat_map::HeatMap;
+use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
 /// A region's number for each pixel. Written as runs of equal numbers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 #[serde(into = "Runs", try_from = "Runs")]
 pub struct Segments {
     pub width: usize,

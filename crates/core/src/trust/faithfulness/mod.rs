@@ -13,6 +13,7 @@
 
 mod baseline;
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use serde::{Deserialize, Serialize};
@@ -28,7 +29,9 @@ pub const LEVEL: f64 = 0.05;
 /// More steps or draws than this are a mistake.
 const MOST: usize = 1000;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
+)]
 pub struct Options {
     /// Points of the map's curve after its first.
     pub steps: usize,
@@ -60,7 +63,7 @@ pub enum Unmeasurable {
 }
 
 /// The score while the picture is taken away, or given back.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Curve {
     /// At `0, 1/steps, .. 1` of the picture.
     pub scores: Vec<f64>,
@@ -75,7 +78,9 @@ pub struct Curve {
 }
 
 /// Where the curves of baselines of one kind lie.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, Default, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
+)]
 pub struct Band {
     /// The lowest and highest score at each of [`Faithfulness::compared_at`].
     pub scores: Vec<[f64; 2]>,
@@ -84,7 +89,7 @@ pub struct Band {
 }
 
 /// Both curves of one map, and how it compares with its baselines.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Faithfulness {
     pub options: Options,
     pub deletion: Curve,
