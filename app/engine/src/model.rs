@@ -7,7 +7,7 @@ use sightline::asked::{Progress, Scored, Scorer, Step, Wants};
 use sightline::explain::heat_map::HeatMap;
 use sightline::explain::method::{Asking, Explanation};
 use sightline::package::Output;
-use sightline::radiograph::GreyImage;
+use sightline::radiograph::{GreyImage, Radiograph};
 use sightline::reader::Reader;
 use sightline::reading::ReadError;
 use sightline::view::View;
@@ -46,6 +46,8 @@ pub struct Study {
     /// The number of its reading.
     pub id: u32,
     pub view: View,
+    /// For whoever looks closer.
+    pub radiograph: Radiograph,
     /// Grad-CAM's map of each output.
     pub evidence: Vec<HeatMap>,
     /// The explanations that the page was told of: of each way to make one, the newest.
@@ -53,10 +55,11 @@ pub struct Study {
 }
 
 impl Study {
-    pub fn new(id: u32, view: View, evidence: Vec<HeatMap>) -> Self {
+    pub fn new(id: u32, view: View, evidence: Vec<HeatMap>, radiograph: Radiograph) -> Self {
         Self {
             id,
             view,
+            radiograph,
             evidence,
             explanations: RefCell::default(),
         }

@@ -40,6 +40,9 @@ pub fn serve() {
         if let Request::Card { markdown, folder } = request {
             return wire::answer(&Answer::Card(rendered(&markdown, &folder)));
         }
+        if let Request::Samples { id } = request {
+            return answer_samples(&slot, id);
+        }
         let line = Line::open(&current);
         spawn_local(received(slot.clone(), line, request, file));
     });
@@ -53,7 +56,7 @@ async fn received(slot: Slot, line: Line, request: Request, file: Option<Blob>) 
         _ => |id, why| Refusal::Job { id, why },
     };
     let (id, done) = match request {
-        Request::Cancel | Request::Card { .. } => return,
+        Request::Cancel | Request::Card { .. } | Request::Samples { .. } => return,
         Request::Load {
             package,
             device,
@@ -97,6 +100,14 @@ async fn received(slot: Slot, line: Line, request: Request, file: Option<Blob>) 
     }
 }
 
+/// The samples of a picture. Where it is not there any more nobody waits for them.
+fn answer_samples(slot: &Slot, id: u32) {
+    if let Ok(study) = model(slot).and_then(|model| model.study(id)) {
+        let samples = Box::new(study.radiograph.film());
+        wire::answer(&Answer::Samples { id, samples });
+    }
+}
+
 fn model(slot: &Slot) -> Result<Rc<Model>, Reason> {
     slot.borrow().clone().ok_or(Reason::NoModel)
 }
@@ -137,13 +148,14 @@ async fn read(
         &model.adapter.label(),
         timings,
     );
+    let preview = preview(&radiograph.image);
     if line.is_open() {
-        model.keep(Study::new(id, view, reading.evidence));
+        model.keep(Study::new(id, view, reading.evidence, radiograph));
     }
     Ok(Answer::Read {
         id,
         report: Box::new(report),
-        preview: preview(radiograph.image),
+        preview,
     })
 }
 
@@ -264,11 +276,11 @@ async fn ask<A: Asked>(line: &Line, model: &Model, asked: &mut A) -> Result<A::O
     Ok(asked.outcome().ok_or(Reason::Nothing)?)
 }
 
-fn preview(image: GreyImage) -> GreyImage {
+fn preview(image: &GreyImage) -> GreyImage {
     let side = image.width.max(image.height);
     if side <= PREVIEW_SIDE {
-        return image;
+        return image.clone();
     }
     let scaled = |length: usize| (length * PREVIEW_SIDE / side).max(1);
-    resize(&image, scaled(image.width), scaled(image.height))
+    resize(image, scaled(image.width), scaled(image.height))
 }

@@ -15,10 +15,11 @@ pub fn context(canvas: &HtmlCanvasElement) -> Option<CanvasRenderingContext2d> {
     canvas.get_context("2d").ok().flatten()?.dyn_into().ok()
 }
 
-/// Paints a picture without a map, and makes the canvas its size.
-pub fn paint_picture(canvas: &HtmlCanvasElement, image: &GreyImage) {
-    let rgba = image.pixels.iter();
-    let rgba: Vec<u8> = rgba.flat_map(|grey| [*grey, *grey, *grey, 255]).collect();
+/// Paints a picture without a map, and makes the canvas its size; black and white exchanged if `inverted`.
+pub fn paint_picture(canvas: &HtmlCanvasElement, image: &GreyImage, inverted: bool) {
+    let turned = if inverted { 255 } else { 0 };
+    let greys = image.pixels.iter().map(|grey| grey ^ turned);
+    let rgba: Vec<u8> = greys.flat_map(|grey| [grey, grey, grey, 255]).collect();
     paint(canvas, (image.width, image.height), &rgba);
 }
 
@@ -56,7 +57,8 @@ pub fn clear(canvas: &HtmlCanvasElement) {
     }
 }
 
-fn paint(canvas: &HtmlCanvasElement, (width, height): (usize, usize), rgba: &[u8]) {
+/// Paints red, green, blue and opacity of each pixel, and makes the canvas that size.
+pub fn paint(canvas: &HtmlCanvasElement, (width, height): (usize, usize), rgba: &[u8]) {
     let (width, height) = (width as u32, height as u32);
     if canvas.width() != width || canvas.height() != height {
         canvas.set_width(width);

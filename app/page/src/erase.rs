@@ -2,11 +2,12 @@
 
 use leptos::ev::PointerEvent;
 use leptos::prelude::*;
-use leptos::svg::Svg;
 use sightline_core::explain::fill::Fill;
 use sightline_core::trust::erase::Spot;
 
+use super::look::place_on_stage;
 use super::state::State;
+use super::tool::Tool;
 
 /// The brush's radius, as a share of the picture's width.
 const RADIUS: f32 = 0.04;
@@ -23,16 +24,8 @@ pub const FILLS: [(Fill, &str); 5] = [
 #[component]
 pub fn Easel() -> impl IntoView {
     let state = expect_context::<State>();
-    let easel = NodeRef::<Svg>::new();
     // A circle stays one, whatever the picture's proportions: units are shares of its width.
-    let aspect = move || {
-        state.picture.with(|picture| {
-            let image = picture
-                .as_ref()
-                .map(|p| (p.preview.width, p.preview.height));
-            image.map_or(1.0, |(width, height)| width as f32 / height as f32)
-        })
-    };
+    let aspect = move || state.aspect() as f32;
     let view_box = move || format!("0 0 1 {}", 1.0 / aspect());
     let paint = move |event: PointerEvent| {
         // A mouse or pen paints with its button held down. A finger that moves scrolls the page, so it paints by tapping.
@@ -40,15 +33,22 @@ pub fn Easel() -> impl IntoView {
             "touch" => event.type_() == "pointerup",
             _ => event.buttons() & 1 == 1,
         };
-        if !paints {
+        if !paints || state.look.tool.get_untracked() != Tool::Paint {
             return;
         }
-        if let Some(easel) = easel.get() {
-            let place = easel.get_bounding_client_rect();
-            let share = |at: i32, from: f64, length: f64| ((f64::from(at) - from) / length) as f32;
+        let at = place_on_stage(
+            event.target(),
+            event.client_x().into(),
+            event.client_y().into(),
+        );
+        if let Some(at) = at {
+            let presentation = state.look.presentation.read_untracked();
+            let [x, y] = presentation
+                .in_picture(at, state.aspect())
+                .map(|share| share as f32);
             let spot = Spot {
-                x: share(event.client_x(), place.left(), place.width()),
-                y: share(event.client_y(), place.top(), place.height()),
+                x,
+                y,
                 radius: RADIUS,
             };
             let near = |old: &Spot| {
@@ -66,7 +66,6 @@ pub fn Easel() -> impl IntoView {
     };
     view! {
         <svg
-            node_ref=easel
             viewBox=view_box
             data-testid="easel"
             role="img"

@@ -93,7 +93,7 @@ fn save_png(picture: &ReadPicture, state: State) -> Result<(), JsValue> {
         Ok(document().create_element("canvas")?.unchecked_into())
     };
     let (original, map, sheet) = (side()?, side()?, side()?);
-    paint_picture(&original, &picture.preview);
+    paint_picture(&original, &picture.preview, false);
     paint_overlay(&map, &picture.preview, &cells, region, (colormap, opacity));
 
     let (width, height) = (f64::from(original.width()), f64::from(original.height()));

@@ -11,10 +11,12 @@ mod fetch;
 mod findings;
 mod gate;
 mod header;
+mod look;
 mod model_card;
 mod open;
 mod stage;
 mod state;
+mod tool;
 mod trust;
 mod viewer;
 
@@ -33,6 +35,7 @@ fn Page() -> impl IntoView {
     let state = State::start();
     provide_context(state);
     open::listen_for_paste_and_drop(state);
+    look::listen_for_keys(state);
     view! {
         <header::Header/>
         <main>

@@ -1,12 +1,19 @@
 //! The radiograph with what lies on it, in layers: the picture, painted once; a map, painted when it changes and scaled by the browser; what is
 //! drawn on top. Opacity is the browser's: it repaints nothing.
 
-use leptos::html::Canvas;
+use leptos::html::{Canvas, Div};
 use leptos::prelude::*;
 use sightline_core::explain::heat_map::HeatMap;
 use sightline_core::radiograph::Region;
+use sightline_core::radiograph::levels::Window;
 
-use super::canvas::{THUMBNAIL_SIDE, clear, paint_layer, paint_picture};
+use sightline_session::messages::PREVIEW_SIDE;
+use wasm_bindgen::JsCast;
+use wasm_bindgen::closure::Closure;
+use web_sys::{HtmlCanvasElement, ResizeObserver};
+
+use super::canvas::{THUMBNAIL_SIDE, clear, paint, paint_layer, paint_picture};
+use super::look::Pointers;
 use super::state::State;
 
 /// The longer side of a map's layer, in pixels: twice that of the picture on which LIME's regions are found, and cheap to paint.
@@ -35,26 +42,175 @@ pub fn Stage(
 ) -> impl IntoView {
     let state = expect_context::<State>();
     let canvas = NodeRef::<Canvas>::new();
+    let seen = Memo::new(move |_| {
+        let look = state.look.presentation.read();
+        (look.window.clone(), look.inverted)
+    });
     Effect::new(move |_| {
-        let image = match size {
-            Size::Full => state.preview.get(),
-            Size::Thumbnail => state.thumbnail.get(),
+        let Some(canvas) = canvas.get() else {
+            return;
         };
-        if let (Some(canvas), Some(image)) = (canvas.get(), image) {
-            paint_picture(&canvas, &image);
+        match size {
+            Size::Full => paint_full(state, &canvas, seen.get()),
+            Size::Thumbnail => {
+                if let Some(image) = state.thumbnail.get() {
+                    paint_picture(&canvas, &image, false);
+                }
+            }
         }
     });
-    let aspect = move || {
-        let aspect = state.preview.get();
-        let aspect = aspect.map_or(1.0, |image| image.width as f32 / image.height as f32);
-        format!("{aspect:.6}")
+    let aspect = move || format!("{:.6}", state.aspect());
+    let picture = view! {
+        <canvas node_ref=canvas data-testid=picture_testid role="img" aria-label=move || label.get()></canvas>
+    };
+    let over = view! {
+        {map.map(|map| view! { <Layer map size testid=map_testid/> })}
+        {children.map(|children| children())}
+    };
+    match size {
+        Size::Thumbnail => {
+            view! { <div class="stage" style=("--aspect", aspect)>{picture}{over}</div> }.into_any()
+        }
+        Size::Full => view! { <Viewport picture over aspect/> }.into_any(),
+    }
+}
+
+/// A stage on which the radiograph can be moved, made larger and turned.
+#[component]
+fn Viewport(
+    picture: impl IntoView + 'static,
+    over: impl IntoView + 'static,
+    aspect: impl Fn() -> String + Copy + Send + Sync + 'static,
+) -> impl IntoView {
+    let state = expect_context::<State>();
+    let stage = NodeRef::<Div>::new();
+    let (below, above) = (NodeRef::<Div>::new(), NodeRef::<Div>::new());
+    let detail = NodeRef::<Canvas>::new();
+    let pointers = Pointers::new(state);
+    let transform = Memo::new(move |_| {
+        let ([x, y], quarters, scale) = state
+            .look
+            .presentation
+            .with(|look| look.transform(state.aspect()));
+        let turn = 90 * u32::from(quarters);
+        format!(
+            "translate({:.4}%, {:.4}%) rotate({turn}deg) scale({scale:.6})",
+            100.0 * x,
+            100.0 * y
+        )
+    });
+    for sheet in [below, above] {
+        Effect::new(move |_| {
+            if let Some(sheet) = sheet.get() {
+                // A known property takes any transform.
+                let _ =
+                    web_sys::HtmlElement::style(&sheet).set_property("transform", &transform.get());
+            }
+        });
+    }
+    Effect::new(move |_| {
+        if let Some(detail) = detail.get() {
+            paint_detail(state, &detail);
+        }
+    });
+    Effect::new(move |_| {
+        if let Some(stage) = stage.get() {
+            observe(state, &stage);
+        }
+    });
+    let larger = move || {
+        state
+            .look
+            .presentation
+            .with(|look| look.magnification > 1.0)
     };
     view! {
-        <div class="stage" style=("--aspect", aspect)>
-            <canvas node_ref=canvas data-testid=picture_testid role="img" aria-label=move || label.get()></canvas>
-            {map.map(|map| view! { <Layer map size testid=map_testid/> })}
-            {children.map(|children| children())}
+        <div
+            class="stage full"
+            class:larger=larger
+            node_ref=stage
+            style=("--aspect", aspect)
+            on:wheel=move |event| pointers.wheel(&event)
+            on:pointerdown=move |event| pointers.pressed(&event)
+            on:pointermove=move |event| pointers.moved(&event)
+            on:pointerup=move |event| pointers.released(&event)
+            on:pointercancel=move |event| pointers.released(&event)
+            on:contextmenu=move |event| event.prevent_default()
+        >
+            <div class="sheet" node_ref=below>{picture}</div>
+            <canvas class="detail" aria-hidden="true" node_ref=detail></canvas>
+            <div class="sheet" node_ref=above>{over}</div>
         </div>
+    }
+}
+
+/// Keeps the size of the stage in mind as long as it is there.
+fn observe(state: State, stage: &web_sys::HtmlDivElement) {
+    let viewport = state.look.viewport;
+    let seen = stage.clone();
+    let measure = Closure::<dyn FnMut()>::new(move || {
+        let size = [seen.client_width(), seen.client_height()].map(f64::from);
+        if viewport
+            .try_get_untracked()
+            .is_some_and(|known| known != size)
+        {
+            viewport.set(size);
+        }
+    });
+    let observer = ResizeObserver::new(measure.as_ref().unchecked_ref());
+    if let Ok(observer) = observer {
+        observer.observe(stage);
+        let kept = StoredValue::new_local((observer, measure));
+        on_cleanup(move || {
+            kept.with_value(|(observer, _)| observer.disconnect());
+        });
+    }
+}
+
+/// The whole picture in the resolution of its preview, through the window that is chosen.
+fn paint_full(
+    state: State,
+    canvas: &HtmlCanvasElement,
+    (window, inverted): (Option<Window>, bool),
+) {
+    match (window, state.film.get()) {
+        (Some(window), Some(film)) => {
+            let (width, height, rgba) =
+                film.whole(PREVIEW_SIDE, &film.greys(Some(&window), inverted));
+            paint(canvas, (width, height), &rgba);
+        }
+        _ => {
+            if let Some(image) = state.preview.get() {
+                paint_picture(canvas, &image, inverted);
+            }
+        }
+    }
+}
+
+/// The samples themselves, where the picture is shown larger than its preview.
+fn paint_detail(state: State, canvas: &HtmlCanvasElement) {
+    let presentation = state.look.presentation.get();
+    let pixels = window().device_pixel_ratio();
+    let size = state
+        .look
+        .viewport
+        .get()
+        .map(|length| (length * pixels).round() as usize);
+    let preview = state
+        .preview
+        .with(|preview| preview.as_ref().map(|image| image.width));
+    let scale = presentation.transform(state.aspect()).2;
+    let needed = preview.is_some_and(|width| size[0] as f64 * scale > 1.01 * width as f64);
+    if !needed || presentation.magnification <= 1.0 || size.contains(&0) {
+        return clear(canvas);
+    }
+    match state.film.get() {
+        Some(film) => {
+            let greys = film.greys(presentation.window.as_ref(), presentation.inverted);
+            let rgba = film.part(&presentation.placement(size), &greys);
+            paint(canvas, (size[0], size[1]), &rgba);
+        }
+        None => state.tell(|session| session.look_closer()),
     }
 }
 
@@ -114,5 +270,6 @@ fn Layer(map: Signal<Option<HeatMap>>, size: Size, testid: Option<&'static str>)
             let _ = style.set_property(name, &format!("{:.3}%", 100.0 * share));
         }
     });
-    view! { <canvas class="layer" aria-hidden="true" node_ref=canvas data-testid=testid></canvas> }
+    let hidden = move || size == Size::Full && state.look.hides_map.get();
+    view! { <canvas class="layer" class:hidden=hidden aria-hidden="true" node_ref=canvas data-testid=testid></canvas> }
 }

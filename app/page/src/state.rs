@@ -9,8 +9,11 @@ use sightline_core::explain::heat_map::HeatMap;
 use sightline_core::explain::method::{Explanation, Method, Settings};
 use sightline_core::gate::Judgement;
 use sightline_core::package::{Manifest, ModelEntry, ModelIndex};
+use sightline_core::radiograph::film::{Film, between};
+use sightline_core::radiograph::levels::{UsedLevels, Window};
 use sightline_core::radiograph::{GreyImage, MAX_BYTES, Region, resize};
 use sightline_core::report::FindingReport;
+use sightline_core::report::drawn::Drawn;
 use sightline_core::trust::Trust;
 use sightline_core::trust::erase::Spot;
 use sightline_session::messages::{Adapter, Answer, DeviceChoice, Progress, Request};
@@ -20,6 +23,7 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::canvas::THUMBNAIL_SIDE;
 use super::fetch;
+use super::tool::Look;
 use sightline_wire::{self as wire, Heard, Role, Spawned};
 use web_sys::Blob;
 
@@ -67,6 +71,12 @@ pub struct State {
     pub colormap: RwSignal<Colormap>,
     /// 0..1.
     pub opacity: RwSignal<f32>,
+    /// How the radiograph is looked at.
+    pub look: Look,
+    /// Its samples, once they were asked for.
+    pub film: Memo<Option<Arc<Film>>>,
+    /// What was drawn on it.
+    pub drawn: Memo<Drawn>,
     session: RwSignal<Session>,
     /// What was given last.
     given: StoredValue<Vec<Source>, LocalStorage>,
@@ -162,6 +172,12 @@ impl State {
             branch: RwSignal::new(None),
             colormap: RwSignal::new(Colormap::default()),
             opacity: RwSignal::new(0.6),
+            look: Look::default(),
+            film: Memo::new_with_compare(
+                move |_| session.with(|session| session.film().cloned()),
+                is_another,
+            ),
+            drawn: Memo::new(move |_| session.with(|session| session.drawn().clone())),
             session,
             given: StoredValue::new_local(Vec::new()),
             file: StoredValue::new_local(None),
@@ -169,7 +185,28 @@ impl State {
             program: StoredValue::new(None),
         };
         state.tell(|_| {});
+        state.look_as_at_first();
         state
+    }
+
+    /// Another radiograph is seen as it is at first. A preset that was asked for is taken once the samples are there.
+    fn look_as_at_first(self) {
+        let shown =
+            Memo::new(move |_| self.of_picture(|picture| picture.report.image.sha256.clone()));
+        leptos::prelude::Effect::new(move |_| {
+            shown.track();
+            self.look.presentation.set(Default::default());
+            self.look.wanted.set(None);
+        });
+        leptos::prelude::Effect::new(move |_| {
+            if let (Some(film), Some(place)) = (self.film.get(), self.look.wanted.get()) {
+                self.look.wanted.set(None);
+                if let Some(preset) = film.presets.get(place) {
+                    let window = Some(preset.window.clone());
+                    self.look.presentation.update(|look| look.window = window);
+                }
+            }
+        });
     }
 
     /// Tells the session what happened, and does what comes of it.
@@ -269,6 +306,59 @@ impl State {
     /// The chosen package's folder, where there is one on this server.
     pub fn folder(self) -> Option<String> {
         self.session.with(|session| session.folder().ok())
+    }
+
+    /// The picture's width as a share of its height.
+    pub fn aspect(self) -> f64 {
+        self.preview.with(|preview| {
+            let image = preview.as_deref();
+            image.map_or(1.0, |image| image.width as f64 / image.height as f64)
+        })
+    }
+
+    /// The window through which the radiograph is seen; `None` where that is a table.
+    pub fn window_in_view(self) -> Option<Window> {
+        if let Some(window) = self.look.presentation.with(|look| look.window.clone()) {
+            return Some(window);
+        }
+        self.of_picture(|picture| {
+            let image = &picture.report.image;
+            match image.levels.as_ref().map(|levels| &levels.shown) {
+                Some(UsedLevels::Window(window)) => Some(window.clone()),
+                Some(UsedLevels::Range([low, high])) => Some(between(*low, *high)),
+                Some(UsedLevels::Table) => None,
+                None => {
+                    let bits = image.depth.map_or(8, |depth| depth.bits);
+                    Some(between(0.0, f64::from((1u32 << bits) - 1)))
+                }
+            }
+        })?
+    }
+
+    /// Pixels of the screen for each pixel of the file, in a row.
+    pub fn zoom(self) -> Option<f64> {
+        let [width, _] = self.look.viewport.get();
+        let scale = self
+            .look
+            .presentation
+            .with(|look| look.transform(self.aspect()).2);
+        let pixels = self.of_picture(|picture| picture.report.image.width)?;
+        (width > 0.0).then(|| width * scale * window().device_pixel_ratio() / pixels as f64)
+    }
+
+    /// A pixel of the file is a pixel of the screen, where the picture is not smaller than the stage.
+    pub fn show_full_size(self) {
+        let aspect = self.aspect();
+        if let Some(zoom) = untrack(|| self.zoom()) {
+            let presentation = self.look.presentation;
+            presentation.update(|look| look.zoom([0.5, 0.5], 1.0 / zoom, aspect));
+        }
+    }
+
+    /// Sees the radiograph through one of the windows that there are, as soon as its samples are there.
+    pub fn show_preset(self, place: usize) {
+        self.tell(|session| session.look_closer());
+        self.look.wanted.set(Some(place));
     }
 
     /// The report of the finding whose map is shown.

@@ -10,6 +10,7 @@ use super::canvas::is_cropped;
 use super::controls::Controls;
 use super::erase::{Easel, EraseTools};
 use super::export::ExportButtons;
+use super::look::{Corner, Drawing, LookBar};
 use super::stage::{Size, Stage};
 use super::state::State;
 
@@ -35,7 +36,9 @@ pub fn Viewer() -> impl IntoView {
                 <figure>
                     <Stage label="The radiograph".to_owned() picture_testid="original-canvas">
                         <Show when=move || state.scored.get()><Easel/></Show>
+                        <Drawing/>
                     </Stage>
+                    <Corner/>
                     <figcaption>
                         <span data-testid="radiograph-info">{move || file_line(state)}</span>
                         " "
@@ -58,6 +61,7 @@ pub fn Viewer() -> impl IntoView {
                 </figure>
                 </Show>
             </div>
+            <LookBar/>
             <Notices/>
             <Show when=move || state.scored.get()>
                 <ColorBar/>

@@ -8,9 +8,11 @@
 //! | [`session`] | the page as a state machine: what happened goes in, what is to be done comes out |
 //! | [`given`] | the files that were given together, and which of them is shown |
 //! | [`picture`] | a radiograph that was read: its scores in order, its maps |
+//! | [`presentation`] | how it is looked at: zoom, pan, window, turned, inverted |
 
 pub mod given;
 pub mod helpers;
 pub mod messages;
 pub mod picture;
+pub mod presentation;
 pub mod session;

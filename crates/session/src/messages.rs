@@ -6,6 +6,7 @@ use sightline_core::explain::fill::Fill;
 use sightline_core::explain::method::{Asking, Explanation};
 use sightline_core::package::{Manifest, Output};
 use sightline_core::radiograph::GreyImage;
+use sightline_core::radiograph::film::Samples;
 use sightline_core::report::Report;
 use sightline_core::trust::Trust;
 use sightline_core::trust::erase::{Erased, Spot};
@@ -65,6 +66,11 @@ pub enum Request {
         /// How another map was made, to compare with; `None`: there is none, or it is Grad-CAM's.
         other: Option<Asking>,
         options: faithfulness::Options,
+    },
+    /// Send the samples of the picture that was read last. What is under way goes on.
+    Samples {
+        /// The reading's number.
+        id: u32,
     },
     /// Make HTML of a model card. What is under way goes on.
     Card {
@@ -126,6 +132,11 @@ pub enum Answer {
     Measured {
         id: u32,
         trust: Box<Trust>,
+    },
+    /// The samples of a picture, for a viewer.
+    Samples {
+        id: u32,
+        samples: Box<Samples>,
     },
     /// The number of pictures scored at once from now on; 0: none. If the engine ends now, it most likely ended for want of memory
     /// for them.

@@ -71,7 +71,7 @@ pub enum Function {
 }
 
 /// A table of values (C.11.1.1.1).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, BorshSerialize, BorshDeserialize)]
 pub struct Table {
     /// The value that the first entry is for.
     pub first: i32,
@@ -81,7 +81,7 @@ pub struct Table {
 }
 
 /// What stored values become before they are shown.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, BorshSerialize, BorshDeserialize)]
 pub enum Modality {
     /// Rescale Slope and Intercept.
     Linear {
@@ -92,7 +92,7 @@ pub enum Modality {
 }
 
 /// What of the values is shown.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, BorshSerialize, BorshDeserialize)]
 pub enum Shown {
     Window(Window),
     Table(Table),
@@ -145,7 +145,7 @@ impl fmt::Display for UsedLevels {
 }
 
 /// How stored values become grey.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, BorshSerialize, BorshDeserialize)]
 pub struct Levels {
     pub modality: Modality,
     pub shown: Shown,
@@ -275,6 +275,18 @@ impl Levels {
 
     /// The range of values without the lowest and highest `cut_off` of them; all of them, if that leaves nothing.
     pub(super) fn range(&self, values: Stored, cut_off: f64) -> Shown {
+        let (low, high) = self.quantiles(values, [cut_off, 1.0 - cut_off]);
+        if high > low {
+            Shown::Range(low, high)
+        } else if cut_off > 0.0 {
+            self.range(values, 0.0)
+        } else {
+            Shown::Range(low, low + 1.0)
+        }
+    }
+
+    /// The values below which these shares of all values are.
+    pub(super) fn quantiles(&self, values: Stored, [low, high]: [f64; 2]) -> (f64, f64) {
         let mut counted: Vec<(f64, usize)> = values
             .counts()
             .into_iter()
@@ -292,14 +304,7 @@ impl Levels {
             });
             found.map_or(0.0, |(value, _)| *value)
         };
-        let (low, high) = (quantile(cut_off), quantile(1.0 - cut_off));
-        if high > low {
-            Shown::Range(low, high)
-        } else if cut_off > 0.0 {
-            self.range(values, 0.0)
-        } else {
-            Shown::Range(low, low + 1.0)
-        }
+        (quantile(low), quantile(high))
     }
 
     /// How many levels of grey lie between the dark and the bright parts of a picture.

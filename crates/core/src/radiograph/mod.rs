@@ -3,6 +3,7 @@
 mod decode;
 mod depth;
 pub mod dicom;
+pub mod film;
 mod formats;
 mod input;
 pub mod levels;

@@ -35,6 +35,8 @@ impl Report {
         other.software.clone_from(&self.software);
         other.adapter.clone_from(&self.adapter);
         other.timings = self.timings;
+        // A reader drew it; no program makes it again.
+        other.drawn.clone_from(&self.drawn);
         other.image.file.clone_from(&self.image.file);
         // What version 3 began to say.
         if self.schema_version < 3 {

@@ -1,6 +1,7 @@
 //! The record of a reading as JSON: enough to repeat it and to compare.
 
 mod differences;
+pub mod drawn;
 
 pub use differences::Difference;
 
@@ -60,6 +61,9 @@ pub struct Report {
     /// What was painted over, and the scores without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub erased: Option<Erased>,
+    /// What a reader drew on the picture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drawn: Option<drawn::Drawn>,
     pub timings: Timings,
 }
 
@@ -260,6 +264,7 @@ impl Report {
             explanations: Explanations::default(),
             trust: Vec::new(),
             erased: None,
+            drawn: None,
             timings,
         }
     }

@@ -7,7 +7,7 @@ use sightline_core::package::Manifest;
 use sightline_core::trust::Trust;
 use sightline_core::trust::erase::Erased;
 
-use super::{Engine, Job, Remedy, Session, Status, Study};
+use super::{Engine, Job, Negative, Remedy, Session, Status, Study};
 use crate::messages::{Adapter, Answer, Reason, Refusal};
 use crate::picture::ReadPicture;
 
@@ -43,9 +43,13 @@ impl Session {
             } if current(id) => self.show_explanation(*explanation, done),
             Answer::Probed { id, erased } if current(id) => self.show_erased(erased),
             Answer::Measured { id, trust } if current(id) => self.show_trust(*trust),
+            Answer::Samples { id, samples } if current(id) => self.show_film(*samples),
             Answer::Card(html) => self.open_card(html),
             Answer::Refused(refusal) => self.refused(refusal),
-            Answer::Explained { .. } | Answer::Probed { .. } | Answer::Measured { .. } => {}
+            Answer::Explained { .. }
+            | Answer::Probed { .. }
+            | Answer::Measured { .. }
+            | Answer::Samples { .. } => {}
         }
     }
 
@@ -108,6 +112,8 @@ impl Session {
         self.spots.clear();
         self.selected = picture.trained().first().copied();
         self.study = Study::Read(Arc::new(picture));
+        self.film = Negative::None;
+        self.put_drawn_into_report();
         self.explain();
     }
 

@@ -5,6 +5,7 @@
 
 mod answers;
 mod jobs;
+mod look;
 mod models;
 mod radiograph;
 
@@ -15,6 +16,8 @@ use sightline_core::explain::method::{Asking, Method, Settings};
 use sightline_core::finding::Finding;
 use sightline_core::gate::{Judgement, Verdict};
 use sightline_core::package::{Manifest, ModelEntry, PackageError};
+use sightline_core::radiograph::film::Film;
+use sightline_core::report::drawn::Drawn;
 use sightline_core::trust::erase::Spot;
 
 use crate::given::Given;
@@ -115,6 +118,14 @@ enum Study {
     Refused(String),
 }
 
+/// The samples of the picture that is shown, for a closer look.
+#[derive(Clone, Debug)]
+enum Negative {
+    None,
+    Asked,
+    Here(Arc<Film>),
+}
+
 /// How the samples of a radiograph can be taken whose file does not say how many of their bits are used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Depths {
@@ -171,6 +182,9 @@ pub struct Session {
     wanted_anyway: bool,
     spots: Vec<Spot>,
     fill: Fill,
+    /// What was drawn on the file that is shown.
+    drawn: Drawn,
+    film: Negative,
     /// The model card as HTML, once it was asked for, and how often one was shown.
     card: (u32, String),
     /// What did not work, while everything else goes on.
@@ -204,6 +218,8 @@ impl Session {
             wanted_anyway: false,
             spots: Vec::new(),
             fill: Fill::PictureMean,
+            drawn: Drawn::default(),
+            film: Negative::None,
             card: (0, String::new()),
             complaint: None,
             fallback: None,
@@ -320,6 +336,19 @@ impl Session {
 
     pub fn fill(&self) -> Fill {
         self.fill
+    }
+
+    /// What was drawn on the radiograph.
+    pub fn drawn(&self) -> &Drawn {
+        &self.drawn
+    }
+
+    /// The samples of the picture that is shown, once they were asked for.
+    pub fn film(&self) -> Option<&Arc<Film>> {
+        match &self.film {
+            Negative::Here(film) => Some(film),
+            _ => None,
+        }
     }
 
     /// What went wrong: of the engine, of the file, and of what was asked last.

@@ -1,6 +1,8 @@
 //! The radiograph that was given last.
 
-use super::{Depths, Effect, Engine, File, Remedy, Session, Status, Study};
+use super::{Depths, Effect, Engine, File, Negative, Remedy, Session, Status, Study};
+use sightline_core::report::drawn::Drawn;
+
 use crate::given::{Given, said_of_folders};
 use crate::messages::Request;
 
@@ -22,6 +24,7 @@ impl Session {
         self.file = None;
         self.depth = Depths::default();
         self.wanted_anyway = false;
+        self.drawn = Drawn::default();
         self.given = Given::new(files, folders);
         self.fetch(0);
     }
@@ -141,5 +144,6 @@ impl Session {
         self.asked = None;
         self.spots.clear();
         self.selected = None;
+        self.film = Negative::None;
     }
 }

@@ -56,7 +56,7 @@ async fn a_dicom_file_is_read_shown_and_exported_without_the_person() -> Result<
 }
 
 /// A file without preamble (Explicit VR Little Endian) of 16-bit samples, of which so many bits are stored.
-fn dicom_of(side: u16, bits: u16, samples: &[u16]) -> Vec<u8> {
+pub fn dicom_of(side: u16, bits: u16, samples: &[u16]) -> Vec<u8> {
     let mut file = Vec::new();
     let mut element = |group: u16, element: u16, kind: &[u8; 2], value: &[u8]| {
         file.extend(group.to_le_bytes());

@@ -5,6 +5,7 @@ mod dicom;
 mod engine;
 mod explain;
 mod gate;
+mod look;
 mod models;
 mod open;
 mod read;
