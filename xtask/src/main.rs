@@ -2,6 +2,7 @@
 //! install and starts within seconds.
 
 mod bench;
+mod build_table;
 mod house;
 mod run;
 mod shrink;

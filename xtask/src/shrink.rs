@@ -1,4 +1,4 @@
-//! Making the page's wasm smaller: Trunk's hook after each build.
+//! Trunk's hook after each build: the page's wasm is made smaller, and its service worker is told what the build's files are.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ const FEATURES: &[&str] = &[
     "--enable-multivalue",
 ];
 
-/// Shrinks the programs in the folder that Trunk is about to publish, by a third. What was shrunk before is kept.
+/// Finishes the folder that Trunk is about to publish.
 ///
 /// # Errors
 /// When wasm-opt fails, or a file cannot be written.
@@ -40,9 +40,14 @@ pub fn staged(root: &Path) -> Result<()> {
         println!("trunk calls this after a build; there is nothing to do by hand");
         return Ok(());
     };
-    if std::env::var_os(WANTED).is_none() {
-        return Ok(());
+    if std::env::var_os(WANTED).is_some() {
+        programs(root, &staging)?;
     }
+    crate::build_table::write(&staging)
+}
+
+/// Shrinks the programs by a third. What was shrunk before is kept.
+fn programs(root: &Path, staging: &Path) -> Result<()> {
     let kept = root.join("target/tools/shrunk");
     std::fs::create_dir_all(&kept)?;
     for name in ["page_bg.wasm", "engine_bg.wasm"] {

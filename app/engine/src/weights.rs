@@ -14,7 +14,7 @@ use web_sys::{
     Cache, CacheStorage, DedicatedWorkerGlobalScope, ReadableStreamDefaultReader, Request, Response,
 };
 
-use sightline_wire::address;
+use sightline_wire::{address, note};
 
 const CACHE: &str = "sightline-weights";
 
@@ -60,7 +60,12 @@ pub async fn network(
     {
         match loader.finish(manifest, device) {
             // Damaged on this machine's disk: as if it had never been kept.
-            Err(PackageError::Checksum { .. }) => forget(cache, &key).await,
+            Err(PackageError::Checksum { .. }) => {
+                note(&format!(
+                    "The copy of the model {name} that was kept here was damaged. It is fetched again."
+                ));
+                forget(cache, &key).await;
+            }
             result => return result.map_err(refused),
         }
     }

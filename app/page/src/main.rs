@@ -13,7 +13,10 @@ mod gate;
 mod header;
 mod look;
 mod model_card;
+mod offline;
 mod open;
+mod privacy;
+mod requests;
 mod stage;
 mod state;
 mod tool;
@@ -34,12 +37,15 @@ fn main() {
 fn Page() -> impl IntoView {
     let state = State::start();
     provide_context(state);
+    let requests = requests::Requests::listen();
+    let offline = offline::Offline::start(state, requests);
     open::listen_for_paste_and_drop(state);
     look::listen_for_keys(state);
     view! {
         <header::Header/>
         <main>
             <open::Problem/>
+            <offline::Update offline/>
             <div class="columns">
                 <section class="pictures" aria-label="Radiograph">
                     <open::OpenPanel/>
@@ -53,6 +59,7 @@ fn Page() -> impl IntoView {
                 </section>
             </div>
         </main>
+        <privacy::PrivacyPanel offline requests/>
         <footer>
             <p>
                 <strong>"Not a medical device. "</strong>

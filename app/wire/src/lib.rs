@@ -18,7 +18,8 @@ use sightline_session::session::End;
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{
-    Blob, BlobPropertyBag, DedicatedWorkerGlobalScope, ErrorEvent, Event, MessageEvent, Url, Worker,
+    Blob, BlobPropertyBag, BroadcastChannel, DedicatedWorkerGlobalScope, ErrorEvent, Event,
+    MessageEvent, Url, Worker,
 };
 
 /// Names the sources that this program was built from: page and engine must be of the same.
@@ -200,6 +201,7 @@ pub enum Role {
 pub fn program(home: &str, role: Role) -> Result<String, JsValue> {
     let home = js_sys::JSON::stringify(&home.into())?;
     let home = String::from(home);
+    let channel = channel();
     // An error that nobody catches comes to the worker's owner by itself, but not one within a promise. A trap is the end of the engine.
     let script = format!(
         "self.home = {home};
@@ -209,6 +211,20 @@ addEventListener('unhandledrejection', event => {{
   if (event.reason instanceof WebAssembly.RuntimeError) postMessage('{ENDED}' + event.reason);
 }});
 const failed = error => postMessage('{FAILED}' + error);
+self.{CHANNEL} = '{channel}';
+try {{
+  const page = new BroadcastChannel('{channel}');
+  const ask = self.fetch;
+  self.fetch = (what, ...rest) => {{
+    page.postMessage([String(what.url ?? what), performance.timeOrigin + performance.now()]);
+    return ask(what, ...rest);
+  }};
+  new PerformanceObserver(list => list.getEntries().forEach(({{ name, startTime, transferSize, decodedBodySize, workerStart }}) =>
+    page.postMessage([name, performance.timeOrigin + startTime, transferSize, decodedBodySize, workerStart])
+  )).observe({{ type: 'resource', buffered: true }});
+}} catch {{
+  // A browser without one of these works, and its page lists less.
+}}
 try {{
   importScripts(new URL('engine.js', home).href);
   wasm_bindgen({{ module_or_path: new URL('engine_bg.wasm', home).href }}).catch(failed);
@@ -222,6 +238,32 @@ try {{
     kind.set_type("text/javascript");
     let blob = Blob::new_with_str_sequence_and_options(&Array::of1(&script.into()), &kind)?;
     Url::create_object_url_with_blob(&blob)
+}
+
+/// The global name under which a program has its [`channel`]'s name.
+const CHANNEL: &str = "sightlineChannel";
+
+/// The name of the broadcast channel on which workers tell the page what they ask the server for, when they begin and when they are done,
+/// and what it should know beside. A page has one of its own; its engine and the helpers have the page's.
+pub fn channel() -> String {
+    let global = js_sys::global();
+    let known = Reflect::get(&global, &CHANNEL.into()).ok();
+    if let Some(known) = known.and_then(|known| known.as_string()) {
+        return known;
+    }
+    let made = format!("sightline {}", js_sys::Math::random());
+    // It fails for what is frozen, which no global object is.
+    let _ = Reflect::set(&global, &CHANNEL.into(), &made.as_str().into());
+    made
+}
+
+/// Tells the page something that it should say, while everything goes on.
+pub fn note(text: &str) {
+    if let Ok(page) = BroadcastChannel::new(&channel()) {
+        // It fails only for what cannot be copied, which text can.
+        let _ = page.post_message(&Array::of1(&text.into()));
+        page.close();
+    }
 }
 
 /// What this worker is for.
