@@ -1,6 +1,7 @@
 //! Serves the built page, counts requests, and can answer some paths with something else.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,6 +20,10 @@ struct Record {
     instead: HashMap<String, Vec<u8>>,
     /// How long to wait before answering.
     delay: HashMap<String, Duration>,
+    /// What to send half of.
+    cut: HashSet<String>,
+    /// Whether nothing is answered any more.
+    stopped: bool,
 }
 
 /// The built page: the folder named by `SIGHTLINE_DIST`, or the workspace's `dist`.
@@ -80,6 +85,25 @@ impl Server {
         self.lock().delay.insert(path.to_owned(), delay);
     }
 
+    /// Breaks the connection half-way through `path` from now on, or sends it whole again.
+    pub fn cut(&self, path: &str, cut: bool) {
+        let mut record = self.lock();
+        match cut {
+            true => record.cut.insert(path.to_owned()),
+            false => record.cut.remove(path),
+        };
+    }
+
+    /// Answers nothing any more. Requests fail in the browser, as they do without a network.
+    pub fn stop(&self) {
+        self.lock().stopped = true;
+    }
+
+    /// Paths of the page's own origin, in the order they were asked for.
+    pub fn paths(&self) -> Vec<String> {
+        self.lock().paths.clone()
+    }
+
     /// How often a path of the page's own origin was asked for.
     pub fn count(&self, path: &str) -> usize {
         self.lock().paths.iter().filter(|p| *p == path).count()
@@ -135,14 +159,19 @@ fn answer(request: tiny_http::Request, record: &Mutex<Record>, dist: &Path, addr
     } else {
         path
     };
-    let (instead, delay) = {
+    let (instead, delay, cut, stopped) = {
         let mut record = lock(record);
         record.paths.push(path.clone());
         (
             record.instead.get(&path).cloned(),
             record.delay.get(&path).copied(),
+            record.cut.contains(&path),
+            record.stopped,
         )
     };
+    if stopped {
+        return broken(request, b"no answer");
+    }
     if let Some(delay) = delay {
         std::thread::sleep(delay);
     }
@@ -152,6 +181,16 @@ fn answer(request: tiny_http::Request, record: &Mutex<Record>, dist: &Path, addr
         std::fs::read(dist.join(&path)).ok()
     };
     let _ = match instead.or(bytes) {
+        Some(bytes) if cut => {
+            // A length that is no number ends the transfer: tiny_http closes no connection by itself.
+            let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+            let half = &bytes[..bytes.len() / 2];
+            let start = format!("{head}{:x}\r\n", half.len());
+            return broken(
+                request,
+                &[start.as_bytes(), half, b"\r\nbroken off"].concat(),
+            );
+        }
         Some(bytes) => {
             let kind = match path.rsplit('.').next() {
                 Some("html") => "text/html; charset=utf-8",
@@ -168,4 +207,13 @@ fn answer(request: tiny_http::Request, record: &Mutex<Record>, dist: &Path, addr
         }
         None => request.respond(Response::from_string("not found").with_status_code(404)),
     };
+}
+
+/// Sends something that is no whole answer: the browser gives the request up.
+fn broken(request: tiny_http::Request, bytes: &[u8]) {
+    let mut writer = request.into_writer();
+    // The browser may have gone.
+    let _ = writer.write_all(bytes);
+    let _ = writer.write_all(b"\r\n\r\n");
+    let _ = writer.flush();
 }

@@ -7,6 +7,7 @@ mod explain;
 mod gate;
 mod look;
 mod models;
+mod offline;
 mod open;
 mod read;
 mod served;

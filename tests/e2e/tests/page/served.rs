@@ -93,6 +93,7 @@ async fn behind_nginx_with_the_headers_of_deploy_the_page_reads_and_explains() -
         page.element("sample-1").await?.click().await?;
         page.wait_for(&["ready"], READ).await?;
         assert_scores_are_native(&page, &sample("effusion.jpg")).await?;
+        page.element("offline-ready").await?;
         let kind = "const ask = new XMLHttpRequest(); ask.open('HEAD', 'engine_bg.wasm', false); ask.send();
             return ask.getResponseHeader('Content-Type')";
         ensure!(page.script(kind, Vec::new()).await? == "application/wasm");
