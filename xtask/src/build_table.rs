@@ -80,7 +80,7 @@ mod tests {
             write(&dist)?;
             Ok(std::fs::read_to_string(dist.join(WORKER))?)
         };
-        let (first, model, page) = (built("abc", "1")?, built("abc", "2")?, built("abd", "1")?);
+        let (first, model, page) = (built("abc", "1")?, built("abc", "2")?, built("xyz", "1")?);
         std::fs::remove_dir_all(&dist)?;
         // FIPS 180-2, B.1.
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
