@@ -12,6 +12,7 @@
 //! | [`explain`] | maps: which parts of a radiograph a score came from |
 //! | [`trust`] | whether a map can be trusted |
 //! | [`report`] | the replayable record of a reading |
+//! | [`library`] | the page's case library |
 //! | [`view`] | a radiograph as one model sees it |
 //! | [`asked`] | work that asks for scores of pictures, and how it is driven |
 //! | [`heat_map`], [`output`], [`statistics`] | a map, one of a network's outputs, numbers that many use |
@@ -22,6 +23,7 @@ pub mod explain;
 pub mod finding;
 pub mod gate;
 pub mod heat_map;
+pub mod library;
 pub mod output;
 pub mod package;
 pub mod radiograph;

@@ -9,6 +9,7 @@
 //! | [`given`] | the files that were given together, and which of them is shown |
 //! | [`picture`] | a radiograph that was read: its scores in order, its maps |
 //! | [`presentation`] | how it is looked at: zoom, pan, window, turned, inverted |
+//! | [`teaching`] | what a person read before the model's scores were in view |
 
 pub mod given;
 pub mod helpers;
@@ -16,3 +17,4 @@ pub mod messages;
 pub mod picture;
 pub mod presentation;
 pub mod session;
+pub mod teaching;

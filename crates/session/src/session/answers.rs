@@ -114,7 +114,7 @@ impl Session {
         self.study = Study::Read(Arc::new(picture));
         self.film = Negative::None;
         self.put_drawn_into_report();
-        self.explain();
+        self.scores_may_be_shown();
     }
 
     fn show_explanation(&mut self, explanation: Explanation, done: bool) {

@@ -52,7 +52,7 @@ impl Session {
     /// Shows the scores of a picture that the gate stopped.
     pub fn show_scores(&mut self) {
         self.wanted_anyway = true;
-        self.explain();
+        self.scores_may_be_shown();
     }
 
     /// Asks for the explanation that is chosen if it is not there as it is wanted.

@@ -8,6 +8,7 @@ mod jobs;
 mod look;
 mod models;
 mod radiograph;
+mod teaching;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use sightline_core::trust::erase::Spot;
 use crate::given::Given;
 use crate::messages::{Adapter, DeviceChoice, Progress, Request};
 use crate::picture::ReadPicture;
+use crate::teaching::Teaching;
 
 /// LIME's samples: fewer explain nothing, more take minutes and change little.
 pub const SAMPLES: std::ops::RangeInclusive<usize> = 50..=10_000;
@@ -180,6 +182,7 @@ pub struct Session {
     selected: Option<usize>,
     /// Scores are wanted of a picture that the gate stopped.
     wanted_anyway: bool,
+    teaching: Teaching,
     spots: Vec<Spot>,
     fill: Fill,
     /// What was drawn on the file that is shown.
@@ -216,6 +219,7 @@ impl Session {
             settings: Settings::default(),
             selected: None,
             wanted_anyway: false,
+            teaching: Teaching::default(),
             spots: Vec::new(),
             fill: Fill::PictureMean,
             drawn: Drawn::default(),
@@ -299,12 +303,14 @@ impl Session {
         self.picture()?.report.gate.as_ref()
     }
 
-    /// Whether scores, maps and exports are shown: not of a picture that the gate stopped, unless someone asks for them.
+    /// Whether scores, maps and exports are shown: not of a picture that the gate stopped, unless someone asks for them, and not before
+    /// a reader who reads first has committed the reading.
     pub fn shows_scores(&self) -> bool {
         let stopped = self
             .gate()
             .is_some_and(|gate| gate.verdict == Verdict::Stop);
-        self.picture().is_some() && (!stopped || self.wanted_anyway)
+        let held_back = self.waits_for_reader() || (stopped && !self.wanted_anyway);
+        self.picture().is_some() && !held_back
     }
 
     /// The finding whose map is shown: a position in the report, of a finding that was trained.

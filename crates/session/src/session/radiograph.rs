@@ -31,6 +31,7 @@ impl Session {
 
     pub(super) fn fetch(&mut self, index: usize) {
         self.forget_reading();
+        self.teaching.begin();
         self.id += 1;
         self.study = Study::Fetching;
         let id = self.id;

@@ -2,6 +2,7 @@
 
 mod jobs;
 mod page;
+mod teaching;
 
 use page::*;
 use sightline_core::explain::method::Method;
