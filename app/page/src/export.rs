@@ -38,13 +38,16 @@ pub fn ExportButtons() -> impl IntoView {
 
 fn save_json(picture: &ReadPicture) -> Result<(), JsValue> {
     let text = serde_json::to_string_pretty(&picture.report).map_err(|e| e.to_string())?;
+    save_text(&text, "application/json", &file_name(picture, "json"))
+}
+
+/// Saves a text of a kind as a file.
+pub fn save_text(text: &str, kind: &str, name: &str) -> Result<(), JsValue> {
     let parts = Array::of1(&Uint8Array::from(text.as_bytes()));
     let options = BlobPropertyBag::new();
-    options.set_type("application/json");
-    save(
-        &Blob::new_with_u8_array_sequence_and_options(&parts, &options)?,
-        &file_name(picture, "json"),
-    )
+    options.set_type(kind);
+    let blob = Blob::new_with_u8_array_sequence_and_options(&parts, &options)?;
+    save(&blob, name)
 }
 
 /// `<the picture's name>-sightline.<extension>`.

@@ -4,12 +4,16 @@ use leptos::ev::KeyboardEvent;
 use leptos::prelude::*;
 
 use sightline_session::picture::ReadPicture;
+use sightline_session::session::Session;
 
 use super::state::State;
 
 /// Said while there is no picture.
 const HINT: &str = "The scores of the findings appear here. Each has a map of where the model sees evidence for the finding. Findings \
                     that the model was not trained on have no score.";
+
+/// Said while the reader reads.
+const WAITS: &str = "The scores are shown when you have committed your reading.";
 
 #[component]
 pub fn Findings() -> impl IntoView {
@@ -29,6 +33,7 @@ pub fn Findings() -> impl IntoView {
             when=move || state.scored.get()
             fallback=move || view! {
                 <p class="hint">{move || match state.picture.with(Option::is_some) {
+                    true if state.of_session(Session::waits_for_reader) => WAITS,
                     true => "The scores are not shown: see above.",
                     false => HINT,
                 }}</p>

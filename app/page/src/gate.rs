@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 use sightline_core::gate::{Judgement, Verdict};
+use sightline_session::session::Session;
 
 use super::state::State;
 
@@ -18,7 +19,10 @@ pub fn Gate() -> impl IntoView {
                 Verdict::Warn => "Perhaps not a picture for this model",
                 Verdict::Stop => "Not a picture for this model",
             };
-            let asked = move || verdict == Verdict::Stop && !state.scored.get();
+            let asked = move || {
+                let waits = state.of_session(Session::waits_for_reader);
+                verdict == Verdict::Stop && !state.scored.get() && !waits
+            };
             view! {
                 <div
                     class="gate"

@@ -7,6 +7,7 @@ use sightline_session::messages::{Adapter, Progress, Step};
 use sightline_session::session::Status;
 
 use super::state::State;
+use super::teaching::Switch;
 
 #[component]
 pub fn Header() -> impl IntoView {
@@ -36,6 +37,7 @@ pub fn Header() -> impl IntoView {
                         </For>
                     </select>
                 </label>
+                <Switch/>
                 <AdapterChip/>
             </div>
         </header>

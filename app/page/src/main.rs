@@ -11,6 +11,7 @@ mod fetch;
 mod findings;
 mod gate;
 mod header;
+mod library;
 mod look;
 mod model_card;
 mod offline;
@@ -19,6 +20,7 @@ mod privacy;
 mod requests;
 mod stage;
 mod state;
+mod teaching;
 mod tool;
 mod trust;
 mod viewer;
@@ -49,10 +51,12 @@ fn Page() -> impl IntoView {
             <div class="columns">
                 <section class="pictures" aria-label="Radiograph">
                     <open::OpenPanel/>
+                    <library::CaseLibrary/>
                     <viewer::Viewer/>
                 </section>
                 <section class="side" aria-label="Findings">
                     <gate::Gate/>
+                    <teaching::Teaching/>
                     <findings::Findings/>
                     <trust::TrustPanel/>
                     <model_card::ModelCard/>

@@ -4,7 +4,7 @@ use js_sys::{Function, Reflect};
 use leptos::ev;
 use leptos::html::Input;
 use leptos::prelude::*;
-use sightline_session::session::Remedy;
+use sightline_session::session::{Remedy, Session};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{DataTransfer, DataTransferItem, FileList, HtmlInputElement};
 
@@ -138,6 +138,12 @@ pub fn OpenPanel() -> impl IntoView {
         }
     };
     let open = move || state.picture.with(Option::is_some);
+    // What the source says of a sample would tell a reader who reads first.
+    let reads_first = Memo::new(move |_| state.of_session(Session::reads_first));
+    let said = move |index: usize, label: &str| match reads_first.get() {
+        true => format!("Sample {}", index + 1),
+        false => label.to_owned(),
+    };
     view! {
         <div
             class="drop-zone"
@@ -174,11 +180,11 @@ pub fn OpenPanel() -> impl IntoView {
                         <button
                             type="button"
                             data-testid=format!("sample-{index}")
-                            title=format!("{label} (NIH ChestX-ray14)")
+                            title=move || format!("{} (NIH ChestX-ray14)", said(index, label))
                             on:click=move |_| state.give(vec![Source::Sample(file)], Vec::new())
                         >
                             <img src=format!("samples/{file}") alt="" width="72" height="72"/>
-                            <span>{label}</span>
+                            <span>{move || said(index, label)}</span>
                         </button>
                     })
                     .collect_view()}

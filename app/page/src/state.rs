@@ -8,6 +8,7 @@ use sightline_core::explain::fill::Fill;
 use sightline_core::explain::heat_map::HeatMap;
 use sightline_core::explain::method::{Explanation, Method, Settings};
 use sightline_core::gate::Judgement;
+use sightline_core::library::{FOLDER, Library};
 use sightline_core::package::{Manifest, ModelEntry, ModelIndex};
 use sightline_core::radiograph::film::{Film, between};
 use sightline_core::radiograph::levels::{UsedLevels, Window};
@@ -77,6 +78,8 @@ pub struct State {
     pub film: Memo<Option<Arc<Film>>>,
     /// What was drawn on it.
     pub drawn: Memo<Drawn>,
+    /// The case library's index, once it is there.
+    pub library: RwSignal<Option<Library>>,
     session: RwSignal<Session>,
     /// What was given last.
     given: StoredValue<Vec<Source>, LocalStorage>,
@@ -93,6 +96,8 @@ pub enum Source {
     File(web_sys::File),
     /// Beside the page.
     Sample(&'static str),
+    /// In the case library.
+    Case(String),
 }
 
 impl Source {
@@ -101,7 +106,15 @@ impl Source {
         match self {
             Source::File(file) => file.name(),
             Source::Sample(file) => (*file).to_owned(),
+            Source::Case(file) => file.clone(),
         }
+    }
+
+    /// By what a table of cases knows it, if it is one of the page's own, or a copy of one.
+    fn case(&self, library: Option<&Library>) -> Option<String> {
+        let name = self.name();
+        let is_copy = || library.is_some_and(|library| library.has(&name));
+        (!matches!(self, Source::File(_)) || is_copy()).then_some(name)
     }
 
     /// The file, whose bytes stay where they are.
@@ -121,6 +134,10 @@ impl Source {
             Source::Sample(file) => {
                 let file = fetch::blob(&format!("samples/{file}")).await;
                 file.map_err(|why| format!("The sample cannot be fetched: {why}."))
+            }
+            Source::Case(file) => {
+                let file = fetch::blob(&format!("{FOLDER}/{file}")).await;
+                file.map_err(|why| format!("The case cannot be fetched: {why}."))
             }
         }
     }
@@ -178,6 +195,7 @@ impl State {
                 is_another,
             ),
             drawn: Memo::new(move |_| session.with(|session| session.drawn().clone())),
+            library: RwSignal::new(None),
             session,
             given: StoredValue::new_local(Vec::new()),
             file: StoredValue::new_local(None),
@@ -239,6 +257,9 @@ impl State {
                 if let Some(source) = source {
                     spawn_local(async move {
                         let name = source.name();
+                        let library = self.library.read_untracked();
+                        let case = source.case(library.as_ref());
+                        drop(library);
                         let fetched = source.file().await.map(|file| {
                             // One that comes late does not replace one that was given after it.
                             self.file.update_value(|kept| {
@@ -248,7 +269,10 @@ impl State {
                             });
                             name
                         });
-                        self.tell(|session| session.fetched(id, fetched));
+                        self.tell(|session| {
+                            session.fetched(id, fetched);
+                            session.is_case(id, case);
+                        });
                     });
                 }
             }
@@ -301,6 +325,11 @@ impl State {
     pub fn complain(self, why: impl Into<String>) {
         let why = why.into();
         self.tell(|session| session.complain(why));
+    }
+
+    /// What is asked of the session.
+    pub fn of_session<T>(self, what: impl FnOnce(&Session) -> T) -> T {
+        self.session.with(what)
     }
 
     /// The chosen package's folder, where there is one on this server.

@@ -13,6 +13,7 @@ use super::export::ExportButtons;
 use super::look::{Corner, Drawing, LookBar};
 use super::stage::{Size, Stage};
 use super::state::State;
+use super::teaching::Boxes;
 
 /// How many findings are explained at once.
 const AT_ONCE: usize = 3;
@@ -37,6 +38,7 @@ pub fn Viewer() -> impl IntoView {
                     <Stage label="The radiograph".to_owned() picture_testid="original-canvas">
                         <Show when=move || state.scored.get()><Easel/></Show>
                         <Drawing/>
+                        <Boxes testid="boxes"/>
                     </Stage>
                     <Corner/>
                     <figcaption>
@@ -47,7 +49,9 @@ pub fn Viewer() -> impl IntoView {
                 </figure>
                 <Show when=move || state.scored.get()>
                 <figure>
-                    <Stage label=label map=Signal::derive(move || state.shown_map()) map_testid="overlay-canvas"/>
+                    <Stage label=label map=Signal::derive(move || state.shown_map()) map_testid="overlay-canvas">
+                        <Boxes testid="boxes-on-map"/>
+                    </Stage>
                     <figcaption>
                         {move || state.method.get().title()}": "{move || state.method.get().shows()}" "
                         <strong>{move || state.selected_finding().map(|f| f.name.name())}</strong>". "

@@ -19,7 +19,7 @@ pub struct Library {
 }
 
 /// One radiograph of the library, or a sample of the page.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Case {
     /// Relative to the library's folder.
     pub file: String,
@@ -45,6 +45,16 @@ impl Library {
     /// When it is no index of a library.
     pub fn parse(text: &str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(text)
+    }
+
+    /// The case of this name, or the sample.
+    pub fn case(&self, name: &str) -> Option<&Case> {
+        self.cases.iter().find(|case| case.name() == name)
+    }
+
+    /// Whether a file of this name is a case: names of ChestX-ray14 are no other picture's. Those of samples may be.
+    pub fn has(&self, name: &str) -> bool {
+        self.case(name).is_some_and(|case| !case.is_sample())
     }
 }
 

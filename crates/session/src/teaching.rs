@@ -43,6 +43,8 @@ pub struct Teaching {
     pub seen: bool,
     /// The name of the library's case or sample that it is.
     pub case: Option<String>,
+    /// What the committed reading is called in the table, if it is there.
+    pub recorded_as: Option<String>,
     /// Changes with each radiograph.
     pub study: u32,
     /// What was read first, in order.
@@ -58,6 +60,7 @@ impl Teaching {
         self.committed = false;
         self.seen = false;
         self.case = None;
+        self.recorded_as = None;
         self.study += 1;
     }
 

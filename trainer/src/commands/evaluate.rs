@@ -2,11 +2,12 @@
 
 use std::io::Write;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use sightline::package::Unit;
 
 use super::crops::Crops;
 use super::options::{Images, Model};
+use super::reader;
 use super::values::unit;
 use crate::data::Views;
 use crate::measure::comparison::comparison;
@@ -15,9 +16,10 @@ use crate::measure::score::Package;
 use crate::storage::{Draft, Location};
 
 #[derive(clap::Args)]
+#[command(mut_arg("model", |model| model.required(false).required_unless_present("reader")))]
 pub struct Options {
     #[command(flatten)]
-    model: Model,
+    model: Option<Model>,
     #[command(flatten)]
     images: Images,
     #[command(flatten)]
@@ -31,6 +33,10 @@ pub struct Options {
     /// Another package: test whether its AUC on these images differs (DeLong's test, by image and not by patient).
     #[arg(long, conflicts_with = "shard")]
     against: Option<Location>,
+    /// A person's readings, as the page's teaching mode saves them: the reader's AUC beside the model's. The model is the one that is in
+    /// the table, or that of --model.
+    #[arg(long, value_name = "CSV", conflicts_with_all = ["against", "parts", "unit", "crops"])]
+    reader: Option<Location>,
     /// Write the figures to this JSON file too. With --shard, it holds what `merge` needs.
     #[arg(long)]
     json: Option<Location>,
@@ -38,12 +44,17 @@ pub struct Options {
 
 pub fn run(options: &Options) -> Result<()> {
     options.images.needs_labels("evaluate")?;
-    let package = Package::open(&options.model.model, options.model.device.device()?)?;
+    if let Some(csv) = &options.reader {
+        let (model, json) = (options.model.as_ref(), options.json.as_ref());
+        return reader::run(csv, &options.images, model, json);
+    }
+    let model = options.model.as_ref().context("--model is needed")?;
+    let package = Package::open(&model.model, model.device.device()?)?;
     let (data, shard) = options
         .images
-        .rows(Views::Frontal, options.model.decoding(&package.manifest))?;
+        .rows(Views::Frontal, model.decoding(&package.manifest))?;
     let unit = options.unit;
-    let set = options.images.set_name(options.model.depth);
+    let set = options.images.set_name(model.depth);
     let (parts, augmented) = (&options.parts, options.augmented.augmented());
     for part in parts {
         let column = column_of(part);
@@ -58,10 +69,10 @@ pub fn run(options: &Options) -> Result<()> {
         let report = report(&scores);
         print!("{}", report.tables());
         if let Some(other) = &options.against {
-            let package = Package::open(other, options.model.device.device()?)?;
+            let package = Package::open(other, model.device.device()?)?;
             let (data, _) = options
                 .images
-                .rows(Views::Frontal, options.model.decoding(&package.manifest))?;
+                .rows(Views::Frontal, model.decoding(&package.manifest))?;
             let set = scores.header.set.clone();
             let others = score(&package, data, shard, unit, parts, set, augmented)?;
             print!("{}", comparison(&scores, &others)?);

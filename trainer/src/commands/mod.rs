@@ -15,6 +15,7 @@ mod merge;
 mod model;
 mod options;
 mod predict;
+mod reader;
 mod train;
 mod values;
 

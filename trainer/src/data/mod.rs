@@ -3,7 +3,7 @@
 //! `table` reads every CSV, whatever program wrote it (`text` its encoding). `row` is an image, `dataset` holds rows and splits them by patient;
 //! `reading` makes them of a CSV, `chexpert` and `nih` know the two formats, `paths` what a path tells of patient, study and view,
 //! `columns` what else rows are told apart by, `same_image` whether a picture is in two splits. `labels` turns labels
-//! into targets, `probabilities` reads what a model predicts, `boxes` reads what radiologists marked. `square` decodes, `pictures` holds pictures, `pack` keeps what was decoded, `augment` changes.
+//! into targets, `probabilities` reads what a model predicts, `readings` what a person said, `boxes` reads what radiologists marked. `square` decodes, `pictures` holds pictures, `pack` keeps what was decoded, `augment` changes.
 //! `stream` decodes images shortly before they are needed; `notes` names those that cannot be read, and what to
 //! know of the others.
 
@@ -21,6 +21,7 @@ mod paths;
 mod pictures;
 mod probabilities;
 mod reading;
+mod readings;
 mod row;
 mod same_image;
 mod square;
@@ -38,6 +39,7 @@ pub use paths::key;
 pub use paths::patient_and_study;
 pub use pictures::{Pictures, load_pictures, load_squares};
 pub use probabilities::{Probabilities, read as probabilities};
+pub use readings::Readings;
 pub use row::Row;
 pub use same_image::{refuse_same_files, refuse_same_pixels};
 pub use square::read_square;
@@ -49,7 +51,7 @@ use std::path::Path;
 
 use crate::storage::Location;
 
-/// Reads bytes as every kind of table that a command takes: images with labels, boxes, probabilities. For `fuzz/`: what comes of it
+/// Reads bytes as every kind of table that a command takes: images with labels, boxes, probabilities, readings. For `fuzz/`: what comes of it
 /// is forgotten.
 pub fn read_as_tables(bytes: Vec<u8>) {
     let Ok(text) = text::decode(bytes) else {
@@ -70,4 +72,5 @@ pub fn read_as_tables(bytes: Vec<u8>) {
     }
     let _ = Boxes::parse(&text);
     let _ = probabilities::parse(&text);
+    let _ = Readings::parse(&text);
 }

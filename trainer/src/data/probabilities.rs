@@ -22,18 +22,23 @@ pub fn read(csv: &Location) -> Result<Probabilities> {
 }
 
 pub(super) fn parse(text: &str) -> Result<Probabilities> {
+    with_suffix(text, "")?.context("no column is named after a finding")
+}
+
+/// The columns that are named after a finding with `suffix` behind; `None` where there is none.
+pub(super) fn with_suffix(text: &str, suffix: &str) -> Result<Option<Probabilities>> {
     let mut table = Table::of(text)?;
     let path = table.needed("Path")?;
     let columns: Vec<Vec<Finding>> = table
         .header()
         .iter()
-        .map(|name| match name.strip_prefix("prob_") {
-            Some(label) => nih::findings_of(label),
-            None => Finding::from_name(name).into_iter().collect(),
+        .map(|name| match name.strip_suffix(suffix) {
+            Some(name) => findings_of(name),
+            None => Vec::new(),
         })
         .collect();
     if columns.iter().all(Vec::is_empty) {
-        bail!("no column is named after a finding");
+        return Ok(None);
     }
     let mut rows = BTreeMap::new();
     while let Some(line) = table.next()? {
@@ -43,7 +48,12 @@ pub(super) fn parse(text: &str) -> Result<Probabilities> {
                 continue;
             }
             let p = number(text).filter(|p| (0.0..=1.0).contains(p));
-            let p = p.with_context(|| format!("{}: {text:?} is no probability", line.place()))?;
+            let p = p.with_context(|| {
+                format!(
+                    "{}: {text:?} is no probability: they are from 0 to 1",
+                    line.place()
+                )
+            })?;
             for finding in findings {
                 let best = &mut row[finding.index()];
                 *best = Some(best.map_or(p, |best: f64| best.max(p)));
@@ -59,7 +69,14 @@ pub(super) fn parse(text: &str) -> Result<Probabilities> {
             );
         }
     }
-    Ok(rows)
+    Ok(Some(rows))
+}
+
+fn findings_of(column: &str) -> Vec<Finding> {
+    match column.strip_prefix("prob_") {
+        Some(label) => nih::findings_of(label),
+        None => Finding::from_name(column).into_iter().collect(),
+    }
 }
 
 #[cfg(test)]

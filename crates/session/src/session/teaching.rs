@@ -43,6 +43,11 @@ impl Session {
         self.teaching.case.as_deref()
     }
 
+    /// What the committed reading is called in the table; `None` where it is not recorded.
+    pub fn recorded_as(&self) -> Option<&str> {
+        self.teaching.recorded_as.as_deref()
+    }
+
     /// What was read first since the page was opened.
     pub fn readings(&self) -> &[ReadFirst] {
         &self.teaching.readings
@@ -77,8 +82,10 @@ impl Session {
         }
         self.teaching.committed = true;
         if self.is_unseen() {
+            let path = self.teaching.path();
+            self.teaching.recorded_as = Some(path.clone());
             let reading = ReadFirst {
-                path: self.teaching.path(),
+                path,
                 confidences: self.teaching.confidences,
                 scores: self.scores(),
                 model: self.model.clone(),

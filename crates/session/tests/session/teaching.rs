@@ -122,11 +122,13 @@ fn what_is_switched_off_before_it_is_committed_shows_scores_and_was_not_read_fir
     commit(&mut page);
     assert!(page.session.shows_scores());
     assert_eq!(page.session.readings(), []);
+    assert_eq!(page.session.recorded_as(), None);
     // The next radiograph was not.
     page.open("b.png");
     assert!(page.session.is_unseen());
     commit(&mut page);
     assert_eq!(page.session.readings().len(), 1);
+    assert_eq!(page.session.recorded_as(), Some("own-1"));
     // What was committed stays so.
     page.tell(|session| session.read_first(false));
     page.tell(|session| session.read_first(true));

@@ -1,0 +1,59 @@
+//! The case library: radiographs beside the page. A picture is fetched when it is chosen, and no other.
+
+use leptos::prelude::*;
+use sightline_core::library::{FOLDER, Library};
+use wasm_bindgen_futures::spawn_local;
+
+use super::fetch;
+use super::state::{Source, State};
+
+/// The cases by number: a name or a small picture would tell what is to be found.
+#[component]
+pub fn CaseLibrary() -> impl IntoView {
+    let state = expect_context::<State>();
+    spawn_local(async move {
+        let index = fetch::text(&format!("{FOLDER}/index.json")).await;
+        let index = index.and_then(|text| Library::parse(&text).map_err(|error| error.to_string()));
+        match index {
+            Ok(library) => state.library.set(Some(library)),
+            // A server may do without a library.
+            Err(why) => leptos::logging::warn!("there is no case library: {why}"),
+        }
+    });
+    let files = move || {
+        state.library.with(|library| {
+            let cases = library.iter().flat_map(|library| &library.cases);
+            let cases = cases.filter(|case| !case.is_sample());
+            cases.map(|case| case.file.clone()).collect::<Vec<String>>()
+        })
+    };
+    view! {
+        <Show when=move || state.library.with(Option::is_some)>
+            <details class="library" data-testid="library" open>
+                <summary>"Case library"</summary>
+                <p class="hint">
+                    "Radiographs of NIH ChestX-ray14 that the shipped models were not trained on. Tick “Read first” to read them before the model does."
+                </p>
+                <div class="cases">
+                    {move || files()
+                        .into_iter()
+                        .enumerate()
+                        .map(|(index, file)| {
+                            let number = index + 1;
+                            view! {
+                                <button
+                                    type="button"
+                                    data-testid=format!("case-{index}")
+                                    aria-label=format!("Case {number}")
+                                    on:click=move |_| state.give(vec![Source::Case(file.clone())], Vec::new())
+                                >
+                                    {number}
+                                </button>
+                            }
+                        })
+                        .collect_view()}
+                </div>
+            </details>
+        </Show>
+    }
+}
