@@ -12,6 +12,9 @@ use sightline_session::teaching::{Confidences, SCALE, csv};
 use super::export::save_text;
 use super::state::State;
 
+/// The width of the picture where boxes are drawn.
+const WIDTH: f32 = 1000.0;
+
 /// The switch of the teaching mode.
 #[component]
 pub fn Switch() -> impl IntoView {
@@ -248,36 +251,47 @@ pub fn Boxes(testid: &'static str) -> impl IntoView {
         true => case.with(|case| case.as_ref().map(|(case, _)| case.boxes.clone())),
         false => None,
     });
-    // Letters keep their shape: units are shares of the picture's width.
+    // Letters keep their shape: a unit is a thousandth of the picture's width.
     let height = move || {
         let aspect = state.preview.with(|image| {
             let image = image.as_ref()?;
             Some(image.height as f32 / image.width as f32)
         });
-        aspect.unwrap_or(1.0)
+        WIDTH * aspect.unwrap_or(1.0)
     };
     let names = move || {
         let boxes = boxes.get().unwrap_or_default();
         let names: Vec<&str> = boxes.iter().map(|b| b.finding.name()).collect();
         format!("Boxes that a radiologist drew: {}", names.join(", "))
     };
+    let drawn = move || {
+        let height = height();
+        let boxes = boxes.get().unwrap_or_default().into_iter();
+        let boxes = boxes.map(|b| {
+            let [left, top] = [b.x * WIDTH, b.y * height];
+            // Above the box, or in it at the picture's edge.
+            let line = (top - 10.0).max(40.0);
+            let [across, down] = [b.w * WIDTH, b.h * height];
+            let [x, y, line, width, height] =
+                [left, top, line, across, down].map(|length| format!("{length:.1}"));
+            view! {
+                <rect x=x.clone() y=y width=width height=height/>
+                <text x=x y=line>{b.finding.name()}</text>
+            }
+        });
+        boxes.collect_view()
+    };
+    let any = move || boxes.with(|boxes| boxes.as_ref().is_some_and(|boxes| !boxes.is_empty()));
     view! {
-        <Show when=move || boxes.with(|boxes| boxes.as_ref().is_some_and(|boxes| !boxes.is_empty()))>
-            <svg class="boxes" viewBox=move || format!("0 0 1 {}", height()) data-testid=testid role="img" aria-label=names>
-                {move || {
-                    let height = height();
-                    let boxes = boxes.get().unwrap_or_default().into_iter();
-                    boxes.map(|b| view! {
-                        <rect
-                            x=b.x.to_string()
-                            y=(b.y * height).to_string()
-                            width=b.w.to_string()
-                            height=(b.h * height).to_string()
-                        />
-                        // Above the box, or in it at the picture's edge.
-                        <text x=b.x.to_string() y=(b.y * height - 0.01).max(0.04).to_string()>{b.finding.name()}</text>
-                    }).collect_view()
-                }}
+        <Show when=any>
+            <svg
+                class="boxes"
+                viewBox=move || format!("0 0 {WIDTH} {:.1}", height())
+                data-testid=testid
+                role="img"
+                aria-label=names
+            >
+                {drawn}
             </svg>
         </Show>
     }

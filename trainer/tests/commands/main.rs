@@ -7,6 +7,7 @@ mod figures;
 mod gate;
 mod import;
 mod object_store;
+mod reader;
 mod runs;
 mod shards;
 mod shipped;

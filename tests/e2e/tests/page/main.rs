@@ -11,6 +11,7 @@ mod offline;
 mod open;
 mod read;
 mod served;
+mod teaching;
 mod trust;
 
 use std::path::{Path, PathBuf};
