@@ -1,6 +1,6 @@
 //! Painting over places of the radiograph: the scores follow the brush.
 
-use leptos::ev::PointerEvent;
+use leptos::ev::{KeyboardEvent, PointerEvent};
 use leptos::prelude::*;
 use sightline_core::explain::fill::Fill;
 use sightline_core::trust::erase::Spot;
@@ -11,6 +11,8 @@ use super::tool::Tool;
 
 /// The brush's radius, as a share of the picture's width.
 const RADIUS: f32 = 0.04;
+/// How far an arrow key moves the brush.
+const STEP: f32 = RADIUS / 2.0;
 /// What can be filled in, and its name.
 pub const FILLS: [(Fill, &str); 5] = [
     (Fill::Mean, "own mean"),
@@ -64,12 +66,41 @@ pub fn Easel() -> impl IntoView {
             }
         }
     };
+    // Without a mouse: arrow keys move the brush, and Enter or the space bar paints.
+    let brush = RwSignal::new([0.5_f32, 0.5]);
+    let keys = move |event: KeyboardEvent| {
+        let [across, down] = match event.key().as_str() {
+            "ArrowLeft" => [-STEP, 0.0],
+            "ArrowRight" => [STEP, 0.0],
+            "ArrowUp" => [0.0, -STEP],
+            "ArrowDown" => [0.0, STEP],
+            "Enter" | " " => [0.0; 2],
+            _ => return,
+        };
+        event.prevent_default();
+        if [across, down] == [0.0; 2] {
+            let [x, y] = brush.get_untracked();
+            let spot = Spot {
+                x,
+                y,
+                radius: RADIUS,
+            };
+            return state.tell(|session| session.erase(|spots| spots.push(spot)));
+        }
+        // Down is a share of the picture's height, and a step is one of its width.
+        let down = down * aspect();
+        brush.update(|[x, y]| {
+            (*x, *y) = ((*x + across).clamp(0.0, 1.0), (*y + down).clamp(0.0, 1.0));
+        });
+    };
     view! {
         <svg
             viewBox=view_box
             data-testid="easel"
-            role="img"
-            aria-label="Paint over places of the radiograph to see the scores without them"
+            role="application"
+            tabindex="0"
+            aria-label="Paint over places of the radiograph to see the scores without them. Arrow keys move the brush, Enter paints."
+            on:keydown=keys
             on:pointerdown=paint
             on:pointermove=paint
             on:pointerup=paint
@@ -85,6 +116,12 @@ pub fn Easel() -> impl IntoView {
                         .collect_view()
                 })
             }}
+            <circle
+                class="brush"
+                cx=move || brush.get()[0].to_string()
+                cy=move || (brush.get()[1] / aspect()).to_string()
+                r=RADIUS.to_string()
+            />
         </svg>
     }
 }

@@ -1,4 +1,4 @@
-//! The reading as files: JSON to go on with, PNG to show.
+//! The reading as files: JSON to go on with, PNG to show. And on paper.
 
 use js_sys::{Array, Uint8Array};
 use leptos::prelude::*;
@@ -8,6 +8,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, HtmlCanvasElement, Url};
 
 use super::canvas::{context, paint_overlay, paint_picture};
+use super::print::PrintButton;
 use super::state::State;
 
 #[component]
@@ -32,6 +33,7 @@ pub fn ExportButtons() -> impl IntoView {
         <div class="export">
             <button type="button" data-testid="export-json" on:click=json>"Save the report (JSON)"</button>
             <button type="button" data-testid="export-png" disabled=move || state.shown_map().is_none() on:click=png>"Save the picture (PNG)"</button>
+            <PrintButton/>
         </div>
     }
 }

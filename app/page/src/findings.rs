@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use sightline_session::picture::ReadPicture;
 use sightline_session::session::Session;
 
+use super::fold::Fold;
 use super::state::State;
 
 /// Said while there is no picture.
@@ -43,6 +44,7 @@ pub fn Findings() -> impl IntoView {
                 class="findings"
                 role="listbox"
                 tabindex="0"
+                aria-activedescendant=move || state.selected.get().map(id)
                 aria-label="Findings, highest score first. Arrow keys change the map."
                 on:keydown=keys
             >
@@ -50,14 +52,21 @@ pub fn Findings() -> impl IntoView {
                     <FindingRow index/>
                 </For>
             </ol>
+            <Fold title="What a score means">
             <p class="hint">
                 "The mark on a bar is the operating point: the score at which the model calls the finding. Called findings are bold. The model calls "
                 "“No Finding” only if it calls no other finding; Support Devices do not count. A score is not a probability of disease. If it was calibrated, it was calibrated on "
                 "images like those of the model's training. "
                 "Point at a finding, or use the arrow keys, to see its map."
             </p>
+            </Fold>
         </Show>
     }
+}
+
+/// The row of a finding in the document.
+fn id(index: usize) -> String {
+    format!("finding-{index}")
 }
 
 #[component]
@@ -75,10 +84,29 @@ fn FindingRow(index: usize) -> impl IntoView {
     let called = move || finding.get().is_some_and(|f| f.called);
     let selected = move || state.selected.get() == Some(index);
     let select = move || state.tell(|session| session.select(index));
+    // What letters and colours tell, in words.
+    let label = move || {
+        let finding = finding.get()?;
+        let said = match (finding.probability, finding.called) {
+            (None, _) => "not trained".to_owned(),
+            (Some(score), true) => format!("score {score:.2}, called"),
+            (Some(score), false) => format!("score {score:.2}"),
+        };
+        let erased = state
+            .of_picture(|picture| picture.erased_score(index))
+            .flatten();
+        let erased = erased.map_or(String::new(), |score| {
+            format!(", {score:.2} without what is erased")
+        });
+        Some(format!("{}: {said}{erased}", finding.name.name()))
+    };
     let percent = |share: f64| format!("{:.1}%", share * 100.0);
     view! {
         <li
             role="option"
+            id=id(index)
+            aria-label=label
+            aria-disabled=move || (!trained()).then_some("true")
             data-testid=format!("finding-{index}")
             data-score=move || score().map(|p| format!("{p:.6}"))
             data-trained=move || trained().to_string()

@@ -9,16 +9,11 @@ use super::state::State;
 #[component]
 pub fn Gate() -> impl IntoView {
     let state = expect_context::<State>();
-    move || {
+    let said = move || {
         state.gate.get().map(|gate| {
             let Judgement {
                 verdict, kind, why, ..
             } = gate;
-            let title = match verdict {
-                Verdict::Pass => "A frontal chest radiograph",
-                Verdict::Warn => "Perhaps not a picture for this model",
-                Verdict::Stop => "Not a picture for this model",
-            };
             let asked = move || {
                 let waits = state.of_session(Session::waits_for_reader);
                 verdict == Verdict::Stop && !state.scored.get() && !waits
@@ -26,12 +21,11 @@ pub fn Gate() -> impl IntoView {
             view! {
                 <div
                     class="gate"
-                    role="status"
                     data-testid="gate"
                     data-verdict=verdict.name()
                     data-kind=kind.map(|kind| kind.name())
                 >
-                    <h2>{title}</h2>
+                    <h2>{title(verdict)}</h2>
                     <p>{why}</p>
                     <Show when=asked>
                         <p>"A score of such a picture means nothing."</p>
@@ -46,5 +40,16 @@ pub fn Gate() -> impl IntoView {
                 </div>
             }
         })
+    };
+    // What comes into a place that is there already is read aloud.
+    view! { <div role="status">{said}</div> }
+}
+
+/// The verdict in words.
+pub fn title(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "A frontal chest radiograph",
+        Verdict::Warn => "Perhaps not a picture for this model",
+        Verdict::Stop => "Not a picture for this model",
     }
 }

@@ -9,6 +9,7 @@ mod erase;
 mod export;
 mod fetch;
 mod findings;
+mod fold;
 mod gate;
 mod header;
 mod library;
@@ -16,11 +17,13 @@ mod look;
 mod model_card;
 mod offline;
 mod open;
+mod print;
 mod privacy;
 mod requests;
 mod stage;
 mod state;
 mod teaching;
+mod theme;
 mod tool;
 mod trust;
 mod viewer;
@@ -41,11 +44,13 @@ fn Page() -> impl IntoView {
     provide_context(state);
     let requests = requests::Requests::listen();
     let offline = offline::Offline::start(state, requests);
+    provide_context(print::Reference::new(state));
     open::listen_for_paste_and_drop(state);
     look::listen_for_keys(state);
     view! {
+        <a class="skip" href="#content">"Skip to the radiograph"</a>
         <header::Header/>
-        <main>
+        <main id="content" tabindex="-1">
             <open::Problem/>
             <offline::Update offline/>
             <div class="columns">
@@ -54,10 +59,13 @@ fn Page() -> impl IntoView {
                     <library::CaseLibrary/>
                     <viewer::Viewer/>
                 </section>
-                <section class="side" aria-label="Findings">
+                <section class="findings-part" aria-label="Findings">
                     <gate::Gate/>
                     <teaching::Teaching/>
                     <findings::Findings/>
+                </section>
+                <viewer::Tools/>
+                <section class="trust-part" aria-label="Trust">
                     <trust::TrustPanel/>
                     <model_card::ModelCard/>
                 </section>
@@ -65,13 +73,17 @@ fn Page() -> impl IntoView {
         </main>
         <privacy::PrivacyPanel offline requests/>
         <footer>
-            <p>
-                <strong>"Not a medical device. "</strong>
-                "For research and teaching only: do not use it to diagnose or to decide on treatment."
-            </p>
-            <p>
-                "Everything is computed in this browser. No pixel leaves this machine."
-            </p>
+            <div>
+                <p>
+                    <strong>"Not a medical device. "</strong>
+                    "For research and teaching only: do not use it to diagnose or to decide on treatment."
+                </p>
+                <p>
+                    "Everything is computed in this browser. No pixel leaves this machine."
+                </p>
+            </div>
+            <theme::ThemeChoice/>
         </footer>
+        <print::Sheet/>
     }
 }

@@ -156,6 +156,9 @@ fn Measured() -> impl IntoView {
         <Show when=move || state.branch.get().is_some() && state.method.get() == Method::GradCam>
             <p class="hint">"These figures are of the map of all networks together, not of the map in view."</p>
         </Show>
+        <div role="status">
+            {move || state.trust().map(|trust| view! { <p data-testid="verdict">{verdict(trust.faithfulness.verdict())}</p> })}
+        </div>
         {move || state.trust().map_or_else(
             || view! {
                 <p class="hint">
@@ -171,6 +174,21 @@ fn Measured() -> impl IntoView {
     }
 }
 
+/// The verdict in words.
+pub fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Rests => {
+            "The score rests on what this map marks, more than on other places and more than on the middle of the picture."
+        }
+        Verdict::NoBetterThanTheMiddle => {
+            "What this map marks matters to the score, but a spot about the middle of the picture may matter as much: the map adds little."
+        }
+        Verdict::NoBetterThanElsewhere => {
+            "The same map moved elsewhere may matter as much to the score: do not read this map as a reason for the score."
+        }
+    }
+}
+
 #[component]
 fn Figures(trust: Trust) -> impl IntoView {
     let faithful = &trust.faithfulness;
@@ -182,17 +200,6 @@ fn Figures(trust: Trust) -> impl IntoView {
         faithful.p_moved(),
         faithful.p_middle()
     );
-    let verdict = match faithful.verdict() {
-        Verdict::Rests => {
-            "The score rests on what this map marks, more than on other places and more than on the middle of the picture."
-        }
-        Verdict::NoBetterThanTheMiddle => {
-            "What this map marks matters to the score, but a spot about the middle of the picture may matter as much: the map adds little."
-        }
-        Verdict::NoBetterThanElsewhere => {
-            "The same map moved elsewhere may matter as much to the score: do not read this map as a reason for the score."
-        }
-    };
     let agreement = match trust.agreement {
         Some(agreement) => {
             let order = agreement
@@ -249,7 +256,6 @@ fn Figures(trust: Trust) -> impl IntoView {
         (!trust.sanity.is_empty()).then(|| view! { <SanityCheck sanity=trust.sanity.clone()/> });
     let (deletion, insertion) = (faithful.deletion.clone(), faithful.insertion.clone());
     view! {
-        <p data-testid="verdict">{verdict}</p>
         <p class="hint" data-testid="tested">{tested}</p>
         <div class="curves">
             <CurveFigure

@@ -69,10 +69,22 @@ pub fn Viewer() -> impl IntoView {
             <Notices/>
             <Show when=move || state.scored.get()>
                 <ColorBar/>
+            </Show>
+        </Show>
+    }
+}
+
+/// What is done with the map in view.
+#[component]
+pub fn Tools() -> impl IntoView {
+    let state = expect_context::<State>();
+    view! {
+        <Show when=move || state.scored.get()>
+            <section class="tools" aria-label="The map">
                 <Controls/>
                 <TopThree/>
                 <ExportButtons/>
-            </Show>
+            </section>
         </Show>
     }
 }

@@ -3,13 +3,14 @@
 mod choice;
 mod lime;
 
+pub use choice::Choice;
+
 use leptos::prelude::*;
 use sightline_core::explain::colormap::Colormap;
 use sightline_core::explain::method::Method;
 use sightline_session::picture::ReadPicture;
 
 use super::state::State;
-use choice::Choice;
 use lime::LimeControls;
 
 #[component]

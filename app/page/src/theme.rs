@@ -1,0 +1,95 @@
+//! Light or dark: as the reader's system is, or as the reader chose.
+
+use leptos::prelude::*;
+use web_sys::Storage;
+
+use super::controls::Choice;
+
+/// Where the choice is kept, in the browser's storage.
+const KEY: &str = "sightline-theme";
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Theme {
+    System,
+    Light,
+    Dark,
+}
+
+impl Theme {
+    const ALL: [Self; 3] = [Self::System, Self::Light, Self::Dark];
+
+    /// As style sheets call it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Light => "light",
+            Self::Dark => "dark",
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::System => "as the system",
+            other => other.name(),
+        }
+    }
+
+    /// The one that was chosen in this browser before; the system's where none was, or nothing may be kept.
+    fn kept() -> Self {
+        let name = storage().and_then(|storage| storage.get_item(KEY).ok().flatten());
+        let mut all = Self::ALL.into_iter();
+        all.find(|theme| name.as_deref() == Some(theme.name()))
+            .unwrap_or(Self::System)
+    }
+
+    /// Keeps the choice for the next visit, where the browser allows it.
+    fn keep(self) {
+        if let Some(storage) = storage() {
+            // A full or forbidden storage: the choice holds until the page is left.
+            let _ = storage.set_item(KEY, self.name());
+        }
+    }
+
+    /// Tells the style sheets, and which of the two colours the browser gives its own bars.
+    fn apply(self) {
+        let Some(root) = document().document_element() else {
+            return;
+        };
+        // A known attribute takes any name.
+        let _ = root.set_attribute("data-theme", self.name());
+        for scheme in [Self::Light, Self::Dark] {
+            let name = scheme.name();
+            let media = match self {
+                Self::System => format!("(prefers-color-scheme: {name})"),
+                chosen if chosen == scheme => "all".to_owned(),
+                _ => "not all".to_owned(),
+            };
+            let colour = document().query_selector(&format!("meta[data-scheme={name}]"));
+            if let Ok(Some(colour)) = colour {
+                let _ = colour.set_attribute("media", &media);
+            }
+        }
+    }
+}
+
+/// The browser's storage; `None` where it is forbidden.
+fn storage() -> Option<Storage> {
+    window().local_storage().ok().flatten()
+}
+
+#[component]
+pub fn ThemeChoice() -> impl IntoView {
+    let theme = RwSignal::new(Theme::kept());
+    theme.get_untracked().apply();
+    let choose = move |chosen: Theme| {
+        chosen.keep();
+        chosen.apply();
+        theme.set(chosen);
+    };
+    let named = |theme: Theme| (theme, theme.name().to_owned(), theme.title().to_owned());
+    view! {
+        <div class="controls">
+            <Choice title="Theme" testid="theme" options=Theme::ALL.map(named).into() chosen=theme choose/>
+        </div>
+    }
+}
