@@ -84,6 +84,14 @@ pub fn all(root: &Path) -> Result<()> {
             ("SIGHTLINE_WITHOUT_NGINX", "1".as_ref())
         }
     };
+    let axe = tools::axe(root);
+    let checked = match &axe {
+        Ok(script) => ("SIGHTLINE_AXE", script.as_os_str()),
+        Err(error) => {
+            println!("the tests with axe-core are left out: {error:#}");
+            ("SIGHTLINE_WITHOUT_AXE", "1".as_ref())
+        }
+    };
     suite(
         "end to end",
         Step::new(
@@ -102,7 +110,8 @@ pub fn all(root: &Path) -> Result<()> {
         )
         .env("CHROMEDRIVER", &browser.driver)
         .env("SIGHTLINE_DIST", root.join("dist"))
-        .env(served.0, served.1),
+        .env(served.0, served.1)
+        .env(checked.0, checked.1),
         "test the built page in headless Chromium",
     )?;
     println!(

@@ -8,6 +8,8 @@ use anyhow::{Context, Result, bail};
 use crate::run::{Step, output};
 
 const TRUNK: &str = "0.21.14";
+/// The npm package that tells which rules of accessibility a page breaks.
+const AXE: &str = "4.14.1";
 
 /// Where the tools are.
 pub struct Tools {
@@ -92,23 +94,49 @@ impl Tools {
         if found.is_some_and(|version| version >= 116) {
             return Ok(());
         }
-        let folder = root.join("target/tools");
-        std::fs::create_dir_all(&folder)?;
-        let folder = folder.to_string_lossy();
-        let package = format!("binaryen@{}", crate::shrink::BINARYEN);
-        Step::new(
-            "npm",
-            &[
-                "install",
-                "--no-audit",
-                "--no-fund",
-                "--prefix",
-                &folder,
-                &package,
-            ],
+        from_npm(
+            root,
+            &format!("binaryen@{}", crate::shrink::BINARYEN),
+            "make the wasm smaller (wasm-opt is missing or older than 116)",
         )
-        .run("make the wasm smaller (wasm-opt is missing or older than 116)")
     }
+}
+
+/// Puts a package of npm's into `target/tools/node_modules`.
+fn from_npm(root: &Path, package: &str, purpose: &str) -> Result<()> {
+    let folder = root.join("target/tools");
+    std::fs::create_dir_all(&folder)?;
+    let folder = folder.to_string_lossy();
+    Step::new(
+        "npm",
+        &[
+            "install",
+            "--no-audit",
+            "--no-fund",
+            "--prefix",
+            &folder,
+            package,
+        ],
+    )
+    .run(purpose)
+}
+
+/// axe-core's script, from `SIGHTLINE_AXE` or npm.
+pub fn axe(root: &Path) -> Result<PathBuf> {
+    if let Some(script) = std::env::var_os("SIGHTLINE_AXE") {
+        return Ok(script.into());
+    }
+    let folder = root.join("target/tools/node_modules/axe-core");
+    let about = std::fs::read(folder.join("package.json")).unwrap_or_default();
+    let about: serde_json::Value = serde_json::from_slice(&about).unwrap_or_default();
+    if about["version"] != AXE {
+        from_npm(
+            root,
+            &format!("axe-core@{AXE}"),
+            "test that everyone can use the page (axe-core is missing)",
+        )?;
+    }
+    Ok(folder.join("axe.min.js"))
 }
 
 /// Chromium and its driver, from `CHROMEDRIVER`, the PATH, or the system's packages.

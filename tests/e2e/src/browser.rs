@@ -298,6 +298,49 @@ impl Page {
         Ok(self.driver.refresh().await?)
     }
 
+    /// Calls a command of Chromium's developer tools.
+    pub async fn tools(&self, command: &str, options: Value) -> Result<Value> {
+        Ok(self.driver.cdp().send_raw(command, options).await?)
+    }
+
+    /// Makes the browser a phone's: a screen of so many pixels, and a finger in place of a mouse.
+    pub async fn become_phone(&self, width: u32, height: u32) -> Result<()> {
+        let screen =
+            json!({ "width": width, "height": height, "deviceScaleFactor": 2, "mobile": true });
+        self.tools("Emulation.setDeviceMetricsOverride", screen)
+            .await?;
+        let touch = json!({ "enabled": true, "maxTouchPoints": 5 });
+        self.tools("Emulation.setTouchEmulationEnabled", touch)
+            .await?;
+        Ok(())
+    }
+
+    /// What axe-core finds wrong with the page as it is: the rules that are broken, and where.
+    ///
+    /// # Errors
+    /// When axe-core is not there: it is named by `SIGHTLINE_AXE`, or is where `cargo xtask test` puts it.
+    pub async fn violations(&self) -> Result<Vec<String>> {
+        let file = std::env::var_os("SIGHTLINE_AXE").map_or_else(
+            || {
+                let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+                root.join("target/tools/node_modules/axe-core/axe.min.js")
+            },
+            std::path::PathBuf::from,
+        );
+        let axe = std::fs::read_to_string(&file)
+            .with_context(|| format!("axe-core is not at {}", file.display()))?;
+        self.script(&axe, Vec::new()).await?;
+        let ask = r#"
+            const done = arguments[arguments.length - 1];
+            const said = ({ id, help, nodes }) => `${id} (${help}): ${nodes.map(node => node.target.join(' ')).join(', ')}`;
+            axe.run(document, { resultTypes: ['violations'] }).then(
+                ({ violations }) => done(violations.map(said)),
+                error => done([`axe-core fails: ${error}`]));
+        "#;
+        let answer = self.driver.execute_async(ask, Vec::new()).await?;
+        Ok(serde_json::from_value(answer.json().clone())?)
+    }
+
     /// Waits until the page shows a problem with these words.
     pub async fn wait_for_error(&self, words: &str, limit: Duration) -> Result<()> {
         self.wait_for_words("error", words, limit).await

@@ -5,7 +5,7 @@ use sightline::gate::{Kind, Verdict};
 use super::*;
 
 /// Another picture of a sample's pixels, as PNG.
-fn made_of(
+pub fn made_of(
     sample_name: &str,
     change: impl Fn(image::GrayImage) -> image::GrayImage,
 ) -> Result<Vec<u8>> {

@@ -3,12 +3,14 @@
 mod devices;
 mod dicom;
 mod engine;
+mod everyone;
 mod explain;
 mod gate;
 mod look;
 mod models;
 mod offline;
 mod open;
+mod print;
 mod read;
 mod served;
 mod teaching;
