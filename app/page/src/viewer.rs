@@ -31,6 +31,9 @@ pub fn Viewer() -> impl IntoView {
             name.unwrap_or("no finding")
         )
     });
+    // A memo: what paints it also reads the preview, which is made of the picture, and would not notice that the picture has another map if it
+    // read the picture itself (reactive_graph 0.2 takes the picture for known as soon as the preview was asked whether it changed).
+    let map = Memo::new(move |_| state.shown_map());
     view! {
         <Show when=move || state.picture.with(Option::is_some)>
             <div class="pair">
@@ -49,7 +52,7 @@ pub fn Viewer() -> impl IntoView {
                 </figure>
                 <Show when=move || state.scored.get()>
                 <figure>
-                    <Stage label=label map=Signal::derive(move || state.shown_map()) map_testid="overlay-canvas">
+                    <Stage label=label map=map map_testid="overlay-canvas">
                         <Boxes testid="boxes-on-map"/>
                     </Stage>
                     <figcaption>
