@@ -34,6 +34,7 @@ impl Explain for Explanation {
     const SHOWS: &'static str = "the model's evidence for";
     const UNIT: &'static str = PER_CELL;
     const TAUGHT_BY_BOXES: bool = true;
+    const ADDS_UP: bool = true;
 
     type Options = Options;
     type Job = Once<Self>;

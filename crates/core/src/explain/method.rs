@@ -4,6 +4,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
+use super::account::Account;
 use super::{Explain, PER_CELL, hirescam, lime, occlusion};
 use crate::asked::{Asked, Progress, Scored, Wants};
 use crate::heat_map::HeatMap;
@@ -64,6 +65,14 @@ macro_rules! methods {
                 match self {
                     Self::GradCam => true,
                     $(Self::$method => <$module::Explanation as Explain>::TAUGHT_BY_BOXES,)+
+                }
+            }
+
+            /// Whether the map and the bias of the reading add up to the logit.
+            pub fn adds_up(self) -> bool {
+                match self {
+                    Self::GradCam => true,
+                    $(Self::$method => <$module::Explanation as Explain>::ADDS_UP,)+
                 }
             }
 
@@ -161,6 +170,13 @@ macro_rules! methods {
             pub fn said(&self, output: Output) -> String {
                 match self {
                     $(Self::$method(made) => made.said(output),)+
+                }
+            }
+
+            /// What the map for an output adds up to beside the logit, see [`Explain::account`].
+            pub fn account(&self, output: Output) -> Option<Account> {
+                match self {
+                    $(Self::$method(made) => made.account(output),)+
                 }
             }
 

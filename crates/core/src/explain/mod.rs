@@ -1,17 +1,22 @@
 //! Explanations: which parts of a radiograph a score came from.
 //!
 //! A method is a file here that implements [`Explain`], and a line in `methods!` of [`method`]. [`lime`], [`hirescam`] and [`occlusion`] are such files;
-//! Grad-CAM is part of every reading. [`overlay`] and [`colormap`] show a map, [`fill`] says what a hidden place becomes.
+//! Grad-CAM is part of every reading. [`overlay`] and [`contours`] show a map as [`look`] and [`colormap`] say, [`account`] says what it adds up to, [`fill`] says what a hidden place becomes.
 
+pub mod account;
 pub mod colormap;
+pub mod contours;
 pub mod fill;
 pub mod hirescam;
 pub mod lime;
+pub mod look;
 pub mod method;
 pub mod occlusion;
 pub mod overlay;
 
 pub use crate::heat_map;
+
+use account::Account;
 
 use crate::asked::Asked;
 use crate::heat_map::HeatMap;
@@ -36,6 +41,8 @@ pub trait Explain: Sized {
     const COUNTS: &'static str = "pictures";
     /// Whether training on boxes, which is of Grad-CAM's maps, is of these too.
     const TAUGHT_BY_BOXES: bool = false;
+    /// Whether the map and the bias of the reading add up to the logit.
+    const ADDS_UP: bool = false;
 
     type Options: Clone + Default + PartialEq;
     /// The work that makes it.
@@ -63,4 +70,9 @@ pub trait Explain: Sized {
 
     /// What is to be said beside the map for an output: how far it is, and how good. A sentence or more.
     fn said(&self, output: Output) -> String;
+
+    /// What the map for an output adds up to, where that is something else than the logit; `None` where it is nothing.
+    fn account(&self, _: Output) -> Option<Account> {
+        None
+    }
 }

@@ -1,20 +1,21 @@
 //! A map laid over its radiograph.
 
-use super::colormap::Colormap;
+use super::look::Look;
 use crate::heat_map::HeatMap;
 use crate::radiograph::{GreyImage, Region};
 
-/// The picture with the positive evidence on it, as RGBA bytes.
+/// The picture with evidence on it, as RGBA bytes.
 ///
-/// A colour stands for the evidence's share of its maximum. Where there is none the picture shows through, and
+/// A colour stands for the evidence's share of its largest value. Where there is none the picture shows through, and
 /// `opacity` (0..1) is how much the colour covers at the maximum.
 pub fn overlay(
     image: &GreyImage,
     evidence: &HeatMap,
     region: Region,
-    colormap: Colormap,
+    look: impl Into<Look>,
     opacity: f32,
 ) -> Vec<u8> {
+    let look = look.into();
     let part = |start: f64, length: f64, side: usize| {
         let first = ((start * side as f64).round().max(0.0) as usize).min(side - 1);
         let length = ((length * side as f64).round() as usize).clamp(1, side - first);
@@ -22,19 +23,17 @@ pub fn overlay(
     };
     let (left, width) = part(region.x, region.width, image.width);
     let (top, height) = part(region.y, region.height, image.height);
-    let most = evidence.max();
-    let map = evidence.positive().upsample(width, height);
-    let palette = palette(colormap);
+    let map = look.kind.shares(evidence, width, height);
+    let palette = palette(look);
     let mut rgba = Vec::with_capacity(image.pixels.len() * 4);
     for (index, &grey) in image.pixels.iter().enumerate() {
         let (x, y) = (index % image.width, index / image.width);
         let inside = x >= left && y >= top && x < left + width && y < top + height;
-        let heat = if inside && most > 0.0 {
-            map.values[(y - top) * width + x - left] / most
-        } else {
-            0.0
+        let heat = match inside {
+            true => map.values[(y - top) * width + x - left],
+            false => 0.0,
         };
-        let color = palette[(heat * 255.0) as usize];
+        let color = palette[place(heat)];
         let cover = opacity * cover(heat);
         let mix = |c: u8| (f32::from(grey) * (1.0 - cover) + f32::from(c) * cover) as u8;
         rgba.extend_from_slice(&[mix(color[0]), mix(color[1]), mix(color[2]), 255]);
@@ -43,34 +42,49 @@ pub fn overlay(
 }
 
 /// A map alone, as RGBA bytes of `width * height` pixels: laid over what it covers of a picture with some opacity, it gives what [`overlay`] gives.
-pub fn layer(evidence: &HeatMap, width: usize, height: usize, colormap: Colormap) -> Vec<u8> {
-    let most = evidence.max();
-    let map = evidence.positive().upsample(width, height);
-    let palette = palette(colormap);
+pub fn layer(evidence: &HeatMap, width: usize, height: usize, look: impl Into<Look>) -> Vec<u8> {
+    let look = look.into();
+    let map = look.kind.shares(evidence, width, height);
+    let palette = palette(look);
     let mut rgba = Vec::with_capacity(map.values.len() * 4);
-    for value in map.values {
-        let heat = if most > 0.0 { value / most } else { 0.0 };
-        let [r, g, b] = palette[(heat * 255.0) as usize];
+    for heat in map.values {
+        let [r, g, b] = palette[place(heat)];
         rgba.extend_from_slice(&[r, g, b, (255.0 * cover(heat)).round() as u8]);
     }
     rgba
 }
 
-fn palette(colormap: Colormap) -> Vec<[u8; 3]> {
-    let levels = 0..=255;
+/// How many colours there are of each sign.
+const LEVELS: i32 = 255;
+
+/// The colours of shares from -1 to 1.
+fn palette(look: Look) -> Vec<[u8; 3]> {
+    let levels = -LEVELS..=LEVELS;
     levels
-        .map(|level| colormap.rgb(level as f32 / 255.0))
+        .map(|level| look.rgb(level as f32 / LEVELS as f32))
         .collect()
 }
 
-/// How much a colour covers: faint evidence is faint, and from half of the maximum on it is full.
-fn cover(heat: f32) -> f32 {
-    (2.0 * heat).min(1.0)
+/// Where in the palette the colour of a share is.
+fn place(share: f32) -> usize {
+    (LEVELS + (share * LEVELS as f32) as i32).clamp(0, 2 * LEVELS) as usize
+}
+
+/// How much a colour covers: faint evidence is faint, and from half of the largest value on it is full.
+pub fn cover(share: f32) -> f32 {
+    (2.0 * share.abs()).min(1.0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::explain::colormap::Colormap;
+    use crate::explain::look::MapKind;
+
+    const BOTH: Look = Look {
+        kind: MapKind::Both,
+        colormap: Colormap::Inferno,
+    };
 
     const WHOLE: Region = Region {
         x: 0.0,
@@ -141,9 +155,10 @@ mod tests {
             pixels: (0..192).map(|place| (place % 251) as u8).collect(),
         };
         let map = HeatMap::new(2, 2, vec![1.0, -0.5, 0.3, 0.0]);
-        for opacity in [0.0, 0.35, 1.0] {
-            let one = overlay(&image, &map, WHOLE, Colormap::Inferno, opacity);
-            let layer = layer(&map, 16, 12, Colormap::Inferno);
+        let inferno = Look::from(Colormap::Inferno);
+        for (look, opacity) in [(inferno, 0.0), (inferno, 0.35), (inferno, 1.0), (BOTH, 0.6)] {
+            let one = overlay(&image, &map, WHOLE, look, opacity);
+            let layer = layer(&map, 16, 12, look);
             for (place, (one, layer)) in one.chunks(4).zip(layer.chunks(4)).enumerate() {
                 let cover = opacity * f32::from(layer[3]) / 255.0;
                 for channel in 0..3 {
@@ -156,5 +171,28 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn both_shows_evidence_against_in_another_hue_and_scales_both_signs_alike() {
+        let pixel = |map: Vec<f32>, look: Look, at: usize| {
+            let map = HeatMap::new(3, 1, map);
+            let shown = layer(&map, 3, 1, look);
+            let pixel: [u8; 4] = std::array::from_fn(|channel| shown[4 * at + channel]);
+            pixel
+        };
+        let signed = || vec![1.0, 0.0, -2.0];
+        let [for_it, nothing, against] = [0, 1, 2].map(|at| pixel(signed(), BOTH, at));
+        assert_eq!(nothing[3], 0, "what is no evidence is transparent");
+        assert_eq!((for_it[3], against[3]), (255, 255));
+        assert!(for_it[0] > for_it[2] && against[2] > against[0]);
+        // Half of the largest value, whatever its sign, is half of the scale.
+        assert_eq!(for_it[..3], BOTH.rgb(127.0 / 255.0));
+        let turned = vec![-1.0, 0.0, 2.0];
+        assert_eq!(pixel(turned, BOTH, 0)[..3], BOTH.rgb(-127.0 / 255.0));
+        // The other kind shows nothing of it.
+        assert_eq!(pixel(signed(), Colormap::Inferno.into(), 2)[3], 0);
+        let empty = layer(&HeatMap::new(3, 1, vec![0.0; 3]), 3, 1, BOTH);
+        assert!(empty.chunks(4).all(|pixel| pixel[3] == 0));
     }
 }

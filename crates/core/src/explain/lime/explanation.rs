@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::sampling::Sampling;
 use super::segments::Segments;
+use crate::explain::account::Account;
 use crate::explain::fill::Fill;
 use crate::heat_map::HeatMap;
 use crate::output::Output;
@@ -125,6 +126,15 @@ impl Explanation {
         let finding = self.findings.get(output.0)?.as_ref()?;
         (finding.coefficients.len() == self.segments.count)
             .then(|| self.segments.paint(&finding.coefficients))
+    }
+
+    /// What the regions of a finding add up to: the score that the linear model expects of the whole picture.
+    pub(super) fn summed(&self, output: Output) -> Option<Account> {
+        let finding = self.findings.get(output.0)?.as_ref()?;
+        let parts = [("with every region hidden", finding.intercept)];
+        let total = finding.coefficients.iter().sum::<f64>() + finding.intercept;
+        let of = "the score that LIME's linear model expects".to_owned();
+        Account::new(finding.coefficients.iter().copied(), parts, total, of)
     }
 
     /// How far it is, and how well it explains the score of a finding.

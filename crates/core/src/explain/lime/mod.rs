@@ -26,6 +26,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use super::Explain;
+use super::account::Account;
 use crate::asked::{Asked, Progress, Scored, Step, Wants};
 use crate::heat_map::HeatMap;
 use crate::output::Output;
@@ -104,6 +105,10 @@ impl Explain for Explanation {
 
     fn said(&self, output: Output) -> String {
         self.described(output)
+    }
+
+    fn account(&self, output: Output) -> Option<Account> {
+        self.summed(output)
     }
 }
 
