@@ -1,7 +1,7 @@
 //! Pixels on a canvas.
 
-use sightline_core::explain::colormap::Colormap;
 use sightline_core::explain::heat_map::HeatMap;
+use sightline_core::explain::look::Look;
 use sightline_core::explain::overlay::{layer, overlay};
 use sightline_core::radiograph::{GreyImage, Region};
 use wasm_bindgen::{Clamped, JsCast};
@@ -28,13 +28,9 @@ pub fn paint_layer(
     canvas: &HtmlCanvasElement,
     map: &HeatMap,
     (width, height): (usize, usize),
-    colormap: Colormap,
+    look: Look,
 ) {
-    paint(
-        canvas,
-        (width, height),
-        &layer(map, width, height, colormap),
-    );
+    paint(canvas, (width, height), &layer(map, width, height, look));
 }
 
 /// Paints a picture with a map on it, as one.
@@ -43,9 +39,9 @@ pub fn paint_overlay(
     image: &GreyImage,
     map: &HeatMap,
     region: Region,
-    (colormap, opacity): (Colormap, f32),
+    (look, opacity): (Look, f32),
 ) {
-    let rgba = overlay(image, map, region, colormap, opacity);
+    let rgba = overlay(image, map, region, look, opacity);
     paint(canvas, (image.width, image.height), &rgba);
 }
 

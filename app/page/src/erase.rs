@@ -5,9 +5,9 @@ use leptos::prelude::*;
 use sightline_core::explain::fill::Fill;
 use sightline_core::trust::erase::Spot;
 
-use super::look::place_on_stage;
 use super::state::State;
 use super::tool::Tool;
+use super::viewing::place_on_stage;
 
 /// The brush's radius, as a share of the picture's width.
 const RADIUS: f32 = 0.04;
@@ -35,7 +35,7 @@ pub fn Easel() -> impl IntoView {
             "touch" => event.type_() == "pointerup",
             _ => event.buttons() & 1 == 1,
         };
-        if !paints || state.look.tool.get_untracked() != Tool::Paint {
+        if !paints || state.viewing.tool.get_untracked() != Tool::Paint {
             return;
         }
         let at = place_on_stage(
@@ -44,7 +44,7 @@ pub fn Easel() -> impl IntoView {
             event.client_y().into(),
         );
         if let Some(at) = at {
-            let presentation = state.look.presentation.read_untracked();
+            let presentation = state.viewing.presentation.read_untracked();
             let [x, y] = presentation
                 .in_picture(at, state.aspect())
                 .map(|share| share as f32);

@@ -2,12 +2,15 @@
 
 use js_sys::{Array, Uint8Array};
 use leptos::prelude::*;
+use sightline_core::explain::look::MapKind;
 use sightline_session::picture::ReadPicture;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, HtmlCanvasElement, Url};
 
-use super::canvas::{context, paint_overlay, paint_picture};
+use super::canvas::{context, paint_picture};
+use super::color_bar;
+use super::contours;
 use super::print::PrintButton;
 use super::state::State;
 
@@ -84,7 +87,7 @@ fn save_png(picture: &ReadPicture, state: State) -> Result<(), JsValue> {
     let Some(finding) = state.selected_finding() else {
         return Ok(());
     };
-    let (colormap, opacity) = (state.colormap.get(), state.opacity.get());
+    let look = state.look();
     let (Some(cells), Some(region)) = (state.shown_map(), picture.region()) else {
         return Ok(());
     };
@@ -99,21 +102,25 @@ fn save_png(picture: &ReadPicture, state: State) -> Result<(), JsValue> {
     };
     let (original, map, sheet) = (side()?, side()?, side()?);
     paint_picture(&original, &picture.preview, false);
-    paint_overlay(&map, &picture.preview, &cells, region, (colormap, opacity));
-
     let (width, height) = (f64::from(original.width()), f64::from(original.height()));
+    let lines = state.contours.get();
+    contours::paint_shown(state, &map, &picture.preview, &cells, region)?;
+
     let report = &picture.report;
     let score = finding
         .probability
         .map_or("not trained".to_owned(), |p| format!("score {p:.2}"));
-    let most = cells.max();
-    let colours = colormap.name();
-    let lines = [
+    let most = look.kind.most(&cells);
+    let shown = match (lines, look.kind) {
+        (true, kind) => format!("lines at {}", color_bar::said(kind, most)),
+        (false, MapKind::Positive) => format!("{} from 0 to +{most:.2}", look.colormap.name()),
+        (false, MapKind::Both) => {
+            format!("from -{most:.2} (blue, against) to +{most:.2} (orange, for)")
+        }
+    };
+    let texts = [
         format!("{}: {score}", finding.name),
-        format!(
-            "{method}{of}: colours from 0 to +{most:.2}, {} ({colours})",
-            method.unit()
-        ),
+        format!("{method}{of}: {shown}, {}", method.unit()),
         format!(
             "{} (weights {})",
             report.model.title,
@@ -125,7 +132,7 @@ fn save_png(picture: &ReadPicture, state: State) -> Result<(), JsValue> {
     let text_top = MARGIN + height + 2.0 * LINE;
     let sheet_width = (2.0 * width + 3.0 * MARGIN).max(760.0);
     sheet.set_width(sheet_width as u32);
-    sheet.set_height((text_top + lines.len() as f64 * LINE + MARGIN) as u32);
+    sheet.set_height((text_top + texts.len() as f64 * LINE + MARGIN) as u32);
     let context = context(&sheet).ok_or("no canvas")?;
     context.set_fill_style_str("#0d1117");
     context.fill_rect(
@@ -137,14 +144,16 @@ fn save_png(picture: &ReadPicture, state: State) -> Result<(), JsValue> {
     context.draw_image_with_html_canvas_element(&original, MARGIN, MARGIN)?;
     let map_left = 2.0 * MARGIN + width;
     context.draw_image_with_html_canvas_element(&map, map_left, MARGIN)?;
-    for x in 0..width as usize {
-        let [r, g, b] = colormap.rgb(x as f32 / width as f32);
-        context.set_fill_style_str(&format!("rgb({r},{g},{b})"));
-        context.fill_rect(map_left + x as f64, MARGIN + height + 8.0, 1.0, 12.0);
+    if !lines {
+        for x in 0..width as usize {
+            let colour = color_bar::colour(look, x as f32 / width as f32);
+            context.set_fill_style_str(&colour);
+            context.fill_rect(map_left + x as f64, MARGIN + height + 8.0, 1.0, 12.0);
+        }
     }
     context.set_fill_style_str("#e6edf3");
     context.set_font("17px system-ui, sans-serif");
-    for (index, line) in lines.iter().enumerate() {
+    for (index, line) in texts.iter().enumerate() {
         context.fill_text(line, MARGIN, text_top + index as f64 * LINE)?;
     }
     let name = file_name(picture, "png");

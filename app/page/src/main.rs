@@ -3,7 +3,11 @@
 //! [`state::State`] holds the signals and binds the session to the browser; the other files are the views, one for each thing on the
 //! page.
 
+mod account;
+mod audit;
 mod canvas;
+mod color_bar;
+mod contours;
 mod controls;
 mod erase;
 mod export;
@@ -13,8 +17,8 @@ mod fold;
 mod gate;
 mod header;
 mod library;
-mod look;
 mod model_card;
+mod multiples;
 mod offline;
 mod open;
 mod print;
@@ -27,6 +31,7 @@ mod theme;
 mod tool;
 mod trust;
 mod viewer;
+mod viewing;
 
 use leptos::prelude::*;
 
@@ -46,7 +51,7 @@ fn Page() -> impl IntoView {
     let offline = offline::Offline::start(state, requests);
     provide_context(print::Reference::new(state));
     open::listen_for_paste_and_drop(state);
-    look::listen_for_keys(state);
+    viewing::listen_for_keys(state);
     view! {
         <a class="skip" href="#content">"Skip to the radiograph"</a>
         <header::Header/>

@@ -6,6 +6,7 @@ use js_sys::Date;
 use leptos::ev;
 use leptos::html::Canvas;
 use leptos::prelude::*;
+use sightline_core::explain::look::MapKind;
 use sightline_core::explain::method::Method;
 use sightline_core::package::{FindingCard, Manifest};
 use sightline_core::report::FindingReport;
@@ -13,7 +14,9 @@ use sightline_session::picture::ReadPicture;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::HtmlCanvasElement;
 
-use super::canvas::{context, paint_overlay, paint_picture};
+use super::canvas::{context, paint_picture};
+use super::color_bar;
+use super::contours;
 use super::state::State;
 use super::{gate, trust};
 
@@ -104,7 +107,14 @@ fn Printed() -> impl IntoView {
         let gate = state.gate.get()?;
         Some(format!("{}. {}", gate::title(gate.verdict), gate.why))
     };
-    let most = move || state.shown_map().map_or(0.0, |map| map.max());
+    let most = move || {
+        let kind = state.kind.get();
+        state.shown_map().map_or(0.0, |map| kind.most(&map))
+    };
+    let least = move || match state.kind.get() {
+        MapKind::Positive => "0".to_owned(),
+        MapKind::Both => format!("-{:.2} (against)", most()),
+    };
     view! {
         <section class="sheet" data-testid="print-sheet" aria-label="The report, for printing">
             <div class="apart">
@@ -123,7 +133,7 @@ fn Printed() -> impl IntoView {
                 <figure>
                     <canvas node_ref=map></canvas>
                     <canvas class="bar" node_ref=bar></canvas>
-                    <div class="apart"><span>"0"</span><span>{move || state.method.get().unit()}</span><span>{move || format!("+{:.2}", most())}</span></div>
+                    <div class="apart"><span>{least}</span><span>{move || state.method.get().unit()}</span><span>{move || format!("+{:.2}", most())}</span></div>
                     <figcaption>{move || shown(state)}</figcaption>
                 </figure>
             </div>
@@ -300,20 +310,18 @@ fn paint(
         return Ok(());
     };
     let small: HtmlCanvasElement = document().create_element("canvas")?.unchecked_into();
-    paint_picture(&small, &preview);
+    paint_picture(&small, &preview, false);
     enlarge(&small, original)?;
-    let colormap = state.colormap.get();
+    let look = state.look();
     if let (Some(cells), Some(region)) = (state.shown_map(), state.region.get()) {
-        let look = (colormap, state.opacity.get());
-        paint_overlay(&small, &preview, &cells, region, look);
+        contours::paint_shown(state, &small, &preview, &cells, region)?;
     }
     enlarge(&small, map)?;
     bar.set_width(SIDE as u32);
     bar.set_height(BAR);
     let bar = context(bar).ok_or("no canvas")?;
     for x in 0..SIDE as u32 {
-        let [r, g, b] = colormap.rgb(x as f32 / SIDE as f32);
-        bar.set_fill_style_str(&format!("rgb({r},{g},{b})"));
+        bar.set_fill_style_str(&color_bar::colour(look, x as f32 / SIDE as f32));
         bar.fill_rect(f64::from(x), 0.0, 1.0, f64::from(BAR));
     }
     Ok(())

@@ -13,8 +13,9 @@ use wasm_bindgen::closure::Closure;
 use web_sys::{HtmlCanvasElement, ResizeObserver};
 
 use super::canvas::{THUMBNAIL_SIDE, clear, paint, paint_layer, paint_picture};
-use super::look::Pointers;
+use super::contours::Contours;
 use super::state::State;
+use super::viewing::Pointers;
 
 /// The longer side of a map's layer, in pixels: twice that of the picture on which LIME's regions are found, and cheap to paint.
 const LAYER_SIDE: usize = 448;
@@ -43,7 +44,7 @@ pub fn Stage(
     let state = expect_context::<State>();
     let canvas = NodeRef::<Canvas>::new();
     let seen = Memo::new(move |_| {
-        let look = state.look.presentation.read();
+        let look = state.viewing.presentation.read();
         (look.window.clone(), look.inverted)
     });
     Effect::new(move |_| {
@@ -64,7 +65,10 @@ pub fn Stage(
         <canvas node_ref=canvas data-testid=picture_testid role="img" aria-label=move || label.get()></canvas>
     };
     let over = view! {
-        {map.map(|map| view! { <Layer map size testid=map_testid/> })}
+        {map.map(|map| view! {
+            <Layer map size testid=map_testid/>
+            <Contours map testid={(size == Size::Full).then_some("contour-lines")}/>
+        })}
         {children.map(|children| children())}
     };
     match size {
@@ -89,7 +93,7 @@ fn Viewport(
     let pointers = Pointers::new(state);
     let transform = Memo::new(move |_| {
         let ([x, y], quarters, scale) = state
-            .look
+            .viewing
             .presentation
             .with(|look| look.transform(state.aspect()));
         let turn = 90 * u32::from(quarters);
@@ -120,7 +124,7 @@ fn Viewport(
     });
     let larger = move || {
         state
-            .look
+            .viewing
             .presentation
             .with(|look| look.magnification > 1.0)
     };
@@ -146,7 +150,7 @@ fn Viewport(
 
 /// Keeps the size of the stage in mind as long as it is there.
 fn observe(state: State, stage: &web_sys::HtmlDivElement) {
-    let viewport = state.look.viewport;
+    let viewport = state.viewing.viewport;
     let seen = stage.clone();
     let measure = Closure::<dyn FnMut()>::new(move || {
         let size = [seen.client_width(), seen.client_height()].map(f64::from);
@@ -189,10 +193,10 @@ fn paint_full(
 
 /// The samples themselves, where the picture is shown larger than its preview.
 fn paint_detail(state: State, canvas: &HtmlCanvasElement) {
-    let presentation = state.look.presentation.get();
+    let presentation = state.viewing.presentation.get();
     let pixels = window().device_pixel_ratio();
     let size = state
-        .look
+        .viewing
         .viewport
         .get()
         .map(|length| (length * pixels).round() as usize);
@@ -237,10 +241,10 @@ fn Layer(map: Signal<Option<HeatMap>>, size: Size, testid: Option<&'static str>)
         ];
         let scale = (side as f64 / covered[0].max(covered[1])).min(1.0);
         let [width, height] = covered.map(|length| ((scale * length).round() as usize).max(1));
-        let colormap = state.colormap.get();
+        let (look, lines) = (state.look(), state.contours.get());
         map.with(|map| match map {
-            Some(map) if is_visible.get() => {
-                paint_layer(&canvas, map, (width, height), colormap);
+            Some(map) if is_visible.get() && !lines => {
+                paint_layer(&canvas, map, (width, height), look);
             }
             _ => clear(&canvas),
         });
@@ -270,6 +274,6 @@ fn Layer(map: Signal<Option<HeatMap>>, size: Size, testid: Option<&'static str>)
             let _ = style.set_property(name, &format!("{:.3}%", 100.0 * share));
         }
     });
-    let hidden = move || size == Size::Full && state.look.hides_map.get();
+    let hidden = move || size == Size::Full && state.viewing.hides_map.get();
     view! { <canvas class="layer" class:hidden=hidden aria-hidden="true" node_ref=canvas data-testid=testid></canvas> }
 }

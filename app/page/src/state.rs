@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use sightline_core::explain::colormap::Colormap;
 use sightline_core::explain::fill::Fill;
 use sightline_core::explain::heat_map::HeatMap;
+use sightline_core::explain::look::{Look, MapKind};
 use sightline_core::explain::method::{Explanation, Method, Settings};
 use sightline_core::gate::Judgement;
 use sightline_core::library::{FOLDER, Library};
@@ -24,7 +25,7 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::canvas::THUMBNAIL_SIDE;
 use super::fetch;
-use super::tool::Look;
+use super::tool::Viewing;
 use sightline_wire::{self as wire, Heard, Role, Spawned};
 use web_sys::Blob;
 
@@ -70,10 +71,13 @@ pub struct State {
     /// The branch of a combined network whose part of the map is shown; `None`: all of them together.
     pub branch: RwSignal<Option<usize>>,
     pub colormap: RwSignal<Colormap>,
+    /// Which of a map's signs are shown, and whether as lines in place of colours.
+    pub kind: RwSignal<MapKind>,
+    pub contours: RwSignal<bool>,
     /// 0..1.
     pub opacity: RwSignal<f32>,
     /// How the radiograph is looked at.
-    pub look: Look,
+    pub viewing: Viewing,
     /// Its samples, once they were asked for.
     pub film: Memo<Option<Arc<Film>>>,
     /// What was drawn on it.
@@ -188,8 +192,10 @@ impl State {
             fill: Memo::new(move |_| session.with(Session::fill)),
             branch: RwSignal::new(None),
             colormap: RwSignal::new(Colormap::default()),
+            kind: RwSignal::new(MapKind::default()),
+            contours: RwSignal::new(false),
             opacity: RwSignal::new(0.6),
-            look: Look::default(),
+            viewing: Viewing::default(),
             film: Memo::new_with_compare(
                 move |_| session.with(|session| session.film().cloned()),
                 is_another,
@@ -213,15 +219,17 @@ impl State {
             Memo::new(move |_| self.of_picture(|picture| picture.report.image.sha256.clone()));
         leptos::prelude::Effect::new(move |_| {
             shown.track();
-            self.look.presentation.set(Default::default());
-            self.look.wanted.set(None);
+            self.viewing.presentation.set(Default::default());
+            self.viewing.wanted.set(None);
         });
         leptos::prelude::Effect::new(move |_| {
-            if let (Some(film), Some(place)) = (self.film.get(), self.look.wanted.get()) {
-                self.look.wanted.set(None);
+            if let (Some(film), Some(place)) = (self.film.get(), self.viewing.wanted.get()) {
+                self.viewing.wanted.set(None);
                 if let Some(preset) = film.presets.get(place) {
                     let window = Some(preset.window.clone());
-                    self.look.presentation.update(|look| look.window = window);
+                    self.viewing
+                        .presentation
+                        .update(|look| look.window = window);
                 }
             }
         });
@@ -347,7 +355,7 @@ impl State {
 
     /// The window through which the radiograph is seen; `None` where that is a table.
     pub fn window_in_view(self) -> Option<Window> {
-        if let Some(window) = self.look.presentation.with(|look| look.window.clone()) {
+        if let Some(window) = self.viewing.presentation.with(|look| look.window.clone()) {
             return Some(window);
         }
         self.of_picture(|picture| {
@@ -366,9 +374,9 @@ impl State {
 
     /// Pixels of the screen for each pixel of the file, in a row.
     pub fn zoom(self) -> Option<f64> {
-        let [width, _] = self.look.viewport.get();
+        let [width, _] = self.viewing.viewport.get();
         let scale = self
-            .look
+            .viewing
             .presentation
             .with(|look| look.transform(self.aspect()).2);
         let pixels = self.of_picture(|picture| picture.report.image.width)?;
@@ -379,7 +387,7 @@ impl State {
     pub fn show_full_size(self) {
         let aspect = self.aspect();
         if let Some(zoom) = untrack(|| self.zoom()) {
-            let presentation = self.look.presentation;
+            let presentation = self.viewing.presentation;
             presentation.update(|look| look.zoom([0.5, 0.5], 1.0 / zoom, aspect));
         }
     }
@@ -387,7 +395,7 @@ impl State {
     /// Sees the radiograph through one of the windows that there are, as soon as its samples are there.
     pub fn show_preset(self, place: usize) {
         self.tell(|session| session.look_closer());
-        self.look.wanted.set(Some(place));
+        self.viewing.wanted.set(Some(place));
     }
 
     /// The report of the finding whose map is shown.
@@ -418,6 +426,12 @@ impl State {
     /// The map in view.
     pub fn shown_map(self) -> Option<HeatMap> {
         self.map_of(self.selected.get()?)
+    }
+
+    /// How maps are coloured.
+    pub fn look(self) -> Look {
+        let (kind, colormap) = (self.kind.get(), self.colormap.get());
+        Look { kind, colormap }
     }
 
     /// What was measured of the map in view, if it was.

@@ -46,7 +46,7 @@ impl Tool {
 
 /// How the radiograph is looked at. Both panes share it.
 #[derive(Clone, Copy)]
-pub struct Look {
+pub struct Viewing {
     pub presentation: RwSignal<Presentation>,
     pub tool: RwSignal<Tool>,
     pub hides_map: RwSignal<bool>,
@@ -56,7 +56,7 @@ pub struct Look {
     pub viewport: RwSignal<[f64; 2]>,
 }
 
-impl Default for Look {
+impl Default for Viewing {
     fn default() -> Self {
         Self {
             presentation: RwSignal::default(),

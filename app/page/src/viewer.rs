@@ -1,22 +1,23 @@
 //! The radiograph, and beside it the same with a map on it.
 
 use leptos::prelude::*;
+use sightline_core::explain::look::MapKind;
 use sightline_core::explain::method::Method;
 use sightline_core::output::Output;
-use sightline_session::picture::ReadPicture;
 use sightline_session::session::Depths;
 
+use super::account::Account;
+use super::audit::Audit;
 use super::canvas::is_cropped;
+use super::color_bar::ColorBar;
 use super::controls::Controls;
 use super::erase::{Easel, EraseTools};
 use super::export::ExportButtons;
-use super::look::{Corner, Drawing, LookBar};
-use super::stage::{Size, Stage};
+use super::multiples::Multiples;
+use super::stage::Stage;
 use super::state::State;
 use super::teaching::Boxes;
-
-/// How many findings are explained at once.
-const AT_ONCE: usize = 3;
+use super::viewing::{Corner, Drawing, ViewingBar};
 
 #[component]
 pub fn Viewer() -> impl IntoView {
@@ -24,8 +25,12 @@ pub fn Viewer() -> impl IntoView {
     let label = Signal::derive(move || {
         let name = state.selected_finding().map(|finding| finding.name.name());
         let method = state.method.get();
+        let against = match state.kind.get() {
+            MapKind::Positive => "",
+            MapKind::Both => ", and what speaks against it",
+        };
         format!(
-            "The radiograph with a {} map: {} {}",
+            "The radiograph with a {} map: {} {}{against}",
             method.title(),
             method.shows(),
             name.unwrap_or("no finding")
@@ -68,10 +73,12 @@ pub fn Viewer() -> impl IntoView {
                 </figure>
                 </Show>
             </div>
-            <LookBar/>
+            <ViewingBar/>
             <Notices/>
             <Show when=move || state.scored.get()>
                 <ColorBar/>
+                <Account/>
+                <Audit/>
             </Show>
         </Show>
     }
@@ -85,7 +92,7 @@ pub fn Tools() -> impl IntoView {
         <Show when=move || state.scored.get()>
             <section class="tools" aria-label="The map">
                 <Controls/>
-                <TopThree/>
+                <Multiples/>
                 <ExportButtons/>
             </section>
         </Show>
@@ -158,76 +165,5 @@ fn DepthChoice(depths: Depths) -> impl IntoView {
             "The file does not say how many bits of its pixels are used. Read it as "
             <select data-testid="depth" on:change=choose>{options.to_vec()}</select>
         </label>
-    }
-}
-
-/// What the colours mean, in logits.
-#[component]
-fn ColorBar() -> impl IntoView {
-    let state = expect_context::<State>();
-    let gradient = move || {
-        let map = state.colormap.get();
-        let stops: Vec<String> = (0..=16)
-            .map(|i| {
-                let [r, g, b] = map.rgb(i as f32 / 16.0);
-                format!("rgb({r},{g},{b})")
-            })
-            .collect();
-        format!("linear-gradient(to right, {})", stops.join(","))
-    };
-    let most = Memo::new(move |_| state.shown_map().map_or(0.0, |map| map.max()));
-    view! {
-        <div class="color-bar">
-            <Show
-                when=move || { most.get() > 0.0 }
-                fallback=move || view! {
-                    <p>{move || match state.shown_map() {
-                        Some(_) => "No part of the picture adds to the score of this finding: its map is empty.",
-                        None => "The map is being computed.",
-                    }}</p>
-                }
-            >
-                <span>"0"</span>
-                <div class="gradient" style:background=gradient></div>
-                <span>{move || format!("+{:.2}", most.get())}</span>
-                <small>{move || state.method.get().unit()}</small>
-            </Show>
-        </div>
-    }
-}
-
-/// The maps of the highest scores side by side.
-#[component]
-fn TopThree() -> impl IntoView {
-    let state = expect_context::<State>();
-    let name = move |index: usize| {
-        let name =
-            state.of_picture(|picture| picture.report.findings.get(index).map(|f| f.name.name()));
-        name.flatten().unwrap_or_default().to_owned()
-    };
-    let top = Memo::new(move |_| {
-        let mut order = state.of_picture(ReadPicture::trained).unwrap_or_default();
-        order.truncate(AT_ONCE);
-        order
-    });
-    view! {
-        <div class="top-three">
-            <For each=move || top.get() key=|index| *index let:index>
-                <button
-                    type="button"
-                    class:selected=move || state.selected.get() == Some(index)
-                    on:click=move |_| state.tell(|session| session.select(index))
-                    on:mouseenter=move |_| state.tell(|session| session.select(index))
-                >
-                    <Stage
-                        label=Signal::derive(move || name(index))
-                        size=Size::Thumbnail
-                        map=Memo::new(move |_| state.map_of(index))
-                        map_testid="top-canvas"
-                    />
-                    <span>{move || name(index)}</span>
-                </button>
-            </For>
-        </div>
     }
 }

@@ -5,6 +5,11 @@ pub fn sigmoid(logit: f64) -> f64 {
     1.0 / (1.0 + (-logit).exp())
 }
 
+/// The log-odds of a probability.
+pub fn log_odds(probability: f64) -> f64 {
+    (probability / (1.0 - probability)).ln()
+}
+
 /// Spearman's rank correlation; ties have their mean rank. `None` where one side is the same everywhere.
 pub fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {
     let (a, b) = (mid_ranks(a), mid_ranks(b));

@@ -2,12 +2,18 @@
 
 use std::sync::Arc;
 
+use sightline_core::explain::account::Account;
 use sightline_core::explain::heat_map::HeatMap;
 use sightline_core::explain::method::{Explanation, Method, Settings};
 use sightline_core::output::Output;
+use sightline_core::package::Manifest;
 use sightline_core::radiograph::{GreyImage, Region};
-use sightline_core::report::Report;
+use sightline_core::report::{GradCam, Report};
 use sightline_core::trust::Trust;
+use sightline_core::trust::audit::{Audit, credit};
+
+/// How many findings are shown side by side, at least.
+const AT_ONCE: usize = 3;
 
 /// A radiograph that was read.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +40,15 @@ impl ReadPicture {
         order
     }
 
+    /// The findings whose maps are shown side by side, from the highest score down: those that are called, and at least the [`AT_ONCE`] of the
+    /// highest scores.
+    pub fn side_by_side(&self) -> Vec<usize> {
+        let findings = &self.report.findings;
+        let ranked = self.trained().into_iter().enumerate();
+        let shown = ranked.filter(|(rank, index)| *rank < AT_ONCE || findings[*index].called);
+        shown.map(|(_, index)| index).collect()
+    }
+
     /// The explanation by a method, if it was made as `settings` ask: a map that was made otherwise is not shown under them.
     pub fn explanation(&self, method: Method, settings: &Settings) -> Option<Explanation> {
         let made = self.report.explanations.by(method)?;
@@ -54,6 +69,47 @@ impl ReadPicture {
         let map = &self.report.findings.get(index)?.grad_cam;
         let branch = branch.and_then(|index| map.branches.get(index));
         Some(branch.map_or(&map.cells, |branch| &branch.cells).clone())
+    }
+
+    /// What the map of a finding by a method adds up to: the logit, or something else that the method says. `None` where it adds up to nothing, or
+    /// is not known yet. `branch`: of a combined network, one of its networks.
+    pub fn account(
+        &self,
+        index: usize,
+        method: Method,
+        branch: Option<usize>,
+        settings: &Settings,
+    ) -> Option<Account> {
+        if !method.adds_up() {
+            let made = self.explanation(method, settings)?;
+            return made.account(Output(index));
+        }
+        let map = self.map(index, method, branch, settings)?;
+        let finding = self.report.findings.get(index)?;
+        let evidence = &finding.grad_cam;
+        let sum = |map: &HeatMap| map.values.iter().copied().map(f64::from).sum::<f64>();
+        let of_one = method == Method::GradCam
+            && branch.is_some_and(|branch| branch < evidence.branches.len());
+        let others = of_one.then(|| sum(&evidence.cells) - sum(&map));
+        let (logit, score) = (finding.logit, finding.probability);
+        Account::of_logit(&map, others, evidence.bias, logit, score)
+    }
+
+    /// What the evidence credits the erased place with, and what the logit of a finding falls by without the place. `None` where nothing is erased, or
+    /// the score without it does not tell its logit.
+    pub fn audit(&self, index: usize, manifest: &Manifest) -> Option<Audit> {
+        let erased = self.report.erased.as_ref()?;
+        let finding = self.report.findings.get(index)?;
+        let after = manifest.logit(Output(index), self.erased_score(index)?)?;
+        let GradCam { cells, region, .. } = &finding.grad_cam;
+        let image = &self.report.image;
+        let aspect = image.width as f32 / image.height as f32;
+        let side = self.report.preprocessing.size;
+        Some(Audit {
+            credit: credit(cells, side, *region, aspect, &erased.spots),
+            before: f64::from(finding.logit),
+            after,
+        })
     }
 
     /// The method whose map another one's is compared with: Grad-CAM, or for Grad-CAM the first that there is a map by.

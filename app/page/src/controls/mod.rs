@@ -1,17 +1,22 @@
 //! What can be chosen of the map: how it is made, and how it looks.
 
 mod choice;
+mod contours;
 mod lime;
+mod map_kind;
 
 pub use choice::Choice;
 
 use leptos::prelude::*;
 use sightline_core::explain::colormap::Colormap;
+use sightline_core::explain::look::MapKind;
 use sightline_core::explain::method::Method;
 use sightline_session::picture::ReadPicture;
 
 use super::state::State;
+use contours::ContoursTick;
 use lime::LimeControls;
+use map_kind::MapKindChoice;
 
 #[component]
 pub fn Controls() -> impl IntoView {
@@ -60,13 +65,18 @@ pub fn Controls() -> impl IntoView {
                     on:input=choose_opacity
                 />
             </label>
-            <Choice
-                title="Colours"
-                testid="colormap"
-                options=colormaps.into()
-                chosen=state.colormap
-                choose=move |map| state.colormap.set(map)
-            />
+            <MapKindChoice/>
+            <ContoursTick/>
+            // The other kind has colours of its own, and so have lines.
+            <Show when=move || state.kind.get() == MapKind::Positive && !state.contours.get()>
+                <Choice
+                    title="Colours"
+                    testid="colormap"
+                    options=colormaps.clone().into()
+                    chosen=state.colormap
+                    choose=move |map| state.colormap.set(map)
+                />
+            </Show>
         </div>
     }
 }

@@ -12,13 +12,15 @@ use crate::finding::{Finding, Score};
 use crate::gate::detector::Detector;
 use crate::output::Output;
 use crate::radiograph::Input;
-use crate::statistics::sigmoid;
+use crate::statistics::{log_odds, sigmoid};
 
 /// The version of the package format that this engine reads and writes.
 pub const SCHEMA_VERSION: u64 = 1;
 
 /// The longest weights that are read: 1 GiB, six times the largest network's.
 const MAX_WEIGHTS: u64 = 1 << 30;
+/// Closer than this to 0 or 1, a probability does not tell its logit to four digits.
+const SATURATED: f64 = 1e-12;
 
 /// `models/index.json`: the packages that a page offers, the first being the default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -133,6 +135,17 @@ impl Calibration {
                     1.0 - (1.0 - p) / (2.0 * (1.0 - threshold))
                 }
             }
+        }
+    }
+
+    /// The logit whose probability this is.
+    fn logit(&self, probability: f64) -> f64 {
+        match *self {
+            Calibration::Platt { scale, offset } => (log_odds(probability) - offset) / scale,
+            Calibration::OperatingPoint { threshold } => log_odds(match probability < 0.5 {
+                true => probability * (2.0 * threshold),
+                false => 1.0 - (1.0 - probability) * (2.0 * (1.0 - threshold)),
+            }),
         }
     }
 }
@@ -498,5 +511,54 @@ impl Manifest {
             Some(calibration) => calibration.probability(logit),
             None => sigmoid(logit),
         })
+    }
+
+    /// The logit behind a probability of an output. `None` where the probability does not tell it: so close to 0 or 1 that too few of its digits are
+    /// left, or of a calibration that makes all logits one probability.
+    pub fn logit(&self, output: Output, probability: f64) -> Option<f64> {
+        let card = self.findings.get(output.0)?;
+        let logit = match card.calibration {
+            Some(calibration) => calibration.logit(probability),
+            None => log_odds(probability),
+        };
+        let tells = (SATURATED..=1.0 - SATURATED).contains(&probability);
+        (tells && logit.is_finite()).then_some(logit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_probability_tells_the_logit_that_it_was_made_of_whatever_the_calibration() {
+        let shipped = include_str!("../../../../www/models/efficientnet-lite0-nih/manifest.json");
+        let mut manifest = Manifest::parse(shipped.as_bytes()).expect("the shipped manifest");
+        let output = manifest.output(Finding::Edema).expect("it is trained");
+        let platt = |scale| Calibration::Platt { scale, offset: 0.7 };
+        let threshold = |threshold| Calibration::OperatingPoint { threshold };
+        for calibration in [
+            None,
+            Some(platt(0.4)),
+            Some(platt(-1.5)),
+            Some(threshold(0.02)),
+            Some(threshold(0.9)),
+        ] {
+            manifest.findings[output.0].calibration = calibration;
+            for logit in [-12.0, -3.25, -0.5, 0.0, 0.125, 2.0, 12.0] {
+                let probability = manifest.probability(output, logit).expect("it is trained");
+                let again = manifest.logit(output, probability).expect("it tells");
+                let off = (again - f64::from(logit)).abs();
+                assert!(off < 1e-6, "{calibration:?}, {logit}: {again}");
+            }
+        }
+        // What tells nothing.
+        manifest.findings[output.0].calibration = None;
+        assert_eq!(manifest.logit(output, 1.0), None);
+        assert_eq!(manifest.logit(output, 0.0), None);
+        assert_eq!(manifest.logit(output, f64::NAN), None);
+        manifest.findings[output.0].calibration = Some(platt(0.0));
+        assert_eq!(manifest.logit(output, 0.5), None);
+        assert_eq!(manifest.logit(Output(99), 0.5), None);
     }
 }

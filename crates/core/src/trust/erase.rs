@@ -29,6 +29,38 @@ pub struct Erased {
     pub probabilities: Vec<Option<f64>>,
 }
 
+/// Which pixels of the network's view lie under spots, row by row: those whose middles do. The view has `width` by `height` pixels and shows `region`
+/// of a picture, whose width over its height is `aspect`.
+pub fn covered(
+    (width, height): (usize, usize),
+    region: Region,
+    aspect: f32,
+    spots: &[Spot],
+) -> Vec<bool> {
+    let place = |index: usize, length: usize, from: f64, share: f64| {
+        (from + (index as f64 + 0.5) / length as f64 * share) as f32
+    };
+    let mut covered = Vec::with_capacity(width * height);
+    for row in 0..height {
+        let y = place(row, height, region.y, region.height);
+        // Of many spots few reach a row.
+        let near = spots.iter().filter_map(|spot| {
+            let down = (y - spot.y) / aspect;
+            let (down, reach) = (down * down, spot.radius * spot.radius);
+            (down <= reach).then_some((spot.x, down, reach))
+        });
+        let near: Vec<(f32, f32, f32)> = near.collect();
+        covered.extend((0..width).map(|column| {
+            let x = place(column, width, region.x, region.width);
+            near.iter().any(|&(middle, down, reach)| {
+                let across = x - middle;
+                across * across + down <= reach
+            })
+        }));
+    }
+    covered
+}
+
 /// The network's view of a picture (`square`, which shows `region` of it) with spots filled. `aspect` is the picture's width
 /// over its height. All spots are one region, and the view is the picture whose mean [`Fill::PictureMean`] takes.
 pub fn erase(
@@ -38,19 +70,7 @@ pub fn erase(
     spots: &[Spot],
     fill: Fill,
 ) -> GreyImage {
-    let (width, height) = (square.width, square.height);
-    let place = |index: usize, length: usize, from: f64, share: f64| {
-        (from + (index as f64 + 0.5) / length as f64 * share) as f32
-    };
-    let is_erased = |index: usize| {
-        let x = place(index % width, width, region.x, region.width);
-        let y = place(index / width, height, region.y, region.height);
-        spots.iter().any(|spot| {
-            let (across, down) = (x - spot.x, (y - spot.y) / aspect);
-            across * across + down * down <= spot.radius * spot.radius
-        })
-    };
-    let erased: Vec<bool> = (0..width * height).map(is_erased).collect();
+    let erased = covered((square.width, square.height), region, aspect, spots);
     let mut picture = fill.picture(square, |pixel| usize::from(erased[pixel]), 2);
     for (index, pixel) in picture.pixels.iter_mut().enumerate() {
         if !erased[index] {

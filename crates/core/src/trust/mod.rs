@@ -2,9 +2,10 @@
 //!
 //! [`faithfulness`]: does the score rest on what the map marks? [`sanity`]: does the map depend on what the network has learned?
 //! [`agreement`]: do two maps say the same? [`elsewhere`]: is the map on the patient? [`measuring`] measures all of these of one map.
-//! [`erase`]: what does the model say without a place?
+//! [`erase`]: what does the model say without a place? [`audit`]: is that what the map credits the place with?
 
 pub mod agreement;
+pub mod audit;
 pub mod elsewhere;
 pub mod erase;
 pub mod faithfulness;

@@ -1,6 +1,7 @@
 //! The page's behaviour, without a browser: what happened goes in, what is shown and what is to be done comes out.
 
 mod jobs;
+mod maps;
 mod page;
 mod teaching;
 

@@ -116,7 +116,7 @@ impl Explain for Explanation {
 /// much. What no cell adds, and what else calibration does, is every cell's in equal parts.
 pub fn split_log_odds(probability: f64, scale: f64, cells: &mut [f32]) {
     let probability = probability.clamp(f64::EPSILON, 1.0 - f64::EPSILON);
-    let log_odds = (probability / (1.0 - probability)).ln();
+    let log_odds = statistics::log_odds(probability);
     let sum: f64 = cells.iter().map(|cell| scale * f64::from(*cell)).sum();
     let rest = (log_odds - sum) / cells.len() as f64;
     for cell in cells {

@@ -60,15 +60,15 @@ fn pressed(state: State, event: &KeyboardEvent) -> bool {
     if state.picture.with_untracked(Option::is_none) {
         return false;
     }
-    let look = state.look;
+    let viewing = state.viewing;
     let aspect = state.aspect();
     match event.key().as_str() {
-        "i" => look.presentation.update(|p| p.inverted = !p.inverted),
-        "=" => look.presentation.update(|p| p.fit()),
-        "r" => look.presentation.update(|p| p.turn(true, aspect)),
-        "l" => look.presentation.update(|p| p.turn(false, aspect)),
-        "b" => look.hides_map.update(|hides| *hides = !*hides),
-        "w" => look.tool.update(|tool| {
+        "i" => viewing.presentation.update(|p| p.inverted = !p.inverted),
+        "=" => viewing.presentation.update(|p| p.fit()),
+        "r" => viewing.presentation.update(|p| p.turn(true, aspect)),
+        "l" => viewing.presentation.update(|p| p.turn(false, aspect)),
+        "b" => viewing.hides_map.update(|hides| *hides = !*hides),
+        "w" => viewing.tool.update(|tool| {
             *tool = match tool {
                 Tool::Window => Tool::Paint,
                 _ => Tool::Window,
@@ -76,7 +76,7 @@ fn pressed(state: State, event: &KeyboardEvent) -> bool {
         }),
         "?" => show_list(),
         " " if !is_in("button, a, summary, [role='button'], [role='listbox'], [tabindex]") => {
-            look.presentation.set(Default::default());
+            viewing.presentation.set(Default::default());
         }
         key => match key.parse::<usize>() {
             Ok(place @ 1..=5) => state.show_preset(place - 1),

@@ -6,7 +6,7 @@ mod drawing;
 mod keys;
 mod pointer;
 
-pub use bar::LookBar;
+pub use bar::ViewingBar;
 pub use corner::Corner;
 pub use drawing::Drawing;
 pub use keys::listen_for_keys;

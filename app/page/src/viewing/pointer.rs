@@ -120,7 +120,7 @@ impl Pointers {
         match self.drag(event) {
             Some(Drag::Pan) => self
                 .state
-                .look
+                .viewing
                 .presentation
                 .update(|presentation| presentation.pan(by, self.state.aspect())),
             Some(Drag::Zoom) => self.zoom([0.5, 0.5], (-by[1] * ZOOM_OF_A_DRAG).exp()),
@@ -136,10 +136,10 @@ impl Pointers {
 
     /// What a drag with the buttons that are held does. One finger paints by tapping and moves what is larger than the stage.
     fn drag(self, event: &PointerEvent) -> Option<Drag> {
-        let tool = self.state.look.tool.get_untracked();
+        let tool = self.state.viewing.tool.get_untracked();
         let moves = self
             .state
-            .look
+            .viewing
             .presentation
             .with_untracked(|presentation| presentation.magnification > 1.0);
         match (event.pointer_type().as_str(), event.buttons()) {
@@ -155,8 +155,9 @@ impl Pointers {
 
     fn zoom(self, at: [f64; 2], factor: f64) {
         let aspect = self.state.aspect();
-        let look = self.state.look;
-        look.presentation
+        let viewing = self.state.viewing;
+        viewing
+            .presentation
             .update(|presentation| presentation.zoom(at, factor, aspect));
     }
 
@@ -170,8 +171,9 @@ impl Pointers {
         }
         if let Some((from, start)) = self.from.get_value() {
             let by = [at[0] - start[0], at[1] - start[1]];
-            let look = self.state.look;
-            look.presentation
+            let viewing = self.state.viewing;
+            viewing
+                .presentation
                 .update(|presentation| presentation.drag_window(by, film.range, &from));
         }
     }
@@ -186,8 +188,8 @@ impl Pointers {
         };
         let middle = |place: [f64; 2]| [0, 1].map(|axis| (place[axis] + other[axis]) / 2.0);
         let (before, now) = (middle(last), middle(at));
-        let look = self.state.look;
-        look.presentation.update(|presentation| {
+        let viewing = self.state.viewing;
+        viewing.presentation.update(|presentation| {
             presentation.zoom(before, distance(at) / distance(last), aspect);
             presentation.pan([now[0] - before[0], now[1] - before[1]], aspect);
         });

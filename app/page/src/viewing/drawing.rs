@@ -13,7 +13,7 @@ use crate::tool::Tool;
 pub fn Drawing() -> impl IntoView {
     let state = expect_context::<State>();
     let begun = RwSignal::new(None::<[[f64; 2]; 2]>);
-    let purpose = move || match state.look.tool.get() {
+    let purpose = move || match state.viewing.tool.get() {
         Tool::Draw(purpose) => Some(purpose),
         _ => None,
     };
@@ -24,7 +24,7 @@ pub fn Drawing() -> impl IntoView {
             event.client_y().into(),
         )?;
         let aspect = state.aspect();
-        let presentation = state.look.presentation.read_untracked();
+        let presentation = state.viewing.presentation.read_untracked();
         Some(presentation.in_picture(at, aspect))
     };
     let begin = move |event: PointerEvent| {
