@@ -9,7 +9,8 @@ use super::state::State;
 /// Steps of the bar.
 const STEPS: u32 = 32;
 
-/// Red, green, blue and opacity of a place on the bar, 0..1, as CSS has them: on a diverging scale, what is near 0 is transparent, as on the map.
+/// Red, green, blue and opacity of a place on the bar, 0..1, as CSS has them. On a diverging scale, what is near 0 is transparent, as on
+/// the map.
 pub fn colour(look: Look, at: f32) -> String {
     let lowest = look.lowest();
     let share = lowest + (1.0 - lowest) * at;

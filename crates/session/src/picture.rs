@@ -40,8 +40,8 @@ impl ReadPicture {
         order
     }
 
-    /// The findings whose maps are shown side by side, from the highest score down: those that are called, and at least the [`AT_ONCE`] of the
-    /// highest scores.
+    /// The findings whose maps are shown side by side, from the highest score down: those that are called, and at least the [`AT_ONCE`] of
+    /// the highest scores.
     pub fn side_by_side(&self) -> Vec<usize> {
         let findings = &self.report.findings;
         let ranked = self.trained().into_iter().enumerate();
@@ -71,8 +71,8 @@ impl ReadPicture {
         Some(branch.map_or(&map.cells, |branch| &branch.cells).clone())
     }
 
-    /// What the map of a finding by a method adds up to: the logit, or something else that the method says. `None` where it adds up to nothing, or
-    /// is not known yet. `branch`: of a combined network, one of its networks.
+    /// What the map of a finding by a method adds up to: the logit, or something else that the method says. `None` where it adds up to
+    /// nothing, or is not known yet. `branch`: of a combined network, one of its networks.
     pub fn account(
         &self,
         index: usize,
@@ -95,8 +95,8 @@ impl ReadPicture {
         Account::of_logit(&map, others, evidence.bias, logit, score)
     }
 
-    /// What the evidence credits the erased place with, and what the logit of a finding falls by without the place. `None` where nothing is erased, or
-    /// the score without it does not tell its logit.
+    /// What the evidence credits the erased place with, and what the logit of a finding falls by without the place. `None` where nothing is
+    /// erased, or the score without it does not tell its logit.
     pub fn audit(&self, index: usize, manifest: &Manifest) -> Option<Audit> {
         let erased = self.report.erased.as_ref()?;
         let finding = self.report.findings.get(index)?;

@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn what_is_written_adds_up_though_each_number_is_rounded() {
-        // A sequence that repeats itself late (Knuth's linear congruence), so that all roundings come.
+        // Numbers that repeat themselves late (a linear congruence with Knuth's factor), so that all roundings come.
         let mut state = 1u64;
         let mut next = || {
             state = state

@@ -69,8 +69,8 @@ const FOR: [[f64; 3]; 3] = [ZERO, [170.0, 84.0, 0.0], [255.0, 190.0, 92.0]];
 /// Dark as the radiograph's own background, so that what is brighter stands for more, as on the other scales.
 const ZERO: [f64; 3] = [12.0, 14.0, 18.0];
 
-/// Red, green and blue of a value in -1..1: from light blue over dark to light orange, which people with every kind of colour vision tell apart.
-/// Values outside are clamped, NaN is 0.
+/// Red, green and blue of a value in -1..1: from light blue over dark to light orange, which people with every kind of colour vision tell
+/// apart. Values outside are clamped, NaN is 0.
 pub fn diverging(value: f32) -> [u8; 3] {
     let value = f64::from(if value.is_nan() { 0.0 } else { value });
     let stops = if value < 0.0 { AGAINST } else { FOR };

@@ -1,5 +1,5 @@
-//! Contour lines of a map: where it has a fixed share of its largest value. By marching squares (Lorensen and Cline's cubes, in the plane), over the map
-//! as the colours show it: scaled up bilinearly, its edges replicated.
+//! Contour lines of a map: where it has a fixed share of its largest value. By marching squares (Lorensen and Cline's marching cubes, in the
+//! plane), over the map as the colours show it: scaled up bilinearly, its edges replicated.
 
 use super::look::MapKind;
 use crate::heat_map::HeatMap;
@@ -25,8 +25,8 @@ pub struct Line {
     pub closed: bool,
 }
 
-/// The contour lines of a map, of evidence for from the lowest share up, then of evidence against where the kind shows it. A share without a line is
-/// left out.
+/// The contour lines of a map: of evidence for from the lowest share up, then of evidence against where the kind shows it. A share without a
+/// line is left out.
 pub fn contours(map: &HeatMap, kind: MapKind) -> Vec<Contour> {
     // An odd number of values for each cell: one is at its middle, and the map is straight between that and its neighbours.
     let odd = |cells: usize| cells * (FEWEST.div_ceil(cells) | 1);

@@ -1,7 +1,8 @@
 //! Explanations: which parts of a radiograph a score came from.
 //!
 //! A method is a file here that implements [`Explain`], and a line in `methods!` of [`method`]. [`lime`], [`hirescam`] and [`occlusion`] are such files;
-//! Grad-CAM is part of every reading. [`overlay`] and [`contours`] show a map as [`look`] and [`colormap`] say, [`account`] says what it adds up to, [`fill`] says what a hidden place becomes.
+//! Grad-CAM is part of every reading. [`overlay`] and [`contours`] show a map, as [`look`] and [`colormap`] say. [`account`] says what it
+//! adds up to, and [`fill`] what a hidden place becomes.
 
 pub mod account;
 pub mod colormap;

@@ -513,8 +513,8 @@ impl Manifest {
         })
     }
 
-    /// The logit behind a probability of an output. `None` where the probability does not tell it: so close to 0 or 1 that too few of its digits are
-    /// left, or of a calibration that makes all logits one probability.
+    /// The logit behind a probability of an output. `None` where the probability does not tell it: so close to 0 or 1 that too few of its
+    /// digits are left, or of a calibration that makes all logits one probability.
     pub fn logit(&self, output: Output, probability: f64) -> Option<f64> {
         let card = self.findings.get(output.0)?;
         let logit = match card.calibration {

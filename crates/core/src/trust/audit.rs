@@ -40,8 +40,9 @@ impl Audit {
     }
 }
 
-/// The sum of a map's cells, each weighted by the share of its pixels that lie under spots: those that [`erase`](super::erase::erase) fills. The map
-/// covers the network's view, which is `side` pixels wide and high and shows `region` of a picture of this `aspect`, its width over its height.
+/// The sum of a map's cells, each weighted by the share of its pixels that lie under spots: those that [`erase`](super::erase::erase)
+/// fills. The map covers the network's view, which is `side` pixels wide and high and shows `region` of a picture of this `aspect`, its width
+/// over its height.
 pub fn credit(cells: &HeatMap, side: usize, region: Region, aspect: f32, spots: &[Spot]) -> f64 {
     let count = cells.values.len();
     let (mut hidden, mut all) = (vec![0.0; count], vec![0.0; count]);

@@ -29,8 +29,8 @@ pub struct Erased {
     pub probabilities: Vec<Option<f64>>,
 }
 
-/// Which pixels of the network's view lie under spots, row by row: those whose middles do. The view has `width` by `height` pixels and shows `region`
-/// of a picture, whose width over its height is `aspect`.
+/// Which pixels of the network's view lie under spots, row by row: those whose middles do. The view has `width` by `height` pixels and shows
+/// `region` of a picture, whose width over its height is `aspect`.
 pub fn covered(
     (width, height): (usize, usize),
     region: Region,

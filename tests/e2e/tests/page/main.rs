@@ -7,6 +7,7 @@ mod everyone;
 mod explain;
 mod gate;
 mod look;
+mod maps;
 mod models;
 mod offline;
 mod open;
