@@ -6,7 +6,7 @@ use sightline_core::explain::heat_map::HeatMap;
 use sightline_core::explain::look::MapKind;
 use sightline_core::radiograph::{GreyImage, Region};
 use wasm_bindgen::JsValue;
-use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, js_sys};
+use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
 
 use super::canvas::{context, paint_overlay, paint_picture};
 use super::state::State;
