@@ -145,7 +145,7 @@ fn Printed() -> impl IntoView {
                     </tr></thead>
                     <tbody>
                         {move || rows.get().unwrap_or_default().into_iter().map(|(name, values)| view! {
-                            <tr><th scope="row">{name}</th>{values.map(|value| view! { <td>{value}</td> }).to_vec()}</tr>
+                            <tr><th scope="row">{name}</th>{values.into_iter().map(|value| view! { <td>{value}</td> }).collect_view()}</tr>
                         }).collect_view()}
                     </tbody>
                 </table>

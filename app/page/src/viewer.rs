@@ -163,7 +163,7 @@ fn DepthChoice(depths: Depths) -> impl IntoView {
     view! {
         <label class="choice">
             "The file does not say how many bits of its pixels are used. Read it as "
-            <select data-testid="depth" on:change=choose>{options.to_vec()}</select>
+            <select data-testid="depth" on:change=choose>{Vec::from(options)}</select>
         </label>
     }
 }
