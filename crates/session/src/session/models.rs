@@ -95,6 +95,17 @@ impl Session {
         }
     }
 
+    /// Which file is being read, to be said of an engine that did not survive it: another file may be what helps.
+    fn said_of_reading(&self) -> String {
+        match (&self.study, &self.file) {
+            (Study::Reading, Some(file)) if file.name.is_empty() => {
+                " while it read the picture".to_owned()
+            }
+            (Study::Reading, Some(file)) => format!(" while it read {}", file.name),
+            _ => String::new(),
+        }
+    }
+
     /// The engine is not there any more. Most likely it had too little memory: half as many pictures at once need half as much. A GPU
     /// that fails with one picture is not tried again: the CPU goes on. A CPU that does is the end.
     pub fn ended(&mut self, end: End) {
@@ -126,11 +137,13 @@ impl Session {
                     scoring / 2
                 ));
             }
-            _ if on_cpu => self.fail(
-                "The engine stopped, most likely out of memory. Close other tabs, then load the model again, or choose a smaller one."
-                    .to_owned(),
-                Remedy::LoadAgain,
-            ),
+            _ if on_cpu => {
+                let why = format!(
+                    "The engine stopped{}, most likely out of memory. Close other tabs, then load the model again, or choose a smaller one.",
+                    self.said_of_reading()
+                );
+                self.fail(why, Remedy::LoadAgain);
+            }
             _ => {
                 self.device = DeviceChoice::Cpu;
                 self.load_again();

@@ -607,6 +607,68 @@ fn a_picture_is_read_again_after_the_engine_ended() {
 }
 
 #[test]
+fn a_file_that_an_engine_did_not_survive_is_named_and_another_one_is_read() {
+    let died = || End::Died("no memory".to_owned());
+    let mut page = Page::loaded();
+    let id = page.give(&["large.dcm"]);
+    page.arrives(id, "large.dcm");
+    page.tell(|session| session.ended(died()));
+    assert!(
+        page.complaint().contains("while it read large.dcm"),
+        "{}",
+        page.complaint()
+    );
+    let starts = page.starts;
+    let id = page.give(&["small.png"]);
+    page.arrives(id, "small.png");
+    assert_eq!(page.starts, starts + 1, "nothing was loaded again");
+    page.ready(cpu());
+    let (id, name) = page.reading();
+    assert_eq!(name, "small.png");
+    page.answer(read(id, "small.png"));
+    assert_eq!(page.session.problems(), Vec::<String>::new());
+    // An engine that ends later did not end for this file.
+    page.tell(|session| session.ended(died()));
+    assert!(
+        !page.complaint().contains("small.png"),
+        "{}",
+        page.complaint()
+    );
+}
+
+#[test]
+fn a_gpu_that_is_lost_at_any_time_is_replaced_by_the_cpu_and_the_picture_is_read() {
+    let lost = || End::Died("the device is lost".to_owned());
+    let mut idle = Page::new();
+    idle.ready(gpu());
+    idle.tell(|session| session.ended(lost()));
+    let id = idle.give(&["a.png"]);
+    idle.arrives(id, "a.png");
+    let mut reading = Page::new();
+    reading.ready(gpu());
+    let id = reading.give(&["a.png"]);
+    reading.arrives(id, "a.png");
+    reading.tell(|session| session.ended(lost()));
+    let mut shown = Page::new();
+    shown.ready(gpu());
+    shown.open("a.png");
+    shown.tell(|session| session.ended(lost()));
+    for mut page in [idle, reading, shown] {
+        assert_eq!(page.session.status(), Status::Loading);
+        let Some(Request::Load { device, .. }) = page.requests.last() else {
+            panic!("{:?}", page.requests.last());
+        };
+        assert_eq!(*device, DeviceChoice::Cpu);
+        page.ready(cpu());
+        let (id, name) = page.reading();
+        assert_eq!(name, "a.png");
+        page.answer(read(id, "a.png"));
+        assert_eq!(page.session.status(), Status::Ready);
+        assert_eq!(page.session.problems(), Vec::<String>::new());
+    }
+}
+
+#[test]
 fn progress_of_work_that_was_given_up_is_not_shown() {
     let mut page = Page::loaded();
     page.answer(Answer::Progress(Progress {
