@@ -16,6 +16,7 @@ mod findings;
 mod fold;
 mod gate;
 mod header;
+mod lasting;
 mod library;
 mod model_card;
 mod multiples;
@@ -24,6 +25,7 @@ mod open;
 mod print;
 mod privacy;
 mod requests;
+mod shades;
 mod stage;
 mod state;
 mod teaching;
@@ -47,6 +49,7 @@ fn main() {
 fn Page() -> impl IntoView {
     let state = State::start();
     provide_context(state);
+    provide_context(shades::Shades::new(state));
     let requests = requests::Requests::listen();
     let offline = offline::Offline::start(state, requests);
     provide_context(print::Reference::new(state));

@@ -5,15 +5,13 @@ use leptos::html::{Canvas, Div};
 use leptos::prelude::*;
 use sightline_core::explain::heat_map::HeatMap;
 use sightline_core::radiograph::Region;
-use sightline_core::radiograph::levels::Window;
-
-use sightline_session::messages::PREVIEW_SIDE;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
 use web_sys::{HtmlCanvasElement, ResizeObserver};
 
 use super::canvas::{THUMBNAIL_SIDE, clear, paint, paint_layer, paint_picture};
 use super::contours::Contours;
+use super::shades::Shades;
 use super::state::State;
 use super::viewing::Pointers;
 
@@ -41,18 +39,14 @@ pub fn Stage(
     #[prop(optional)] map_testid: Option<&'static str>,
     #[prop(optional)] children: Option<Children>,
 ) -> impl IntoView {
-    let state = expect_context::<State>();
+    let (state, shades) = (expect_context::<State>(), expect_context::<Shades>());
     let canvas = NodeRef::<Canvas>::new();
-    let seen = Memo::new(move |_| {
-        let look = state.viewing.presentation.read();
-        (look.window.clone(), look.inverted)
-    });
     Effect::new(move |_| {
         let Some(canvas) = canvas.get() else {
             return;
         };
         match size {
-            Size::Full => paint_full(state, &canvas, seen.get()),
+            Size::Full => paint_full(state, shades, &canvas),
             Size::Thumbnail => {
                 if let Some(image) = state.thumbnail.get() {
                     paint_picture(&canvas, &image, false);
@@ -86,7 +80,7 @@ fn Viewport(
     over: impl IntoView + 'static,
     aspect: impl Fn() -> String + Copy + Send + Sync + 'static,
 ) -> impl IntoView {
-    let state = expect_context::<State>();
+    let (state, shades) = (expect_context::<State>(), expect_context::<Shades>());
     let stage = NodeRef::<Div>::new();
     let (below, above) = (NodeRef::<Div>::new(), NodeRef::<Div>::new());
     let detail = NodeRef::<Canvas>::new();
@@ -114,7 +108,7 @@ fn Viewport(
     }
     Effect::new(move |_| {
         if let Some(detail) = detail.get() {
-            paint_detail(state, &detail);
+            paint_detail(state, shades, &detail);
         }
     });
     Effect::new(move |_| {
@@ -171,49 +165,28 @@ fn observe(state: State, stage: &web_sys::HtmlDivElement) {
     }
 }
 
-/// The whole picture in the resolution of its preview, through the window that is chosen.
-fn paint_full(
-    state: State,
-    canvas: &HtmlCanvasElement,
-    (window, inverted): (Option<Window>, bool),
-) {
-    match (window, state.film.get()) {
-        (Some(window), Some(film)) => {
-            let (width, height, rgba) =
-                film.whole(PREVIEW_SIDE, &film.greys(Some(&window), inverted));
-            paint(canvas, (width, height), &rgba);
-        }
-        _ => {
+/// The whole picture through the window that is chosen. Nobody sees it where the samples cover it.
+fn paint_full(state: State, shades: Shades, canvas: &HtmlCanvasElement) {
+    if shades.covered.get() {
+        return;
+    }
+    match shades.whole.get() {
+        Some(painted) => paint(canvas, painted.size, &painted.rgba),
+        None => {
             if let Some(image) = state.preview.get() {
-                paint_picture(canvas, &image, inverted);
+                paint_picture(canvas, &image, shades.seen.get().1);
             }
         }
     }
 }
 
 /// The samples themselves, where the picture is shown larger than its preview.
-fn paint_detail(state: State, canvas: &HtmlCanvasElement) {
-    let presentation = state.viewing.presentation.get();
-    let pixels = window().device_pixel_ratio();
-    let size = state
-        .viewing
-        .viewport
-        .get()
-        .map(|length| (length * pixels).round() as usize);
-    let preview = state
-        .preview
-        .with(|preview| preview.as_ref().map(|image| image.width));
-    let scale = presentation.transform(state.aspect()).2;
-    let needed = preview.is_some_and(|width| size[0] as f64 * scale > 1.01 * width as f64);
-    if !needed || presentation.magnification <= 1.0 || size.contains(&0) {
+fn paint_detail(state: State, shades: Shades, canvas: &HtmlCanvasElement) {
+    if shades.closer.get().is_none() {
         return clear(canvas);
     }
-    match state.film.get() {
-        Some(film) => {
-            let greys = film.greys(presentation.window.as_ref(), presentation.inverted);
-            let rgba = film.part(&presentation.placement(size), &greys);
-            paint(canvas, (size[0], size[1]), &rgba);
-        }
+    match shades.part.get() {
+        Some(painted) => paint(canvas, painted.size, &painted.rgba),
         None => state.tell(|session| session.look_closer()),
     }
 }

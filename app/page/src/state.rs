@@ -25,6 +25,7 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::canvas::THUMBNAIL_SIDE;
 use super::fetch;
+use super::lasting;
 use super::tool::Viewing;
 use sightline_wire::{self as wire, Heard, Role, Spawned};
 use web_sys::Blob;
@@ -150,12 +151,12 @@ impl Source {
 impl State {
     /// The page as it begins: the engine starts, and the first model is loaded.
     pub fn start() -> Self {
-        let session = RwSignal::new(Session::new(device_of_address()));
-        let picture = Memo::new_with_compare(
+        let session = lasting::signal(RwSignal::new(Session::new(device_of_address())));
+        let picture = lasting::memo_with(
             move |_| session.with(|session| session.picture().cloned()),
             is_another,
         );
-        let preview = Memo::new_with_compare(
+        let preview = lasting::memo_with(
             move |_| picture.with(|picture| Some(picture.as_ref()?.preview.clone())),
             is_another,
         );
@@ -163,44 +164,45 @@ impl State {
             preview.with(|preview| Some(Arc::new(thumbnail(preview.as_deref()?))))
         };
         let state = Self {
-            status: Memo::new(move |_| session.with(Session::status)),
-            progress: Memo::new(move |_| session.with(|session| session.progress().cloned())),
-            adapter: Memo::new(move |_| session.with(|session| session.adapter().cloned())),
-            fallback: Memo::new(move |_| {
+            status: lasting::memo(move |_| session.with(Session::status)),
+            progress: lasting::memo(move |_| session.with(|session| session.progress().cloned())),
+            adapter: lasting::memo(move |_| session.with(|session| session.adapter().cloned())),
+            fallback: lasting::memo(move |_| {
                 session.with(|session| session.fallback().map(str::to_owned))
             }),
-            problems: Memo::new(move |_| session.with(Session::problems)),
-            complains: Memo::new(move |_| session.with(Session::complains)),
-            remedy: Memo::new(move |_| session.with(Session::remedy)),
-            notices: Memo::new(move |_| session.with(Session::notices)),
-            depths: Memo::new(move |_| session.with(Session::depths)),
-            models: Memo::new(move |_| session.with(|session| session.models().to_vec())),
-            model: Memo::new(move |_| session.with(|session| session.model().to_owned())),
+            problems: lasting::memo(move |_| session.with(Session::problems)),
+            complains: lasting::memo(move |_| session.with(Session::complains)),
+            remedy: lasting::memo(move |_| session.with(Session::remedy)),
+            notices: lasting::memo(move |_| session.with(Session::notices)),
+            depths: lasting::memo(move |_| session.with(Session::depths)),
+            models: lasting::memo(move |_| session.with(|session| session.models().to_vec())),
+            model: lasting::memo(move |_| session.with(|session| session.model().to_owned())),
+            // Not among those that last: its dialog opens each time that it changes, and stays.
             card: Memo::new(move |_| session.with(|session| session.card().clone())),
-            manifest: Memo::new(move |_| session.with(|session| session.manifest().cloned())),
+            manifest: lasting::memo(move |_| session.with(|session| session.manifest().cloned())),
             picture,
             preview,
-            thumbnail: Memo::new_with_compare(thumbnail, is_another),
-            gate: Memo::new(move |_| session.with(|session| session.gate().cloned())),
-            scored: Memo::new(move |_| session.with(Session::shows_scores)),
-            region: Memo::new(move |_| picture.with(|picture| picture.as_ref()?.region())),
-            selected: Memo::new(move |_| session.with(Session::selected)),
-            method: Memo::new(move |_| session.with(Session::method)),
-            making: Memo::new(move |_| session.with(Session::making)),
-            settings: Memo::new(move |_| session.with(|session| session.settings().clone())),
-            spots: Memo::new(move |_| session.with(|session| session.spots().to_vec())),
-            fill: Memo::new(move |_| session.with(Session::fill)),
-            branch: RwSignal::new(None),
-            colormap: RwSignal::new(Colormap::default()),
-            kind: RwSignal::new(MapKind::default()),
-            contours: RwSignal::new(false),
-            opacity: RwSignal::new(0.6),
+            thumbnail: lasting::memo_with(thumbnail, is_another),
+            gate: lasting::memo(move |_| session.with(|session| session.gate().cloned())),
+            scored: lasting::memo(move |_| session.with(Session::shows_scores)),
+            region: lasting::memo(move |_| picture.with(|picture| picture.as_ref()?.region())),
+            selected: lasting::memo(move |_| session.with(Session::selected)),
+            method: lasting::memo(move |_| session.with(Session::method)),
+            making: lasting::memo(move |_| session.with(Session::making)),
+            settings: lasting::memo(move |_| session.with(|session| session.settings().clone())),
+            spots: lasting::memo(move |_| session.with(|session| session.spots().to_vec())),
+            fill: lasting::memo(move |_| session.with(Session::fill)),
+            branch: lasting::signal(RwSignal::new(None)),
+            colormap: lasting::signal(RwSignal::new(Colormap::default())),
+            kind: lasting::signal(RwSignal::new(MapKind::default())),
+            contours: lasting::signal(RwSignal::new(false)),
+            opacity: lasting::signal(RwSignal::new(0.6)),
             viewing: Viewing::default(),
-            film: Memo::new_with_compare(
+            film: lasting::memo_with(
                 move |_| session.with(|session| session.film().cloned()),
                 is_another,
             ),
-            drawn: Memo::new(move |_| session.with(|session| session.drawn().clone())),
+            drawn: lasting::memo(move |_| session.with(|session| session.drawn().clone())),
             library: RwSignal::new(None),
             session,
             given: StoredValue::new_local(Vec::new()),
@@ -327,6 +329,7 @@ impl State {
             self.given.set_value(sources);
         }
         self.tell(|session| session.give(names, folders));
+        lasting::another_radiograph();
     }
 
     /// Says that something cannot be done; what is under way goes on.
@@ -449,7 +452,10 @@ impl State {
 }
 
 /// Each time that one of these changes it is another one: what is in it need not be compared.
-fn is_another<T>(old: Option<&Option<Arc<T>>>, new: Option<&Option<Arc<T>>>) -> bool {
+pub fn is_another<T>(old: Option<&Option<Arc<T>>>, new: Option<&Option<Arc<T>>>) -> bool {
+    if lasting::all_changed() {
+        return true;
+    }
     match (old.and_then(Option::as_ref), new.and_then(Option::as_ref)) {
         (Some(old), Some(new)) => !Arc::ptr_eq(old, new),
         (None, None) => false,

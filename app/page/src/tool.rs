@@ -4,6 +4,8 @@ use leptos::prelude::*;
 use sightline_core::report::drawn::Purpose;
 use sightline_session::presentation::Presentation;
 
+use super::lasting;
+
 /// What the left button does on the radiograph.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tool {
@@ -59,11 +61,11 @@ pub struct Viewing {
 impl Default for Viewing {
     fn default() -> Self {
         Self {
-            presentation: RwSignal::default(),
-            tool: RwSignal::default(),
-            hides_map: RwSignal::new(false),
-            wanted: RwSignal::new(None),
-            viewport: RwSignal::new([0.0, 0.0]),
+            presentation: lasting::signal(RwSignal::default()),
+            tool: lasting::signal(RwSignal::default()),
+            hides_map: lasting::signal(RwSignal::new(false)),
+            wanted: lasting::signal(RwSignal::new(None)),
+            viewport: lasting::signal(RwSignal::new([0.0, 0.0])),
         }
     }
 }

@@ -255,9 +255,12 @@ impl Film {
         let mut of_size = self.sheets.iter().rev();
         let enough = of_size.find(|sheet| 4 * sheet.width.max(sheet.height) >= 3 * side);
         let sheet = enough.unwrap_or(&self.sheets[0]);
-        let grey = |number: &u16| greys[usize::from(*number)];
-        let rgba = sheet.values.iter().map(grey);
-        let rgba = rgba.flat_map(|grey| [grey, grey, grey, 255]).collect();
+        let mut rgba = vec![0; 4 * sheet.values.len()];
+        let (pixels, _) = rgba.as_chunks_mut::<4>();
+        for (pixel, number) in pixels.iter_mut().zip(&sheet.values) {
+            let grey = greys[usize::from(*number)];
+            *pixel = [grey, grey, grey, 255];
+        }
         (sheet.width, sheet.height, rgba)
     }
 
