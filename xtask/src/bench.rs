@@ -48,7 +48,7 @@ pub fn run(root: &Path, what: Option<&str>) -> Result<()> {
     }
 }
 
-/// LIME in headless Chromium on the CPU: seconds and memory of every model, and of two workers beside one.
+/// The page in headless Chromium on the CPU: seconds and memory of LIME for every model, two workers beside one, and frames a second of drags.
 fn page(root: &Path) -> Result<()> {
     let tools = Tools::for_page(root)?;
     let browser = tools::browser(&tools.path)?;
@@ -60,6 +60,7 @@ fn page(root: &Path) -> Result<()> {
         ("every_model_that_is_offered", SAMPLES),
         ("the_origins_six_networks", SAMPLES_OF_SIX),
         ("two_workers_beside_one", ""),
+        ("dragging_a_large_radiograph", ""),
     ] {
         let mut arguments = "test --release --features sightline-e2e/browser --test page -- --include-ignored --nocapture"
             .split(' ')

@@ -10,7 +10,7 @@ use leptos::reactive::computed::ArcMemo;
 use leptos::reactive::graph::{ReactiveNode, Source};
 
 /// How many radiographs come between two times: each time, everything on the page is computed anew.
-const EVERY: u32 = 16;
+const EVERY: u32 = 8;
 
 thread_local! {
     static RADIOGRAPHS: Cell<u32> = const { Cell::new(0) };

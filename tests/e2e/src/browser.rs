@@ -147,7 +147,20 @@ impl Page {
     /// # Errors
     /// Where there is no `/proc` to ask.
     pub fn peak_memory(&self) -> Result<u64> {
-        let mut processes = Vec::new(); // id, parent, peak
+        self.memory_by("VmHWM:")
+    }
+
+    /// The memory, in bytes, that the page's process with its workers holds now.
+    ///
+    /// # Errors
+    /// Where there is no `/proc` to ask.
+    pub fn memory(&self) -> Result<u64> {
+        self.memory_by("VmRSS:")
+    }
+
+    /// A number of kilobytes in the status of the largest of this browser's processes that show pages, in bytes.
+    fn memory_by(&self, what: &str) -> Result<u64> {
+        let mut processes = Vec::new(); // id, parent, memory
         for entry in std::fs::read_dir("/proc").context("no /proc")? {
             let path = entry?.path();
             let Ok(status) = std::fs::read_to_string(path.join("status")) else {
@@ -160,19 +173,19 @@ impl Page {
             if let (Some(id), Some(parent)) = (field("Pid:"), field("PPid:")) {
                 let command = std::fs::read_to_string(path.join("cmdline")).unwrap_or_default();
                 let renders = command.contains("--type=renderer");
-                let peak = field("VmHWM:").filter(|_| renders).unwrap_or(0);
-                processes.push((id, parent, 1024 * peak));
+                let memory = field(what).filter(|_| renders).unwrap_or(0);
+                processes.push((id, parent, 1024 * memory));
             }
         }
         let mut family = vec![u64::from(self.chromedriver.id())];
-        let mut peak = 0;
+        let mut most = 0;
         while let Some(parent) = family.pop() {
             for (id, _, memory) in processes.iter().filter(|(_, of, _)| *of == parent) {
                 family.push(*id);
-                peak = peak.max(*memory);
+                most = most.max(*memory);
             }
         }
-        Ok(peak)
+        Ok(most)
     }
 
     /// The element with this `data-testid`, once it is there.

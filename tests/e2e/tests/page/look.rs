@@ -3,14 +3,15 @@
 use super::*;
 
 /// The side of a large detector's picture, in pixels.
-const SIDE: u16 = 3000;
+pub const SIDE: u16 = 3000;
 
 /// The value of a pixel of [`large`]: neighbours differ, and all of 14 bits are used.
 fn value(x: u32, y: u32) -> u16 {
     ((x * 7 + y * 13 + (x ^ y) * 3) % 16384) as u16
 }
 
-fn large() -> Vec<u8> {
+/// A radiograph of a large detector: a DICOM file.
+pub fn large() -> Vec<u8> {
     let side = u32::from(SIDE);
     let samples = (0..side * side).map(|place| value(place % side, place / side));
     dicom::dicom_of(SIDE, 14, &samples.collect::<Vec<_>>())
@@ -59,7 +60,7 @@ async fn wait_for_another(page: &Page, testid: &str, before: &str) -> Result<Str
 }
 
 /// The greys in the middle of the canvas that shows the samples, and its size.
-async fn detail(page: &Page, side: u32) -> Result<(u32, u32, Vec<u8>)> {
+pub async fn detail(page: &Page, side: u32) -> Result<(u32, u32, Vec<u8>)> {
     let script = r#"
         const canvas = document.querySelector('.stage .detail');
         const side = arguments[0];

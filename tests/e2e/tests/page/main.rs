@@ -5,6 +5,7 @@ mod dicom;
 mod engine;
 mod everyone;
 mod explain;
+mod faults;
 mod gate;
 mod look;
 mod maps;
@@ -14,6 +15,7 @@ mod open;
 mod print;
 mod read;
 mod served;
+mod smooth;
 mod teaching;
 mod trust;
 
