@@ -1,8 +1,13 @@
 // Starts the page's program. A file of its own, so that the content security policy needs no inline script.
 
+let runs = false;
+
 // A trap ends the program: it ran out of memory, or has a bug. What it shows stays, and does nothing any more.
 const ended = reason => {
-  if (!(reason instanceof WebAssembly.RuntimeError) || document.querySelector('.ended')) return;
+  if (!runs || !(reason instanceof WebAssembly.RuntimeError)) return;
+  runs = false;
+  // One that is open would keep the button below from being pressed.
+  for (const dialog of document.querySelectorAll('dialog[open]')) dialog.close();
   for (const part of document.body.children) part.inert = true;
   const said = document.createElement('p');
   said.textContent =
@@ -25,6 +30,7 @@ addEventListener('unhandledrejection', event => ended(event.reason));
 try {
   const { default: init } = await import('./page.js');
   await init({ module_or_path: './page_bg.wasm' });
+  runs = true;
 } catch (error) {
   document.body.textContent =
     'Sightline could not start. It needs a current browser (WebAssembly with SIMD); reload the page to try again. ' +

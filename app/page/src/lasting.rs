@@ -63,7 +63,7 @@ pub fn all_changed() -> bool {
 /// Another radiograph was given: the views of the one before are gone, or will be.
 pub fn another_radiograph() {
     RADIOGRAPHS.set(RADIOGRAPHS.get() + 1);
-    if RADIOGRAPHS.get() % EVERY != 0 {
+    if !RADIOGRAPHS.get().is_multiple_of(EVERY) {
         return;
     }
     ALL_CHANGED.set(true);

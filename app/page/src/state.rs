@@ -325,11 +325,14 @@ impl State {
     /// Opens radiographs that were given together, and says what is to be done with folders.
     pub fn give(self, sources: Vec<Source>, folders: Vec<String>) {
         let names = sources.iter().map(Source::name).collect();
-        if !sources.is_empty() {
+        let is_another = !sources.is_empty();
+        if is_another {
             self.given.set_value(sources);
         }
         self.tell(|session| session.give(names, folders));
-        lasting::another_radiograph();
+        if is_another {
+            lasting::another_radiograph();
+        }
     }
 
     /// Says that something cannot be done; what is under way goes on.
