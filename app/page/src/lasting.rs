@@ -1,7 +1,7 @@
 //! Values that last as long as the page, while the views that follow them come and go with every radiograph.
 //!
-//! Leptos keeps an entry for each view that followed a value, also once the view is gone: some 16 kB with each radiograph. So all entries are
-//! struck off now and then. Whoever still follows is told that the value changed, computes anew, and follows again.
+//! Leptos keeps an entry for each view that followed a value, also once the view is gone: some 16 kB with each radiograph. So all
+//! entries are struck off now and then. Whoever still follows is told that the value changed, computes anew, and follows again.
 
 use std::cell::{Cell, RefCell};
 

@@ -366,8 +366,8 @@ impl Held {
     }
 }
 
-/// Sixty readings in each test run, which show a leak of some kilobytes with each; with `SIGHTLINE_READINGS=500` as many as that, in a minute
-/// or two.
+/// Sixty readings in each test run, which show a leak of some kilobytes with each; with `SIGHTLINE_READINGS=500` as many as that, in a
+/// minute or two.
 #[tokio::test]
 async fn many_readings_do_not_make_memory_grow() -> Result<()> {
     // The process holds more than the programs: what the browser has compiled again, because it is run often, comes in the first hundred
