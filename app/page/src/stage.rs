@@ -97,12 +97,12 @@ fn Viewport(
             100.0 * y
         )
     });
-    for sheet in [below, above] {
+    for plane in [below, above] {
         Effect::new(move |_| {
-            if let Some(sheet) = sheet.get() {
+            if let Some(plane) = plane.get() {
                 // A known property takes any transform.
                 let _ =
-                    web_sys::HtmlElement::style(&sheet).set_property("transform", &transform.get());
+                    web_sys::HtmlElement::style(&plane).set_property("transform", &transform.get());
             }
         });
     }
@@ -135,9 +135,9 @@ fn Viewport(
             on:pointercancel=move |event| pointers.released(&event)
             on:contextmenu=move |event| event.prevent_default()
         >
-            <div class="sheet" node_ref=below>{picture}</div>
+            <div class="plane" node_ref=below>{picture}</div>
             <canvas class="detail" aria-hidden="true" node_ref=detail></canvas>
-            <div class="sheet" node_ref=above>{over}</div>
+            <div class="plane" node_ref=above>{over}</div>
         </div>
     }
 }

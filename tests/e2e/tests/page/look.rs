@@ -185,7 +185,7 @@ async fn keys_wheel_and_drags_do_what_radiology_viewers_share() -> Result<()> {
     press(&page, "1").await?;
     ensure!(wait_for_another(&page, "window-level", &second).await? == first);
 
-    let sheets = "return Array.from(document.querySelectorAll('.stage.full .sheet'), sheet => sheet.style.transform)";
+    let sheets = "return Array.from(document.querySelectorAll('.stage.full .plane'), plane => plane.style.transform)";
     let at_first = page.script(sheets, Vec::new()).await?;
     let wheel = "const on = document.querySelector('[data-testid=easel]');
         const { left, top, width, height } = on.closest('.stage').getBoundingClientRect();

@@ -42,7 +42,7 @@ async fn frames_of_drag(page: &Page, buttons: u8) -> Result<(f64, f64)> {
         send('pointerdown', turn, buttons);
         requestAnimationFrame(frame);
     "#;
-    let looks = "return [document.querySelector('.stage.full .sheet').style.transform,
+    let looks = "return [document.querySelector('.stage.full .plane').style.transform,
         document.querySelector('[data-testid=window-level]').textContent]";
     let before = page.script(looks, Vec::new()).await?;
     let arguments = vec![buttons.into(), FRAMES.into()];
