@@ -1,13 +1,13 @@
 //! Serves the built page, counts requests, and can answer some paths with something else.
 
 use std::collections::{HashMap, HashSet};
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
-use tiny_http::{Header, Method, Response};
+use anyhow::{Result, anyhow};
 
 /// What the server has seen and how it answers.
 #[derive(Default)]
@@ -24,6 +24,8 @@ struct Record {
     cut: HashSet<String>,
     /// Whether nothing is answered any more.
     stopped: bool,
+    /// Whether the test is over.
+    over: bool,
 }
 
 /// The built page: the folder named by `SIGHTLINE_DIST`, or the workspace's `dist`.
@@ -38,7 +40,6 @@ pub fn dist() -> PathBuf {
 pub struct Server {
     pub address: String,
     record: Arc<Mutex<Record>>,
-    http: Arc<tiny_http::Server>,
 }
 
 impl Server {
@@ -51,27 +52,27 @@ impl Server {
                 dist.display()
             ));
         }
-        let http = Arc::new(tiny_http::Server::http("127.0.0.1:0").map_err(|e| anyhow!("{e}"))?);
-        let address = http
-            .server_addr()
-            .to_ip()
-            .context("an IP address")?
-            .to_string();
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?.to_string();
         let record = Arc::new(Mutex::new(Record::default()));
         let server = Self {
             address: address.clone(),
             record: record.clone(),
-            http: http.clone(),
         };
-        for _ in 0..4 {
-            let (http, record, dist, address) =
-                (http.clone(), record.clone(), dist.clone(), address.clone());
-            std::thread::spawn(move || {
-                while let Ok(request) = http.recv() {
-                    answer(request, &record, &dist, &address);
+        // A thread for each connection, and a connection for each request: a browser with a page, an engine and a service worker opens many at
+        // once, and none waits for another.
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if lock(&record).over {
+                    return;
                 }
-            });
-        }
+                let (record, dist, address) = (record.clone(), dist.clone(), address.clone());
+                std::thread::spawn(move || {
+                    // The browser may have gone.
+                    let _ = answer(stream, &record, &dist, &address);
+                });
+            }
+        });
         Ok(server)
     }
 
@@ -127,9 +128,9 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        for _ in 0..4 {
-            self.http.unblock();
-        }
+        self.lock().over = true;
+        // Wakes the listener, which sees that it is over.
+        let _ = TcpStream::connect(&self.address);
     }
 }
 
@@ -137,16 +138,46 @@ fn lock(record: &Mutex<Record>) -> MutexGuard<'_, Record> {
     record.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn answer(request: tiny_http::Request, record: &Mutex<Record>, dist: &Path, address: &str) {
-    let url = request.url().to_owned();
+/// The method and the target of a request. Its body is not read: the page sends none.
+fn request(stream: &mut TcpStream) -> std::io::Result<Option<(String, String)>> {
+    let mut bytes = Vec::new();
+    let mut part = [0; 4096];
+    while !bytes.windows(4).any(|end| end == b"\r\n\r\n") {
+        match stream.read(&mut part)? {
+            0 => return Ok(None),
+            length => bytes.extend(&part[..length]),
+        }
+    }
+    let head = String::from_utf8_lossy(&bytes);
+    let mut words = head.split_whitespace().map(str::to_owned);
+    Ok(words.next().zip(words.next()))
+}
+
+fn respond(stream: &mut TcpStream, status: &str, kind: &str, bytes: &[u8]) -> std::io::Result<()> {
+    write!(
+        stream,
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        bytes.len()
+    )?;
+    stream.write_all(bytes)
+}
+
+fn answer(
+    mut stream: TcpStream,
+    record: &Mutex<Record>,
+    dist: &Path,
+    address: &str,
+) -> std::io::Result<()> {
+    let Some((method, url)) = request(&mut stream)? else {
+        return Ok(());
+    };
     let own = url
         .strip_prefix("http://")
         .and_then(|rest| rest.strip_prefix(address))
         .or_else(|| url.starts_with('/').then_some(url.as_str()));
-    let Some(own) = own.filter(|_| *request.method() != Method::Connect) else {
-        lock(record).foreign.push(url);
-        let _ = request.respond(Response::empty(403));
-        return;
+    let Some(own) = own.filter(|_| method != "CONNECT") else {
+        lock(record).foreign.push(url.clone());
+        return respond(&mut stream, "403 Forbidden", "text/plain", b"");
     };
     let path = own
         .split(['?', '#'])
@@ -169,8 +200,9 @@ fn answer(request: tiny_http::Request, record: &Mutex<Record>, dist: &Path, addr
             record.stopped,
         )
     };
+    // A connection that ends without an answer.
     if stopped {
-        return broken(request, b"no answer");
+        return Ok(());
     }
     if let Some(delay) = delay {
         std::thread::sleep(delay);
@@ -180,40 +212,26 @@ fn answer(request: tiny_http::Request, record: &Mutex<Record>, dist: &Path, addr
     } else {
         std::fs::read(dist.join(&path)).ok()
     };
-    let _ = match instead.or(bytes) {
-        Some(bytes) if cut => {
-            // A length that is no number ends the transfer: tiny_http closes no connection by itself.
-            let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-            let half = &bytes[..bytes.len() / 2];
-            let start = format!("{head}{:x}\r\n", half.len());
-            return broken(
-                request,
-                &[start.as_bytes(), half, b"\r\nbroken off"].concat(),
-            );
-        }
-        Some(bytes) => {
-            let kind = match path.rsplit('.').next() {
-                Some("html") => "text/html; charset=utf-8",
-                Some("js") => "text/javascript",
-                Some("wasm") => "application/wasm",
-                Some("css") => "text/css",
-                Some("json" | "webmanifest") => "application/json",
-                Some("svg") => "image/svg+xml",
-                Some("jpg") => "image/jpeg",
-                _ => "application/octet-stream",
-            };
-            let header = Header::from_bytes("Content-Type", kind).expect("a valid header");
-            request.respond(Response::from_data(bytes).with_header(header))
-        }
-        None => request.respond(Response::from_string("not found").with_status_code(404)),
+    let Some(bytes) = instead.or(bytes) else {
+        return respond(&mut stream, "404 Not Found", "text/plain", b"not found");
     };
-}
-
-/// Sends something that is no whole answer: the browser gives the request up.
-fn broken(request: tiny_http::Request, bytes: &[u8]) {
-    let mut writer = request.into_writer();
-    // The browser may have gone.
-    let _ = writer.write_all(bytes);
-    let _ = writer.write_all(b"\r\n\r\n");
-    let _ = writer.flush();
+    let kind = match path.rsplit('.').next() {
+        Some("html") => "text/html; charset=utf-8",
+        Some("js") => "text/javascript",
+        Some("wasm") => "application/wasm",
+        Some("css") => "text/css",
+        Some("json" | "webmanifest") => "application/json",
+        Some("svg") => "image/svg+xml",
+        Some("jpg") => "image/jpeg",
+        _ => "application/octet-stream",
+    };
+    if cut {
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            bytes.len()
+        )?;
+        return stream.write_all(&bytes[..bytes.len() / 2]);
+    }
+    respond(&mut stream, "200 OK", kind, &bytes)
 }

@@ -2,18 +2,33 @@
 
 use super::*;
 
-/// The names of requests, which are in their bytes.
-const READ_REQUEST: &str = "Read";
-const MEASURE_REQUEST: &str = "Measure";
+fn read_request() -> Request {
+    Request::Read {
+        id: 0,
+        file: String::new(),
+        depth: None,
+    }
+}
+
+fn measure_request() -> Request {
+    Request::Measure {
+        id: 0,
+        output: Output(0),
+        map: None,
+        other: None,
+        options: faithfulness::Options::default(),
+    }
+}
 
 /// Runs `script` in the engine in place of what it does with a request of this kind.
-fn at_request(kind: &str, script: &str) -> Result<Vec<u8>> {
+fn at_request(request: &Request, script: &str) -> Result<Vec<u8>> {
+    // A message begins with the number of its kind.
+    let kind = encode(request)[0];
     engine_after(&format!(
         "const listen = self.addEventListener.bind(self);
         self.addEventListener = (name, hear) => listen(name, event => {{
             const data = event.data;
-            const start = data instanceof Array ? String.fromCharCode(...data[0].slice(0, 16)) : '';
-            if (name === 'message' && start.includes('{kind}')) {{ {script} }}
+            if (name === 'message' && data instanceof Array && data[0][0] === {kind}) {{ {script} }}
             else hear(event);
         }});"
     ))
@@ -44,7 +59,7 @@ async fn an_engine_that_ends_in_any_way_ends_the_waiting_and_can_be_loaded_again
     ];
     for (name, script) in ends {
         let server = Server::start()?;
-        server.answer_instead("engine.js", at_request(READ_REQUEST, script)?);
+        server.answer_instead("engine.js", at_request(&read_request(), script)?);
         let page = open(&server, "?device=cpu").await?;
         page.element("sample-1").await?.click().await?;
         page.wait_for_error("The engine stopped", READ)
@@ -69,7 +84,7 @@ async fn an_engine_that_ends_in_any_way_ends_the_waiting_and_can_be_loaded_again
 async fn an_engine_that_ends_or_hangs_without_a_word_is_noticed() -> Result<()> {
     for script in ["self.close()", "for (;;) {}"] {
         let server = Server::start()?;
-        server.answer_instead("engine.js", at_request(READ_REQUEST, script)?);
+        server.answer_instead("engine.js", at_request(&read_request(), script)?);
         let page = open(&server, "?device=cpu").await?;
         page.reload_with(HURRY).await?;
         page.wait_for(&["idle"], LOAD).await?;
@@ -211,7 +226,7 @@ async fn a_refused_measurement_leaves_the_picture_and_everything_else_usable() -
         why: Reason::Unmeasurable("the model was not trained on the finding".to_owned()),
     }));
     let script = format!("postMessage([new Uint8Array({refused:?}), undefined]);");
-    server.answer_instead("engine.js", at_request(MEASURE_REQUEST, &script)?);
+    server.answer_instead("engine.js", at_request(&measure_request(), &script)?);
     let page = open(&server, "?device=cpu").await?;
     page.element("sample-1").await?.click().await?;
     page.wait_for(&["ready"], READ).await?;

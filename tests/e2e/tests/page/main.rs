@@ -35,9 +35,9 @@ use sightline::reader::{InBatches, Reader};
 use sightline::reading::Reading;
 use sightline::report::Report;
 use sightline::trust::erase::erasing;
-use sightline::trust::faithfulness::Curves;
+use sightline::trust::faithfulness::{self, Curves};
 use sightline_e2e::{Options, Page, Server, Webgpu};
-use sightline_session::messages::{Answer, Reason, Refusal, encode};
+use sightline_session::messages::{Answer, Reason, Refusal, Request, encode};
 use thirtyfour::prelude::*;
 
 const LOAD: Duration = Duration::from_secs(120);
