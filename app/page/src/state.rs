@@ -79,7 +79,7 @@ pub struct State {
     pub opacity: RwSignal<f32>,
     /// How the radiograph is looked at.
     pub viewing: Viewing,
-    /// Its samples, once they were asked for.
+    /// The samples, once they were asked for.
     pub film: Memo<Option<Arc<Film>>>,
     /// What was drawn on it.
     pub drawn: Memo<Drawn>,

@@ -11,7 +11,7 @@ use crate::tool::Tool;
 
 /// The radiograph grows by this factor for a drag over the whole stage, as its natural logarithm.
 const ZOOM_OF_A_DRAG: f64 = 3.0;
-/// The same for a notch of a mouse's wheel, some 100 pixels.
+/// And for each pixel of a wheel's turn: a notch is some 100.
 const ZOOM_OF_A_WHEEL: f64 = 0.002;
 
 /// The place of an event as shares of the stage that it is on; `None` outside of one.

@@ -21,7 +21,7 @@ pub enum Purpose {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 pub struct Line {
     pub purpose: Purpose,
-    /// Its ends, as shares of the picture's width and height from the top left.
+    /// Where it ends on both sides, as shares of the picture's width and height from the top left.
     pub ends: [[f64; 2]; 2],
     /// In pixels of the file.
     pub pixels: f64,
