@@ -84,21 +84,21 @@ fn FindingRow(index: usize) -> impl IntoView {
     let called = move || finding.get().is_some_and(|f| f.called);
     let selected = move || state.selected.get() == Some(index);
     let select = move || state.tell(|session| session.select(index));
-    // What letters and colours tell, in words.
+    // What letters and colours tell, in words. It begins with the text that is seen: whoever speaks to the page says that.
     let label = move || {
         let finding = finding.get()?;
-        let said = match (finding.probability, finding.called) {
-            (None, _) => "not trained".to_owned(),
-            (Some(score), true) => format!("score {score:.2}, called"),
-            (Some(score), false) => format!("score {score:.2}"),
+        let said = match finding.probability {
+            None => "not trained".to_owned(),
+            Some(score) => format!("{score:.2}"),
         };
+        let called = if finding.called { ", called" } else { "" };
         let erased = state
             .of_picture(|picture| picture.erased_score(index))
             .flatten();
         let erased = erased.map_or(String::new(), |score| {
-            format!(", {score:.2} without what is erased")
+            format!(" \u{2192} {score:.2} without what is erased")
         });
-        Some(format!("{}: {said}{erased}", finding.name.name()))
+        Some(format!("{} {said}{erased}{called}", finding.name.name()))
     };
     let percent = |share: f64| format!("{:.1}%", share * 100.0);
     view! {

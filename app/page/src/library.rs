@@ -5,6 +5,7 @@ use sightline_core::library::{FOLDER, Library};
 use wasm_bindgen_futures::spawn_local;
 
 use super::fetch;
+use super::fold::opens_at_first;
 use super::state::{Source, State};
 
 /// The cases by number: a name or a small picture would tell what is to be found.
@@ -29,7 +30,7 @@ pub fn CaseLibrary() -> impl IntoView {
     };
     view! {
         <Show when=move || state.library.with(Option::is_some)>
-            <details class="library" data-testid="library" open>
+            <details class="library" data-testid="library" open=opens_at_first()>
                 <summary>"Case library"</summary>
                 <p class="hint">
                     "Radiographs of NIH ChestX-ray14 that the shipped models were not trained on. Tick “Read first” to read them before the model does."

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use sightline_session::picture::ReadPicture;
 
+use super::fold::Fold;
 use super::stage::{Size, Stage};
 use super::state::State;
 
@@ -21,6 +22,7 @@ pub fn Multiples() -> impl IntoView {
             .unwrap_or_default()
     });
     view! {
+        <Fold title="Maps of the findings that are called">
         <div class="multiples">
             <For each=move || shown.get() key=|index| *index let:index>
                 <button
@@ -39,5 +41,6 @@ pub fn Multiples() -> impl IntoView {
                 </button>
             </For>
         </div>
+        </Fold>
     }
 }

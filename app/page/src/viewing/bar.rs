@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::drawing::DrawingTools;
 use super::keys::Keys;
+use crate::fold::Fold;
 use crate::state::State;
 use crate::tool::Tool;
 
@@ -40,6 +41,7 @@ pub fn ViewingBar() -> impl IntoView {
     // The samples are fetched when someone looks for what they can be seen through.
     let want = move || state.tell(|session| session.look_closer());
     view! {
+        <Fold title="View">
         <div class="viewing-bar" role="group" aria-label="View">
             <label>
                 <span>"Left button"</span>
@@ -80,6 +82,7 @@ pub fn ViewingBar() -> impl IntoView {
             </button>
             <Keys/>
         </div>
+        </Fold>
         <DrawingTools/>
     }
 }
