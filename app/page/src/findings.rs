@@ -118,6 +118,7 @@ fn FindingRow(index: usize) -> impl IntoView {
             on:click=move |_| select()
         >
             <span class="name">{name}</span>
+            " "
             <Show
                 when=trained
                 fallback=|| view! { <span class="not-trained">"not trained"</span> }

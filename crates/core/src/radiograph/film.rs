@@ -8,6 +8,8 @@ use super::samples::Stored;
 
 /// Samples beyond this many are sent at half their resolution: a browser's tab holds no more.
 const MOST_SAMPLES: usize = 40_000_000;
+/// What rounding may take from a place, in pixels.
+const NEARLY: f64 = 1e-6;
 /// The levels of grey that a preset leaves out at both ends: shares of all values.
 const PRESETS: [(&str, [f64; 2]); 3] = [
     ("percentiles 0.5 to 99.5", [0.005, 0.995]),
@@ -291,7 +293,8 @@ impl Film {
         let along = |axis: usize, count: usize, by: f64| -> Vec<Option<(usize, usize, u32)>> {
             let length = [sheet.width, sheet.height][axis];
             let place = |index: usize| {
-                let at = (corner[axis] + (index as f64 + 0.5) * by) * length as f64;
+                // Between two pixels it is the later one, whatever rounding leaves.
+                let at = (corner[axis] + (index as f64 + 0.5) * by) * length as f64 + NEARLY;
                 if !(0.0..length as f64).contains(&at) {
                     return None;
                 }
