@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::fold::Fold;
 use super::offline::{Kept, Offline};
 use super::requests::{Asked, Requests};
 
@@ -32,11 +33,13 @@ pub fn PrivacyPanel(offline: Offline, requests: Requests) -> impl IntoView {
                     <li>{note}</li>
                 </For>
             </ul>
+            <Fold title="All of them">
             <ol data-testid="requests" tabindex="0" aria-label="Requests">
                 <For each=rows key=|(at, asked)| (*at, asked.from) let:row>
                     <Row asked=row.1/>
                 </For>
             </ol>
+            </Fold>
         </section>
     }
 }

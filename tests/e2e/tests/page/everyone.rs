@@ -83,6 +83,8 @@ async fn on_a_phone_no_rule_is_broken_targets_are_44_pixels_and_the_page_is_shor
     let server = Server::start()?;
     let page = open(&server, "?device=cpu").await?;
     page.become_phone(PHONE.0, PHONE.1).await?;
+    // A phone is one from the start.
+    page.driver.refresh().await?;
     page.element("sample-1").await?.click().await?;
     page.wait_for(&["ready"], READ).await?;
     page.screenshot("phone-360").await?;
