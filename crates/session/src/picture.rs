@@ -40,8 +40,7 @@ impl ReadPicture {
         order
     }
 
-    /// The findings whose maps are shown side by side, from the highest score down: those that are called, and at least the [`AT_ONCE`] of
-    /// the highest scores.
+    /// The findings whose maps are shown side by side, from the highest score down: those that are called, and at least three.
     pub fn side_by_side(&self) -> Vec<usize> {
         let findings = &self.report.findings;
         let ranked = self.trained().into_iter().enumerate();
