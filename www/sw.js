@@ -11,7 +11,7 @@ const PROGRAMS = OWN + BUILD?.name;
 const MODELS = `${OWN}models`;
 
 // What may change without a new build: the server is asked first. Weights are not among them: the engine keeps those by itself.
-const LATEST = /^samples\/|(^|\/)(index|manifest)\.json$|\/card\.md$|^models\/.*\.(svg|png|jpe?g)$/;
+const LATEST = /^(samples|cases)\/|(^|\/)(index|manifest)\.json$|\/card\.md$|^models\/.*\.(svg|png|jpe?g)$/;
 // How long the server may take where there is a kept answer, in milliseconds; once it was silent, it is not waited for again.
 const PATIENCE = 4000;
 const IMPATIENCE = 300;

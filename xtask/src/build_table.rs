@@ -12,8 +12,9 @@ use sha2::{Digest, Sha256};
 /// The line of `sw.js` that the table takes the place of.
 const EMPTY: &str = "const BUILD = null;";
 const WORKER: &str = "sw.js";
-/// Packages may change without a new build; the service worker keeps those that are used.
-const MODELS: &str = "models";
+/// Folders whose files come when they are wanted: packages, which may change without a new build, and the case library. The service worker
+/// keeps those that are used.
+const APART: [&str; 2] = ["models", "cases"];
 
 /// Writes the table of a built page into its service worker.
 ///
@@ -35,7 +36,7 @@ fn add(folder: &Path, address: &str, files: &mut BTreeMap<String, String>) -> Re
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let name = format!("{address}{name}");
         if path.is_dir() {
-            if name != MODELS {
+            if !APART.contains(&name.as_str()) {
                 add(&path, &format!("{name}/"), files)?;
             }
         } else if name != WORKER {
