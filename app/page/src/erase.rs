@@ -7,7 +7,7 @@ use sightline_core::trust::erase::Spot;
 
 use super::state::State;
 use super::tool::Tool;
-use super::viewing::place_on_stage;
+use super::viewing::place_in_picture;
 
 /// The brush's radius, as a share of the picture's width.
 const RADIUS: f32 = 0.04;
@@ -38,16 +38,8 @@ pub fn Easel() -> impl IntoView {
         if !paints || state.viewing.tool.get_untracked() != Tool::Paint {
             return;
         }
-        let at = place_on_stage(
-            event.target(),
-            event.client_x().into(),
-            event.client_y().into(),
-        );
-        if let Some(at) = at {
-            let presentation = state.viewing.presentation.read_untracked();
-            let [x, y] = presentation
-                .in_picture(at, state.aspect())
-                .map(|share| share as f32);
+        if let Some(at) = place_in_picture(state, &event) {
+            let [x, y] = at.map(|share| share as f32);
             let spot = Spot {
                 x,
                 y,

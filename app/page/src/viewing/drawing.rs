@@ -4,7 +4,7 @@ use leptos::ev::PointerEvent;
 use leptos::prelude::*;
 use sightline_core::report::drawn::{Line, Purpose};
 
-use super::pointer::place_on_stage;
+use super::pointer::place_in_picture;
 use crate::state::State;
 use crate::tool::Tool;
 
@@ -17,24 +17,16 @@ pub fn Drawing() -> impl IntoView {
         Tool::Draw(purpose) => Some(purpose),
         _ => None,
     };
-    let place = move |event: &PointerEvent| {
-        let at = place_on_stage(
-            event.target(),
-            event.client_x().into(),
-            event.client_y().into(),
-        )?;
-        let aspect = state.aspect();
-        let presentation = state.viewing.presentation.read_untracked();
-        Some(presentation.in_picture(at, aspect))
-    };
     let begin = move |event: PointerEvent| {
         if purpose().is_some() && event.button() == 0 {
             event.prevent_default();
-            begun.set(place(&event).map(|at| [at, at]));
+            begun.set(place_in_picture(state, &event).map(|at| [at, at]));
         }
     };
     let go_on = move |event: PointerEvent| {
-        if let (Some([from, _]), Some(to)) = (begun.get_untracked(), place(&event)) {
+        if let (Some([from, _]), Some(to)) =
+            (begun.get_untracked(), place_in_picture(state, &event))
+        {
             begun.set(Some([from, to]));
         }
     };

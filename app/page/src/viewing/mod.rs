@@ -10,4 +10,4 @@ pub use bar::ViewingBar;
 pub use corner::Corner;
 pub use drawing::Drawing;
 pub use keys::listen_for_keys;
-pub use pointer::{Pointers, place_on_stage};
+pub use pointer::{Pointers, place_in_picture};

@@ -1,10 +1,10 @@
 //! Mouse, pen and fingers on a stage.
 
-use leptos::ev::{PointerEvent, WheelEvent};
+use leptos::ev::{MouseEvent, PointerEvent, WheelEvent};
 use leptos::prelude::*;
 use sightline_core::radiograph::levels::Window;
 use wasm_bindgen::JsCast;
-use web_sys::{DomRect, Element, EventTarget};
+use web_sys::Element;
 
 use crate::state::State;
 use crate::tool::Tool;
@@ -15,19 +15,22 @@ const ZOOM_OF_A_DRAG: f64 = 3.0;
 const ZOOM_OF_A_WHEEL: f64 = 0.002;
 
 /// The place of an event as shares of the stage that it is on; `None` outside of one.
-pub fn place_on_stage(target: Option<EventTarget>, x: f64, y: f64) -> Option<[f64; 2]> {
-    let rect = stage(target)?;
+fn place_on_stage(event: &MouseEvent) -> Option<[f64; 2]> {
+    let on: Element = event.target()?.dyn_into().ok()?;
+    let rect = on.closest(".stage").ok()??.get_bounding_client_rect();
     let shares = [
-        (x - rect.left()) / rect.width(),
-        (y - rect.top()) / rect.height(),
+        (f64::from(event.client_x()) - rect.left()) / rect.width(),
+        (f64::from(event.client_y()) - rect.top()) / rect.height(),
     ];
     (rect.width() > 0.0 && rect.height() > 0.0).then_some(shares)
 }
 
-fn stage(target: Option<EventTarget>) -> Option<DomRect> {
-    let element: Element = target?.dyn_into().ok()?;
-    let stage = element.closest(".stage").ok()??;
-    Some(stage.get_bounding_client_rect())
+/// The place of the radiograph under an event, as shares of its width and height.
+pub fn place_in_picture(state: State, event: &MouseEvent) -> Option<[f64; 2]> {
+    let at = place_on_stage(event)?;
+    let aspect = state.aspect();
+    let presentation = state.viewing.presentation.read_untracked();
+    Some(presentation.in_picture(at, aspect))
 }
 
 /// The pointers that are down on a stage, and what a drag began with.
@@ -57,12 +60,7 @@ impl Pointers {
     }
 
     pub fn wheel(self, event: &WheelEvent) {
-        let at = place_on_stage(
-            event.target(),
-            event.client_x().into(),
-            event.client_y().into(),
-        );
-        if let Some(at) = at {
+        if let Some(at) = place_on_stage(event) {
             event.prevent_default();
             // Lines and pages are of some pixels each.
             let pixels = match event.delta_mode() {
@@ -75,7 +73,7 @@ impl Pointers {
     }
 
     pub fn pressed(self, event: &PointerEvent) {
-        let Some(at) = place(event) else {
+        let Some(at) = place_on_stage(event) else {
             return;
         };
         self.down.update_value(|down| {
@@ -98,7 +96,7 @@ impl Pointers {
     }
 
     pub fn moved(self, event: &PointerEvent) {
-        let Some(at) = place(event) else {
+        let Some(at) = place_on_stage(event) else {
             return;
         };
         let before = self.down.with_value(|down| down.clone());
@@ -194,12 +192,4 @@ impl Pointers {
             presentation.pan([now[0] - before[0], now[1] - before[1]], aspect);
         });
     }
-}
-
-fn place(event: &PointerEvent) -> Option<[f64; 2]> {
-    place_on_stage(
-        event.target(),
-        event.client_x().into(),
-        event.client_y().into(),
-    )
 }
