@@ -36,12 +36,6 @@ impl Default for Presentation {
 }
 
 impl Presentation {
-    /// Whether the picture lies as it does at first, whatever it is seen through.
-    pub fn lies_as_at_first(&self) -> bool {
-        let fresh = Self::default();
-        self.magnification == 1.0 && self.middle == fresh.middle && self.quarters == 0
-    }
-
     /// The whole picture again, turned and seen as it is.
     pub fn fit(&mut self) {
         self.magnification = 1.0;
@@ -174,6 +168,14 @@ fn turned([x, y]: [f64; 2], quarters: u8) -> [f64; 2] {
 mod tests {
     use super::*;
 
+    /// Whether the picture lies as it does at first, whatever it is seen through.
+    fn lies_as_at_first(presentation: &Presentation) -> bool {
+        let fresh = Presentation::default();
+        presentation.magnification == 1.0
+            && presentation.middle == fresh.middle
+            && presentation.quarters == 0
+    }
+
     fn near(a: [f64; 2], b: [f64; 2]) -> bool {
         (a[0] - b[0]).abs() < 1e-9 && (a[1] - b[1]).abs() < 1e-9
     }
@@ -210,7 +212,7 @@ mod tests {
     #[test]
     fn at_first_the_picture_fills_the_viewport() {
         let fresh = Presentation::default();
-        assert!(fresh.lies_as_at_first());
+        assert!(lies_as_at_first(&fresh));
         assert!(near(fresh.in_picture([0.2, 0.7], 0.8), [0.2, 0.7]));
         assert_eq!(fresh.transform(0.8), ([0.0, 0.0], 0, 1.0));
     }
@@ -221,7 +223,7 @@ mod tests {
         presentation.zoom([0.6, 0.4], 4.0, 0.8);
         assert!(near(presentation.in_picture([0.6, 0.4], 0.8), [0.6, 0.4]));
         presentation.zoom([0.6, 0.4], 1e-3, 0.8);
-        assert!(presentation.lies_as_at_first(), "{presentation:?}");
+        assert!(lies_as_at_first(&presentation), "{presentation:?}");
         presentation.zoom([0.5, 0.5], 1e9, 0.8);
         assert_eq!(presentation.magnification, LARGEST);
     }
@@ -231,7 +233,7 @@ mod tests {
         let mut presentation = Presentation::default();
         presentation.pan([0.3, 0.3], 0.8);
         assert!(
-            presentation.lies_as_at_first(),
+            lies_as_at_first(&presentation),
             "it fits, and cannot be moved"
         );
         presentation.zoom([0.5, 0.5], 2.0, 0.8);
@@ -252,11 +254,11 @@ mod tests {
         let top = presentation.in_viewport([0.5, 0.0], 1.5);
         assert!(top[0] > 0.6 && (top[1] - 0.5).abs() < 1e-9, "{top:?}");
         presentation.turn(false, 1.5);
-        assert!(presentation.lies_as_at_first());
+        assert!(lies_as_at_first(&presentation));
         for _ in 0..4 {
             presentation.turn(true, 1.5);
         }
-        assert!(presentation.lies_as_at_first());
+        assert!(lies_as_at_first(&presentation));
     }
 
     #[test]

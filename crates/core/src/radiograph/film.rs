@@ -30,8 +30,6 @@ pub struct Preset {
 pub struct Samples {
     pub width: usize,
     pub height: usize,
-    /// How many of the file's pixels lie beside each other in one of these.
-    pub halved: u32,
     /// The stored value that the number 0 stands for.
     pub first: i32,
     /// `height * width` numbers, row by row: one byte each, or two, little end first.
@@ -55,7 +53,6 @@ impl Radiograph {
                 (i16::MIN.into(), values.iter().flat_map(number).collect())
             }
         };
-        let mut halved = 1;
         while width * height > MOST_SAMPLES {
             let sheet = Sheet::read(&bytes, width, height).halved();
             bytes = match bytes.len() == width * height {
@@ -63,12 +60,10 @@ impl Radiograph {
                 false => sheet.values.iter().flat_map(|v| v.to_le_bytes()).collect(),
             };
             (width, height) = (sheet.width, sheet.height);
-            halved *= 2;
         }
         Samples {
             width,
             height,
-            halved,
             first,
             bytes,
             levels: self.levels.clone(),
@@ -172,7 +167,6 @@ pub struct Placement {
 #[derive(Debug)]
 pub struct Film {
     sheets: Vec<Sheet>,
-    halved: u32,
     first: i32,
     numbers: usize,
     levels: Levels,
@@ -187,7 +181,6 @@ impl Film {
         let Samples {
             width,
             height,
-            halved,
             first,
             bytes,
             levels,
@@ -218,27 +211,12 @@ impl Film {
         });
         Some(Self {
             sheets,
-            halved,
             first,
             numbers,
             levels,
             presets,
             range: [a.min(b), a.max(b)],
         })
-    }
-
-    /// How many pixels of the file each sample stands for, in a row.
-    pub fn pixels_per_sample(&self) -> u32 {
-        self.halved
-    }
-
-    /// The window through which the model sees the picture; `None` where that is a table.
-    pub fn window(&self) -> Option<Window> {
-        match &self.levels.shown {
-            Shown::Window(window) => Some(window.clone()),
-            Shown::Range(low, high) => Some(between(*low, *high)),
-            Shown::Table(_) => None,
-        }
     }
 
     /// The grey of every number that a sample can have: through a window, or as the model sees it; black and white exchanged if `inverted`.
@@ -355,7 +333,6 @@ mod tests {
         Film::new(Samples {
             width,
             height,
-            halved: 1,
             first: 0,
             bytes: bytes.collect(),
             levels: Levels {
@@ -467,7 +444,6 @@ mod tests {
         let mut samples = Samples {
             width: 3,
             height: 3,
-            halved: 1,
             first: 0,
             bytes: vec![0; 9],
             levels: Levels::of_bits(8, false),
