@@ -153,12 +153,16 @@ fn request(stream: &mut TcpStream) -> std::io::Result<Option<(String, String)>> 
     Ok(words.next().zip(words.next()))
 }
 
-fn respond(stream: &mut TcpStream, status: &str, kind: &str, bytes: &[u8]) -> std::io::Result<()> {
+/// Sends the head of an answer of so many bytes.
+fn begin(stream: &mut TcpStream, status: &str, kind: &str, length: usize) -> std::io::Result<()> {
     write!(
         stream,
-        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-        bytes.len()
-    )?;
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n",
+    )
+}
+
+fn respond(stream: &mut TcpStream, status: &str, kind: &str, bytes: &[u8]) -> std::io::Result<()> {
+    begin(stream, status, kind, bytes.len())?;
     stream.write_all(bytes)
 }
 
@@ -226,11 +230,7 @@ fn answer(
         _ => "application/octet-stream",
     };
     if cut {
-        write!(
-            stream,
-            "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-            bytes.len()
-        )?;
+        begin(&mut stream, "200 OK", kind, bytes.len())?;
         return stream.write_all(&bytes[..bytes.len() / 2]);
     }
     respond(&mut stream, "200 OK", kind, &bytes)
