@@ -37,6 +37,7 @@ fn requests() -> Vec<Vec<u8>> {
             id: 3,
             file: "a.png".to_owned(),
             depth: Some(12),
+            keep: true,
         },
         Request::Probe {
             id: 3,
@@ -196,6 +197,7 @@ fn damaged_answers_leave_a_page_that_goes_on() {
                 height: 2,
                 pixels: vec![0, 1, 2, 3],
             },
+            study: Some(7),
         },
         Answer::Explained {
             id,

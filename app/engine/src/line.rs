@@ -52,6 +52,14 @@ impl Line {
     /// [`Stop::Cancelled`] when something else is asked for.
     pub async fn progress(&self, progress: Progress) -> Result<(), Stop> {
         self.report(progress);
+        self.pause().await
+    }
+
+    /// Lets waiting messages in.
+    ///
+    /// # Errors
+    /// [`Stop::Cancelled`] when something else is asked for.
+    pub async fn pause(&self) -> Result<(), Stop> {
         let_messages_in().await;
         match self.is_open() {
             true => Ok(()),

@@ -14,7 +14,9 @@ use sightline::report::{Report, Timings};
 use sightline::trust::erase::{Spot, erasing};
 use sightline::trust::faithfulness;
 use sightline::trust::measuring::{Measured, Measuring, parts_to_draw};
-use sightline_session::messages::{Answer, PREVIEW_SIDE, Reason, Refusal, Request};
+use sightline_session::messages::{
+    Answer, PREVIEW_SIDE, Reason, Refusal, Request, SMALL_PREVIEW_SIDE,
+};
 use sightline_wire as wire;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -78,7 +80,11 @@ async fn received(slot: Slot, line: Line, request: Request, file: Option<Blob>) 
             id,
             file: name,
             depth,
-        } => (id, read(&line, &slot, id, (name, file), depth).await),
+            keep,
+        } => {
+            let asked = (depth, keep);
+            (id, read(&line, &slot, id, (name, file), asked).await)
+        }
         Request::Explain { id, asking } => (id, explain(&line, &slot, id, &asking).await),
         Request::Probe { id, mask, fill } => (id, probe(&slot, id, mask, fill).await),
         Request::Measure {
@@ -117,10 +123,15 @@ async fn read(
     slot: &Slot,
     id: u32,
     (file, blob): (String, Option<Blob>),
-    depth: Option<u8>,
+    (depth, keep): (Option<u8>, bool),
 ) -> Result<Answer, Stop> {
     let model = model(slot)?;
-    line.begin(Step::Decode).await?;
+    // Of what is not kept nobody sees how far it is.
+    let begin = async |step| match keep {
+        true => line.begin(step).await,
+        false => line.pause().await,
+    };
+    begin(Step::Decode).await?;
     let bytes = bytes(&file, blob).await?;
     if !line.is_open() {
         return Err(Stop::Cancelled);
@@ -131,7 +142,7 @@ async fn read(
     let hash = sha256(&bytes);
     drop(bytes);
     let decode = now() - start;
-    line.begin(Step::Read).await?;
+    begin(Step::Read).await?;
     let start = now();
     let view = model.reader.view(&radiograph.image);
     let reading = model.reader.read(&view).await?;
@@ -148,14 +159,21 @@ async fn read(
         &model.adapter.label(),
         timings,
     );
-    let preview = preview(&radiograph.image);
-    if line.is_open() {
+    let side = if keep {
+        PREVIEW_SIDE
+    } else {
+        SMALL_PREVIEW_SIDE
+    };
+    let preview = preview(&radiograph.image, side);
+    let of_study = radiograph.study;
+    if keep && line.is_open() {
         model.keep(Study::new(id, view, reading.evidence, radiograph));
     }
     Ok(Answer::Read {
         id,
         report: Box::new(report),
         preview,
+        study: of_study,
     })
 }
 
@@ -276,11 +294,11 @@ async fn ask<A: Asked>(line: &Line, model: &Model, asked: &mut A) -> Result<A::O
     Ok(asked.outcome().ok_or(Reason::Nothing)?)
 }
 
-fn preview(image: &GreyImage) -> GreyImage {
+fn preview(image: &GreyImage, most: usize) -> GreyImage {
     let side = image.width.max(image.height);
-    if side <= PREVIEW_SIDE {
+    if side <= most {
         return image.clone();
     }
-    let scaled = |length: usize| (length * PREVIEW_SIDE / side).max(1);
+    let scaled = |length: usize| (length * most / side).max(1);
     resize(image, scaled(image.width), scaled(image.height))
 }

@@ -1,4 +1,4 @@
-//! The files that were given together: the first that can be read is shown, and the others are named.
+//! The files that were given together: the first that can be read is shown, and the others are named, which are in the list.
 
 /// Files that were dropped, pasted or chosen together, and how far they were tried.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -6,7 +6,7 @@ pub struct Given {
     names: Vec<String>,
     /// The one that is being tried, or is shown.
     at: usize,
-    /// What was given beside files and cannot be opened: folders.
+    /// The folders that were given and hold no file.
     folders: Vec<String>,
     /// The files that cannot be read, and why.
     refused: Vec<(String, String)>,
@@ -54,13 +54,10 @@ impl Given {
             said.push(format!("Not readable: {}.", listed(&refused)));
         }
         if !rest.is_empty() {
-            said.push(format!("Not opened: {}.", listed(rest)));
+            said.push(format!("In the list: {}.", listed(rest)));
         }
         if !self.folders.is_empty() {
-            said.push(format!(
-                "Folders are not opened: {}.",
-                listed(&self.folders)
-            ));
+            said.push(said_of_folders(&self.folders));
         }
         if said.is_empty() {
             return None;
@@ -85,15 +82,13 @@ impl Given {
     }
 }
 
-/// What a reader can do with folders, where no file was given.
+/// What is said of folders in which there is no file.
 pub fn said_of_folders(folders: &[String]) -> String {
-    let (what, it) = match folders {
-        [folder] => (format!("{folder} is a folder"), "it"),
-        _ => (format!("{} are folders", listed(folders)), "them"),
+    let (what, hold) = match folders {
+        [folder] => (format!("The folder {folder}"), "holds"),
+        _ => (format!("The folders {}", listed(folders)), "hold"),
     };
-    format!(
-        "{what}. Open {it} and choose the picture files in {it}: the first that can be read is shown."
-    )
+    format!("{what} {hold} no file.")
 }
 
 fn plain(why: &str) -> &str {
@@ -131,8 +126,8 @@ mod tests {
         let said = given.said_of_the_rest().expect("others are there");
         assert_eq!(
             said,
-            "One radiograph is shown at a time: b.png. Not readable: notes.txt (This is a text file). Not opened: c.png. \
-             Folders are not opened: folder."
+            "One radiograph is shown at a time: b.png. Not readable: notes.txt (This is a text file). In the list: c.png. \
+             The folder folder holds no file."
         );
     }
 

@@ -6,15 +6,20 @@
 //! | [`messages`] | everything page and engine say to each other |
 //! | [`helpers`] | what an engine and its helpers say to each other |
 //! | [`session`] | the page as a state machine: what happened goes in, what is to be done comes out |
+//! | [`compare`] | two readings side by side |
 //! | [`given`] | the files that were given together, and which of them is shown |
 //! | [`picture`] | a radiograph that was read: its scores in order, its maps |
 //! | [`presentation`] | how it is looked at: zoom, pan, window, turned, inverted |
 //! | [`teaching`] | what a person read before the model's scores were in view |
+//! | [`worklist`] | the list of the radiographs that were given, and its tables |
 
+pub mod compare;
 pub mod given;
 pub mod helpers;
 pub mod messages;
 pub mod picture;
 pub mod presentation;
 pub mod session;
+mod table;
 pub mod teaching;
+pub mod worklist;

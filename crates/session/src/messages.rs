@@ -42,6 +42,9 @@ pub enum Request {
         file: String,
         /// How many bits of 16-bit samples are used, if someone has chosen.
         depth: Option<u8>,
+        /// Whether the picture will be explained or measured: the engine keeps it in place of the one there is, says how far it is, and
+        /// sends a preview of the page's size. If not, the preview is small.
+        keep: bool,
     },
     /// Explain the picture that was read last, all findings at once. Partial explanations come as they are known.
     Explain {
@@ -116,8 +119,10 @@ pub enum Answer {
     Read {
         id: u32,
         report: Box<Report>,
-        /// The picture to show, at most [`PREVIEW_SIDE`] pixels on its longer side.
+        /// The picture to show, at most [`PREVIEW_SIDE`] pixels on its longer side; [`SMALL_PREVIEW_SIDE`] if it is not kept.
         preview: GreyImage,
+        /// A number that stands for the study that the file says it is of.
+        study: Option<u64>,
     },
     Explained {
         id: u32,
@@ -225,3 +230,5 @@ impl Adapter {
 
 /// The longer side of the picture that the page shows.
 pub const PREVIEW_SIDE: usize = 1024;
+/// The longer side of the picture that a list shows.
+pub const SMALL_PREVIEW_SIDE: usize = 128;

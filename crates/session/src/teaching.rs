@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use sightline_core::finding::Finding;
 
+use crate::table::cell;
+
 /// What a confidence is called, from 0 up: the five-point scale of reader studies with ROC curves.
 pub const SCALE: [&str; 5] = [
     "definitely absent",
@@ -119,12 +121,4 @@ pub fn csv(readings: &[ReadFirst]) -> String {
         text += &format!(",{},{:.1}\n", cell(&reading.model), reading.seconds);
     }
     text
-}
-
-/// A cell as RFC 4180 writes it.
-fn cell(text: &str) -> String {
-    match text.contains([',', '"', '\n', '\r']) {
-        true => format!("\"{}\"", text.replace('"', "\"\"")),
-        false => text.to_owned(),
-    }
 }

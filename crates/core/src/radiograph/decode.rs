@@ -124,5 +124,6 @@ fn picture(format: Format, bytes: &[u8], options: Options) -> Result<Radiograph,
         depth,
         notices,
         dicom: None,
+        study: None,
     })
 }

@@ -107,6 +107,8 @@ pub struct Radiograph {
     pub notices: Vec<Notice>,
     /// What a DICOM file says of its picture.
     pub dicom: Option<dicom::Facts>,
+    /// A number that stands for the study of a DICOM file: files of one study have the same.
+    pub study: Option<u64>,
 }
 
 impl Radiograph {

@@ -236,7 +236,9 @@ impl Report {
             });
         let notices = radiograph.notices.iter().map(ToString::to_string);
         let shares = reading.odd.as_deref();
-        let gate = Judgement::new(manifest.gate.as_ref(), shares, &Known::of(radiograph), file);
+        // A folder's name says nothing of the picture's kind.
+        let name = file.rsplit(['/', '\\']).next().unwrap_or_default();
+        let gate = Judgement::new(manifest.gate.as_ref(), shares, &Known::of(radiograph), name);
         Self {
             schema_version: SCHEMA_VERSION,
             software: concat!("sightline ", env!("CARGO_PKG_VERSION")).to_owned(),

@@ -10,6 +10,7 @@ use sightline_core::trust::erase::Erased;
 use super::{Engine, Job, Negative, Remedy, Session, Status, Study};
 use crate::messages::{Adapter, Answer, Reason, Refusal};
 use crate::picture::ReadPicture;
+use crate::worklist::BACKGROUND;
 
 impl Session {
     pub fn hear(&mut self, answer: Answer) {
@@ -28,12 +29,16 @@ impl Session {
                 id,
                 report,
                 preview,
+                study,
             } => {
-                if id == self.id && matches!(self.study, Study::Reading) {
-                    self.show(ReadPicture {
+                if id & BACKGROUND != 0 {
+                    self.row_read(id, *report, &preview, study);
+                } else if id == self.id && matches!(self.study, Study::Reading) {
+                    let picture = ReadPicture {
                         preview: Arc::new(preview),
                         report: *report,
-                    });
+                    };
+                    self.show(picture, study);
                 }
             }
             Answer::Explained {
@@ -71,7 +76,9 @@ impl Session {
         match refusal {
             Refusal::Model(why) => self.fail(why.to_string(), Remedy::LoadAgain),
             Refusal::File { id, why } => {
-                if id == self.id && matches!(self.study, Study::Reading) {
+                if id & BACKGROUND != 0 {
+                    self.row_refused(id, why.to_string());
+                } else if id == self.id && matches!(self.study, Study::Reading) {
                     match self.depth.chosen.take() {
                         // It could be read before the choice.
                         Some(_) => {
@@ -102,8 +109,13 @@ impl Session {
         }
     }
 
-    fn show(&mut self, picture: ReadPicture) {
+    fn show(&mut self, picture: ReadPicture, study: Option<u64>) {
         self.progress = None;
+        if let Some(open) = self.list.open {
+            let report = picture.report.clone();
+            self.list
+                .take_reading(open, report, &picture.preview, study);
+        }
         if let Some(depth) = picture.report.image.depth
             && let Some(other) = depth.other
         {

@@ -174,6 +174,7 @@ impl Session {
     pub(super) fn send(&mut self, request: Request) {
         // The engine works for the newest request only: any other ends what was asked before without an answer.
         self.asked = None;
+        self.list.interrupt();
         self.effects.push(Effect::Send(request));
     }
 }

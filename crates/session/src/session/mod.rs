@@ -1,7 +1,7 @@
 //! The page as a state machine: what happened goes in by a method, and what is to be done comes out as [`Effect`]s.
 //!
 //! Three things go on apart from each other: the engine, which loads a model or has one; the radiograph that was given last; and one
-//! job at most that is asked of it. A refusal ends the one that it is about, and leaves the others as they are.
+//! job at most that is asked of it. While nothing of it is under way, the rows of the list are read one after another. A refusal ends the one that it is about, and leaves the others as they are.
 
 mod answers;
 mod jobs;
@@ -9,6 +9,9 @@ mod look;
 mod models;
 mod radiograph;
 mod teaching;
+mod worklist;
+
+pub use worklist::ListState;
 
 use std::sync::Arc;
 
@@ -25,6 +28,7 @@ use crate::given::Given;
 use crate::messages::{Adapter, DeviceChoice, Progress, Request};
 use crate::picture::ReadPicture;
 use crate::teaching::Teaching;
+use crate::worklist::Worklist;
 
 /// LIME's samples: fewer explain nothing, more take minutes and change little.
 pub const SAMPLES: std::ops::RangeInclusive<usize> = 50..=10_000;
@@ -75,6 +79,11 @@ pub enum Effect {
     SendWithFile(Request, u32),
     /// Have a file at hand that was given, for [`Session::fetched`].
     Fetch {
+        id: u32,
+        index: usize,
+    },
+    /// Have the file of a row at hand beside the one that is shown, for [`Session::row_fetched`].
+    FetchRow {
         id: u32,
         index: usize,
     },
@@ -172,6 +181,8 @@ pub struct Session {
     /// The number of the radiograph given last, and of each time that it is read: answers to any other come too late.
     id: u32,
     given: Given,
+    /// The files that were given until now.
+    list: Worklist,
     /// The file that is shown: read again when the model changes.
     file: Option<File>,
     depth: Depths,
@@ -211,6 +222,7 @@ impl Session {
             progress: None,
             id: 0,
             given: Given::default(),
+            list: Worklist::default(),
             file: None,
             depth: Depths::default(),
             study: Study::None,
@@ -233,6 +245,7 @@ impl Session {
 
     /// What is to be done now, in this order.
     pub fn effects(&mut self) -> Vec<Effect> {
+        self.read_on();
         std::mem::take(&mut self.effects)
     }
 }

@@ -28,6 +28,10 @@ impl Session {
     }
 
     fn load_model(&mut self, model: &str) {
+        self.list.interrupt();
+        if self.model != model {
+            self.list.forget_readings();
+        }
         model.clone_into(&mut self.model);
         self.adapter = None;
         self.card.1.clear();
@@ -89,6 +93,7 @@ impl Session {
     pub(super) fn fail(&mut self, why: String, remedy: Remedy) {
         self.progress = None;
         self.asked = None;
+        self.list.interrupt();
         self.engine = Engine::Failed { why, remedy };
         if matches!(self.study, Study::Reading | Study::Read(_)) {
             self.study = Study::Waiting;
@@ -107,9 +112,19 @@ impl Session {
     }
 
     /// The engine is not there any more. Most likely it had too little memory: half as many pictures at once need half as much. A GPU
-    /// that fails with one picture is not tried again: the CPU goes on. A CPU that does is the end.
+    /// that fails with one picture is not tried again: the CPU goes on. A CPU that does is the end. Where it read in the background, it is
+    /// started again for the rows that are left.
     pub fn ended(&mut self, end: End) {
         self.effects.push(Effect::StopEngine);
+        if matches!(end, End::Died(_) | End::Silent)
+            && let Some(file) = self.list.engine_ended()
+        {
+            self.load_again();
+            self.fallback = Some(format!(
+                "The engine ended while it read {file} in the background. It starts again."
+            ));
+            return;
+        }
         let on_cpu =
             matches!(self.adapter, Some(Adapter::Cpu { .. })) || self.device == DeviceChoice::Cpu;
         let scoring = self.scoring;

@@ -5,16 +5,33 @@ use sightline_core::report::drawn::Drawn;
 
 use crate::given::{Given, said_of_folders};
 use crate::messages::Request;
+use crate::worklist::MOST_ROWS;
 
 impl Session {
     /// Files were given, in this order, and folders beside them. From now on this is the radiograph; what is under way for another ends.
-    pub fn give(&mut self, files: Vec<String>, folders: Vec<String>) {
-        if files.is_empty() {
-            if !folders.is_empty() {
-                self.complain(said_of_folders(&folders));
-            }
-            return;
+    /// `folders`: those in which there is no file.
+    pub fn give(&mut self, mut files: Vec<String>, folders: Vec<String>) {
+        let kept = self.rows_kept(files.len());
+        let room = MOST_ROWS.saturating_sub(kept);
+        let left_out = files.len().saturating_sub(room);
+        files.truncate(room);
+        if !files.is_empty() {
+            self.leave_radiograph();
+            self.list.give(kept, &files);
+            self.given = Given::new(files, folders);
+            self.fetch(0);
+        } else if !folders.is_empty() {
+            self.complain(said_of_folders(&folders));
         }
+        if left_out > 0 {
+            self.complain(format!(
+                "The list takes {MOST_ROWS} files. {left_out} more are left out."
+            ));
+        }
+    }
+
+    /// Another radiograph will be shown: what is under way for this one ends.
+    pub(super) fn leave_radiograph(&mut self) {
         if matches!(self.engine, Engine::Ready(_)) {
             self.send(Request::Cancel);
         }
@@ -25,16 +42,17 @@ impl Session {
         self.depth = Depths::default();
         self.wanted_anyway = false;
         self.drawn = Drawn::default();
-        self.given = Given::new(files, folders);
-        self.fetch(0);
     }
 
+    /// Fetches one of the files that were given last.
     pub(super) fn fetch(&mut self, index: usize) {
         self.forget_reading();
         self.teaching.begin();
         self.id += 1;
         self.study = Study::Fetching;
-        let id = self.id;
+        let (id, index) = (self.id, self.list.given_at + index);
+        self.list.open = Some(index);
+        self.teaching.seen |= self.list.was_seen(index);
         self.effects.push(Effect::Fetch { id, index });
     }
 
@@ -65,6 +83,9 @@ impl Session {
         self.progress = None;
         self.file = None;
         self.depth = Depths::default();
+        if let Some(open) = self.list.open {
+            self.list.refuse(open, why.clone());
+        }
         match self.given.refuse(why) {
             Some(next) => self.fetch(next),
             None => self.study = Study::Refused(self.given.why_none()),
@@ -75,6 +96,7 @@ impl Session {
         let Some(file) = self.file.clone() else {
             return;
         };
+        self.list.interrupt();
         self.id += 1;
         self.progress = None;
         self.study = Study::Reading;
@@ -83,6 +105,7 @@ impl Session {
             id: self.id,
             file: file.name,
             depth: self.depth.chosen,
+            keep: true,
         };
         self.effects
             .push(Effect::SendWithFile(request, file.fetched_as));
@@ -126,6 +149,7 @@ impl Session {
         self.progress = None;
         self.id += 1;
         self.file = None;
+        self.list.open = None;
         if !matches!(self.study, Study::Refused(_)) {
             self.study = Study::None;
         }

@@ -56,6 +56,9 @@ impl Session {
     /// Switches the mode. A reading that is not committed when it is switched off is not recorded: the scores are in view.
     pub fn read_first(&mut self, on: bool) {
         self.teaching.on = on;
+        if self.lists_scores() {
+            self.list.see_all();
+        }
         self.scores_may_be_shown();
     }
 
@@ -111,6 +114,9 @@ impl Session {
     pub(super) fn scores_may_be_shown(&mut self) {
         if self.shows_scores() {
             self.teaching.see();
+            if let Some(open) = self.list.open {
+                self.list.see(open);
+            }
             self.explain();
         }
     }

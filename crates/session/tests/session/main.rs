@@ -4,6 +4,7 @@ mod jobs;
 mod maps;
 mod page;
 mod teaching;
+mod worklist;
 
 use page::*;
 use sightline_core::explain::method::Method;
@@ -291,13 +292,14 @@ fn where_no_file_can_be_read_each_is_named() {
 }
 
 #[test]
-fn a_folder_alone_is_said_to_be_one_and_leaves_the_picture() {
+fn a_folder_without_files_is_said_to_be_one_and_leaves_the_picture() {
     let mut page = Page::loaded();
     page.open("a.png");
     page.tell(|session| session.give(Vec::new(), vec!["patients".to_owned()]));
     assert_eq!(page.shown().as_deref(), Some("a.png"));
     assert!(
-        page.complaint().contains("patients is a folder"),
+        page.complaint()
+            .contains("The folder patients holds no file"),
         "{}",
         page.complaint()
     );

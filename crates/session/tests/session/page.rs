@@ -42,6 +42,10 @@ pub struct Page {
     pub starts: usize,
     /// Files that are to be fetched: the number of the radiograph, and which of those given.
     pub fetches: Vec<(u32, usize)>,
+    /// Files of rows that are to be fetched for reading in the background.
+    pub row_fetches: Vec<(u32, usize)>,
+    /// The number of the row's file at hand.
+    row_at_hand: Option<u32>,
 }
 
 impl Page {
@@ -53,6 +57,8 @@ impl Page {
             at_hand: None,
             starts: 0,
             fetches: Vec::new(),
+            row_fetches: Vec::new(),
+            row_at_hand: None,
         };
         let entry = |name: &str| ModelEntry {
             name: name.to_owned(),
@@ -75,15 +81,15 @@ impl Page {
                 Effect::Send(request) => self.requests.push(request),
                 Effect::SendWithFile(request, fetched_as) => {
                     self.requests.push(request);
-                    assert_eq!(
-                        self.at_hand,
-                        Some(fetched_as),
+                    assert!(
+                        [self.at_hand, self.row_at_hand].contains(&Some(fetched_as)),
                         "the file is not at hand any more"
                     );
                     self.files.push(fetched_as);
                 }
                 Effect::StartEngine => self.starts += 1,
                 Effect::Fetch { id, index } => self.fetches.push((id, index)),
+                Effect::FetchRow { id, index } => self.row_fetches.push((id, index)),
                 Effect::StopEngine | Effect::FetchList => {}
             }
         }
@@ -103,6 +109,14 @@ impl Page {
     pub fn arrives(&mut self, id: u32, name: &str) {
         self.at_hand = self.at_hand.max(Some(id));
         self.tell(|session| session.fetched(id, Ok(name.to_owned())));
+    }
+
+    /// The row that is fetched in the background arrives: its number.
+    pub fn row_arrives(&mut self, name: &str) -> u32 {
+        let (id, _) = *self.row_fetches.last().expect("a row is fetched");
+        self.row_at_hand = Some(id);
+        self.tell(|session| session.row_fetched(id, Ok(name.to_owned())));
+        id
     }
 
     /// The number and file of the reading that was asked for last.
@@ -217,6 +231,7 @@ pub fn reading(id: u32, report: &Report) -> Answer {
             height: 1,
             pixels: vec![0],
         },
+        study: None,
     }
 }
 

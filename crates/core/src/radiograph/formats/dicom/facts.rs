@@ -1,5 +1,7 @@
 //! What a file says of its picture.
 
+use sha2::{Digest, Sha256};
+
 use super::elements::Elements;
 use super::layout::Layout;
 use super::tags::*;
@@ -30,6 +32,13 @@ pub(super) fn facts(
         spacing_on_detector: spacing.is_some_and(|(_, on_detector)| on_detector),
         windows: windows(elements)?,
     })
+}
+
+/// A number that stands for the file's study: files of one study have the same. It is made of a hash of the study's identifier, which itself
+/// is kept nowhere.
+pub(super) fn study(elements: &Elements) -> Option<u64> {
+    let hash = Sha256::digest(elements.text(STUDY)?.as_bytes());
+    hash.first_chunk().copied().map(u64::from_le_bytes)
 }
 
 /// A text, if it can be a code: somebody may have written anything into an element that should have one.

@@ -39,6 +39,8 @@ pub struct Dicom {
     /// Stored values, row by row, the channels of a pixel one behind the other: before any table or window.
     pub values: Vec<i32>,
     pub facts: Facts,
+    /// See [`Radiograph::study`].
+    pub study: Option<u64>,
     /// How they become grey. Of RGB the luma is shown.
     pub levels: Levels,
     pub notices: Vec<Notice>,
@@ -112,6 +114,7 @@ impl Dicom {
             channels: layout.channels,
             allocated: layout.allocated,
             values,
+            study: facts::study(elements),
             facts,
             levels,
             notices: several.into_iter().collect(),
@@ -209,6 +212,7 @@ impl Dicom {
             depth,
             notices: self.notices,
             dicom: Some(self.facts),
+            study: self.study,
         })
     }
 

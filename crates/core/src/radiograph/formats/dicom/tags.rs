@@ -1,4 +1,4 @@
-//! The elements that are asked for (PS3.6). Nobody's name, number, date or place is among them.
+//! The elements that are asked for (PS3.6). Nobody's name, date or place is among them, and of numbers the study's alone, of which a hash is kept.
 
 /// A tag: group and element.
 pub type Tag = (u16, u16);
@@ -31,6 +31,7 @@ pub const TRANSFER_SYNTAX: Tag = (0x0002, 0x0010);
 pub const SOP_CLASS: Tag = (0x0008, 0x0016);
 pub const LATERALITY: Tag = (0x0020, 0x0060);
 pub const IMAGE_LATERALITY: Tag = (0x0020, 0x0062);
+pub const STUDY: Tag = (0x0020, 0x000D);
 pub const PATIENT_ORIENTATION: Tag = (0x0020, 0x0020);
 pub const IMAGER_SPACING: Tag = (0x0018, 0x1164);
 pub const SPACING: Tag = (0x0028, 0x0030);

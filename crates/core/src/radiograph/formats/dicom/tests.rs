@@ -401,3 +401,26 @@ fn a_file_and_its_inverse_show_the_same() {
     let (one, other) = (read(&bytes), read(&inverse));
     assert_eq!(one, other);
 }
+
+/// Files of one study have the same number, those of another another, and the identifier itself is in no report.
+#[test]
+fn files_of_a_study_have_one_number_that_is_not_the_identifier() {
+    let of = |identifier: &str| {
+        let mut bytes = made_file("explicit-16");
+        let mut known = bytes.windows(6);
+        let at = known
+            .position(|found| found == b"\x28\0\x02\0US")
+            .expect("samples per pixel");
+        let mut element = b"\x20\0\x0D\0UI".to_vec();
+        element.extend((identifier.len() as u16).to_le_bytes());
+        element.extend(identifier.as_bytes());
+        bytes.splice(at..at, element);
+        decode(&bytes, None).expect("read")
+    };
+    let (one, other) = (of("1.2.840.99.1\0"), of("1.2.840.99.2\0"));
+    assert!(one.study.is_some() && one.study == of("1.2.840.99.1 ").study);
+    assert_ne!(one.study, other.study);
+    let facts = serde_json::to_string(&one.dicom).expect("JSON");
+    assert!(!facts.contains("840.99"), "{facts}");
+    assert_eq!(of("").study, None);
+}
