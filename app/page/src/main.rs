@@ -7,6 +7,7 @@ mod account;
 mod audit;
 mod canvas;
 mod color_bar;
+mod compare;
 mod contours;
 mod controls;
 mod erase;
@@ -14,6 +15,7 @@ mod export;
 mod fetch;
 mod findings;
 mod fold;
+mod folders;
 mod gate;
 mod header;
 mod lasting;
@@ -34,6 +36,7 @@ mod tool;
 mod trust;
 mod viewer;
 mod viewing;
+mod worklist;
 
 use leptos::prelude::*;
 
@@ -65,7 +68,9 @@ fn Page() -> impl IntoView {
                 <section class="pictures" aria-label="Radiograph">
                     <open::OpenPanel/>
                     <library::CaseLibrary/>
+                    <worklist::Worklist/>
                     <viewer::Viewer/>
+                    <compare::Compare/>
                 </section>
                 <section class="findings-part" aria-label="Findings">
                     <gate::Gate/>

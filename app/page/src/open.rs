@@ -1,13 +1,13 @@
 //! Ways to give the page a radiograph: a button, dropping, pasting, samples.
 
-use js_sys::{Function, Reflect};
 use leptos::ev;
 use leptos::html::Input;
 use leptos::prelude::*;
 use sightline_session::session::{Remedy, Session};
-use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{DataTransfer, DataTransferItem, FileList, HtmlInputElement};
+use wasm_bindgen::JsCast;
+use web_sys::{DataTransfer, HtmlInputElement};
 
+use super::folders::{self, FolderButton};
 use super::state::{Source, State};
 
 /// The bundled radiographs: file, and what the source says of it.
@@ -52,11 +52,11 @@ fn open(state: State, transfer: &DataTransfer) {
     if let Some(sample) = sample(transfer) {
         return state.give(vec![Source::Sample(sample)], Vec::new());
     }
-    let (files, folders) = files_and_folders(transfer);
-    if files.is_empty() && folders.is_empty() {
+    let given = folders::given(transfer);
+    if given.is_empty() {
         return state.complain(said_of_no_file(transfer));
     }
-    state.give(files, folders);
+    folders::open(state, given);
 }
 
 /// A sample of this page, dragged from its button.
@@ -68,36 +68,6 @@ fn sample(transfer: &DataTransfer) -> Option<&'static str> {
         let address = web_sys::Url::new_with_base(&format!("samples/{file}"), &home);
         address.is_ok_and(|address| address.href() == dragged.trim())
     })
-}
-
-/// The files, and the names of the folders, in their order.
-fn files_and_folders(transfer: &DataTransfer) -> (Vec<Source>, Vec<String>) {
-    let (mut files, mut folders) = (Vec::new(), Vec::new());
-    let items = transfer.items();
-    for index in 0..items.length() {
-        let Some(item) = items.get(index).filter(|item| item.kind() == "file") else {
-            continue;
-        };
-        match folder(&item) {
-            Some(name) => folders.push(name),
-            None => files.extend(item.get_as_file().ok().flatten().map(Source::File)),
-        }
-    }
-    (files, folders)
-}
-
-/// The item's name, if it is a folder.
-fn folder(item: &DataTransferItem) -> Option<String> {
-    let get = |object: &JsValue, key: &str| Reflect::get(object, &key.into()).ok();
-    let entry: Function = get(item, "webkitGetAsEntry")?.dyn_into().ok()?;
-    let entry = entry.call0(item).ok().filter(JsValue::is_object)?;
-    let is_folder = get(&entry, "isDirectory")?.is_truthy();
-    get(&entry, "name").filter(|_| is_folder)?.as_string()
-}
-
-fn listed(files: &FileList) -> Vec<Source> {
-    let files = (0..files.length()).filter_map(|index| files.get(index));
-    files.map(Source::File).collect()
 }
 
 /// What a reader can do with something that holds no file.
@@ -131,7 +101,7 @@ pub fn OpenPanel() -> impl IntoView {
     let choose = move |_| {
         if let Some(input) = input.get() {
             if let Some(files) = input.files() {
-                state.give(listed(&files), Vec::new());
+                state.give(folders::listed(&files), Vec::new());
             }
             // So that the same file can be chosen again.
             input.set_value("");
@@ -156,11 +126,11 @@ pub fn OpenPanel() -> impl IntoView {
         >
             <div>
                 <p class="call">
-                    {move || if open() { "Read another chest X-ray" } else { "Drop a chest X-ray here" }}
+                    {move || if open() { "Read another chest X-ray" } else { "Drop chest X-rays here" }}
                 </p>
                 <p class="hint">{FORMATS}" Or paste a picture, or "
                     <label class="button">
-                        "choose a file"
+                        "choose files"
                         <input
                             node_ref=input
                             type="file"
@@ -170,6 +140,7 @@ pub fn OpenPanel() -> impl IntoView {
                             on:change=choose
                         />
                     </label>
+                    <FolderButton/>
                 </p>
             </div>
             <div class="samples">

@@ -25,10 +25,11 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::canvas::THUMBNAIL_SIDE;
 use super::fetch;
+use super::folders;
 use super::lasting;
 use super::tool::Viewing;
 use sightline_wire::{self as wire, Heard, Role, Spawned};
-use web_sys::Blob;
+use web_sys::{Blob, FileSystemFileEntry};
 
 /// Everything the views show. Cheap to copy.
 #[derive(Clone, Copy)]
@@ -86,10 +87,12 @@ pub struct State {
     /// The case library's index, once it is there.
     pub library: RwSignal<Option<Library>>,
     session: RwSignal<Session>,
-    /// What was given last.
+    /// Where the rows of the list are.
     given: StoredValue<Vec<Source>, LocalStorage>,
     /// The file that is at hand, and the number under which it was fetched.
     file: StoredValue<Option<(u32, Blob)>, LocalStorage>,
+    /// The same of the file that is read in the background.
+    row_file: StoredValue<Option<(u32, Blob)>, LocalStorage>,
     engine: StoredValue<Option<Spawned<Request, Answer>>, LocalStorage>,
     /// The address of the engine's program.
     program: StoredValue<Option<String>>,
@@ -98,7 +101,10 @@ pub struct State {
 /// Where a radiograph is.
 #[derive(Clone, Debug)]
 pub enum Source {
-    File(web_sys::File),
+    /// A file, and its name: within a folder the path from the folder on.
+    File(web_sys::File, String),
+    /// A file in a folder that was dropped, and its path. The browser looks it up when it is to be read.
+    Entry(FileSystemFileEntry, String),
     /// Beside the page.
     Sample(&'static str),
     /// In the case library.
@@ -109,7 +115,7 @@ impl Source {
     /// As the file is called; empty for a pasted picture without a name.
     pub fn name(&self) -> String {
         match self {
-            Source::File(file) => file.name(),
+            Source::File(_, name) | Source::Entry(_, name) => name.clone(),
             Source::Sample(file) => (*file).to_owned(),
             Source::Case(file) => file.clone(),
         }
@@ -119,23 +125,15 @@ impl Source {
     fn case(&self, library: Option<&Library>) -> Option<String> {
         let name = self.name();
         let is_copy = || library.is_some_and(|library| library.has(&name));
-        (!matches!(self, Source::File(_)) || is_copy()).then_some(name)
+        let own = matches!(self, Source::Sample(_) | Source::Case(_));
+        (own || is_copy()).then_some(name)
     }
 
     /// The file, whose bytes stay where they are.
     async fn file(self) -> Result<Blob, String> {
         match self {
-            Source::File(file) => {
-                if file.size() > MAX_BYTES as f64 {
-                    return Err(format!(
-                        "{} has {:.0} MiB. Files of up to {} MiB can be read.",
-                        file.name(),
-                        file.size() / f64::from(1 << 20),
-                        MAX_BYTES >> 20
-                    ));
-                }
-                Ok(file.into())
-            }
+            Source::File(file, name) => not_too_long(file, &name),
+            Source::Entry(entry, name) => not_too_long(folders::file(&entry, &name).await?, &name),
             Source::Sample(file) => {
                 let file = fetch::blob(&format!("samples/{file}")).await;
                 file.map_err(|why| format!("The sample cannot be fetched: {why}."))
@@ -146,6 +144,18 @@ impl Source {
             }
         }
     }
+}
+
+/// The file's handle, if it can be read.
+fn not_too_long(file: web_sys::File, name: &str) -> Result<Blob, String> {
+    if file.size() > MAX_BYTES as f64 {
+        return Err(format!(
+            "{name} has {:.0} MiB. Files of up to {} MiB can be read.",
+            file.size() / f64::from(1 << 20),
+            MAX_BYTES >> 20
+        ));
+    }
+    Ok(file.into())
 }
 
 impl State {
@@ -207,6 +217,7 @@ impl State {
             session,
             given: StoredValue::new_local(Vec::new()),
             file: StoredValue::new_local(None),
+            row_file: StoredValue::new_local(None),
             engine: StoredValue::new_local(None),
             program: StoredValue::new(None),
         };
@@ -258,8 +269,9 @@ impl State {
             Effect::StopEngine => self.engine.set_value(None),
             Effect::Send(request) => self.send(&request, None),
             Effect::SendWithFile(request, fetched_as) => {
-                let file = self.file.get_value();
-                let file = file.filter(|(id, _)| *id == fetched_as);
+                let files = [self.file.get_value(), self.row_file.get_value()];
+                let mut files = files.into_iter().flatten();
+                let file = files.find(|(id, _)| *id == fetched_as);
                 self.send(&request, file.map(|(_, file)| file));
             }
             Effect::Fetch { id, index } => {
@@ -271,18 +283,27 @@ impl State {
                         let case = source.case(library.as_ref());
                         drop(library);
                         let fetched = source.file().await.map(|file| {
-                            // One that comes late does not replace one that was given after it.
-                            self.file.update_value(|kept| {
-                                if kept.as_ref().is_none_or(|(known, _)| *known < id) {
-                                    *kept = Some((id, file));
-                                }
-                            });
+                            keep(self.file, id, file);
                             name
                         });
                         self.tell(|session| {
                             session.fetched(id, fetched);
                             session.is_case(id, case);
                         });
+                        lasting::another_radiograph();
+                    });
+                }
+            }
+            Effect::FetchRow { id, index } => {
+                let source = self.given.with_value(|given| given.get(index).cloned());
+                if let Some(source) = source {
+                    spawn_local(async move {
+                        let name = source.name();
+                        let fetched = source.file().await.map(|file| {
+                            keep(self.row_file, id, file);
+                            name
+                        });
+                        self.tell(|session| session.row_fetched(id, fetched));
                     });
                 }
             }
@@ -322,17 +343,23 @@ impl State {
         self.tell(|session| session.ended(end));
     }
 
-    /// Opens radiographs that were given together, and says what is to be done with folders.
+    /// Takes radiographs that were given together. `folders`: those in which there is no file.
     pub fn give(self, sources: Vec<Source>, folders: Vec<String>) {
-        let names = sources.iter().map(Source::name).collect();
-        let is_another = !sources.is_empty();
-        if is_another {
-            self.given.set_value(sources);
-        }
+        let names: Vec<String> = sources.iter().map(Source::name).collect();
+        let kept = untrack(|| self.of_session(|session| session.rows_kept(names.len())));
+        self.given.update_value(|given| {
+            given.truncate(kept);
+            given.extend(sources);
+        });
         self.tell(|session| session.give(names, folders));
-        if is_another {
-            lasting::another_radiograph();
-        }
+        let rows = untrack(|| self.of_session(|session| session.worklist().rows().len()));
+        self.given.update_value(|given| given.truncate(rows));
+    }
+
+    /// Forgets all files of the list.
+    pub fn clear_list(self) {
+        self.tell(Session::clear_list);
+        self.given.set_value(Vec::new());
     }
 
     /// Says that something cannot be done; what is under way goes on.
@@ -452,6 +479,15 @@ impl State {
     pub fn of_picture<T>(self, what: impl FnOnce(&ReadPicture) -> T) -> Option<T> {
         self.picture.with(|picture| picture.as_deref().map(what))
     }
+}
+
+/// Keeps a file at hand. One that comes late does not replace one that was asked for after it.
+fn keep(place: StoredValue<Option<(u32, Blob)>, LocalStorage>, id: u32, file: Blob) {
+    place.update_value(|kept| {
+        if kept.as_ref().is_none_or(|(known, _)| *known < id) {
+            *kept = Some((id, file));
+        }
+    });
 }
 
 /// Each time that one of these changes it is another one: what is in it need not be compared.

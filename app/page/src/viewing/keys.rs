@@ -10,7 +10,7 @@ use crate::state::State;
 use crate::tool::Tool;
 
 /// What can be pressed or dragged, and what it does.
-const BINDINGS: [(&str, &str); 14] = [
+const BINDINGS: [(&str, &str); 15] = [
     ("wheel, pinch", "zoom at the pointer"),
     ("right drag", "zoom"),
     ("middle drag", "move"),
@@ -32,6 +32,10 @@ const BINDINGS: [(&str, &str); 14] = [
     ),
     ("space", "as it was at first"),
     ("up, down", "in the list of findings: the next one's map"),
+    (
+        "n, p",
+        "the next and the previous radiograph of the worklist",
+    ),
     ("Escape", "close a dialog"),
     ("?", "this list"),
 ];
@@ -56,6 +60,15 @@ fn pressed(state: State, event: &KeyboardEvent) -> bool {
     let taken = event.ctrl_key() || event.alt_key() || event.meta_key();
     if taken || is_in("input, select, textarea, dialog") {
         return false;
+    }
+    let step = match event.key().as_str() {
+        "n" => 1,
+        "p" => -1,
+        _ => 0,
+    };
+    if step != 0 && untrack(|| state.of_session(|session| session.worklist().is_shown())) {
+        state.tell(|session| session.open_next(step));
+        return true;
     }
     if state.picture.with_untracked(Option::is_none) {
         return false;

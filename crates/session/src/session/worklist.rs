@@ -9,10 +9,12 @@ use crate::given::Given;
 use crate::messages::Request;
 use crate::worklist::{Outcome, RowState, Worklist};
 
-/// What the states of all rows depend on.
+/// What the list depends on: while it is the same, the list is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListState {
     changes: u32,
+    sorted_by: Option<Finding>,
+    halted: bool,
     under_way: Option<usize>,
     /// The row that is shown or on its way there, and whether it is on its way.
     open: Option<(usize, bool)>,
@@ -24,10 +26,12 @@ impl Session {
         &self.list
     }
 
-    /// What the states of all rows depend on: while it is the same, they are.
+    /// What the list depends on: while it is the same, the list is.
     pub fn list_state(&self) -> ListState {
         ListState {
             changes: self.list.changes(),
+            sorted_by: self.list.sorted_by(),
+            halted: self.list.is_halted(),
             under_way: self.list.under_way(),
             open: self.list.open.map(|row| (row, self.is_opening())),
         }

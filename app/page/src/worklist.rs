@@ -1,0 +1,315 @@
+//! The list of radiographs that were given together: what is known of each, and the tables of all.
+
+use std::collections::BTreeMap;
+
+use leptos::html::Canvas;
+use leptos::prelude::*;
+use sightline_core::finding::Finding;
+use sightline_session::session::{ListState, Session};
+use sightline_session::worklist::{Row, RowState, Study};
+
+use super::canvas::paint_picture;
+use super::export::save_text;
+use super::gate;
+use super::state::State;
+
+/// What rows are made of. Cheap to copy.
+#[derive(Clone, Copy)]
+struct List {
+    /// While it is the same, no row changes.
+    state: Memo<ListState>,
+    scores: Memo<bool>,
+    studies: Memo<Vec<Study>>,
+    /// The study of each row that is of one with several views, from 1 up.
+    study_of: Memo<BTreeMap<usize, usize>>,
+}
+
+impl List {
+    fn new(state: State) -> Self {
+        let list = Memo::new(move |_| state.of_session(Session::list_state));
+        let studies = Memo::new(move |_| {
+            list.track();
+            untrack(|| state.of_session(|session| session.worklist().studies()))
+        });
+        let study_of = Memo::new(move |_| {
+            studies.with(|all| {
+                let numbered = all.iter().zip(1..);
+                let rows = numbered.flat_map(|(study, n)| study.rows.iter().map(move |r| (*r, n)));
+                rows.collect()
+            })
+        });
+        Self {
+            state: list,
+            scores: Memo::new(move |_| state.of_session(Session::lists_scores)),
+            studies,
+            study_of,
+        }
+    }
+}
+
+/// The list, where there are several radiographs.
+#[component]
+pub fn Worklist() -> impl IntoView {
+    let state = expect_context::<State>();
+    let shown = Memo::new(move |_| state.of_session(|session| session.worklist().is_shown()));
+    let list = List::new(state);
+    // Each row once, however often it was shown before another took its place.
+    let order = Memo::new(move |_| {
+        list.state.track();
+        list.scores.track();
+        untrack(|| {
+            state.of_session(|session| {
+                let rows = session.worklist().rows();
+                let order = session.row_order().into_iter();
+                let order = order.filter_map(|index| Some((index, rows.get(index)?.born)));
+                order.collect::<Vec<(usize, u32)>>()
+            })
+        })
+    });
+    view! {
+        <Show when=move || shown.get()>
+            <section class="worklist" data-testid="worklist" aria-label="Worklist">
+                <Head list/>
+                <Tools list/>
+                <ol class="rows" aria-label="Radiographs. n and p open the next and the previous one.">
+                    <For each=move || order.get() key=|(_, born)| *born let((index, _))>
+                        <RowView index list/>
+                    </For>
+                </ol>
+                <Show when=move || list.scores.get()><Studies list/></Show>
+            </section>
+        </Show>
+    }
+}
+
+/// How far it is.
+#[component]
+fn Head(list: List) -> impl IntoView {
+    let state = expect_context::<State>();
+    let of_list = move || {
+        list.state.track();
+        untrack(|| {
+            state.of_session(|session| {
+                let list = session.worklist();
+                let (read, refused) = list.counts();
+                (list.rows().len(), read, refused, list.is_halted())
+            })
+        })
+    };
+    let counted = Memo::new(move |_| of_list());
+    let count = move || {
+        let (all, read, refused, _) = counted.get();
+        let refused = match refused {
+            0 => String::new(),
+            some => format!(", {some} cannot be read"),
+        };
+        format!("{read} of {all} read{refused}")
+    };
+    let doing = move || {
+        let (all, read, refused, halted) = counted.get();
+        match (all > read + refused, halted) {
+            (false, _) => "All are done.",
+            (true, true) => "Reading in the background is stopped.",
+            (true, false) => "The others are read in the background.",
+        }
+    };
+    let waits = move || {
+        let (all, read, refused, _) = counted.get();
+        all > read + refused
+    };
+    let halted = move || counted.get().3;
+    view! {
+        <div class="worklist-head">
+            <h2>"Worklist"</h2>
+            <span data-testid="worklist-progress">{count}</span>
+            <progress
+                aria-label="Radiographs that are done"
+                max=move || counted.get().0.to_string()
+                value=move || (counted.get().1 + counted.get().2).to_string()
+            ></progress>
+            <span role="status">{doing}</span>
+            <Show when=move || waits() && !halted()>
+                <button type="button" data-testid="worklist-cancel" on:click=move |_| state.tell(Session::halt_list)>
+                    "Stop reading"
+                </button>
+            </Show>
+            <Show when=move || waits() && halted()>
+                <button type="button" data-testid="worklist-resume" on:click=move |_| state.tell(Session::resume_list)>
+                    "Read on"
+                </button>
+            </Show>
+        </div>
+    }
+}
+
+/// What is done with all rows.
+#[component]
+fn Tools(list: List) -> impl IntoView {
+    let state = expect_context::<State>();
+    let save = move |text: Option<String>, kind: &str, name: &str| {
+        let saved = text.is_some_and(|text| save_text(&text, kind, name).is_ok());
+        if !saved {
+            state.complain("The browser refused to save the file.");
+        }
+    };
+    let csv = move |_| {
+        let text = untrack(|| state.of_session(|session| session.worklist().csv()));
+        save(Some(text), "text/csv", "sightline-worklist.csv");
+    };
+    let json = move |_| {
+        let text = untrack(|| state.of_session(|session| session.worklist().json().ok()));
+        save(text, "application/json", "sightline-worklist.json");
+    };
+    let sort = move |event| {
+        let finding = Finding::from_name(&event_target_value(&event));
+        state.tell(|session| session.sort_rows(finding));
+    };
+    let sorted_by = move |finding: Option<Finding>| {
+        list.state.track();
+        untrack(|| state.of_session(|session| session.worklist().sorted_by() == finding))
+    };
+    let none_read = move || {
+        list.state.track();
+        untrack(|| state.of_session(|session| session.worklist().counts().0 == 0))
+    };
+    let no_table = Memo::new(move |_| none_read() || !list.scores.get());
+    view! {
+        <div class="export">
+            <label class="choice">
+                "Sort by "
+                <select data-testid="worklist-sort" disabled=move || !list.scores.get() on:change=sort>
+                    <option value="" selected=move || sorted_by(None)>"the order given"</option>
+                    {Finding::ALL
+                        .map(|finding| view! {
+                            <option value=finding.name() selected=move || sorted_by(Some(finding))>{finding.name()}</option>
+                        })
+                        .collect_view()}
+                </select>
+            </label>
+            <button
+                type="button"
+                data-testid="worklist-csv"
+                title="The radiographs that are read, as the command predict writes them"
+                disabled=move || no_table.get()
+                on:click=csv
+            >
+                "Save all that are read (CSV)"
+            </button>
+            <button type="button" data-testid="worklist-json" disabled=move || no_table.get() on:click=json>
+                "Save all that are read (JSON)"
+            </button>
+            <button type="button" data-testid="worklist-clear" on:click=move |_| state.clear_list()>"Clear the list"</button>
+        </div>
+    }
+}
+
+#[component]
+fn RowView(index: usize, list: List) -> impl IntoView {
+    let state = expect_context::<State>();
+    let canvas = NodeRef::<Canvas>::new();
+    // What the row shows changes with this, and not with every other row.
+    let look = Memo::new(move |_| {
+        list.state.track();
+        untrack(|| {
+            state.of_session(|session| {
+                let list = session.worklist();
+                let changed = list.rows().get(index)?.changed;
+                let open = list.open() == Some(index);
+                Some((session.row_state(index), changed, open))
+            })
+        })
+    });
+    let how = move || look.get().map_or(RowState::Waiting, |(state, ..)| state);
+    let is_open = move || look.get().is_some_and(|(.., open)| open);
+    fn of_row<T: Default>(state: State, index: usize, what: impl FnOnce(&Row) -> T) -> T {
+        untrack(|| {
+            state.of_session(|session| {
+                let row = session.worklist().rows().get(index);
+                row.map(what).unwrap_or_default()
+            })
+        })
+    }
+    Effect::new(move |_| {
+        look.track();
+        let image = of_row(state, index, |row| row.thumbnail.clone());
+        if let (Some(canvas), Some(image)) = (canvas.get(), image) {
+            paint_picture(&canvas, &image, false);
+        }
+    });
+    let name = of_row(state, index, |row| row.shown_name().to_owned());
+    let file = name.clone();
+    let said = move || match how() {
+        RowState::Waiting => "Waiting".to_owned(),
+        RowState::Reading => "Reading".to_owned(),
+        RowState::Refused => of_row(state, index, |row| {
+            format!("Not readable: {}", row.why().unwrap_or_default())
+        }),
+        RowState::Read => of_row(state, index, |row| {
+            let gate = row.report().and_then(|report| report.gate.as_ref());
+            gate.map_or("Read", |gate| gate::title(gate.verdict))
+                .to_owned()
+        }),
+    };
+    let study = move || list.study_of.with(|all| all.get(&index).copied());
+    let top = move || {
+        look.track();
+        let top = match list.scores.get() {
+            true => of_row(state, index, Row::top),
+            false => Vec::new(),
+        };
+        top.into_iter()
+            .map(|(finding, score, called)| {
+                view! { <span class:called=called>{format!("{finding} {score:.2}")}</span> }
+            })
+            .collect_view()
+    };
+    view! {
+        <li>
+            <button
+                type="button"
+                data-testid=format!("study-{index}")
+                data-state=move || how().name()
+                data-file=file
+                aria-current=move || is_open().then_some("true")
+                on:click=move |_| state.tell(|session| session.open_row(index))
+            >
+                <canvas node_ref=canvas width="1" height="1" aria-hidden="true"></canvas>
+                <span class="name">{name}</span>
+                <span class="said">
+                    {move || { look.track(); said() }}
+                    {move || study().map(|number| format!(". Study {number}"))}
+                </span>
+                <span class="top">{top}</span>
+            </button>
+        </li>
+    }
+}
+
+/// The maxima of studies of several views.
+#[component]
+fn Studies(list: List) -> impl IntoView {
+    let lines = move || {
+        let studies = list.studies.get().into_iter().zip(1..);
+        let lines = studies.map(|(study, number)| {
+            let called = study.called.iter().map(|finding| {
+                let score = study.maximum[finding.index()].unwrap_or_default();
+                format!("{finding} {score:.2}")
+            });
+            let called: Vec<String> = called.collect();
+            let called = match called.is_empty() {
+                true => "no finding is called".to_owned(),
+                false => called.join(", "),
+            };
+            let views = study.rows.len();
+            view! { <li>{format!("Study {number}, {views} views: {called}")}</li> }
+        });
+        lines.collect_view()
+    };
+    view! {
+        <Show when=move || list.studies.with(|all| !all.is_empty())>
+            <h3>"Studies of several views"</h3>
+            <p class="hint">"The highest score of its views for each finding that is called. Views that the gate stopped do not count."</p>
+            <ul class="studies" data-testid="worklist-studies">{lines}</ul>
+        </Show>
+    }
+}
