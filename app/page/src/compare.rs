@@ -133,7 +133,7 @@ fn Table(compared: Memo<Option<Vec<Line>>>) -> impl IntoView {
         rows.collect_view()
     };
     view! {
-        <div class="compare-table">
+        <div class="compare-table" role="region" tabindex="0" aria-label="Scores and evidence of both readings">
             <table>
                 <thead>
                     <tr>

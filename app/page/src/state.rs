@@ -124,6 +124,8 @@ impl Source {
     /// By what a table of cases knows it, if it is one of the page's own, or a copy of one.
     fn case(&self, library: Option<&Library>) -> Option<String> {
         let name = self.name();
+        // In whichever folder a copy lies.
+        let name = name.rsplit('/').next().unwrap_or_default().to_owned();
         let is_copy = || library.is_some_and(|library| library.has(&name));
         let own = matches!(self, Source::Sample(_) | Source::Case(_));
         (own || is_copy()).then_some(name)

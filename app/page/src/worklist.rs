@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use leptos::html::Canvas;
+use leptos::html::{Button, Canvas};
 use leptos::prelude::*;
 use sightline_core::finding::Finding;
 use sightline_session::session::{ListState, Session};
 use sightline_session::worklist::{Row, RowState, Study};
+use web_sys::HtmlElement;
 
 use super::canvas::paint_picture;
 use super::export::save_text;
@@ -236,6 +237,13 @@ fn RowView(index: usize, list: List) -> impl IntoView {
             paint_picture(&canvas, &image, false);
         }
     });
+    let button = NodeRef::<Button>::new();
+    let opened = Memo::new(move |_| is_open());
+    Effect::new(move |_| {
+        if let Some(button) = button.get().filter(|_| opened.get()) {
+            scroll_to(&button);
+        }
+    });
     let name = of_row(state, index, |row| row.shown_name().to_owned());
     let file = name.clone();
     let said = move || match how() {
@@ -266,6 +274,7 @@ fn RowView(index: usize, list: List) -> impl IntoView {
     view! {
         <li>
             <button
+                node_ref=button
                 type="button"
                 data-testid=format!("study-{index}")
                 data-state=move || how().name()
@@ -282,6 +291,21 @@ fn RowView(index: usize, list: List) -> impl IntoView {
                 <span class="top">{top}</span>
             </button>
         </li>
+    }
+}
+
+/// Moves the list, and nothing else of the page, until a row of it is in view.
+fn scroll_to(row: &HtmlElement) {
+    let list = row.closest(".rows").ok().flatten();
+    let Some(list) = list.filter(|list| list.client_height() > 0) else {
+        return;
+    };
+    let (top, bottom) = (row.offset_top(), row.offset_top() + row.offset_height());
+    let (from, height) = (list.scroll_top(), list.client_height());
+    if top < from {
+        list.set_scroll_top(top);
+    } else if bottom > from + height {
+        list.set_scroll_top(bottom - height);
     }
 }
 
@@ -309,7 +333,7 @@ fn Studies(list: List) -> impl IntoView {
         <Show when=move || list.studies.with(|all| !all.is_empty())>
             <h3>"Studies of several views"</h3>
             <p class="hint">"The highest score of its views for each finding that is called. Views that the gate stopped do not count."</p>
-            <ul class="studies" data-testid="worklist-studies">{lines}</ul>
+            <ul class="studies" tabindex="0" aria-label="Studies of several views" data-testid="worklist-studies">{lines}</ul>
         </Show>
     }
 }

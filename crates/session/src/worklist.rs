@@ -378,7 +378,6 @@ impl Worklist {
         if index >= self.rows.len() {
             return;
         }
-        self.ends_in_a_row = 0;
         let row = self.change(index);
         row.study = StudyKey::of(&row.name, study);
         row.thumbnail = Some(Arc::new(thumbnail(preview)));
@@ -450,6 +449,7 @@ impl Worklist {
             self.under_way = None;
         }
         let row = self.rows.iter().position(|row| row.asked_as == id)?;
+        self.ends_in_a_row = 0;
         matches!(self.rows[row].outcome, Outcome::None).then_some(row)
     }
 

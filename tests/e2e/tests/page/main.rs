@@ -18,6 +18,7 @@ mod served;
 mod smooth;
 mod teaching;
 mod trust;
+mod worklist;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

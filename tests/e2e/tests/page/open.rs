@@ -118,9 +118,10 @@ async fn several_files_and_a_folder_show_the_first_that_can_be_read_and_name_the
     }
     page.screenshot("wide-several").await?;
 
-    // A folder alone leaves what is open.
+    // An empty folder alone leaves what is open.
     page.drop_paths(&[&at("patients")]).await?;
-    page.wait_for_error("patients is a folder", READ).await?;
+    page.wait_for_error("The folder patients holds no file", READ)
+        .await?;
     ensure!(page.state().await? == "ready", "{}", page.state().await?);
     assert_scores_are_native(&page, &sample("effusion.jpg")).await?;
 
@@ -130,7 +131,7 @@ async fn several_files_and_a_folder_show_the_first_that_can_be_read_and_name_the
     input.send_keys(paths.join("\n")).await?;
     page.wait_for(&["reading", "ready"], READ).await?;
     page.wait_for(&["ready"], READ).await?;
-    page.wait_for_words("notices", "Not opened: first.jpg", READ)
+    page.wait_for_words("notices", "In the list: first.jpg", READ)
         .await?;
     assert_scores_are_native(&page, &sample("no-finding.jpg")).await?;
     page.close().await
