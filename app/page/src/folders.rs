@@ -159,7 +159,8 @@ pub fn FolderButton() -> impl IntoView {
             return;
         };
         let mut files = input.files().map_or(Vec::new(), |files| listed(&files));
-        files.retain(|file| !file.name().split('/').any(is_hidden));
+        // The folder itself may be a hidden one: it was chosen.
+        files.retain(|file| !file.name().split('/').skip(1).any(is_hidden));
         files.sort_by_key(Source::name);
         match files.is_empty() {
             // Of an empty folder not even the name is told.

@@ -6,12 +6,12 @@ const SAMPLES: [&str; 3] = ["effusion.jpg", "no-finding.jpg", "cardiomegaly.jpg"
 
 /// Chooses files together by the button.
 async fn choose_all(page: &Page, paths: &[PathBuf]) -> Result<()> {
-    let paths: Vec<String> = paths
-        .iter()
-        .map(|path| Ok(path.canonicalize()?.display().to_string()))
-        .collect::<Result<_>>()?;
+    let mut all = Vec::new();
+    for path in paths {
+        all.push(path.canonicalize()?.display().to_string());
+    }
     let input = page.element("file-input").await?;
-    Ok(input.send_keys(paths.join("\n")).await?)
+    Ok(input.send_keys(all.join("\n")).await?)
 }
 
 /// The files and the states of the rows, by number.
@@ -57,12 +57,13 @@ fn copies(folder: &Path, count: usize, padding: usize) -> Result<Vec<PathBuf>> {
         bytes.extend([0; 65_533]);
     }
     bytes.extend(&jpeg[2..]);
-    let copy = |number: usize| {
+    let mut paths = Vec::new();
+    for number in 0..count {
         let path = folder.join(format!("copy-{number:03}.jpg"));
         std::fs::write(&path, &bytes)?;
-        Ok(path)
-    };
-    (0..count).map(copy).collect()
+        paths.push(path);
+    }
+    Ok(paths)
 }
 
 #[tokio::test]
@@ -310,7 +311,6 @@ async fn two_models_readings_of_a_radiograph_are_side_by_side() -> Result<()> {
     page.wait_for(&["loading"], READ).await?;
     page.wait_for(&["ready"], LOAD).await?;
     page.element("compare").await?;
-    // The page's list is by score in the model's own order of findings; the table is in the usual one.
     let second = page.scores().await?;
     let mut compared = 0;
     for (index, pair) in first.iter().zip(&second).enumerate() {
