@@ -1,14 +1,15 @@
 //! Files in folders: dropped folders are walked through, and a button chooses one. Files stay where they are; only their handles are kept.
 
-use js_sys::{Array, Promise, Reflect};
+use js_sys::Reflect;
 use leptos::html::Input;
 use leptos::prelude::*;
-use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::{JsFuture, spawn_local};
+use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::spawn_local;
 use web_sys::{
-    DataTransfer, File, FileList, FileSystemDirectoryEntry, FileSystemEntry, FileSystemFileEntry,
+    DataTransfer, FileList, FileSystemDirectoryEntry, FileSystemEntry, FileSystemFileEntry,
 };
 
+use super::handles;
 use super::state::{Source, State};
 
 /// Something that was dropped or pasted.
@@ -73,27 +74,15 @@ async fn walk(folder: &FileSystemDirectoryEntry) -> Vec<Source> {
     let mut found = Vec::new();
     let mut folders = vec![(folder.clone(), folder.name())];
     while let Some((folder, path)) = folders.pop() {
-        let reader = folder.create_reader();
-        // A reader gives some at a time, and none at the end.
-        loop {
-            let some = answered(|done, failed| {
-                reader.read_entries_with_callback_and_callback(done, failed)
-            });
-            let some = some.await.map(|some| Array::from(&some));
-            let Some(some) = some.ok().filter(|some| some.length() > 0) else {
-                break;
-            };
-            for entry in some.iter() {
-                let entry: FileSystemEntry = entry.unchecked_into();
-                let name = entry.name();
-                if is_hidden(&name) {
-                    continue;
-                }
-                let path = format!("{path}/{name}");
-                match entry.is_directory() {
-                    true => folders.push((entry.unchecked_into(), path)),
-                    false => found.push((path, entry.unchecked_into::<FileSystemFileEntry>())),
-                }
+        for entry in handles::entries(&folder).await {
+            let name = entry.name();
+            if is_hidden(&name) {
+                continue;
+            }
+            let path = format!("{path}/{name}");
+            match entry.is_directory() {
+                true => folders.push((entry.unchecked_into(), path)),
+                false => found.push((path, entry.unchecked_into::<FileSystemFileEntry>())),
             }
         }
     }
@@ -102,35 +91,6 @@ async fn walk(folder: &FileSystemDirectoryEntry) -> Vec<Source> {
     found
         .map(|(path, entry)| Source::Entry(entry, path))
         .collect()
-}
-
-/// The file of an entry.
-///
-/// # Errors
-/// When it is not there any more.
-pub async fn file(entry: &FileSystemFileEntry, name: &str) -> Result<File, String> {
-    let file = answered(|done, failed| {
-        entry.file_with_callback_and_callback(done, failed);
-        Ok(())
-    });
-    let file = file.await;
-    file.map(JsCast::unchecked_into)
-        .map_err(|_| format!("{name} is not in its folder any more."))
-}
-
-/// What a call says to one of the two functions that it is given.
-async fn answered(
-    call: impl FnOnce(&js_sys::Function, &js_sys::Function) -> Result<(), JsValue>,
-) -> Result<JsValue, JsValue> {
-    let mut call = Some(call);
-    let promise = Promise::new(&mut |done, failed| {
-        let called = call.take().map(|call| call(&done, &failed));
-        if let Some(Err(why)) = called {
-            // It fails only where the function throws, and this one does not.
-            let _ = failed.call1(&JsValue::UNDEFINED, &why);
-        }
-    });
-    JsFuture::from(promise).await
 }
 
 fn is_hidden(name: &str) -> bool {

@@ -17,6 +17,7 @@ mod findings;
 mod fold;
 mod folders;
 mod gate;
+mod handles;
 mod header;
 mod lasting;
 mod library;

@@ -25,7 +25,7 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::canvas::THUMBNAIL_SIDE;
 use super::fetch;
-use super::folders;
+use super::handles;
 use super::lasting;
 use super::tool::Viewing;
 use sightline_wire::{self as wire, Heard, Role, Spawned};
@@ -91,7 +91,7 @@ pub struct State {
     given: StoredValue<Vec<Source>, LocalStorage>,
     /// The file that is at hand, and the number under which it was fetched.
     file: StoredValue<Option<(u32, Blob)>, LocalStorage>,
-    /// The same of the file that is read in the background.
+    /// The file that is read in the background, and its number.
     row_file: StoredValue<Option<(u32, Blob)>, LocalStorage>,
     engine: StoredValue<Option<Spawned<Request, Answer>>, LocalStorage>,
     /// The address of the engine's program.
@@ -135,7 +135,7 @@ impl Source {
     async fn file(self) -> Result<Blob, String> {
         match self {
             Source::File(file, name) => not_too_long(file, &name),
-            Source::Entry(entry, name) => not_too_long(folders::file(&entry, &name).await?, &name),
+            Source::Entry(entry, name) => not_too_long(handles::file(&entry, &name).await?, &name),
             Source::Sample(file) => {
                 let file = fetch::blob(&format!("samples/{file}")).await;
                 file.map_err(|why| format!("The sample cannot be fetched: {why}."))

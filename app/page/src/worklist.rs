@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use leptos::html::{Button, Canvas};
 use leptos::prelude::*;
 use sightline_core::finding::Finding;
-use sightline_session::session::{ListState, Session};
-use sightline_session::worklist::{Row, RowState, Study};
+use sightline_session::session::Session;
+use sightline_session::worklist::{ListState, Row, RowState, Study};
 use web_sys::HtmlElement;
 
 use super::canvas::paint_picture;

@@ -54,10 +54,21 @@ pub enum Outcome {
     Refused(String),
 }
 
+/// What the list depends on: while it is the same, the list is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListState {
+    pub(crate) changes: u32,
+    pub(crate) sorted_by: Option<Finding>,
+    pub(crate) halted: bool,
+    pub(crate) under_way: Option<usize>,
+    /// The row that is shown or on its way there, and whether it is on its way.
+    pub(crate) open: Option<(usize, bool)>,
+}
+
 /// One file of the list.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// As the file was called, with its folders if it came in one; empty for a pasted picture.
+    /// The file's name, with its folders if it came in one; empty for a pasted picture.
     pub name: String,
     /// Another for each row that there ever was.
     pub born: u32,
@@ -136,7 +147,7 @@ impl StudyKey {
 /// A study of several views that were read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Study {
-    /// Its rows.
+    /// The rows of its views.
     pub rows: Vec<usize>,
     /// The maximum over the views of each finding's score, in the order of [`Finding::ALL`], as CheXpert scores a study. Views that the
     /// gate stopped do not count: their scores mean nothing.

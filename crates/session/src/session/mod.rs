@@ -11,8 +11,6 @@ mod radiograph;
 mod teaching;
 mod worklist;
 
-pub use worklist::ListState;
-
 use std::sync::Arc;
 
 use sightline_core::explain::fill::Fill;

@@ -7,18 +7,7 @@ use sightline_core::report::Report;
 use super::{Effect, Engine, Session, Study};
 use crate::given::Given;
 use crate::messages::Request;
-use crate::worklist::{Outcome, RowState, Worklist};
-
-/// What the list depends on: while it is the same, the list is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ListState {
-    changes: u32,
-    sorted_by: Option<Finding>,
-    halted: bool,
-    under_way: Option<usize>,
-    /// The row that is shown or on its way there, and whether it is on its way.
-    open: Option<(usize, bool)>,
-}
+use crate::worklist::{ListState, Outcome, RowState, Worklist};
 
 /// What there is to see.
 impl Session {
