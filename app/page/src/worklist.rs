@@ -158,7 +158,7 @@ fn Tools(list: List) -> impl IntoView {
         save(Some(text), "text/csv", "sightline-worklist.csv");
     };
     let json = move |_| {
-        let text = untrack(|| state.of_session(|session| session.worklist().json().ok()));
+        let text = untrack(|| state.of_session(|session| session.worklist().json()));
         save(text, "application/json", "sightline-worklist.json");
     };
     let sort = move |event| {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use sightline_core::finding::{Finding, Score, called};
 use sightline_core::gate::{Kind, Verdict};
 use sightline_core::radiograph::{GreyImage, resize};
-use sightline_core::report::Report;
+use sightline_core::report::{Report, several};
 
 use crate::table::cell;
 
@@ -304,33 +304,20 @@ impl Worklist {
         text
     }
 
-    /// The reports of the rows that are read, and the studies of several views.
-    ///
-    /// # Errors
-    /// When a number of a report is none.
-    pub fn json(&self) -> Result<String, serde_json::Error> {
-        let mut text = "{\"reports\":[".to_owned();
-        let reports = self.rows.iter().filter_map(Row::report);
-        for (index, report) in reports.enumerate() {
-            text += if index > 0 { ",\n" } else { "\n" };
-            text += &serde_json::to_string(report.as_ref())?;
-        }
-        text += "\n],\"studies\":[";
-        for (index, study) in self.studies().iter().enumerate() {
-            let names = study.rows.iter().map(|row| self.rows[*row].shown_name());
-            let names: Vec<&str> = names.collect();
+    /// The reports of the rows that are read, and the studies of several views; `None` where a report cannot be written.
+    pub fn json(&self) -> Option<String> {
+        let studies = self.studies().into_iter().map(|study| {
             let maxima = Finding::ALL.iter().zip(study.maximum);
             let maxima = maxima.filter_map(|(finding, score)| Some((finding.name(), score?)));
-            let maxima: BTreeMap<&str, f64> = maxima.collect();
-            text += if index > 0 { ",\n" } else { "\n" };
-            text += &format!(
-                "{{\"files\":{},\"maximum\":{}}}",
-                serde_json::to_string(&names)?,
-                serde_json::to_string(&maxima)?
-            );
-        }
-        text += "\n]}\n";
-        Ok(text)
+            let files = study.rows.iter().map(|row| self.rows[*row].shown_name());
+            several::Study {
+                files: files.collect(),
+                maximum: maxima.collect(),
+            }
+        });
+        let studies: Vec<several::Study> = studies.collect();
+        let reports = self.rows.iter().filter_map(Row::report).map(Arc::as_ref);
+        several::json(reports, &studies).ok()
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod differences;
 pub mod drawn;
+pub mod several;
 
 pub use differences::Difference;
 

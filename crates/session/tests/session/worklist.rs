@@ -381,15 +381,20 @@ fn views_of_a_study_are_grouped_and_have_the_maximum_of_their_scores() {
     assert_eq!(studies[1].called, []);
 
     let json = page.session.worklist().json().expect("JSON");
-    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
-    assert_eq!(json["reports"].as_array().map(Vec::len), Some(5));
-    assert_eq!(
-        json["studies"][1]["files"],
-        serde_json::json!(["x.dcm", "y.dcm"])
+    let files = r#"{"files":["x.dcm","y.dcm"],"maximum":{"#;
+    assert!(
+        json.contains(files) && json.contains(r#""Edema":0.7,"#),
+        "{json}"
     );
-    assert_eq!(json["studies"][0]["maximum"]["Edema"], 0.7);
-    let report = json["reports"][3].to_string();
-    assert!(Report::parse(report.as_bytes()).is_ok());
+    // A report a line, each of which can be read.
+    let reports = json
+        .lines()
+        .skip(1)
+        .take_while(|line| line.starts_with('{'));
+    let reports = reports.map(|line| Report::parse(line.trim_end_matches(',').as_bytes()));
+    let reports: Vec<Report> = reports.map(|report| report.expect("a report")).collect();
+    assert_eq!(reports.len(), 5);
+    assert_eq!(reports[3].image.file, "x.dcm");
 }
 
 #[test]
