@@ -16,7 +16,7 @@ fn without_axe() -> bool {
 }
 
 /// Has axe-core look at the page in both themes.
-async fn breaks_no_rule(page: &Page, what: &str) -> Result<()> {
+pub async fn breaks_no_rule(page: &Page, what: &str) -> Result<()> {
     for theme in ["light", "dark"] {
         choose(page, "theme", theme).await?;
         let broken = page.violations().await?;

@@ -1,5 +1,6 @@
 //! Several radiographs at once: the list, its tables, folders, and two readings side by side.
 
+use super::everyone::breaks_no_rule;
 use super::*;
 
 const SAMPLES: [&str; 3] = ["effusion.jpg", "no-finding.jpg", "cardiomegaly.jpg"];
@@ -94,6 +95,7 @@ async fn several_files_are_a_list_whose_table_has_the_native_scores() -> Result<
     page.wait_for(&["ready"], READ).await?;
     assert_scores_are_native(&page, &sample(SAMPLES[0])).await?;
     page.screenshot("wide-worklist").await?;
+    breaks_no_rule(&page, "a worklist").await?;
 
     let (name, csv) = page.saved_by("worklist-csv").await?;
     ensure!(name.ends_with(".csv"), "{name}");
@@ -331,6 +333,7 @@ async fn two_models_readings_of_a_radiograph_are_side_by_side() -> Result<()> {
         ensure!(coloured > 0, "{canvas} has no map");
     }
     page.screenshot("wide-compare").await?;
+    breaks_no_rule(&page, "two readings side by side").await?;
     page.close().await
 }
 
