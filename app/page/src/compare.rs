@@ -70,10 +70,11 @@ fn Side(
 ) -> impl IntoView {
     let state = expect_context::<State>();
     let canvas = NodeRef::<Canvas>::new();
-    let finding = Memo::new(move |_| state.selected_finding().map(|finding| finding.name));
+    // No memo: what reads the picture beside a memo that is made of it may miss that the picture changed (see the viewer).
+    let finding = move || state.selected_finding().map(|finding| finding.name);
     Effect::new(move |_| {
         let (look, opacity) = (state.look(), state.opacity.get());
-        let finding = finding.get();
+        let finding = finding();
         if let (Some(canvas), Some(picture)) = (canvas.get(), picture.get()) {
             let image = small(&picture.preview);
             let map = finding.and_then(|finding| finding_of(&picture.report, finding));
@@ -91,7 +92,7 @@ fn Side(
         format!("{letter}: {}", title.unwrap_or_default())
     };
     let label = move || {
-        let finding = finding.get().map_or("no finding", Finding::name);
+        let finding = finding().map_or("no finding", Finding::name);
         format!("{letter} with a Grad-CAM map of {finding}")
     };
     view! {
