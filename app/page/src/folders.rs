@@ -3,6 +3,7 @@
 use js_sys::Reflect;
 use leptos::html::Input;
 use leptos::prelude::*;
+use sightline_core::order::ordered;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{
@@ -63,7 +64,7 @@ pub fn open(state: State, given: Vec<Given>) {
             }
             files.extend(found.into_iter().map(|source| (place, source)));
         }
-        files.sort_by_key(|(place, _)| *place);
+        let files = ordered(files, |(a, _), (b, _)| a.cmp(b));
         let files = files.into_iter().map(|(_, source)| source);
         state.give(files.collect(), empty);
     });
@@ -86,7 +87,7 @@ async fn walk(folder: &FileSystemDirectoryEntry) -> Vec<Source> {
             }
         }
     }
-    found.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let found = ordered(found, |(a, _), (b, _)| a.cmp(b));
     let found = found.into_iter();
     found
         .map(|(path, entry)| Source::Entry(entry, path))
@@ -121,7 +122,7 @@ pub fn FolderButton() -> impl IntoView {
         let mut files = input.files().map_or(Vec::new(), |files| listed(&files));
         // The folder itself may be a hidden one: it was chosen.
         files.retain(|file| !file.name().split('/').skip(1).any(is_hidden));
-        files.sort_by_key(Source::name);
+        let files = ordered(files, |a, b| a.name().cmp(&b.name()));
         match files.is_empty() {
             // Of an empty folder not even the name is told.
             true => state.complain("The folder holds no file."),

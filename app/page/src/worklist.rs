@@ -1,7 +1,5 @@
 //! The list of radiographs that were given together: what is known of each, and the tables of all.
 
-use std::collections::BTreeMap;
-
 use leptos::html::{Button, Canvas};
 use leptos::prelude::*;
 use sightline_core::finding::Finding;
@@ -21,8 +19,8 @@ struct List {
     state: Memo<ListState>,
     scores: Memo<bool>,
     studies: Memo<Vec<Study>>,
-    /// The study of each row that is of one with several views, from 1 up.
-    study_of: Memo<BTreeMap<usize, usize>>,
+    /// The study of each row that is of one with several views, from 1 up; 0 for other rows, and none for those behind the last.
+    study_of: Memo<Vec<usize>>,
 }
 
 impl List {
@@ -34,9 +32,14 @@ impl List {
         });
         let study_of = Memo::new(move |_| {
             studies.with(|all| {
-                let numbered = all.iter().zip(1..);
-                let rows = numbered.flat_map(|(study, n)| study.rows.iter().map(move |r| (*r, n)));
-                rows.collect()
+                let mut numbers = Vec::new();
+                for (study, number) in all.iter().zip(1..) {
+                    for row in &study.rows {
+                        numbers.resize(numbers.len().max(row + 1), 0);
+                        numbers[*row] = number;
+                    }
+                }
+                numbers
             })
         });
         Self {
@@ -258,7 +261,10 @@ fn RowView(index: usize, list: List) -> impl IntoView {
                 .to_owned()
         }),
     };
-    let study = move || list.study_of.with(|all| all.get(&index).copied());
+    let study = move || {
+        list.study_of
+            .with(|all| all.get(index).copied().filter(|number| *number > 0))
+    };
     let top = move || {
         look.track();
         let top = match list.scores.get() {

@@ -15,7 +15,7 @@
 //! | [`library`] | the page's case library |
 //! | [`view`] | a radiograph as one model sees it |
 //! | [`asked`] | work that asks for scores of pictures, and how it is driven |
-//! | [`heat_map`], [`output`], [`statistics`] | a map, one of a network's outputs, numbers that many use |
+//! | [`heat_map`], [`output`], [`statistics`], [`mod@order`] | a map, one of a network's outputs, numbers and orders that many use |
 
 pub mod architecture;
 pub mod asked;
@@ -24,6 +24,7 @@ pub mod finding;
 pub mod gate;
 pub mod heat_map;
 pub mod library;
+pub mod order;
 pub mod output;
 pub mod package;
 pub mod radiograph;

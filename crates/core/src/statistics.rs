@@ -1,5 +1,7 @@
 //! Numbers that many use: probabilities of log-odds, and how alike two orders are.
 
+use crate::order::order;
+
 /// The probability of log-odds.
 pub fn sigmoid(logit: f64) -> f64 {
     1.0 / (1.0 + (-logit).exp())
@@ -25,8 +27,7 @@ pub fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {
 }
 
 fn mid_ranks(values: &[f64]) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
+    let order = order(values.len(), &|a, b| values[a].total_cmp(&values[b]));
     let mut ranks = vec![0.0; values.len()];
     let mut before = 0;
     for ties in order.chunk_by(|a, b| values[*a] == values[*b]) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sightline_core::explain::account::Account;
 use sightline_core::explain::heat_map::HeatMap;
 use sightline_core::explain::method::{Explanation, Method, Settings};
+use sightline_core::order::falling;
 use sightline_core::output::Output;
 use sightline_core::package::Manifest;
 use sightline_core::radiograph::{GreyImage, Region};
@@ -27,10 +28,8 @@ impl ReadPicture {
     /// Positions in the report: trained findings from the highest score down, then the untrained ones.
     pub fn ranking(&self) -> Vec<usize> {
         let findings = &self.report.findings;
-        let mut order: Vec<usize> = (0..findings.len()).collect();
-        let score = |index: &usize| findings[*index].probability.unwrap_or(-1.0);
-        order.sort_by(|a, b| score(b).total_cmp(&score(a)));
-        order
+        let scores = findings.iter().map(|f| f.probability.unwrap_or(-1.0));
+        falling(&scores.collect::<Vec<f64>>())
     }
 
     /// The trained findings alone, from the highest score down.

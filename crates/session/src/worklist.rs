@@ -2,11 +2,11 @@
 //!
 //! A row is there from the moment its file is given, and stays whatever becomes of the file or the engine. It holds no bytes of the file.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sightline_core::finding::{Finding, Score, called};
 use sightline_core::gate::{Kind, Verdict};
+use sightline_core::order::{falling, ordered};
 use sightline_core::radiograph::{GreyImage, resize};
 use sightline_core::report::{Report, several};
 
@@ -115,8 +115,7 @@ impl Row {
         let findings = report.iter().flat_map(|report| &report.findings);
         let scored = findings.filter(|finding| finding.trained);
         let scored = scored.filter_map(|f| Some((f.name, f.probability?, f.called)));
-        let mut all: Vec<_> = scored.collect();
-        all.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let mut all = ordered(scored.collect(), |a: &(_, f64, _), b| b.1.total_cmp(&a.1));
         all.truncate(TOP);
         all
     }
@@ -228,31 +227,29 @@ impl Worklist {
     /// The rows in the order in which they are shown: as given, or by the score of a finding, the highest first. Behind them are pictures
     /// without a score to compare, and those that are not read.
     pub fn order(&self) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..self.rows.len()).collect();
-        if let Some(finding) = self.sorted_by {
-            let place = |index: &usize| {
-                let report = self.rows[*index].report();
-                let score = report.and_then(|report| score(report, finding));
-                score.unwrap_or(match report {
-                    Some(_) => -1.0,
-                    None => -2.0,
-                })
-            };
-            order.sort_by(|a, b| place(b).total_cmp(&place(a)));
-        }
-        order
+        let Some(finding) = self.sorted_by else {
+            return (0..self.rows.len()).collect();
+        };
+        let places = self.rows.iter().map(|row| {
+            let report = row.report();
+            let score = report.and_then(|report| score(report, finding));
+            score.unwrap_or(match report {
+                Some(_) => -1.0,
+                None => -2.0,
+            })
+        });
+        falling(&places.collect::<Vec<f64>>())
     }
 
     /// The studies of which two views or more were read, in the order of their first.
     pub fn studies(&self) -> Vec<Study> {
-        let mut by_key: BTreeMap<&StudyKey, Vec<usize>> = BTreeMap::new();
-        for (index, row) in self.rows.iter().enumerate() {
-            if let Some(key) = row.study.as_ref().filter(|_| row.report().is_some()) {
-                by_key.entry(key).or_default().push(index);
-            }
-        }
-        let mut several: Vec<Vec<usize>> = by_key.into_values().filter(|r| r.len() > 1).collect();
-        several.sort();
+        let key = |row: usize| self.rows[row].study.as_ref();
+        let read = |row: &usize| self.rows[*row].report().is_some() && key(*row).is_some();
+        let views: Vec<usize> = (0..self.rows.len()).filter(read).collect();
+        let by_key = ordered(views, |a, b| key(*a).cmp(&key(*b)));
+        let several = by_key.chunk_by(|a, b| key(*a) == key(*b));
+        let several = several.filter(|rows| rows.len() > 1).map(<[usize]>::to_vec);
+        let several: Vec<Vec<usize>> = ordered(several.collect(), Ord::cmp);
         several.into_iter().map(|rows| self.study(rows)).collect()
     }
 

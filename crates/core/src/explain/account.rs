@@ -1,6 +1,7 @@
 //! What a map adds up to, as a sentence whose numbers add up as well.
 
 use crate::heat_map::HeatMap;
+use crate::order::falling;
 
 /// The largest share of a logit by which sums of 32-bit numbers miss it; of a logit below 1, the largest difference.
 const ROUNDING: f64 = 1e-3;
@@ -62,9 +63,8 @@ impl Account {
         let mut rounded: Vec<i64> = exact.iter().map(|part| part.floor() as i64).collect();
         let total = (1000.0 * self.total).round() as i64;
         // What is missing goes to those that lost most.
-        let mut order: Vec<usize> = (0..exact.len()).collect();
-        let lost = |part: &usize| exact[*part] - exact[*part].floor();
-        order.sort_by(|a, b| lost(b).total_cmp(&lost(a)));
+        let lost: Vec<f64> = exact.iter().map(|part| part - part.floor()).collect();
+        let order = falling(&lost);
         let missing = total - rounded.iter().sum::<i64>();
         for part in order.iter().take(usize::try_from(missing).unwrap_or(0)) {
             rounded[*part] += 1;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::asked::Randomised;
 
 use crate::heat_map::HeatMap;
+use crate::order::ordered;
 use crate::trust::agreement::agreement;
 
 /// Networks for each part. That the maps of all of them are others means, with 95% confidence, that fewer than 26% of such networks
@@ -58,8 +59,8 @@ impl Sanity {
 
     /// The lowest, median and highest rank correlation; `None` where none could be compared.
     pub fn range(&self) -> Option<[f64; 3]> {
-        let mut sorted: Vec<f64> = self.rank_correlations.iter().flatten().copied().collect();
-        sorted.sort_by(f64::total_cmp);
+        let known = self.rank_correlations.iter().flatten().copied().collect();
+        let sorted: Vec<f64> = ordered(known, f64::total_cmp);
         let (low, high) = (*sorted.first()?, *sorted.last()?);
         let middle = sorted.len() / 2;
         let median = match sorted.len() % 2 {
