@@ -3,6 +3,7 @@
 use js_sys::{Array, Uint8Array};
 use leptos::prelude::*;
 use sightline_core::explain::look::MapKind;
+use sightline_core::json::{Layout, text};
 use sightline_session::picture::ReadPicture;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
@@ -42,7 +43,7 @@ pub fn ExportButtons() -> impl IntoView {
 }
 
 fn save_json(picture: &ReadPicture) -> Result<(), JsValue> {
-    let text = serde_json::to_string_pretty(&picture.report).map_err(|e| e.to_string())?;
+    let text = text(&picture.report, Layout::Lines).map_err(|e| e.to_string())?;
     save_text(&text, "application/json", &file_name(picture, "json"))
 }
 

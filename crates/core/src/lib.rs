@@ -15,7 +15,7 @@
 //! | [`library`] | the page's case library |
 //! | [`view`] | a radiograph as one model sees it |
 //! | [`asked`] | work that asks for scores of pictures, and how it is driven |
-//! | [`heat_map`], [`output`], [`statistics`], [`mod@order`] | a map, one of a network's outputs, numbers and orders that many use |
+//! | [`heat_map`], [`output`], [`statistics`], [`mod@order`], [`json`] | a map, one of a network's outputs, numbers, orders and JSON that many use |
 
 pub mod architecture;
 pub mod asked;
@@ -23,6 +23,7 @@ pub mod explain;
 pub mod finding;
 pub mod gate;
 pub mod heat_map;
+pub mod json;
 pub mod library;
 pub mod order;
 pub mod output;
