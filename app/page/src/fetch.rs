@@ -1,5 +1,6 @@
 //! Fetching what lies beside the page. Errors are words that end without a full stop.
 
+use js_sys::{Array, JSON, Object, Reflect};
 use leptos::prelude::window;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -12,6 +13,69 @@ pub async fn text(url: &str) -> Result<String, String> {
     let text = async { JsFuture::from(response.text()?).await };
     let text = text.await.ok().and_then(|text| text.as_string());
     text.ok_or_else(broke_off)
+}
+
+/// # Errors
+/// When it is not there, not whole, or no JSON.
+pub async fn json(url: &str) -> Result<Json, String> {
+    let parsed = JSON::parse(&text(url).await?);
+    let parsed = parsed.map_err(|_| "it is no JSON".to_owned());
+    parsed.map(Json)
+}
+
+/// A value that the browser has read: serde's reader takes ten times the program for two small files.
+pub struct Json(JsValue);
+
+impl Json {
+    /// # Errors
+    /// When it has no such value.
+    pub fn get(&self, name: &str) -> Result<Json, String> {
+        let found = Reflect::get(&self.0, &name.into()).ok();
+        let found = found.filter(|value| !value.is_undefined() && !value.is_null());
+        found.map(Json).ok_or_else(|| format!("it lacks {name}"))
+    }
+
+    /// # Errors
+    /// When it has no such text.
+    pub fn text(&self, name: &str) -> Result<String, String> {
+        let text = self.get(name)?.0.as_string();
+        text.ok_or_else(|| format!("{name} is no text"))
+    }
+
+    /// # Errors
+    /// When it is no number.
+    pub fn number(&self) -> Result<f64, String> {
+        self.0
+            .as_f64()
+            .ok_or_else(|| "it lacks a number".to_owned())
+    }
+
+    /// # Errors
+    /// When it has no such list, or one of the list's values cannot be read.
+    pub fn list<T>(
+        &self,
+        name: &str,
+        read: impl Fn(&Json) -> Result<T, String>,
+    ) -> Result<Vec<T>, String> {
+        let list = self.get(name)?.0.dyn_into::<Array>();
+        let list = list.map_err(|_| format!("{name} is no list"))?;
+        list.iter().map(|value| read(&Json(value))).collect()
+    }
+
+    /// The names within an object, and their values.
+    ///
+    /// # Errors
+    /// When it has no such object.
+    pub fn entries(&self, name: &str) -> Result<Vec<(String, Json)>, String> {
+        let object = self.get(name)?.0.dyn_into::<Object>();
+        let object = object.map_err(|_| format!("{name} is no object"))?;
+        let names = Object::keys(&object);
+        let named = names.iter().filter_map(|name| {
+            let value = Reflect::get(&object, &name).ok()?;
+            Some((name.as_string()?, Json(value)))
+        });
+        Ok(named.collect())
+    }
 }
 
 /// # Errors

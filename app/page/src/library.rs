@@ -1,10 +1,11 @@
 //! The case library: radiographs beside the page. A picture is fetched when it is chosen, and no other.
 
 use leptos::prelude::*;
-use sightline_core::library::{FOLDER, Library};
+use sightline_core::finding::Finding;
+use sightline_core::library::{BoundingBox, Case, FOLDER, Library};
 use wasm_bindgen_futures::spawn_local;
 
-use super::fetch;
+use super::fetch::{self, Json};
 use super::fold::opens_at_first;
 use super::state::{Source, State};
 
@@ -13,9 +14,8 @@ use super::state::{Source, State};
 pub fn CaseLibrary() -> impl IntoView {
     let state = expect_context::<State>();
     spawn_local(async move {
-        let index = fetch::text(&format!("{FOLDER}/index.json")).await;
-        let index = index.and_then(|text| Library::parse(&text).map_err(|error| error.to_string()));
-        match index {
+        let index = fetch::json(&format!("{FOLDER}/index.json")).await;
+        match index.and_then(|index| library(&index)) {
             Ok(library) => state.library.set(Some(library)),
             // A server may do without a library.
             Err(why) => leptos::logging::warn!("there is no case library: {why}"),
@@ -57,4 +57,35 @@ pub fn CaseLibrary() -> impl IntoView {
             </details>
         </Show>
     }
+}
+
+/// The library, as [`Library::parse`] reads it.
+fn library(index: &Json) -> Result<Library, String> {
+    let cases = index.list("cases", |case| {
+        let labels = case.entries("labels")?.into_iter();
+        let labels = labels.map(|(name, label)| Ok((finding(&name)?, label.number()? as i8)));
+        Ok(Case {
+            file: case.text("file")?,
+            source: case.text("source")?,
+            labels: labels.collect::<Result<_, String>>()?,
+            boxes: case.list("boxes", |drawn| {
+                let share = |name| Ok::<f32, String>(drawn.get(name)?.number()? as f32);
+                Ok(BoundingBox {
+                    finding: finding(&drawn.text("finding")?)?,
+                    x: share("x")?,
+                    y: share("y")?,
+                    w: share("w")?,
+                    h: share("h")?,
+                })
+            })?,
+        })
+    });
+    Ok(Library {
+        licence: index.text("licence")?,
+        cases: cases?,
+    })
+}
+
+fn finding(name: &str) -> Result<Finding, String> {
+    Finding::from_name(name).ok_or_else(|| format!("{name} is no finding"))
 }

@@ -10,7 +10,7 @@ use sightline_core::explain::look::{Look, MapKind};
 use sightline_core::explain::method::{Explanation, Method, Settings};
 use sightline_core::gate::Judgement;
 use sightline_core::library::{FOLDER, Library};
-use sightline_core::package::{Manifest, ModelEntry, ModelIndex};
+use sightline_core::package::{Manifest, ModelEntry};
 use sightline_core::radiograph::film::{Film, between};
 use sightline_core::radiograph::levels::{UsedLevels, Window};
 use sightline_core::radiograph::{GreyImage, MAX_BYTES, Region, resize};
@@ -527,14 +527,21 @@ fn device_of_address() -> DeviceChoice {
 async fn fetch_list() -> Result<Vec<ModelEntry>, String> {
     let url = "models/index.json";
     let failed = |why: String| format!("The list of models ({url}) cannot be fetched: {why}.");
-    let text = fetch::text(url).await.map_err(failed)?;
-    let index: ModelIndex =
-        serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?;
-    if index.models.is_empty() {
+    let index = fetch::json(url).await.map_err(failed)?;
+    let models = index.list("models", |entry| {
+        let name = entry.text("name")?;
+        let path = match entry.get("path") {
+            Ok(_) => Some(entry.text("path")?),
+            Err(_) => None,
+        };
+        Ok(ModelEntry { name, path })
+    });
+    let models = models.map_err(failed)?;
+    if models.is_empty() {
         return Err(failed(
             "it is empty. Copy a model package into models/ and name it in models/index.json"
                 .to_owned(),
         ));
     }
-    Ok(index.models)
+    Ok(models)
 }
