@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use sightline_core::explain::look::{Look, MapKind};
 use sightline_core::explain::overlay::cover;
 
+use super::show::Show;
 use super::state::State;
 
 /// Steps of the bar.

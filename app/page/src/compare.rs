@@ -11,6 +11,7 @@ use sightline_session::compare::{Line, finding_of, is_another, lines};
 use sightline_session::picture::ReadPicture;
 
 use super::canvas::{paint_overlay, paint_picture};
+use super::show::Show;
 use super::state::State;
 
 /// The longer side of the pictures.

@@ -9,6 +9,7 @@ use wasm_bindgen::JsValue;
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
 
 use super::canvas::{context, paint_overlay, paint_picture};
+use super::show::Show;
 use super::state::State;
 
 /// What is drawn under the lines, so that they are seen on bright and dark places alike; and the lines of evidence for and against.

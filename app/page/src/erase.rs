@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use sightline_core::explain::fill::Fill;
 use sightline_core::trust::erase::Spot;
 
+use super::show::Show;
 use super::state::State;
 use super::tool::Tool;
 use super::viewing::place_in_picture;

@@ -7,6 +7,7 @@ use sightline_session::picture::ReadPicture;
 use sightline_session::session::Session;
 
 use super::fold::Fold;
+use super::show::Show;
 use super::state::State;
 
 /// Said while there is no picture.

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use sightline_core::gate::{Judgement, Verdict};
 use sightline_session::session::Session;
 
+use super::show::Show;
 use super::state::State;
 
 #[component]

@@ -6,6 +6,7 @@ use sightline_core::explain::method::Method;
 use sightline_session::messages::{Adapter, Progress, Step};
 use sightline_session::session::Status;
 
+use super::show::Show;
 use super::state::State;
 use super::teaching::Switch;
 

@@ -7,6 +7,7 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::fetch::{self, Json};
 use super::fold::opens_at_first;
+use super::show::Show;
 use super::state::{Source, State};
 
 /// The cases by number: a name or a small picture would tell what is to be found.

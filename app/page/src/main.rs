@@ -29,6 +29,7 @@ mod print;
 mod privacy;
 mod requests;
 mod shades;
+mod show;
 mod stage;
 mod state;
 mod teaching;

@@ -12,6 +12,7 @@ use web_sys::{
 };
 
 use super::requests::Requests;
+use super::show::Show;
 use super::state::State;
 
 /// Whether what is needed to read without network is on this machine.

@@ -8,6 +8,7 @@ use wasm_bindgen::JsCast;
 use web_sys::{DataTransfer, HtmlInputElement};
 
 use super::folders::{self, FolderButton};
+use super::show::Show;
 use super::state::{Source, State};
 
 /// The bundled radiographs: file, and what the source says of it.

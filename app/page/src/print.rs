@@ -17,6 +17,7 @@ use web_sys::HtmlCanvasElement;
 use super::canvas::{context, paint_picture};
 use super::color_bar;
 use super::contours;
+use super::show::Show;
 use super::state::State;
 use super::{gate, trust};
 

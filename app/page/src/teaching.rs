@@ -10,6 +10,7 @@ use sightline_session::session::Session;
 use sightline_session::teaching::{Confidences, SCALE, csv};
 
 use super::export::save_text;
+use super::show::Show;
 use super::state::State;
 
 /// The width of the picture where boxes are drawn.

@@ -9,6 +9,7 @@ use sightline_core::trust::sanity::Randomised;
 use sightline_core::trust::sanity::{Alike, Sanity};
 use sightline_session::session::Status;
 
+use super::show::Show;
 use super::stage::{Size, Stage};
 use super::state::State;
 

@@ -14,6 +14,7 @@ use super::controls::Controls;
 use super::erase::{Easel, EraseTools};
 use super::export::ExportButtons;
 use super::multiples::Multiples;
+use super::show::Show;
 use super::stage::Stage;
 use super::state::State;
 use super::teaching::Boxes;

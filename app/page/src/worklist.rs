@@ -10,6 +10,7 @@ use web_sys::HtmlElement;
 use super::canvas::paint_picture;
 use super::export::save_text;
 use super::gate;
+use super::show::Show;
 use super::state::State;
 
 /// What rows are made of. Cheap to copy.

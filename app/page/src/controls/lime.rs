@@ -8,6 +8,7 @@ use sightline_session::session::SAMPLES;
 
 use super::choice::Choice;
 use crate::erase::FILLS;
+use crate::show::Show;
 use crate::state::State;
 
 /// LIME's regions, and what they are called.

@@ -14,6 +14,7 @@ use sightline_core::explain::method::Method;
 use sightline_session::picture::ReadPicture;
 
 use super::state::State;
+use crate::show::Show;
 use contours::ContoursTick;
 use lime::LimeControls;
 use map_kind::MapKindChoice;

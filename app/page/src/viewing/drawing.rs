@@ -5,6 +5,8 @@ use leptos::prelude::*;
 use sightline_core::report::drawn::{Line, Purpose};
 
 use super::pointer::place_in_picture;
+
+use crate::show::Show;
 use crate::state::State;
 use crate::tool::Tool;
 
