@@ -11,6 +11,7 @@ use sightline_session::compare::{Line, finding_of, is_another, lines};
 use sightline_session::picture::ReadPicture;
 
 use super::canvas::{paint_overlay, paint_picture};
+use super::effect::effect;
 use super::show::Show;
 use super::state::State;
 
@@ -73,7 +74,7 @@ fn Side(
     let canvas = NodeRef::<Canvas>::new();
     // No memo: what reads the picture beside a memo that is made of it may miss that the picture changed (see the viewer).
     let finding = move || state.selected_finding().map(|finding| finding.name);
-    Effect::new(move |_| {
+    effect(move || {
         let (look, opacity) = (state.look(), state.opacity.get());
         let finding = finding();
         if let (Some(canvas), Some(picture)) = (canvas.get(), picture.get()) {

@@ -10,6 +10,7 @@ mod color_bar;
 mod compare;
 mod contours;
 mod controls;
+mod effect;
 mod erase;
 mod export;
 mod fetch;

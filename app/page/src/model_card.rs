@@ -4,6 +4,7 @@ use leptos::html::Dialog;
 use leptos::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
+use super::effect::effect;
 use super::fetch;
 use super::state::State;
 
@@ -57,7 +58,7 @@ fn WholeCard(folder: String) -> impl IntoView {
             state.tell(|session| session.show_card(card, folder));
         });
     };
-    Effect::new(move |_| {
+    effect(move || {
         let is_there = state.card.with(|(_, card)| !card.is_empty());
         if let (Some(dialog), true) = (dialog.get(), is_there) {
             // It fails only where it is open already.

@@ -11,6 +11,7 @@ use web_sys::{
     ServiceWorkerRegistration, ServiceWorkerState, ServiceWorkerUpdateViaCache,
 };
 
+use super::effect::effect;
 use super::requests::Requests;
 use super::show::Show;
 use super::state::State;
@@ -76,7 +77,7 @@ impl Offline {
                 }
             }
         });
-        Effect::new(move |_| {
+        effect(move || {
             let manifest = state.manifest.get();
             if let (Some(manifest), Some(folder)) = (manifest, state.folder()) {
                 offline.keep(container.clone(), &folder, &manifest.weights.sha256);

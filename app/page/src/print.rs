@@ -17,6 +17,7 @@ use web_sys::HtmlCanvasElement;
 use super::canvas::{context, paint_picture};
 use super::color_bar;
 use super::contours;
+use super::effect::effect;
 use super::show::Show;
 use super::state::State;
 use super::{gate, trust};
@@ -36,7 +37,7 @@ impl Reference {
     /// An empty one, which is emptied whenever another radiograph is shown: it is not that one's.
     pub fn new(state: State) -> Self {
         let text = RwSignal::new(String::new());
-        Effect::new(move |_| {
+        effect(move || {
             state.preview.track();
             text.set(String::new());
         });

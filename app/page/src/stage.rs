@@ -11,6 +11,7 @@ use web_sys::{HtmlCanvasElement, ResizeObserver};
 
 use super::canvas::{THUMBNAIL_SIDE, clear, paint, paint_layer, paint_picture};
 use super::contours::Contours;
+use super::effect::effect;
 use super::shades::Shades;
 use super::state::State;
 use super::viewing::Pointers;
@@ -41,7 +42,7 @@ pub fn Stage(
 ) -> impl IntoView {
     let (state, shades) = (expect_context::<State>(), expect_context::<Shades>());
     let canvas = NodeRef::<Canvas>::new();
-    Effect::new(move |_| {
+    effect(move || {
         let Some(canvas) = canvas.get() else {
             return;
         };
@@ -98,7 +99,7 @@ fn Viewport(
         )
     });
     for plane in [below, above] {
-        Effect::new(move |_| {
+        effect(move || {
             if let Some(plane) = plane.get() {
                 // A known property takes any transform.
                 let _ =
@@ -106,12 +107,12 @@ fn Viewport(
             }
         });
     }
-    Effect::new(move |_| {
+    effect(move || {
         if let Some(detail) = detail.get() {
             paint_detail(state, shades, &detail);
         }
     });
-    Effect::new(move |_| {
+    effect(move || {
         if let Some(stage) = stage.get() {
             observe(state, &stage);
         }
@@ -198,7 +199,7 @@ fn Layer(map: Signal<Option<HeatMap>>, size: Size, testid: Option<&'static str>)
     let canvas = NodeRef::<Canvas>::new();
     // Only between nothing and something is there anything to paint.
     let is_visible = Memo::new(move |_| state.opacity.get() > 0.0);
-    Effect::new(move |_| {
+    effect(move || {
         let (Some(canvas), Some(image), Some(region)) =
             (canvas.get(), state.preview.get(), state.region.get())
         else {
@@ -223,7 +224,7 @@ fn Layer(map: Signal<Option<HeatMap>>, size: Size, testid: Option<&'static str>)
         });
     });
     // One property each: a whole style attribute is what the page's policy forbids.
-    Effect::new(move |_| {
+    effect(move || {
         let Some(canvas) = canvas.get() else {
             return;
         };

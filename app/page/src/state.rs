@@ -24,6 +24,7 @@ use sightline_session::session::{Depths, Effect, End, Remedy, Session, Status};
 use wasm_bindgen_futures::spawn_local;
 
 use super::canvas::THUMBNAIL_SIDE;
+use super::effect::effect;
 use super::fetch;
 use super::handles;
 use super::lasting;
@@ -232,12 +233,12 @@ impl State {
     fn look_as_at_first(self) {
         let shown =
             Memo::new(move |_| self.of_picture(|picture| picture.report.image.sha256.clone()));
-        leptos::prelude::Effect::new(move |_| {
+        effect(move || {
             shown.track();
             self.viewing.presentation.set(Default::default());
             self.viewing.wanted.set(None);
         });
-        leptos::prelude::Effect::new(move |_| {
+        effect(move || {
             if let (Some(film), Some(place)) = (self.film.get(), self.viewing.wanted.get()) {
                 self.viewing.wanted.set(None);
                 if let Some(preset) = film.presets.get(place) {

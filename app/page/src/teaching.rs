@@ -9,6 +9,7 @@ use sightline_core::library::Case;
 use sightline_session::session::Session;
 use sightline_session::teaching::{Confidences, SCALE, csv};
 
+use super::effect::effect;
 use super::export::save_text;
 use super::show::Show;
 use super::state::State;
@@ -45,7 +46,7 @@ pub fn Teaching() -> impl IntoView {
     let committed = committed(state);
     // Which radiograph appeared, and when.
     let appeared = StoredValue::new((0, 0.0));
-    Effect::new(move |_| {
+    effect(move || {
         // Another model reads the same radiograph: the reader goes on.
         if let Some(study) = to_be_read.get()
             && appeared.with_value(|(known, _)| *known != study)
@@ -130,7 +131,7 @@ fn Comparison() -> impl IntoView {
     let (committed, case) = (committed(state), case(state));
     let section = NodeRef::<html::Section>::new();
     // The button that was pressed is gone: the keyboard goes on from here.
-    Effect::new(move |_| {
+    effect(move || {
         if let Some(section) = section.get() {
             // Where it cannot have the focus, nothing else is lost.
             let _ = section.focus();

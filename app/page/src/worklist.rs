@@ -8,6 +8,7 @@ use sightline_session::worklist::{ListState, Row, RowState, Study};
 use web_sys::HtmlElement;
 
 use super::canvas::paint_picture;
+use super::effect::effect;
 use super::export::save_text;
 use super::gate;
 use super::show::Show;
@@ -234,7 +235,7 @@ fn RowView(index: usize, list: List) -> impl IntoView {
             })
         })
     }
-    Effect::new(move |_| {
+    effect(move || {
         look.track();
         let image = of_row(state, index, |row| row.thumbnail.clone());
         if let (Some(canvas), Some(image)) = (canvas.get(), image) {
@@ -243,7 +244,7 @@ fn RowView(index: usize, list: List) -> impl IntoView {
     });
     let button = NodeRef::<Button>::new();
     let opened = Memo::new(move |_| is_open());
-    Effect::new(move |_| {
+    effect(move || {
         if let Some(button) = button.get().filter(|_| opened.get()) {
             scroll_to(&button);
         }
