@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use sightline_core::explain::look::{Look, MapKind};
 use sightline_core::explain::overlay::cover;
 
+use super::live::live;
 use super::show::Show;
 use super::state::State;
 
@@ -52,27 +53,27 @@ pub fn ColorBar() -> impl IntoView {
             <Show
                 when=move || { most.get() > 0.0 }
                 fallback=move || view! {
-                    <p>{move || match (state.shown_map(), both()) {
+                    <p>{live(move || match (state.shown_map(), both()) {
                         (Some(_), false) => "No part of the picture adds to the score of this finding: its map is empty.",
                         (Some(_), true) => "No part of the picture changes the score of this finding: its map is empty.",
                         (None, _) => "The map is being computed.",
-                    }}</p>
+                    })}</p>
                 }
             >
                 <Show
                     when=move || !state.contours.get()
-                    fallback=move || view! { <span>"Lines: "{move || said(state.kind.get(), most.get())}</span> }
+                    fallback=move || view! { <span>"Lines: "{live(move || said(state.kind.get(), most.get()))}</span> }
                 >
-                    <span>{move || match both() {
+                    <span>{live(move || match both() {
                         true => format!("-{:.2}", most.get()),
                         false => "0".to_owned(),
-                    }}</span>
+                    })}</span>
                     <div class="gradient" style:background=gradient></div>
-                    <span>{move || format!("+{:.2}", most.get())}</span>
+                    <span>{live(move || format!("+{:.2}", most.get()))}</span>
                 </Show>
                 <small>
-                    {move || state.method.get().unit()}
-                    {move || (both() && !state.contours.get()).then_some(". Orange: for the finding; blue: against it")}
+                    {live(move || state.method.get().unit())}
+                    {live(move || (both() && !state.contours.get()).then_some(". Orange: for the finding; blue: against it"))}
                 </small>
             </Show>
         </div>

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use sightline_core::explain::fill::Fill;
 use sightline_core::trust::erase::Spot;
 
+use super::live::live;
 use super::show::Show;
 use super::state::State;
 use super::tool::Tool;
@@ -98,7 +99,7 @@ pub fn Easel() -> impl IntoView {
             on:pointermove=paint
             on:pointerup=paint
         >
-            {move || {
+            {live(move || {
                 let height = 1.0 / aspect();
                 state.spots.with(|spots| {
                     spots
@@ -108,7 +109,7 @@ pub fn Easel() -> impl IntoView {
                         })
                         .collect_view()
                 })
-            }}
+            })}
             <circle
                 class="brush"
                 cx=move || brush.get()[0].to_string()

@@ -7,6 +7,7 @@ use sightline_session::picture::ReadPicture;
 use sightline_session::session::Session;
 
 use super::fold::Fold;
+use super::live::live;
 use super::show::Show;
 use super::state::State;
 
@@ -34,11 +35,11 @@ pub fn Findings() -> impl IntoView {
         <Show
             when=move || state.scored.get()
             fallback=move || view! {
-                <p class="hint">{move || match state.picture.with(Option::is_some) {
+                <p class="hint">{live(move || match state.picture.with(Option::is_some) {
                     true if state.of_session(Session::waits_for_reader) => WAITS,
                     true => "The scores are not shown: see above.",
                     false => HINT,
-                }}</p>
+                })}</p>
             }
         >
             <ol
@@ -134,12 +135,12 @@ fn FindingRow(index: usize) -> impl IntoView {
                     </Show>
                 </span>
                 <span class="score">
-                    {move || score().map(|p| format!("{p:.2}"))}
-                    {move || state.of_picture(|picture| picture.erased_score(index)).flatten().map(|p| view! {
+                    {live(move || score().map(|p| format!("{p:.2}")))}
+                    {live(move || state.of_picture(|picture| picture.erased_score(index)).flatten().map(|p| view! {
                         <em class="erased" data-testid=format!("erased-{index}") data-score=format!("{p:.6}")>
                             {format!(" \u{2192} {p:.2}")}
                         </em>
-                    })}
+                    }))}
                 </span>
             </Show>
         </li>

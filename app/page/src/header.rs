@@ -6,6 +6,7 @@ use sightline_core::explain::method::Method;
 use sightline_session::messages::{Adapter, Progress, Step};
 use sightline_session::session::Status;
 
+use super::live::live;
 use super::show::Show;
 use super::state::State;
 use super::teaching::Switch;
@@ -124,7 +125,7 @@ fn StatusLine() -> impl IntoView {
                 <button type="button" data-testid="cancel" on:click=move |_| state.tell(|session| session.cancel())>"Cancel"</button>
             </Show>
             <Show when=move || state.fallback.get().is_some()>
-                <span class="note">{move || state.fallback.get()}</span>
+                <span class="note">{live(move || state.fallback.get())}</span>
             </Show>
         </div>
     }

@@ -7,6 +7,7 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::fetch::{self, Json};
 use super::fold::opens_at_first;
+use super::live::live;
 use super::show::Show;
 use super::state::{Source, State};
 
@@ -37,7 +38,7 @@ pub fn CaseLibrary() -> impl IntoView {
                     "Radiographs of NIH ChestX-ray14 that the shipped models were not trained on. Tick “Read first” to read them before the model does."
                 </p>
                 <div class="cases">
-                    {move || files()
+                    {live(move || files()
                         .into_iter()
                         .enumerate()
                         .map(|(index, file)| {
@@ -53,7 +54,7 @@ pub fn CaseLibrary() -> impl IntoView {
                                 </button>
                             }
                         })
-                        .collect_view()}
+                        .collect_view())}
                 </div>
             </details>
         </Show>

@@ -22,6 +22,7 @@ mod handles;
 mod header;
 mod lasting;
 mod library;
+mod live;
 mod model_card;
 mod multiples;
 mod offline;

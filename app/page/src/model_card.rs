@@ -6,13 +6,14 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::effect::effect;
 use super::fetch;
+use super::live::live;
 use super::state::State;
 
 #[component]
 pub fn ModelCard() -> impl IntoView {
     let state = expect_context::<State>();
     view! {
-        {move || state.manifest.get().map(|manifest| {
+        {live(move || state.manifest.get().map(|manifest| {
             let training = manifest.training.clone();
             let limits = manifest.limits.clone();
             let folder = state.folder().unwrap_or_default();
@@ -42,7 +43,7 @@ pub fn ModelCard() -> impl IntoView {
                     <WholeCard folder/>
                 </details>
             }
-        })}
+        }))}
     }
 }
 

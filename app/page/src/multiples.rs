@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use sightline_session::picture::ReadPicture;
 
 use super::fold::Fold;
+use super::live::live;
 use super::stage::{Size, Stage};
 use super::state::State;
 
@@ -37,7 +38,7 @@ pub fn Multiples() -> impl IntoView {
                         map=Memo::new(move |_| state.map_of(index))
                         map_testid="top-canvas"
                     />
-                    <span>{move || name(index)}</span>
+                    <span>{live(move || name(index))}</span>
                 </button>
             </For>
         </div>

@@ -8,6 +8,7 @@ use wasm_bindgen::JsCast;
 use web_sys::{DataTransfer, HtmlInputElement};
 
 use super::folders::{self, FolderButton};
+use super::live::live;
 use super::show::Show;
 use super::state::{Source, State};
 
@@ -127,7 +128,7 @@ pub fn OpenPanel() -> impl IntoView {
         >
             <div>
                 <p class="call">
-                    {move || if open() { "Read another chest X-ray" } else { "Drop chest X-rays here" }}
+                    {live(move || if open() { "Read another chest X-ray" } else { "Drop chest X-rays here" })}
                 </p>
                 <p class="hint">{FORMATS}" Or paste a picture, or "
                     <label class="button">
@@ -156,7 +157,7 @@ pub fn OpenPanel() -> impl IntoView {
                             on:click=move |_| state.give(vec![Source::Sample(file)], Vec::new())
                         >
                             <img src=format!("samples/{file}") alt="" width="72" height="72"/>
-                            <span>{move || said(index, label)}</span>
+                            <span>{live(move || said(index, label))}</span>
                         </button>
                     })
                     .collect_view()}
@@ -193,7 +194,7 @@ pub fn Problem() -> impl IntoView {
         <Show when=move || state.problems.with(|all| !all.is_empty())>
             <div class="problem" role="alert">
                 <div data-testid="error">
-                    {move || state.problems.get().into_iter().map(|why| view! { <p>{why}</p> }).collect_view()}
+                    {live(move || state.problems.get().into_iter().map(|why| view! { <p>{why}</p> }).collect_view())}
                 </div>
                 <div class="remedies">
                     {remedy}

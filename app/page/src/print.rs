@@ -18,6 +18,7 @@ use super::canvas::{context, paint_picture};
 use super::color_bar;
 use super::contours;
 use super::effect::effect;
+use super::live::live;
 use super::show::Show;
 use super::state::State;
 use super::{gate, trust};
@@ -135,8 +136,8 @@ fn Printed() -> impl IntoView {
                 <figure>
                     <canvas node_ref=map></canvas>
                     <canvas class="bar" node_ref=bar></canvas>
-                    <div class="apart"><span>{least}</span><span>{move || state.method.get().unit()}</span><span>{move || format!("+{:.2}", most())}</span></div>
-                    <figcaption>{move || shown(state)}</figcaption>
+                    <div class="apart"><span>{least}</span><span>{live(move || state.method.get().unit())}</span><span>{live(move || format!("+{:.2}", most()))}</span></div>
+                    <figcaption>{live(move || shown(state))}</figcaption>
                 </figure>
             </div>
             <div class="beside">
@@ -146,16 +147,16 @@ fn Printed() -> impl IntoView {
                         <th scope="col">"AUC (95% interval)"</th>
                     </tr></thead>
                     <tbody>
-                        {move || rows.get().unwrap_or_default().into_iter().map(|(name, values)| view! {
+                        {live(move || rows.get().unwrap_or_default().into_iter().map(|(name, values)| view! {
                             <tr><th scope="row">{name}</th>{values.into_iter().map(|value| view! { <td>{value}</td> }).collect_view()}</tr>
-                        }).collect_view()}
+                        }).collect_view())}
                     </tbody>
                 </table>
                 <div>
                     <h3>"Is it a picture for this model?"</h3>
                     <p>{gate}</p>
                     <h3>"Can this map be trusted?"</h3>
-                    <p data-testid="printed-trust">{move || measured(state)}</p>
+                    <p data-testid="printed-trust">{live(move || measured(state))}</p>
                     <h3>"What a score is"</h3>
                     <p>
                         "A score is not a probability of disease. The model calls a finding from its operating point on. The AUC says how often a case \
@@ -164,9 +165,9 @@ fn Printed() -> impl IntoView {
                 </div>
             </div>
             <dl>
-                {move || facts.get().unwrap_or_default().into_iter().map(|(name, value)| view! {
+                {live(move || facts.get().unwrap_or_default().into_iter().map(|(name, value)| view! {
                     <dt>{name}</dt><dd>{value}</dd>
-                }).collect_view()}
+                }).collect_view())}
                 <dt>"Limits"</dt><dd>{limits}</dd>
             </dl>
         </section>

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::fold::Fold;
+use super::live::live;
 use super::offline::{Kept, Offline};
 use super::requests::{Asked, Requests};
 
@@ -12,12 +13,12 @@ pub fn PrivacyPanel(offline: Offline, requests: Requests) -> impl IntoView {
     let rows = move || requests.all.get().into_iter().enumerate();
     view! {
         <section class="privacy" data-testid="privacy-panel" aria-label="Privacy">
-            <h2>{move || format!("{} requests since the start, none with data", count())}</h2>
+            <h2>{live(move || format!("{} requests since the start, none with data", count()))}</h2>
             <p>
                 "This page only asks (GET, without a body), and its policy lets it ask its own server alone. \
                  Pictures and results are in none of these requests."
             </p>
-            {move || match offline.kept.get() {
+            {live(move || match offline.kept.get() {
                 Kept::NotYet => view! { <p>"Not kept on this machine so far."</p> }.into_any(),
                 Kept::Whole => view! {
                     <p data-testid="offline-ready">
@@ -27,7 +28,7 @@ pub fn PrivacyPanel(offline: Offline, requests: Requests) -> impl IntoView {
                 Kept::No(why) => view! {
                     <p data-testid="offline-not">{format!("It works, but cannot be kept for use without network: {why}.")}</p>
                 }.into_any(),
-            }}
+            })}
             <ul class="remarks" role="status" data-testid="offline-notes">
                 <For each=move || requests.notes.get() key=String::clone let:note>
                     <li>{note}</li>

@@ -3,6 +3,8 @@
 use leptos::children::ViewFn;
 use leptos::prelude::*;
 
+use super::live::live;
+
 /// Stands in for Leptos's component of this name, which is compiled anew for each condition and view, a kilobyte and more each.
 #[component(transparent)]
 pub fn Show(
@@ -11,8 +13,8 @@ pub fn Show(
     #[prop(optional, into)] fallback: ViewFn,
 ) -> impl IntoView {
     let shown = Memo::new(move |_| when.get());
-    move || match shown.get() {
+    live(move || match shown.get() {
         true => children(),
         false => fallback.run(),
-    }
+    })
 }

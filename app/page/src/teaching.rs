@@ -11,6 +11,7 @@ use sightline_session::teaching::{Confidences, SCALE, csv};
 
 use super::effect::effect;
 use super::export::save_text;
+use super::live::live;
 use super::show::Show;
 use super::state::State;
 
@@ -198,7 +199,7 @@ fn Comparison() -> impl IntoView {
                         <th scope="col">"Finding"</th>
                         <th scope="col">"You"</th>
                         <th scope="col">"Model"</th>
-                        {move || case.with(Option::is_some).then(|| view! { <th scope="col">"Label"</th> })}
+                        {live(move || case.with(Option::is_some).then(|| view! { <th scope="col">"Label"</th> }))}
                     </tr>
                 </thead>
                 <tbody>
@@ -208,9 +209,9 @@ fn Comparison() -> impl IntoView {
                         .map(|(index, finding)| view! {
                             <tr data-testid=format!("compare-{index}")>
                                 <th scope="row">{finding.name()}</th>
-                                <td>{move || reader(finding)}</td>
-                                <td class:called=move || model(finding).1>{move || model(finding).0}</td>
-                                {move || label(finding).map(|label| view! { <td>{label}</td> })}
+                                <td>{live(move || reader(finding))}</td>
+                                <td class:called=move || model(finding).1>{live(move || model(finding).0)}</td>
+                                {live(move || label(finding).map(|label| view! { <td>{label}</td> }))}
                             </tr>
                         })
                         .collect_view()}
@@ -237,7 +238,7 @@ fn SavedReadings() -> impl IntoView {
         <Show when=move || reads_first.get() || count.get() != 0>
             <div class="export">
                 <button type="button" data-testid="reading-csv" disabled=move || count.get() == 0 on:click=save>
-                    {move || format!("Save the readings (CSV): {}", count.get())}
+                    {live(move || format!("Save the readings (CSV): {}", count.get()))}
                 </button>
             </div>
         </Show>

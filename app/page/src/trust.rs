@@ -9,6 +9,7 @@ use sightline_core::trust::sanity::Randomised;
 use sightline_core::trust::sanity::{Alike, Sanity};
 use sightline_session::session::Status;
 
+use super::live::live;
 use super::show::Show;
 use super::stage::{Size, Stage};
 use super::state::State;
@@ -132,14 +133,14 @@ pub fn TrustPanel() -> impl IntoView {
     view! {
         <Show when=move || state.scored.get()>
             <section class="trust" data-testid="trust-panel">
-                <h2>"Can I trust this? "<small>{move || text().map(|(name, _)| name)}</small></h2>
+                <h2>"Can I trust this? "<small>{live(move || text().map(|(name, _)| name))}</small></h2>
                 <ul>
-                    {move || text().map(|(_, lines)| lines
+                    {live(move || text().map(|(_, lines)| lines
                         .into_iter()
                         .flatten()
                         .filter(|line| !line.is_empty())
                         .map(|line| view! { <li>{line}</li> })
-                        .collect_view())}
+                        .collect_view()))}
                 </ul>
                 <Measured/>
             </section>
@@ -158,9 +159,9 @@ fn Measured() -> impl IntoView {
             <p class="hint">"These figures are of the map of all networks together, not of the map in view."</p>
         </Show>
         <div role="status">
-            {move || state.trust().map(|trust| view! { <p data-testid="verdict">{verdict(trust.faithfulness.verdict())}</p> })}
+            {live(move || state.trust().map(|trust| view! { <p data-testid="verdict">{verdict(trust.faithfulness.verdict())}</p> }))}
         </div>
-        {move || state.trust().map_or_else(
+        {live(move || state.trust().map_or_else(
             || view! {
                 <p class="hint">
                     "Does the score depend on what the map marks? The engine erases what the map marks and scores the picture again."
@@ -168,9 +169,9 @@ fn Measured() -> impl IntoView {
             }
             .into_any(),
             |trust| view! { <Figures trust/> }.into_any(),
-        )}
+        ))}
         <button data-testid="measure" disabled=busy on:click=move |_| state.tell(|session| session.measure())>
-            {move || if state.trust().is_some() { "Measure again" } else { "Measure this map" }}
+            {live(move || if state.trust().is_some() { "Measure again" } else { "Measure this map" })}
         </button>
     }
 }

@@ -13,6 +13,7 @@ use super::color_bar::ColorBar;
 use super::controls::Controls;
 use super::erase::{Easel, EraseTools};
 use super::export::ExportButtons;
+use super::live::live;
 use super::multiples::Multiples;
 use super::show::Show;
 use super::stage::Stage;
@@ -51,7 +52,7 @@ pub fn Viewer() -> impl IntoView {
                     </Stage>
                     <Corner/>
                     <figcaption>
-                        <span data-testid="radiograph-info">{move || file_line(state)}</span>
+                        <span data-testid="radiograph-info">{live(move || file_line(state))}</span>
                         " "
                         <Show when=move || state.scored.get()><EraseTools/></Show>
                     </figcaption>
@@ -62,14 +63,14 @@ pub fn Viewer() -> impl IntoView {
                         <Boxes testid="boxes-on-map"/>
                     </Stage>
                     <figcaption>
-                        {move || state.method.get().title()}": "{move || state.method.get().shows()}" "
-                        <strong>{move || state.selected_finding().map(|f| f.name.name())}</strong>". "
-                        {move || said(state)}
-                        {move || state
+                        {live(move || state.method.get().title())}": "{live(move || state.method.get().shows())}" "
+                        <strong>{live(move || state.selected_finding().map(|f| f.name.name()))}</strong>". "
+                        {live(move || said(state))}
+                        {live(move || state
                             .region
                             .get()
                             .is_some_and(is_cropped)
-                            .then_some(" The model sees only the middle of the picture.")}
+                            .then_some(" The model sees only the middle of the picture."))}
                     </figcaption>
                 </figure>
                 </Show>
@@ -135,8 +136,8 @@ fn Notices() -> impl IntoView {
     view! {
         <Show when=move || state.notices.with(|all| !all.is_empty())>
             <div class="notices">
-                <ul data-testid="notices" role="status">{move || lines().collect_view()}</ul>
-                {move || state.depths.get().map(|depths| view! { <DepthChoice depths/> })}
+                <ul data-testid="notices" role="status">{live(move || lines().collect_view())}</ul>
+                {live(move || state.depths.get().map(|depths| view! { <DepthChoice depths/> }))}
             </div>
         </Show>
     }

@@ -11,6 +11,7 @@ use super::canvas::paint_picture;
 use super::effect::effect;
 use super::export::save_text;
 use super::gate;
+use super::live::live;
 use super::show::Show;
 use super::state::State;
 
@@ -293,8 +294,8 @@ fn RowView(index: usize, list: List) -> impl IntoView {
                 <canvas node_ref=canvas width="1" height="1" aria-hidden="true"></canvas>
                 <span class="name">{name}</span>
                 <span class="said">
-                    {move || { look.track(); said() }}
-                    {move || study().map(|number| format!(". Study {number}"))}
+                    {live(move || { look.track(); said() })}
+                    {live(move || study().map(|number| format!(". Study {number}")))}
                 </span>
                 <span class="top">{top}</span>
             </button>

@@ -14,6 +14,7 @@ use sightline_core::explain::method::Method;
 use sightline_session::picture::ReadPicture;
 
 use super::state::State;
+use crate::live::live;
 use crate::show::Show;
 use contours::ContoursTick;
 use lime::LimeControls;
@@ -48,7 +49,7 @@ pub fn Controls() -> impl IntoView {
                 choose=move |method| state.tell(|session| session.explain_by(method))
             />
             <LimeControls/>
-            {move || (state.method.get() == Method::GradCam && !branches.with(Vec::is_empty)).then(|| view! {
+            {live(move || (state.method.get() == Method::GradCam && !branches.with(Vec::is_empty)).then(|| view! {
                 <Choice
                     title="Network"
                     testid="branch"
@@ -56,7 +57,7 @@ pub fn Controls() -> impl IntoView {
                     chosen=state.branch
                     choose=move |branch| state.branch.set(branch)
                 />
-            })}
+            }))}
             <label>
                 <span>"Opacity"</span>
                 <input
