@@ -12,6 +12,7 @@ use sightline_session::picture::ReadPicture;
 
 use super::canvas::{paint_overlay, paint_picture};
 use super::effect::effect;
+use super::live::live;
 use super::show::Show;
 use super::state::State;
 
@@ -47,7 +48,7 @@ pub fn Compare() -> impl IntoView {
                 <Show when=move || kept.with(Option::is_some)>
                     <button type="button" data-testid="compare-forget" on:click=move |_| kept.set(None)>"Forget"</button>
                 </Show>
-                <span role="status" class="hint">{said}</span>
+                <span role="status" class="hint">{live(said)}</span>
             </div>
             <Show when=move || compared.with(Option::is_some)>
                 <section class="compare" data-testid="compare" aria-label="Two readings side by side">
@@ -100,7 +101,7 @@ fn Side(
     view! {
         <figure>
             <canvas node_ref=canvas data-testid=testid role="img" aria-label=label></canvas>
-            <figcaption>{said}</figcaption>
+            <figcaption>{live(said)}</figcaption>
         </figure>
     }
 }
@@ -149,7 +150,7 @@ fn Table(compared: Memo<Option<Vec<Line>>>) -> impl IntoView {
                         <th scope="col">"B − A"</th>
                     </tr>
                 </thead>
-                <tbody>{rows}</tbody>
+                <tbody>{live(rows)}</tbody>
             </table>
         </div>
         <p class="hint">

@@ -9,6 +9,7 @@ use wasm_bindgen::JsValue;
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
 
 use super::canvas::{context, paint_overlay, paint_picture};
+use super::live::live;
 use super::show::Show;
 use super::state::State;
 
@@ -90,7 +91,7 @@ pub fn Contours(map: Signal<Option<HeatMap>>, testid: Option<&'static str>) -> i
                 data-testid=testid
                 style:opacity=move || state.opacity.get().to_string()
             >
-                {lines}
+                {live(lines)}
             </svg>
         </Show>
     }

@@ -119,7 +119,7 @@ fn FindingRow(index: usize) -> impl IntoView {
             on:mouseenter=move |_| select()
             on:click=move |_| select()
         >
-            <span class="name">{name}</span>
+            <span class="name">{live(name)}</span>
             " "
             <Show
                 when=trained

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use sightline_core::gate::{Judgement, Verdict};
 use sightline_session::session::Session;
 
+use super::live::live;
 use super::show::Show;
 use super::state::State;
 
@@ -43,7 +44,7 @@ pub fn Gate() -> impl IntoView {
         })
     };
     // What comes into a place that is there already is read aloud.
-    view! { <div role="status">{said}</div> }
+    view! { <div role="status">{live(said)}</div> }
 }
 
 /// The verdict in words.

@@ -68,8 +68,8 @@ fn AdapterChip() -> impl IntoView {
     view! {
         <div class="adapter">
             <span>"Computes on"</span>
-            <strong data-testid="adapter" title=because>{label}</strong>
-            <small>{because}</small>
+            <strong data-testid="adapter" title=because>{live(label)}</strong>
+            <small>{live(because)}</small>
         </div>
     }
 }
@@ -119,7 +119,7 @@ fn StatusLine() -> impl IntoView {
             data-state=move || state.status.get().name()
             role="status"
         >
-            <span>{text}</span>
+            <span>{live(text)}</span>
             <Show when=busy>
                 <progress data-testid="progress" max="1" value=share aria-label="Progress"></progress>
                 <button type="button" data-testid="cancel" on:click=move |_| state.tell(|session| session.cancel())>"Cancel"</button>

@@ -197,7 +197,7 @@ pub fn Problem() -> impl IntoView {
                     {live(move || state.problems.get().into_iter().map(|why| view! { <p>{why}</p> }).collect_view())}
                 </div>
                 <div class="remedies">
-                    {remedy}
+                    {live(remedy)}
                     <Show when=move || state.complains.get()>
                         <button type="button" data-testid="dismiss" on:click=move |_| state.tell(|session| session.dismiss())>
                             "Close"

@@ -136,7 +136,7 @@ fn Printed() -> impl IntoView {
                 <figure>
                     <canvas node_ref=map></canvas>
                     <canvas class="bar" node_ref=bar></canvas>
-                    <div class="apart"><span>{least}</span><span>{live(move || state.method.get().unit())}</span><span>{live(move || format!("+{:.2}", most()))}</span></div>
+                    <div class="apart"><span>{live(least)}</span><span>{live(move || state.method.get().unit())}</span><span>{live(move || format!("+{:.2}", most()))}</span></div>
                     <figcaption>{live(move || shown(state))}</figcaption>
                 </figure>
             </div>
@@ -154,7 +154,7 @@ fn Printed() -> impl IntoView {
                 </table>
                 <div>
                     <h3>"Is it a picture for this model?"</h3>
-                    <p>{gate}</p>
+                    <p>{live(gate)}</p>
                     <h3>"Can this map be trusted?"</h3>
                     <p data-testid="printed-trust">{live(move || measured(state))}</p>
                     <h3>"What a score is"</h3>

@@ -192,7 +192,7 @@ fn Comparison() -> impl IntoView {
             data-testid="reading-comparison"
         >
             <h2>"Your reading beside the model"</h2>
-            <p class="hint" role="status" data-testid="reading-recorded">{recorded}</p>
+            <p class="hint" role="status" data-testid="reading-recorded">{live(recorded)}</p>
             <table>
                 <thead>
                     <tr>
@@ -217,7 +217,7 @@ fn Comparison() -> impl IntoView {
                         .collect_view()}
                 </tbody>
             </table>
-            <p class="hint">"Bold: the model calls the finding. "{source}</p>
+            <p class="hint">"Bold: the model calls the finding. "{live(source)}</p>
         </section>
     }
 }
@@ -294,7 +294,7 @@ pub fn Boxes(testid: &'static str) -> impl IntoView {
                 role="img"
                 aria-label=names
             >
-                {drawn}
+                {live(drawn)}
             </svg>
         </Show>
     }

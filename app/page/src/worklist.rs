@@ -128,13 +128,13 @@ fn Head(list: List) -> impl IntoView {
     view! {
         <div class="worklist-head">
             <h2>"Worklist"</h2>
-            <span data-testid="worklist-progress">{count}</span>
+            <span data-testid="worklist-progress">{live(count)}</span>
             <progress
                 aria-label="Radiographs that are done"
                 max=move || counted.get().0.to_string()
                 value=move || (counted.get().1 + counted.get().2).to_string()
             ></progress>
-            <span role="status">{doing}</span>
+            <span role="status">{live(doing)}</span>
             <Show when=move || waits() && !halted()>
                 <button type="button" data-testid="worklist-cancel" on:click=move |_| state.tell(Session::halt_list)>
                     "Stop reading"
@@ -297,7 +297,7 @@ fn RowView(index: usize, list: List) -> impl IntoView {
                     {live(move || { look.track(); said() })}
                     {live(move || study().map(|number| format!(". Study {number}")))}
                 </span>
-                <span class="top">{top}</span>
+                <span class="top">{live(top)}</span>
             </button>
         </li>
     }
@@ -342,7 +342,7 @@ fn Studies(list: List) -> impl IntoView {
         <Show when=move || list.studies.with(|all| !all.is_empty())>
             <h3>"Studies of several views"</h3>
             <p class="hint">"The highest score of its views for each finding that is called. Views that the gate stopped do not count."</p>
-            <ul class="studies" tabindex="0" aria-label="Studies of several views" data-testid="worklist-studies">{lines}</ul>
+            <ul class="studies" tabindex="0" aria-label="Studies of several views" data-testid="worklist-studies">{live(lines)}</ul>
         </Show>
     }
 }

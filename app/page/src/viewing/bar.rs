@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::drawing::DrawingTools;
 use super::keys::Keys;
 use crate::fold::Fold;
+use crate::live::live;
 use crate::state::State;
 use crate::tool::Tool;
 
@@ -57,7 +58,7 @@ pub fn ViewingBar() -> impl IntoView {
                 <span>"Window"</span>
                 <select data-testid="preset" on:change=choose_preset on:focus=move |_| want() on:pointerenter=move |_| want()>
                     <option value="" prop:selected=move || viewing.presentation.with(|p| p.window.is_none())>"as the model sees it"</option>
-                    {presets}
+                    {live(presets)}
                 </select>
             </label>
             <button type="button" data-testid="fit" title="The whole picture (=)" on:click=move |_| viewing.presentation.update(|p| p.fit())>

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use crate::live::live;
 use crate::state::State;
 
 #[component]
@@ -18,9 +19,9 @@ pub fn Corner() -> impl IntoView {
     view! {
         <p class="corner">
             <span data-testid="window-level" title="Window: the width of the values from black to white, and the value in their middle">
-                {window}
+                {live(window)}
             </span>
-            <span data-testid="zoom" title="At 100%, a pixel of the file is a pixel of the screen">{zoom}</span>
+            <span data-testid="zoom" title="At 100%, a pixel of the file is a pixel of the screen">{live(zoom)}</span>
         </p>
     }
 }

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use sightline_core::report::drawn::{Line, Purpose};
 
 use super::pointer::place_in_picture;
-
+use crate::live::live;
 use crate::show::Show;
 use crate::state::State;
 use crate::tool::Tool;
@@ -83,8 +83,8 @@ pub fn Drawing() -> impl IntoView {
             on:pointermove=go_on
             on:pointerup=end
         >
-            {lines}
-            {being_drawn}
+            {live(lines)}
+            {live(being_drawn)}
         </svg>
     }
 }
@@ -131,7 +131,7 @@ pub fn DrawingTools() -> impl IntoView {
     view! {
         <Show when=move || state.drawn.with(|drawn| !drawn.lines.is_empty())>
             <p class="measured">
-                <span data-testid="measured" role="status">{said}</span>
+                <span data-testid="measured" role="status">{live(said)}</span>
                 " "
                 <button type="button" data-testid="undo-drawing" on:click=move |_| state.tell(|session| session.undo_drawing())>
                     "Take back the last line"
