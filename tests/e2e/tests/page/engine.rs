@@ -7,6 +7,7 @@ fn read_request() -> Request {
         id: 0,
         file: String::new(),
         depth: None,
+        keep: true,
     }
 }
 
