@@ -136,7 +136,9 @@ fn Notices() -> impl IntoView {
     view! {
         <Show when=move || state.notices.with(|all| !all.is_empty())>
             <div class="notices">
-                <ul data-testid="notices" role="status">{live(move || lines().collect_view())}</ul>
+                <div role="status">
+                    <ul data-testid="notices">{live(move || lines().collect_view())}</ul>
+                </div>
                 {live(move || state.depths.get().map(|depths| view! { <DepthChoice depths/> }))}
             </div>
         </Show>
