@@ -15,8 +15,11 @@ fn without_axe() -> bool {
     std::env::var_os("SIGHTLINE_WITHOUT_AXE").is_some()
 }
 
-/// Has axe-core look at the page in both themes.
+/// Has axe-core look at the page in both themes, where there is axe-core.
 pub async fn breaks_no_rule(page: &Page, what: &str) -> Result<()> {
+    if without_axe() {
+        return Ok(());
+    }
     for theme in ["light", "dark"] {
         choose(page, "theme", theme).await?;
         let broken = page.violations().await?;
@@ -128,9 +131,7 @@ async fn on_a_phone_no_rule_is_broken_targets_are_44_pixels_and_the_page_is_shor
     ensure!(size[0].as_u64() <= Some(PHONE.0.into()), "{size}");
     let most = 6 * u64::from(PHONE.1);
     ensure!(size[1].as_u64() <= Some(most), "{size}, {most} at most");
-    if !without_axe() {
-        breaks_no_rule(&page, "a phone").await?;
-    }
+    breaks_no_rule(&page, "a phone").await?;
     page.close().await
 }
 
