@@ -20,6 +20,6 @@ ci:
 house:
     cargo xtask house
 
-# Compare with peers: train, data, lime, page, size.
+# Compare with peers: train, data, lime, page, web, size.
 bench what="":
     cargo xtask bench {{what}}

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use crate::bench_web;
 use crate::house::sizes;
 use crate::run::Step;
 use crate::tools::{self, Tools};
@@ -27,6 +28,7 @@ pub fn run(root: &Path, what: Option<&str>) -> Result<()> {
         Some("data") => data(&Peer::new(root)?),
         Some("lime") => lime(root),
         Some("page") => page(root),
+        Some("web") => bench_web::run(root),
         Some("size") => {
             Tools::for_page(root)?
                 .trunk("build")
@@ -43,7 +45,7 @@ pub fn run(root: &Path, what: Option<&str>) -> Result<()> {
             train(&peer)
         }
         Some(other) => {
-            bail!("there is no bench {other:?}; there are train, data, lime, page and size")
+            bail!("there is no bench {other:?}; there are train, data, lime, page, web and size")
         }
     }
 }
@@ -87,21 +89,7 @@ struct Peer {
 
 impl Peer {
     fn new(root: &Path) -> Result<Self> {
-        let place = root.join("target/tools/bench");
-        let python = place.join("bin/python");
-        if !python.exists() {
-            Step::new("python3", &["-m", "venv", &place.to_string_lossy()])
-                .run("have a Python of its own for the peers")?;
-        }
-        let there = Step::new(
-            &python.to_string_lossy(),
-            &["-c", "import torch, torchvision"],
-        );
-        if there.run("see whether PyTorch is there").is_err() {
-            let pip = ["-m", "pip", "install", "-q", "torch", "torchvision"];
-            Step::new(&python.to_string_lossy(), &pip)
-                .run("install PyTorch, the peer (minutes, once)")?;
-        }
+        let python = tools::peers_python(root, &[])?;
         Step::new("cargo", &["build", "--release"]).run("build the trainer")?;
         Ok(Self {
             root: root.to_owned(),

@@ -2,6 +2,7 @@
 //! install and starts within seconds.
 
 mod bench;
+mod bench_web;
 mod build_table;
 mod house;
 mod run;
@@ -20,7 +21,8 @@ cargo xtask serve    install what is missing, then serve the page at http://127.
 cargo xtask test     install what is missing, then run every test: native, wasm in Chromium, end to end
 cargo xtask build    install what is missing, then build dist/ for a web server
 cargo xtask bench    install what is missing, then measure: train and data against PyTorch, lime (how many samples it needs),
-                     page (LIME in Chromium), size (what a visitor loads)
+                     page (LIME in Chromium), web (the page's engine against ONNX Runtime Web and TensorFlow.js), size (what a
+                     visitor loads)
 cargo xtask house    check the structure of the code: circles, comments, dependencies, spelling, licences
 cargo xtask weights  fetch the ImageNet weights that the EfficientNet-Lite recipes start from
 ";

@@ -121,22 +121,51 @@ fn from_npm(root: &Path, package: &str, purpose: &str) -> Result<()> {
     .run(purpose)
 }
 
+/// The folder of a package of npm's, in this version.
+pub fn npm_package(root: &Path, name: &str, version: &str, purpose: &str) -> Result<PathBuf> {
+    let folder = root.join("target/tools/node_modules").join(name);
+    let about = std::fs::read(folder.join("package.json")).unwrap_or_default();
+    let about: serde_json::Value = serde_json::from_slice(&about).unwrap_or_default();
+    if about["version"] != version {
+        let purpose = format!("{purpose} ({name} {version} is missing)");
+        from_npm(root, &format!("{name}@{version}"), &purpose)?;
+    }
+    Ok(folder)
+}
+
 /// axe-core's script, from `SIGHTLINE_AXE` or npm.
 pub fn axe(root: &Path) -> Result<PathBuf> {
     if let Some(script) = std::env::var_os("SIGHTLINE_AXE") {
         return Ok(script.into());
     }
-    let folder = root.join("target/tools/node_modules/axe-core");
-    let about = std::fs::read(folder.join("package.json")).unwrap_or_default();
-    let about: serde_json::Value = serde_json::from_slice(&about).unwrap_or_default();
-    if about["version"] != AXE {
-        from_npm(
-            root,
-            &format!("axe-core@{AXE}"),
-            "test that everyone can use the page (axe-core is missing)",
-        )?;
+    let purpose = "test that everyone can use the page";
+    Ok(npm_package(root, "axe-core", AXE, purpose)?.join("axe.min.js"))
+}
+
+/// A Python of its own for the peers, with PyTorch, and with these packages of PyPI in their versions.
+pub fn peers_python(root: &Path, others: &[(&str, &str)]) -> Result<PathBuf> {
+    let place = root.join("target/tools/bench");
+    let python = place.join("bin/python");
+    if !python.exists() {
+        Step::new("python3", &["-m", "venv", &place.to_string_lossy()])
+            .run("have a Python of its own for the peers")?;
     }
-    Ok(folder.join("axe.min.js"))
+    let program = python.to_string_lossy();
+    let there = Step::new(&program, &["-c", "import torch, torchvision"]);
+    if there.run("see whether PyTorch is there").is_err() {
+        let pip = ["-m", "pip", "install", "-q", "torch", "torchvision"];
+        Step::new(&program, &pip).run("install PyTorch, the peer (minutes, once)")?;
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    for (package, version) in others {
+        let ask = format!("from importlib.metadata import version; print(version('{package}'))");
+        if output(&program, &["-c", &ask], &path).as_deref() != Some(*version) {
+            let wanted = format!("{package}=={version}");
+            Step::new(&program, &["-m", "pip", "install", "-q", &wanted])
+                .run(&format!("have {wanted}, from PyPI"))?;
+        }
+    }
+    Ok(python)
 }
 
 /// Chromium and its driver, from `CHROMEDRIVER`, the PATH, or the system's packages.

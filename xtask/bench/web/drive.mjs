@@ -8,8 +8,10 @@ import { extname, join, normalize } from 'node:path';
 import { gzipSync } from 'node:zlib';
 
 const config = JSON.parse(readFileSync(process.argv[2], 'utf8'));
-const CONTENDERS = ['sightline', 'onnxruntime', 'tensorflow'];
-const BATCHES = [1, 8];
+const CONTENDERS = config.contenders;
+const BATCHES = config.batches.map(Number);
+// Between two words on something that takes long.
+const TOLD_EVERY_MS = 20_000;
 // Before a batch is timed: V8 compiles what runs often once more.
 const WARM_UP_RUNS = 3;
 const WARM_UP_MS = 3000;
@@ -63,9 +65,24 @@ const cpus = (() => {
   });
 })();
 
+const open = new Set(); // browsers
+
+// A driver that is asked to end ends its browser too.
+const end = () => {
+  for (const browser of open) browser.driver.kill();
+};
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => {
+    end();
+    process.exit(1);
+  });
+}
+process.on('exit', end);
+
 class Browser {
   static async start({ backend, cores }) {
     const browser = new Browser();
+    open.add(browser);
     const bound = ['-c', cpus.slice(0, cores).join(','), config.chromedriver, '--port=0'];
     browser.driver = spawn('taskset', bound, { stdio: ['ignore', 'pipe', 'ignore'] });
     browser.port = await new Promise((resolve, reject) => {
@@ -83,7 +100,7 @@ class Browser {
     const args = ['--headless=new', '--no-sandbox', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
     args.push(...(backend === 'webgpu' ? [...webgpu, `--disable-features=${off}`] : [`--disable-features=${off},WebGPU,WebGPUService`]));
     const session = await ask(browser.port, 'POST', '/session', {
-      capabilities: { alwaysMatch: { browserName: 'chrome', 'goog:chromeOptions': { args }, timeouts: { script: 3_600_000 } } },
+      capabilities: { alwaysMatch: { browserName: 'chrome', 'goog:chromeOptions': { args }, timeouts: { script: config.limit_ms } } },
     });
     browser.path = `/session/${session.sessionId}`;
     browser.version = session.capabilities.browserVersion;
@@ -102,7 +119,10 @@ class Browser {
   async call(name, argument) {
     const script = `const [name, argument, done] = arguments;
       window[name](argument).then(value => done({ value: value ?? null }), error => done({ error: String(error?.stack ?? error) }));`;
-    const { value, error } = await ask(this.port, 'POST', `${this.path}/execute/async`, { script, args: [name, argument ?? null] });
+    const start = Date.now();
+    const slow = setInterval(() => console.log(`  ${this.who}: ${name} has taken ${Math.round((Date.now() - start) / 1000)} s`), TOLD_EVERY_MS);
+    const asked = ask(this.port, 'POST', `${this.path}/execute/async`, { script, args: [name, argument ?? null] });
+    const { value, error } = await asked.finally(() => clearInterval(slow));
     if (error) throw new Error(error);
     return value;
   }
@@ -126,6 +146,7 @@ class Browser {
   }
 
   async close() {
+    open.delete(this);
     this.driver.removeAllListeners('exit');
     await ask(this.port, 'DELETE', this.path).catch(() => {});
     this.driver.kill();
@@ -136,6 +157,7 @@ const turned = (list, by) => list.map((_, i) => list[(i + by) % list.length]);
 
 const prepared = async (which, who) => {
   const browser = await Browser.start(which);
+  browser.who = who;
   await browser.open();
   await browser.call('prepare', { who, backend: which.backend, cores: which.cores, data: `/data/${which.package}/` });
   return browser;
@@ -187,7 +209,7 @@ const measure = async which => {
         failed(who, error);
       }
     }
-    for (const batch of which.batches ?? BATCHES) {
+    for (const batch of BATCHES) {
       for (const who of able()) {
         const start = Date.now();
         try {

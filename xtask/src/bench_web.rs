@@ -1,0 +1,328 @@
+//! The page's engine beside ONNX Runtime Web and TensorFlow.js: in the same Chromium, with the same networks, weights and pictures, in turns.
+//!
+//! `xtask/bench/onnx_of_package.py` makes the peers' networks of our packages, `xtask/bench/web/drive.mjs` measures.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use crate::run::{Step, output};
+use crate::tools::{self, Tools};
+
+const ONNX_RUNTIME: &str = "1.30.0";
+const TENSORFLOW: &str = "4.22.0";
+const ONNX: &str = "1.23.2";
+
+const PACKAGES: [(&str, &str); 2] = [
+    ("efficientnet-lite0-nih", "EfficientNet-Lite0"),
+    ("densenet121-nih", "DenseNet-121"),
+];
+/// Where it is computed: what a case says, its cores, and how the table calls it.
+const PLACES: [(&str, u64, &str); 3] = [
+    ("cpu", 1, "one core"),
+    ("cpu", 2, "two cores"),
+    ("webgpu", 2, "WebGPU (SwiftShader)"),
+];
+const CONTENDERS: [(&str, &str); 3] = [
+    ("sightline", "Sightline"),
+    ("onnxruntime", "ONNX Runtime Web"),
+    ("tensorflow", "TensorFlow.js"),
+];
+const BATCHES: [&str; 2] = ["1", "8"];
+/// Times that all are measured, at least: fewer are shown, and not written down.
+const ROUNDS: u64 = 7;
+/// How far a logit may be from PyTorch's.
+const TOLERANCE: f64 = 1e-3;
+/// Milliseconds that one request may take: a software adapter is slow.
+const LIMIT: u64 = 1_800_000;
+
+const BEGIN: &str = "<!-- cargo xtask bench web -->\n";
+const END: &str = "<!-- end of cargo xtask bench web -->\n";
+
+/// Measures, and writes `docs/measured-web.json` and the tables in `docs/measured.md`.
+///
+/// `SIGHTLINE_DIST` names a page that is built already, `SIGHTLINE_ROUNDS` another number of rounds, and `SIGHTLINE_CASES` words that a
+/// case must have (`densenet121 cpu 1`). With fewer rounds, or with some of the cases, the documents stay as they are.
+///
+/// # Errors
+/// When something cannot be had or started, or a logit is not PyTorch's.
+pub fn run(root: &Path) -> Result<()> {
+    let rounds = match std::env::var("SIGHTLINE_ROUNDS") {
+        Ok(rounds) => rounds.parse().context("SIGHTLINE_ROUNDS is no number")?,
+        Err(_) => ROUNDS,
+    };
+    let wanted = std::env::var("SIGHTLINE_CASES").unwrap_or_default();
+    let cases = cases(&wanted, rounds);
+    let (path, dist) = page(root)?;
+    let browser = tools::browser(&path)?;
+    let tensorflow = ["core", "backend-wasm", "backend-webgpu"];
+    let tensorflow = tensorflow.map(|part| format!("@tensorflow/tfjs-{part}"));
+    let packages = tensorflow.iter().map(|name| (name.as_str(), TENSORFLOW));
+    for (name, version) in packages.chain([("onnxruntime-web", ONNX_RUNTIME)]) {
+        tools::npm_package(root, name, version, "compare with another runtime")?;
+    }
+    let place = root.join("target/tools/bench-web");
+    export(root, &place)?;
+    let commit = output("git", &["describe", "--always", "--dirty"], &path);
+    let out = place.join("web.json");
+    let config = json!({
+        "dist": dist,
+        "npm": root.join("target/tools/node_modules"),
+        "bench": root.join("xtask/bench/web"),
+        "data": place,
+        "chromedriver": browser.driver,
+        "out": out,
+        "limit_ms": LIMIT,
+        "contenders": CONTENDERS.map(|(name, _)| name),
+        "batches": BATCHES,
+        "versions": { "sightline": commit, "onnxruntime": ONNX_RUNTIME, "tensorflow": TENSORFLOW },
+        "cases": cases,
+    });
+    let file = place.join("config.json");
+    std::fs::write(&file, config.to_string())?;
+    let drive = root.join("xtask/bench/web/drive.mjs");
+    let arguments = [drive.to_string_lossy(), file.to_string_lossy()];
+    Step::new("node", &arguments.each_ref().map(AsRef::as_ref))
+        .path(&path)
+        .run("measure in headless Chromium, in turns")?;
+
+    let text = std::fs::read_to_string(&out)?;
+    let measured: Value = serde_json::from_str(&text)?;
+    let tables = tables(&measured)?;
+    println!("\n{tables}");
+    let wrong = wrong(&measured);
+    if !wrong.is_empty() {
+        bail!("{}", wrong.join("\n"));
+    }
+    if rounds < ROUNDS || !wanted.is_empty() {
+        println!("The documents stay as they are: not all was measured {ROUNDS} times");
+        return Ok(());
+    }
+    std::fs::write(root.join("docs/measured-web.json"), text)?;
+    let document = root.join("docs/measured.md");
+    let with = between(&std::fs::read_to_string(&document)?, &tables)?;
+    std::fs::write(&document, with)?;
+    println!("docs/measured.md and docs/measured-web.json have it");
+    Ok(())
+}
+
+/// The PATH, and the folder of the page: `SIGHTLINE_DIST`, or a fresh one.
+fn page(root: &Path) -> Result<(OsString, PathBuf)> {
+    if let Some(dist) = std::env::var_os("SIGHTLINE_DIST").map(PathBuf::from) {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let dist = dist
+            .canonicalize()
+            .context("SIGHTLINE_DIST names no folder")?;
+        return Ok((path, dist));
+    }
+    let tools = Tools::for_page(root)?;
+    tools.trunk("build").run("build the page")?;
+    Ok((tools.path, root.join("dist")))
+}
+
+/// The peers' networks, in a folder for each package.
+fn export(root: &Path, place: &Path) -> Result<()> {
+    let python = tools::peers_python(root, &[("onnx", ONNX)])?;
+    for (package, _) in PACKAGES {
+        let paths = [
+            root.join("xtask/bench/onnx_of_package.py"),
+            root.join("www/models").join(package),
+            root.join("www/samples"),
+            place.join(package),
+        ];
+        let arguments = paths.each_ref().map(|path| path.to_string_lossy());
+        Step::new(
+            &python.to_string_lossy(),
+            &arguments.each_ref().map(AsRef::as_ref),
+        )
+        .run("export the network for the peers")?;
+    }
+    Ok(())
+}
+
+/// What is measured: every network everywhere, where its name has the words.
+fn cases(words: &str, rounds: u64) -> Vec<Value> {
+    let mut cases = Vec::new();
+    for (package, _) in PACKAGES {
+        for (backend, cores, _) in PLACES {
+            let name = format!("{package} {backend} {cores}");
+            if words.split_whitespace().all(|word| name.contains(word)) {
+                cases.push(
+                    json!({ "package": package, "backend": backend, "cores": cores, "rounds": rounds }),
+                );
+            }
+        }
+    }
+    cases
+}
+
+/// The median of a list of numbers; `None` where there is none.
+fn median(values: &Value) -> Option<f64> {
+    let values = values.as_array()?.iter();
+    let mut values = values.map(Value::as_f64).collect::<Option<Vec<f64>>>()?;
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
+}
+
+fn shown(number: Option<f64>) -> String {
+    match number {
+        Some(number) if number < 10.0 => format!("{number:.1}"),
+        Some(number) => format!("{number:.0}"),
+        None => "fails".to_owned(),
+    }
+}
+
+/// Network and place of a case, as the tables call them.
+fn titles(case: &Value) -> Result<(&'static str, &'static str)> {
+    let mut packages = PACKAGES.iter().filter(|(name, _)| case["package"] == *name);
+    let mut places = PLACES
+        .iter()
+        .filter(|(backend, cores, _)| case["backend"] == *backend && case["cores"] == *cores);
+    let package = packages.next().context("a package")?;
+    Ok((package.1, places.next().context("a place")?.2))
+}
+
+/// The tables in Markdown.
+fn tables(measured: &Value) -> Result<String> {
+    let cases = measured["cases"].as_array().context("cases")?;
+    let mut table =
+        String::from("Milliseconds for a batch of pictures.\n\n| network | where | batch |");
+    for (_, title) in CONTENDERS {
+        table += &format!(" {title} |");
+    }
+    table += " ratio to ONNX Runtime Web |\n|---|---|---:|---:|---:|---:|---:|\n";
+    for case in cases {
+        let (network, place) = titles(case)?;
+        for batch in BATCHES {
+            let of = |who: &str| median(&case["results"][who]["batches"][batch]);
+            table += &format!("| {network} | {place} | {batch} |");
+            for (who, _) in CONTENDERS {
+                table += &format!(" {} |", shown(of(who)));
+            }
+            table += &match (of("sightline"), of("onnxruntime")) {
+                (Some(ours), Some(theirs)) => format!(" {:.2} |\n", ours / theirs),
+                _ => " |\n".to_owned(),
+            };
+        }
+    }
+    table += "\n*Load*: milliseconds until the network can be asked. *First*: milliseconds of the first picture then. *Peak*: MB that the page's \
+              process held at most. *Program*: MB gzipped, beside the weights.\n\n\
+              | network | where | runtime | load | first | peak, one picture | peak, 8 | program | logits off by |\n\
+              |---|---|---|---:|---:|---:|---:|---:|---:|\n";
+    for case in cases {
+        let (network, place) = titles(case)?;
+        for (who, title) in CONTENDERS {
+            let result = &case["results"][who];
+            let program = result["programs"]["all_gzipped"].as_f64();
+            let program = program.map_or(String::new(), |bytes| format!("{:.2}", bytes / 1e6));
+            table += &format!(
+                "| {network} | {place} | {title} | {} | {} | {} | {} | {program} | {:.0e} |\n",
+                shown(median(&result["load"])),
+                shown(median(&result["first"])),
+                shown(result["peak_one_reading"].as_f64()),
+                shown(result["peak"].as_f64()),
+                result["difference"].as_f64().unwrap_or(f64::NAN),
+            );
+        }
+    }
+    let versions = &measured["about"]["versions"];
+    let version = |who: &str| versions[who].as_str().unwrap_or("?").to_owned();
+    let browsers = cases.iter().flat_map(|case| {
+        CONTENDERS.map(|(who, _)| {
+            case["results"][who]["chromium"]
+                .as_str()
+                .unwrap_or_default()
+        })
+    });
+    table += &format!(
+        "\nONNX Runtime Web {}, TensorFlow.js {}, Chromium {}, {} of {} cores.\n",
+        version("onnxruntime"),
+        version("tensorflow"),
+        browsers.max().unwrap_or("?"),
+        measured["about"]["cpu"].as_str().unwrap_or("a CPU"),
+        measured["about"]["cpus"],
+    );
+    Ok(table)
+}
+
+/// What must not be: no figures of ours, or logits that are not PyTorch's.
+fn wrong(measured: &Value) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for case in measured["cases"].as_array().into_iter().flatten() {
+        for (who, title) in CONTENDERS {
+            let result = &case["results"][who];
+            let name = format!(
+                "{title} ({}, {}, {} cores)",
+                case["package"], case["backend"], case["cores"]
+            );
+            if let Some(why) = result["failed"].as_str() {
+                println!("{name} failed: {why}");
+                if who == "sightline" {
+                    wrong.push(format!("{name} failed"));
+                }
+                continue;
+            }
+            match result["difference"].as_f64() {
+                Some(difference) if difference <= TOLERANCE => {}
+                difference => {
+                    wrong.push(format!("{name}: logits are off by {difference:?}"));
+                }
+            }
+        }
+    }
+    wrong
+}
+
+/// The document with other text between the two marks.
+fn between(document: &str, text: &str) -> Result<String> {
+    let parts = document.split_once(BEGIN);
+    let (before, rest) = parts.with_context(|| format!("no {BEGIN:?} in the document"))?;
+    let parts = rest.split_once(END);
+    let (_, after) = parts.with_context(|| format!("no {END:?} in the document"))?;
+    Ok(format!("{before}{BEGIN}\n{text}\n{END}{after}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_takes_the_place_of_the_last_one_and_of_nothing_else() {
+        let document = format!("# Before\n{BEGIN}old\n{END}after\n");
+        let new = between(&document, "new").expect("both marks are there");
+        assert_eq!(new, format!("# Before\n{BEGIN}\nnew\n{END}after\n"));
+        assert_eq!(between(&new, "new").expect("as before"), new);
+        assert!(between("no marks", "new").is_err());
+    }
+
+    #[test]
+    fn logits_that_are_not_pytorchs_are_an_error_and_a_peer_that_fails_is_none() {
+        let case = |ours: Value, peer: Value| {
+            json!({ "cases": [{ "package": "densenet121-nih", "backend": "cpu", "cores": 1, "results": {
+                "sightline": ours, "onnxruntime": peer, "tensorflow": { "difference": 0.0 },
+            } }] })
+        };
+        let (good, bad) = (json!({ "difference": 1e-6 }), json!({ "difference": 2e-3 }));
+        let failed = json!({ "difference": 0.0, "failed": "no adapter" });
+        assert!(wrong(&case(good.clone(), good.clone())).is_empty());
+        assert!(wrong(&case(good.clone(), failed.clone())).is_empty());
+        assert_eq!(wrong(&case(good.clone(), bad.clone())).len(), 1);
+        assert_eq!(wrong(&case(bad, good.clone())).len(), 1);
+        assert_eq!(wrong(&case(failed, good)).len(), 1);
+    }
+
+    #[test]
+    fn the_ratio_is_of_medians() {
+        let times = |times: [f64; 3]| json!({ "batches": { "1": times } });
+        let measured = json!({ "about": {}, "cases": [{ "package": "densenet121-nih", "backend": "cpu", "cores": 2, "results": {
+            "sightline": times([900.0, 100.0, 300.0]), "onnxruntime": times([200.0, 10.0, 250.0]),
+        } }] });
+        let tables = tables(&measured).expect("a table");
+        assert!(
+            tables.contains("| DenseNet-121 | two cores | 1 | 300 | 200 | fails | 1.50 |"),
+            "{tables}"
+        );
+    }
+}
