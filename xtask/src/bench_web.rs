@@ -55,6 +55,9 @@ pub fn run(root: &Path) -> Result<()> {
     };
     let wanted = std::env::var("SIGHTLINE_CASES").unwrap_or_default();
     let cases = cases(&wanted, rounds);
+    if cases.is_empty() {
+        bail!("no case has the words {wanted:?} of SIGHTLINE_CASES");
+    }
     let (path, dist) = page(root)?;
     let browser = tools::browser(&path)?;
     let tensorflow = ["core", "backend-wasm", "backend-webgpu"];
@@ -147,8 +150,9 @@ fn cases(words: &str, rounds: u64) -> Vec<Value> {
     let mut cases = Vec::new();
     for (package, _) in PACKAGES {
         for (backend, cores, _) in PLACES {
-            let name = format!("{package} {backend} {cores}");
-            if words.split_whitespace().all(|word| name.contains(word)) {
+            let names = [package, backend, &cores.to_string()];
+            let has = |word: &str| names.contains(&word) || package.split('-').any(|p| p == word);
+            if words.split_whitespace().all(has) {
                 cases.push(
                     json!({ "package": package, "backend": backend, "cores": cores, "rounds": rounds }),
                 );
@@ -305,12 +309,24 @@ mod tests {
             } }] })
         };
         let (good, bad) = (json!({ "difference": 1e-6 }), json!({ "difference": 2e-3 }));
+        let silent = json!({ "difference": null });
+        assert_eq!(wrong(&case(good.clone(), silent)).len(), 1);
         let failed = json!({ "difference": 0.0, "failed": "no adapter" });
         assert!(wrong(&case(good.clone(), good.clone())).is_empty());
         assert!(wrong(&case(good.clone(), failed.clone())).is_empty());
         assert_eq!(wrong(&case(good.clone(), bad.clone())).len(), 1);
         assert_eq!(wrong(&case(bad, good.clone())).len(), 1);
         assert_eq!(wrong(&case(failed, good)).len(), 1);
+    }
+
+    #[test]
+    fn words_choose_cases() {
+        assert_eq!(cases("", 7).len(), PACKAGES.len() * PLACES.len());
+        assert_eq!(cases("webgpu", 7).len(), PACKAGES.len());
+        let one =
+            json!({ "package": "densenet121-nih", "backend": "cpu", "cores": 1, "rounds": 2 });
+        assert_eq!(cases("densenet121 cpu 1", 2), [one]);
+        assert!(cases("vgg", 7).is_empty());
     }
 
     #[test]

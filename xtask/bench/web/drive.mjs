@@ -12,6 +12,9 @@ const CONTENDERS = config.contenders;
 const BATCHES = config.batches.map(Number);
 // Between two words on something that takes long.
 const TOLD_EVERY_MS = 20_000;
+const IDLE_MS = 1000;
+// A browser that nobody asks anything takes this part of a core at most.
+const IDLE = 0.1;
 // Before a batch is timed: V8 compiles what runs often once more.
 const WARM_UP_RUNS = 3;
 const WARM_UP_MS = 3000;
@@ -19,6 +22,8 @@ const WARM_UP_MS = 3000;
 // Folders by the first part of an address.
 const FOLDERS = { bench: config.bench, page: config.dist, npm: config.npm, data: config.data };
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript', '.wasm': 'application/wasm', '.json': 'application/json' };
+
+const pause = ms => new Promise(resolve => setTimeout(resolve, ms));
 
 const asked = new Map(); // files since the last `asked.clear()`, by address
 
@@ -112,7 +117,7 @@ class Browser {
     const start = Date.now();
     while (!(await ask(this.port, 'POST', `${this.path}/execute/sync`, { script: 'return window.there === true', args: [] }))) {
       if (Date.now() - start > 30_000) throw new Error('the bench page does not start');
-      await new Promise(resolve => setTimeout(resolve, 50));
+      await pause(50);
     }
   }
 
@@ -127,22 +132,37 @@ class Browser {
     return value;
   }
 
-  // The most that the largest process of a kind has held, in MB.
-  peak(kind) {
-    const parents = new Map();
-    const held = [];
-    for (const id of readdirSync('/proc').filter(name => /^\d+$/.test(name))) {
+  // What this browser's processes are, what they have held at most, in MB, and how long they have computed, in seconds.
+  processes() {
+    const all = new Map();
+    for (const id of readdirSync('/proc').filter(name => /^\d+$/.test(name)).map(Number)) {
       try {
         const status = readFileSync(`/proc/${id}/status`, 'utf8');
         const field = name => Number(status.match(new RegExp(`^${name}:\\s*(\\d+)`, 'm'))?.[1] ?? 0);
-        parents.set(Number(id), field('PPid'));
-        if (readFileSync(`/proc/${id}/cmdline`, 'utf8').includes(`--type=${kind}`)) held.push([Number(id), field('VmHWM') / 1024]);
+        const times = readFileSync(`/proc/${id}/stat`, 'utf8').split(') ')[1].split(' ');
+        const seconds = (Number(times[11]) + Number(times[12])) / 100;
+        const kind = readFileSync(`/proc/${id}/cmdline`, 'utf8').match(/--type=([a-z-]+)/)?.[1];
+        all.set(id, { parent: field('PPid'), held: field('VmHWM') / 1024, seconds, kind });
       } catch {
         // It ended.
       }
     }
-    const own = id => id === this.driver.pid || (parents.has(id) && own(parents.get(id)));
-    return Math.round(Math.max(0, ...held.filter(([id]) => own(id)).map(([, megabytes]) => megabytes)));
+    const own = id => id === this.driver.pid || (all.has(id) && own(all.get(id).parent));
+    return [...all].filter(([id]) => own(id)).map(([, process]) => process);
+  }
+
+  // The most that the largest process of a kind has held, in MB.
+  peak(kind) {
+    return Math.round(Math.max(0, ...this.processes().filter(process => process.kind === kind).map(process => process.held)));
+  }
+
+  // How many cores it keeps busy while nobody asks it anything: that would slow the others.
+  async idle() {
+    const seconds = () => this.processes().reduce((sum, process) => sum + process.seconds, 0);
+    await pause(IDLE_MS);
+    const [start, before] = [Date.now(), seconds()];
+    await pause(IDLE_MS);
+    return (1000 * (seconds() - before)) / (Date.now() - start);
   }
 
   async close() {
@@ -175,7 +195,7 @@ const programs = () => {
 
 // All contenders on one network, backend and number of cores, in turns.
 const measure = async which => {
-  const results = Object.fromEntries(CONTENDERS.map(who => [who, { load: [], first: [], batches: {}, difference: 0 }]));
+  const results = Object.fromEntries(CONTENDERS.map(who => [who, { load: [], first: [], batches: {}, difference: null }]));
   const load = [os.loadavg()[0]];
   const browsers = {};
   const failed = (who, error) => {
@@ -222,11 +242,17 @@ const measure = async which => {
           failed(who, error);
         }
       }
+      for (const who of able()) {
+        const busy = await browsers[who].idle();
+        results[who].busy_when_idle = Math.max(busy, results[who].busy_when_idle ?? 0);
+        if (busy > IDLE) console.log(`  ${who} keeps ${busy.toFixed(2)} cores busy while it is asked nothing`);
+      }
       for (let round = 0; round < which.rounds; round += 1) {
         for (const who of turned(able(), round)) {
           const { ms, difference } = await browsers[who].call('score', batch);
           (results[who].batches[batch] ??= []).push(ms);
-          results[who].difference = Math.max(results[who].difference, difference ?? 0);
+          // Null where no logits are known: then there was nothing to compare.
+          if (difference !== null) results[who].difference = Math.max(results[who].difference ?? 0, difference);
         }
       }
     }
@@ -261,7 +287,7 @@ try {
       const batches = Object.entries(result.batches).map(([batch, times]) => `batch ${batch} ${said(times)}`);
       console.log(
         `  ${who}: load ${said(result.load)}, first ${said(result.first)}, ${batches.join(', ')}, ` +
-          `logits off by ${result.difference.toExponential(1)}, peak ${result.peak} MB`,
+          `logits off by ${result.difference?.toExponential(1) ?? '?'}, peak ${result.peak ?? '?'} MB`,
       );
     }
     // Written after each case: a later one may fail.
