@@ -6,7 +6,7 @@ The network is built in PyTorch, takes the package's weights strictly, and is ex
 
 - network.onnx: float32, any number of pictures
 - steps.json, steps.bin: the nodes of that ONNX file in their order and their weights, channels last as TensorFlow has them
-- pictures/N.png, pictures.f32: 8 pictures of 224 pixels made of the samples, and what the network is given of them (NCHW)
+- pictures/N.png, pictures.f32: 8 pictures of the network's size made of the samples, and its input (NCHW)
 - case.json: the logits that PyTorch computes of them, and the calibration that leads from the package's probabilities to logits
 
 Prints what is in OUT as JSON.
@@ -144,7 +144,7 @@ def network(manifest, weights):
 
 
 def pictures(samples, manifest, out):
-    """Samples, mirrored, inverted and cropped, as PNGs of the network's size; and the network's input."""
+    """The samples, mirrored and cropped ones of them, in files of the network's size; and the input that the network is given."""
     size = manifest["input"]["size"]
     files = sorted(samples.glob("*.jpg"))
     made = []
