@@ -12,6 +12,7 @@ use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, HtmlCanvasElement, Url};
 use super::canvas::{context, paint_picture};
 use super::color_bar;
 use super::contours;
+use super::language::said;
 use super::print::PrintButton;
 use super::state::State;
 
@@ -155,7 +156,7 @@ fn save_png(picture: &ReadPicture, state: State) -> Result<(), JsValue> {
     context.set_fill_style_str("#e6edf3");
     context.set_font("17px system-ui, sans-serif");
     for (index, line) in texts.iter().enumerate() {
-        context.fill_text(line, MARGIN, text_top + index as f64 * LINE)?;
+        context.fill_text(&said(line), MARGIN, text_top + index as f64 * LINE)?;
     }
     let name = file_name(picture, "png");
     let done = Closure::once_into_js(move |blob: Option<Blob>| {

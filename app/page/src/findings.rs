@@ -56,10 +56,10 @@ pub fn Findings() -> impl IntoView {
             </ol>
             <Fold title="What a score means">
             <p class="hint">
-                "The mark on a bar is the operating point: the score at which the model calls the finding. Called findings are bold. The model calls "
-                "“No Finding” only if it calls no other finding; Support Devices do not count. A score is not a probability of disease. If it was calibrated, it was calibrated on "
-                "images like those of the model's training. "
-                "Point at a finding, or use the arrow keys, to see its map."
+                "The mark on a bar is the operating point: the score at which the model calls the finding. Called findings are bold. \
+                 The model calls “No Finding” only if it calls no other finding; Support Devices do not count. A score is not a probability \
+                 of disease. If it was calibrated, it was calibrated on images like those of the model's training. Point at a finding, or \
+                 use the arrow keys, to see its map."
             </p>
             </Fold>
         </Show>

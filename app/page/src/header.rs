@@ -31,6 +31,7 @@ pub fn Header() -> impl IntoView {
                     <span>"Model"</span>
                     <select
                         data-testid="model-select"
+                        translate="no"
                         prop:value=move || state.model.get()
                         on:change=move |event| state.tell(|session| session.load(&event_target_value(&event)))
                     >

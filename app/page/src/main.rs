@@ -20,6 +20,7 @@ mod folders;
 mod gate;
 mod handles;
 mod header;
+mod language;
 mod lasting;
 mod library;
 mod live;
@@ -34,6 +35,7 @@ mod shades;
 mod show;
 mod stage;
 mod state;
+mod storage;
 mod teaching;
 mod theme;
 mod tool;
@@ -99,6 +101,7 @@ fn Page() -> impl IntoView {
                     "Everything is computed in this browser. No pixel leaves this machine."
                 </p>
             </div>
+            <language::LanguageChoice/>
             <theme::ThemeChoice/>
         </footer>
         <print::Sheet/>

@@ -20,7 +20,7 @@ pub fn ModelCard() -> impl IntoView {
             view! {
                 <details class="card">
                     <summary>{format!("About the model: {}", manifest.title)}</summary>
-                    <p>{manifest.intended_use.clone()}</p>
+                    <p lang="en" translate="no">{manifest.intended_use.clone()}</p>
                     <dl>
                         <dt>"Trained on"</dt>
                         <dd>{match (training.images, training.patients) {
@@ -33,13 +33,13 @@ pub fn ModelCard() -> impl IntoView {
                             (None, _) => training.data.clone(),
                         }}</dd>
                         <dt>"Training recipe"</dt>
-                        <dd>{format!("{}; {}", training.recipe, training.date)}</dd>
+                        <dd lang="en" translate="no">{format!("{}; {}", training.recipe, training.date)}</dd>
                         <dt>"Licence"</dt>
-                        <dd>{manifest.licence.clone()}</dd>
+                        <dd lang="en" translate="no">{manifest.licence.clone()}</dd>
                         <dt>"Attribution"</dt>
-                        <dd>{manifest.attribution.clone()}</dd>
+                        <dd lang="en" translate="no">{manifest.attribution.clone()}</dd>
                     </dl>
-                    <ul>{limits.into_iter().map(|limit| view! { <li>{limit}</li> }).collect_view()}</ul>
+                    <ul lang="en" translate="no">{limits.into_iter().map(|limit| view! { <li>{limit}</li> }).collect_view()}</ul>
                     <WholeCard folder/>
                 </details>
             }
@@ -75,7 +75,7 @@ fn WholeCard(folder: String) -> impl IntoView {
         <button type="button" data-testid="model-card-button" on:click=open>"Show the whole model card"</button>
         <dialog node_ref=dialog class="whole-card" data-testid="model-card" aria-label="The model card">
             <form method="dialog"><button type="button" on:click=close>"Close"</button></form>
-            <article inner_html=move || state.card.get().1></article>
+            <article lang="en" translate="no" inner_html=move || state.card.get().1></article>
         </dialog>
     }
 }

@@ -122,11 +122,11 @@ fn Printed() -> impl IntoView {
         <section class="sheet" data-testid="print-sheet" aria-label="The report, for printing">
             <div class="apart">
                 <h2>"Sightline: what a model sees in a chest X-ray"</h2>
-                <p>"Read on "{date}</p>
+                <p>"Reading of "{date}</p>
             </div>
             <p><strong>"Not a medical device. "</strong>"For research and teaching only: do not use it to diagnose or to decide on treatment."</p>
             <Show when=move || reference.with(|text| !text.trim().is_empty())>
-                <p data-testid="printed-reference">"Reference: "<strong>{reference}</strong></p>
+                <p data-testid="printed-reference">"Reference: "<strong translate="no">{reference}</strong></p>
             </Show>
             <div class="beside">
                 <figure>
@@ -168,7 +168,7 @@ fn Printed() -> impl IntoView {
                 {live(move || facts.get().unwrap_or_default().into_iter().map(|(name, value)| view! {
                     <dt>{name}</dt><dd>{value}</dd>
                 }).collect_view())}
-                <dt>"Limits"</dt><dd>{limits}</dd>
+                <dt>"Limits"</dt><dd lang="en" translate="no">{limits}</dd>
             </dl>
         </section>
     }

@@ -1,9 +1,9 @@
 //! Light or dark: as the reader's system is, or as the reader chose.
 
 use leptos::prelude::*;
-use web_sys::Storage;
 
 use super::controls::Choice;
+use super::storage;
 
 /// Where the choice is kept, in the browser's storage.
 const KEY: &str = "sightline-theme";
@@ -36,18 +36,10 @@ impl Theme {
 
     /// The one that was chosen in this browser before; the system's where none was, or nothing may be kept.
     fn kept() -> Self {
-        let name = storage().and_then(|storage| storage.get_item(KEY).ok().flatten());
+        let name = storage::kept(KEY);
         let mut all = Self::ALL.into_iter();
         all.find(|theme| name.as_deref() == Some(theme.name()))
             .unwrap_or(Self::System)
-    }
-
-    /// Keeps the choice for the next visit, where the browser allows it.
-    fn keep(self) {
-        if let Some(storage) = storage() {
-            // A full or forbidden storage: the choice holds until the page is left.
-            let _ = storage.set_item(KEY, self.name());
-        }
     }
 
     /// Tells the style sheets, and which of the two colours the browser gives its own bars.
@@ -72,17 +64,12 @@ impl Theme {
     }
 }
 
-/// The browser's storage; `None` where it is forbidden.
-fn storage() -> Option<Storage> {
-    window().local_storage().ok().flatten()
-}
-
 #[component]
 pub fn ThemeChoice() -> impl IntoView {
     let theme = RwSignal::new(Theme::kept());
     theme.get_untracked().apply();
     let choose = move |chosen: Theme| {
-        chosen.keep();
+        storage::keep(KEY, chosen.name());
         chosen.apply();
         theme.set(chosen);
     };

@@ -292,7 +292,7 @@ fn RowView(index: usize, list: List) -> impl IntoView {
                 on:click=move |_| state.tell(|session| session.open_row(index))
             >
                 <canvas node_ref=canvas width="1" height="1" aria-hidden="true"></canvas>
-                <span class="name">{name}</span>
+                <span class="name" translate="no">{name}</span>
                 <span class="said">
                     {live(move || { look.track(); said() })}
                     {live(move || study().map(|number| format!(". Study {number}")))}

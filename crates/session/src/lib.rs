@@ -11,6 +11,7 @@
 //! | [`picture`] | a radiograph that was read: its scores in order, its maps |
 //! | [`presentation`] | how it is looked at: zoom, pan, window, turned, inverted |
 //! | [`teaching`] | what a person read before the model's scores were in view |
+//! | [`texts`] | the page's texts in another language |
 //! | [`worklist`] | the list of the radiographs that were given, and its tables |
 
 pub mod compare;
@@ -22,4 +23,5 @@ pub mod presentation;
 pub mod session;
 mod table;
 pub mod teaching;
+pub mod texts;
 pub mod worklist;
