@@ -23,7 +23,7 @@ pub fn ModelCard() -> impl IntoView {
                     <p lang="en" translate="no">{manifest.intended_use.clone()}</p>
                     <dl>
                         <dt>"Trained on"</dt>
-                        <dd>{match (training.images, training.patients) {
+                        <dd lang="en" translate="no">{match (training.images, training.patients) {
                             (Some(images), Some(patients)) => {
                                 format!("{} ({images} images of {patients} patients)", training.data)
                             }

@@ -90,7 +90,8 @@ impl Texts {
         let mut best: Option<(usize, &Text, Vec<&str>)> = None;
         for text in &self.0 {
             let length = text.english.iter().map(String::len).sum();
-            if best.as_ref().is_some_and(|(most, ..)| *most >= length) {
+            let is_better = best.as_ref().is_none_or(|(most, ..)| *most < length);
+            if !is_better || length > sentence.len() {
                 continue;
             }
             if let Some(filled) = fill(&text.english, sentence) {
@@ -153,6 +154,8 @@ fn fill<'a>(parts: &[String], sentence: &'a str) -> Option<Vec<&'a str>> {
     let Some((last, between)) = rest.split_last() else {
         return left.is_empty().then(Vec::new);
     };
+    // Most texts are told apart by how they end.
+    left.strip_suffix(last.as_str())?;
     let mut filled = Vec::new();
     for part in between {
         let at = outside(left, |rest| rest.starts_with(part.as_str()));

@@ -21,7 +21,7 @@ const WHOLE: [&str; 8] = [
 const OTHERS: [&str; 5] = [
     "app/engine/src",
     "crates/core/src",
-    "www/boot.js",
+    "www/cases/index.json",
     "www/index.html",
     "www/sw.js",
 ];

@@ -7,6 +7,7 @@ mod everyone;
 mod explain;
 mod faults;
 mod gate;
+mod language;
 mod look;
 mod maps;
 mod models;
