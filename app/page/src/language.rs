@@ -144,9 +144,7 @@ pub fn LanguageChoice() -> impl IntoView {
     };
     let named = |one: Language| (one, one.name().to_owned(), one.title().to_owned());
     view! {
-        <div class="controls">
-            <Choice title="Language" testid="language" options=Language::ALL.map(named).into() chosen=language choose/>
-        </div>
+        <Choice title="Language" testid="language" options=Language::ALL.map(named).into() chosen=language choose/>
     }
 }
 

@@ -101,8 +101,10 @@ fn Page() -> impl IntoView {
                     "Everything is computed in this browser. No pixel leaves this machine."
                 </p>
             </div>
-            <language::LanguageChoice/>
-            <theme::ThemeChoice/>
+            <div class="controls">
+                <language::LanguageChoice/>
+                <theme::ThemeChoice/>
+            </div>
         </footer>
         <print::Sheet/>
     }

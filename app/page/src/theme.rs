@@ -75,8 +75,6 @@ pub fn ThemeChoice() -> impl IntoView {
     };
     let named = |theme: Theme| (theme, theme.name().to_owned(), theme.title().to_owned());
     view! {
-        <div class="controls">
-            <Choice title="Theme" testid="theme" options=Theme::ALL.map(named).into() chosen=theme choose/>
-        </div>
+        <Choice title="Theme" testid="theme" options=Theme::ALL.map(named).into() chosen=theme choose/>
     }
 }

@@ -201,7 +201,7 @@ async fn german_is_kept_and_is_there_without_network() -> Result<()> {
 #[tokio::test]
 async fn without_its_texts_the_page_stays_english_and_says_so() -> Result<()> {
     let server = Server::start()?;
-    server.answer_instead("/texts/de.po", b"not a message file".to_vec());
+    server.answer_instead("texts/de.po", b"not a message file".to_vec());
     let page = open(&server, "?device=cpu").await?;
     choose(&page, "language", "de").await?;
     page.wait_for_error("stays in English", READ).await?;
