@@ -132,8 +132,21 @@ async fn what_comes_later_is_german_too() -> Result<()> {
     page.tools("Emulation.setEmulatedMedia", media("print"))
         .await?;
     let sheet = page.text("print-sheet").await?;
+    let left = "const sheet = document.querySelector('.sheet');
+        return sheet.getBoundingClientRect().bottom - sheet.lastElementChild.getBoundingClientRect().bottom";
+    let left = page.script(left, Vec::new()).await?;
+    let wide = "return [...document.querySelectorAll('.sheet .beside > *')].filter(part => part.scrollWidth > part.clientWidth + 1).length";
+    let wide = page.script(wide, Vec::new()).await?;
     page.tools("Emulation.setEmulatedMedia", media("")).await?;
     ensure!(sheet.contains("Kein Medizinprodukt"), "{sheet}");
+    ensure!(
+        left.as_f64() > Some(0.0),
+        "{left} pixels are left on the sheet"
+    );
+    ensure!(
+        wide == json!(0),
+        "{wide} parts of the sheet lie over others"
+    );
 
     page.element("reader-mode").await?.click().await?;
     page.element("sample-2").await?.click().await?;
