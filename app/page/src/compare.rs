@@ -12,6 +12,7 @@ use sightline_session::picture::ReadPicture;
 
 use super::canvas::{paint_overlay, paint_picture};
 use super::effect::effect;
+use super::lasting;
 use super::live::live;
 use super::show::Show;
 use super::state::State;
@@ -23,7 +24,7 @@ const SIDE: usize = 384;
 #[component]
 pub fn Compare() -> impl IntoView {
     let state = expect_context::<State>();
-    let kept = RwSignal::new(None::<Arc<ReadPicture>>);
+    let kept = lasting::signal(RwSignal::new(None::<Arc<ReadPicture>>));
     let pin = move |_| kept.set(state.picture.get_untracked());
     let said = move || {
         kept.with(|kept| {
@@ -31,7 +32,7 @@ pub fn Compare() -> impl IntoView {
             Some(format!("Kept: {}.", title(report)))
         })
     };
-    let compared = Memo::new(move |_| {
+    let compared = lasting::memo(move |_| {
         kept.with(|kept| {
             let first = &kept.as_ref()?.report;
             let lines = state.of_picture(|picture| {

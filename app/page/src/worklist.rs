@@ -11,6 +11,7 @@ use super::canvas::paint_picture;
 use super::effect::effect;
 use super::export::save_text;
 use super::gate;
+use super::lasting;
 use super::live::live;
 use super::show::Show;
 use super::state::State;
@@ -28,12 +29,12 @@ struct List {
 
 impl List {
     fn new(state: State) -> Self {
-        let list = Memo::new(move |_| state.of_session(Session::list_state));
-        let studies = Memo::new(move |_| {
+        let list = lasting::memo(move |_| state.of_session(Session::list_state));
+        let studies = lasting::memo(move |_| {
             list.track();
             untrack(|| state.of_session(|session| session.worklist().studies()))
         });
-        let study_of = Memo::new(move |_| {
+        let study_of = lasting::memo(move |_| {
             studies.with(|all| {
                 let mut numbers = Vec::new();
                 for (study, number) in all.iter().zip(1..) {
@@ -47,7 +48,7 @@ impl List {
         });
         Self {
             state: list,
-            scores: Memo::new(move |_| state.of_session(Session::lists_scores)),
+            scores: lasting::memo(move |_| state.of_session(Session::lists_scores)),
             studies,
             study_of,
         }
