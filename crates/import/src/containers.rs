@@ -1,27 +1,43 @@
-//! Weight files of other tools: PyTorch's `.pth` of every age, and safetensors.
+//! Weight files of other tools: PyTorch's of every age, safetensors and ONNX.
 //!
-//! Reading a file never executes anything in it: a `.pth` is a pickle, and only tensors and the containers
-//! around them are understood.
+//! Reading a file never executes anything in it: a `.pth` is a pickle, which is read as plain data.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use burn::tensor::{Bytes, DType, TensorData};
 use safetensors::SafeTensors;
 
 use crate::error::ImportError;
+use crate::kinds;
+use crate::tensors::{Number, Storage, Stored, Tensors};
+use crate::torch_file::{self, TorchError};
+use crate::zip;
 
-/// The floating-point tensors of a file, by the name under which it has them.
-pub type StateDict = BTreeMap<String, Values>;
-
-/// A tensor's shape and its values in row-major order.
-pub type Values = (Vec<usize>, Vec<f32>);
-
+/// Everything that a file has.
+///
 /// # Errors
-/// When the bytes are of no known format, or hold a whole pickled module.
-pub fn read(bytes: &[u8]) -> Result<StateDict, ImportError> {
-    let tensors = match is_safetensors(bytes) {
-        true => safetensors(bytes)?,
-        false => pytorch(bytes)?,
+/// When the bytes are no weights that can be read; the kind of file is named where it is known.
+pub fn read(bytes: &[u8]) -> Result<Tensors<'_>, ImportError> {
+    if let Some(refusal) = kinds::refusal(bytes) {
+        return Err(ImportError::Container(refusal));
+    }
+    let of_torch = |read: Result<_, TorchError>| {
+        read.map_err(|error| ImportError::Container(error.to_string()))
+    };
+    let tensors = if is_safetensors(bytes) {
+        safetensors(bytes)?
+    } else if zip::is_zip(bytes) {
+        of_torch(torch_file::read_zip(bytes))?
+    } else if torch_file::is_legacy(bytes) {
+        of_torch(torch_file::read_legacy(bytes))?
+    } else if torch_file::is_torch_tar(bytes) {
+        of_torch(torch_file::read_tar(bytes))?
+    } else if is_pickle(bytes) {
+        of_torch(torch_file::read_pickle(bytes))?
+    } else {
+        return Err(ImportError::Container(
+            "the file is of no kind that is known here. PyTorch's .pth, .pt and .ckpt and .safetensors are read"
+                .to_owned(),
+        ));
     };
     if tensors.is_empty() {
         return Err(ImportError::Container(
@@ -31,94 +47,79 @@ pub fn read(bytes: &[u8]) -> Result<StateDict, ImportError> {
     Ok(tensors)
 }
 
+/// What several files have together: the parts into which safetensors are cut.
+///
+/// # Errors
+/// When one of them cannot be read, or two have a tensor of the same name.
+pub fn read_all<'a>(files: &[(&str, &'a [u8])]) -> Result<Tensors<'a>, ImportError> {
+    let mut all = Tensors::default();
+    let mut seen = BTreeSet::new();
+    for (name, bytes) in files {
+        let named = |why: String| match files {
+            [_] => ImportError::Container(why),
+            _ => ImportError::Container(format!("{name}: {why}")),
+        };
+        let part = read(bytes).map_err(|error| named(error.to_string()))?;
+        if let Some(twice) = part.names().find(|tensor| !seen.insert((*tensor).clone())) {
+            return Err(named(format!("{twice} is in another of the files too")));
+        }
+        all.extend(part);
+    }
+    Ok(all)
+}
+
+fn is_pickle(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x80, 2..=5, ..]) || matches!(bytes.first(), Some(b'(' | b'c' | b'}' | b']'))
+}
+
 /// A header's length in eight bytes, then JSON.
 fn is_safetensors(start: &[u8]) -> bool {
     start.len() > 8 && start[8] == b'{'
 }
 
-fn safetensors(bytes: &[u8]) -> Result<StateDict, ImportError> {
+fn safetensors(bytes: &[u8]) -> Result<Tensors<'_>, ImportError> {
     let tensors = SafeTensors::deserialize(bytes);
-    let tensors = tensors.map_err(|error| ImportError::Container(error.to_string()))?;
-    let mut result = StateDict::new();
+    let tensors =
+        tensors.map_err(|error| ImportError::Container(damaged_safetensors(bytes, &error)))?;
+    let mut result = Tensors::default();
     for (name, tensor) in tensors.iter() {
-        let dtype = match tensor.dtype() {
-            safetensors::Dtype::F64 => DType::F64,
-            safetensors::Dtype::F32 => DType::F32,
-            safetensors::Dtype::F16 => DType::F16,
-            safetensors::Dtype::BF16 => DType::BF16,
+        let number = match tensor.dtype() {
+            safetensors::Dtype::F64 => Number::F64,
+            safetensors::Dtype::F32 => Number::F32,
+            safetensors::Dtype::F16 => Number::F16,
+            safetensors::Dtype::BF16 => Number::Bf16,
             _ => continue, // counters such as `num_batches_tracked`
         };
-        let values = floats(name, tensor.data().to_vec(), tensor.shape(), dtype)?;
-        result.insert(name.to_owned(), (tensor.shape().to_vec(), values));
-    }
-    Ok(result)
-}
-
-/// The reader of PyTorch's containers opens files by their path alone, so the bytes become one for a moment.
-#[cfg(not(target_arch = "wasm32"))]
-fn pytorch(bytes: &[u8]) -> Result<StateDict, ImportError> {
-    use std::io::Write;
-
-    use pytorch_reader::PytorchReader;
-
-    let refused = |why: String| ImportError::Container(why);
-    refuse_pickled_module(bytes)?;
-    let file = tempfile::NamedTempFile::new().and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.flush()?;
-        Ok(file)
-    });
-    let file = file.map_err(|error| refused(format!("no room for a copy of it: {error}")))?;
-    let reader = PytorchReader::new(file.path());
-    let reader = reader.map_err(|error| refused(error.to_string()))?;
-    let mut result = StateDict::new();
-    for (name, tensor) in reader.into_tensors() {
-        let dtype = match tensor.dtype() {
-            pytorch_reader::DType::F64 => DType::F64,
-            pytorch_reader::DType::F32 => DType::F32,
-            pytorch_reader::DType::F16 => DType::F16,
-            pytorch_reader::DType::BF16 => DType::BF16,
-            _ => continue,
+        let storage = Storage {
+            bytes: tensor.data(),
+            number,
+            big_endian: false,
         };
-        let bytes = tensor.read();
-        let bytes = bytes.map_err(|error| refused(format!("{name}: {error}")))?;
-        let values = floats(&name, bytes, tensor.shape(), dtype)?;
-        result.insert(name, (tensor.shape().to_vec(), values));
+        let stored = Stored::contiguous(storage, tensor.shape().to_vec());
+        let stored = stored.ok_or_else(|| {
+            ImportError::Container(format!("the file is damaged: {name} is not all there"))
+        })?;
+        result.insert(name.to_owned(), stored);
     }
     Ok(result)
 }
 
-#[cfg(target_arch = "wasm32")]
-fn pytorch(bytes: &[u8]) -> Result<StateDict, ImportError> {
-    refuse_pickled_module(bytes)?;
-    Err(ImportError::Container(
-        "it is not in the safetensors format, the only one that is read in a browser".to_owned(),
-    ))
-}
-
-/// A pickled module names the classes of its layers; a state dict names none.
-fn refuse_pickled_module(bytes: &[u8]) -> Result<(), ImportError> {
-    const LAYERS: &[u8] = b"torch.nn.modules.";
-    match memchr::memmem::find(bytes, LAYERS) {
-        None => Ok(()),
-        Some(_) => Err(ImportError::Container(
-            "the file holds a whole pickled module, which only the program that saved it should load. Load it \
-             there, save its weights alone with torch.save(model.state_dict(), \"weights.pth\"), and import that"
-                .to_owned(),
-        )),
+/// The library says of a file that is cut only that something is invalid.
+fn damaged_safetensors(bytes: &[u8], error: &safetensors::SafeTensorError) -> String {
+    use safetensors::SafeTensorError as Error;
+    let header = bytes
+        .first_chunk::<8>()
+        .map(|length| u64::from_le_bytes(*length));
+    let is_cut = header.is_some_and(|header| header.saturating_add(8) > bytes.len() as u64);
+    match error {
+        Error::InvalidHeaderLength if is_cut => {
+            "the safetensors file is cut off within its header, as after a download that broke off. Get it again".to_owned()
+        }
+        Error::MetadataIncompleteBuffer => {
+            "the safetensors file is cut off, or has bytes too many, as after a download that broke off. Get it again".to_owned()
+        }
+        error => format!("the safetensors file is damaged: {error}"),
     }
-}
-
-fn floats(
-    name: &str,
-    bytes: Vec<u8>,
-    shape: &[usize],
-    dtype: DType,
-) -> Result<Vec<f32>, ImportError> {
-    let data = TensorData::from_bytes(Bytes::from_bytes_vec(bytes), shape.to_vec(), dtype);
-    let data = data.convert_dtype(DType::F32);
-    data.try_to_vec::<f32>()
-        .map_err(|error| ImportError::Container(format!("{name}: {error:?}")))
 }
 
 #[cfg(test)]
@@ -159,14 +160,14 @@ mod tests {
     fn check_imagenet_weights(variant: &str) {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let weights = root.join(format!("runs/weights/efficientnet-{variant}-imagenet.pth"));
-        let mut tensors =
-            read(&std::fs::read(&weights).expect("cargo xtask weights")).expect("weights");
+        let weights = std::fs::read(&weights).expect("cargo xtask weights");
+        let mut tensors = read(&weights).expect("weights");
         let device = Device::flex();
         let architecture =
             Architecture::named(&format!("efficientnet_{variant}"), 3).expect("known");
         let network = Network::new(&architecture, 1000, &device).expect("known");
         let network = network.load_state_dict(Naming::EfficientNetPytorch, false, |wanted| {
-            tensors.remove(&wanted.name)
+            tensors.take(&wanted.name)
         });
         let network = network.expect("the weights fit");
 
@@ -201,8 +202,9 @@ mod tests {
             let key = name.split(['/', '.']).nth(1).expect("a file in a folder");
             let tensor = expected.tensor(key.trim_start_matches("lite0_"));
             let tensor = tensor.unwrap_or_else(|_| panic!("no logits of {key}"));
-            let theirs = floats("logits", tensor.data().to_vec(), tensor.shape(), DType::F32);
-            let theirs = theirs.expect("float32");
+            let theirs = tensor.data().chunks_exact(4);
+            let theirs = theirs.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+            let theirs: Vec<f32> = theirs.collect();
             for (ours, theirs) in ours.iter().zip(&theirs) {
                 assert!((ours - theirs).abs() < 1e-3, "{name}: {ours} {theirs}");
             }

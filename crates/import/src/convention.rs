@@ -6,6 +6,8 @@ use sightline::radiograph::Resize;
 
 use crate::error::ImportError;
 use crate::fit::Fit;
+use crate::spelling::Layout;
+use crate::tensors::Tensors;
 
 /// Whose weights they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,14 +20,20 @@ pub enum Source {
     Torchxrayvision,
     /// Any of these names, in a .safetensors file; ImageNet's normalisation unless --mean and --std are given.
     Safetensors,
+    /// CheXNet as it is passed on: DenseNet-121, ImageNet's normalisation, ChestX-ray14's 14 labels in its order.
+    Chexnet,
+    /// timm's names and padding, and ImageNet's normalisation.
+    Timm,
 }
 
 impl Source {
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 6] = [
         Source::Torchvision,
         Source::Mlmip,
         Source::Torchxrayvision,
         Source::Safetensors,
+        Source::Chexnet,
+        Source::Timm,
     ];
 
     /// As the command line calls it.
@@ -35,6 +43,8 @@ impl Source {
             Source::Mlmip => "mlmip",
             Source::Torchxrayvision => "torchxrayvision",
             Source::Safetensors => "safetensors",
+            Source::Chexnet => "chexnet",
+            Source::Timm => "timm",
         }
     }
 
@@ -51,7 +61,65 @@ impl Source {
             Source::Safetensors => {
                 "Any of these names, in a .safetensors file; ImageNet's normalisation unless --mean and --std are given"
             }
+            Source::Chexnet => {
+                "CheXNet as it is passed on: DenseNet-121, ImageNet's normalisation, ChestX-ray14's 14 labels in its order"
+            }
+            Source::Timm => "timm's names and padding, and ImageNet's normalisation",
         }
+    }
+
+    /// Whose conventions weights most likely follow, and by what that shows.
+    pub fn recognise(fit: &Fit, tensors: &Tensors<'_>) -> (Self, &'static str) {
+        let Architecture {
+            family,
+            variant,
+            in_channels,
+            head,
+        } = &fit.architecture;
+        let is_densenet121 = *family == Family::DenseNet && variant == "121";
+        let thresholds = tensors.shape(&format!("{}{THRESHOLDS}", fit.prefix));
+        let is_xrays_class = tensors
+            .classes
+            .iter()
+            .any(|class| class.starts_with("torchxrayvision."));
+        if is_densenet121 && *in_channels == 1 {
+            if is_xrays_class {
+                return (Source::Torchxrayvision, "a class of the file is its own");
+            }
+            if thresholds.is_some() {
+                return (
+                    Source::Torchxrayvision,
+                    "one channel, and operating points in op_threshs",
+                );
+            }
+            if fit.outputs == torchxrayvision_outputs().len() {
+                return (Source::Torchxrayvision, "one channel and 18 outputs");
+            }
+        }
+        if *family == Family::Combined {
+            return (Source::Mlmip, "several networks with one classifier");
+        }
+        if *head == Head::Bottleneck {
+            return (Source::Mlmip, "a classifier of two layers");
+        }
+        let is_origins_b5 = *family == Family::EfficientNet && variant == "b5_same";
+        if is_origins_b5 && fit.prefix.ends_with("net.") {
+            return (
+                Source::Mlmip,
+                "EfficientNet-B5 in a class's member called net",
+            );
+        }
+        if fit.layout == Layout::Timm {
+            return (Source::Timm, "the names of its tensors");
+        }
+        // Since PyTorch 0.4 of 2018 no layer's name has a dot; CheXpert's labels are of 2019.
+        if is_densenet121 && fit.has_old_names && fit.outputs == Finding::ALL.len() {
+            return (
+                Source::Chexnet,
+                "DenseNet-121 with 14 outputs, under names that were last written in 2018, before there was CheXpert",
+            );
+        }
+        (Source::Torchvision, "the names of its tensors")
     }
 }
 
@@ -62,6 +130,8 @@ impl std::fmt::Display for Source {
             Source::Mlmip => "MLMIP",
             Source::Torchxrayvision => "torchxrayvision",
             Source::Safetensors => "torchvision (safetensors)",
+            Source::Chexnet => "CheXNet",
+            Source::Timm => "timm",
         })
     }
 }
@@ -81,33 +151,23 @@ const COMBINED_MEAN: [f32; 3] = [0.502_376_26; 3];
 const COMBINED_STD: [f32; 3] = [0.24580306, 0.24236229, 0.2603115];
 
 impl Source {
-    /// The architectures that weights may be of; the one that fits best is taken.
-    pub fn architectures(self, named: Option<&str>) -> Result<Vec<Architecture>, ImportError> {
+    /// The architectures that weights may be of; `None` for any that is known.
+    pub fn architectures(
+        self,
+        named: Option<&str>,
+    ) -> Result<Option<Vec<Architecture>>, ImportError> {
         let names: Vec<&str> = match (named, self) {
-            (Some(name), _) => vec![name.trim_start_matches("mlmip_").trim_start_matches("xrv_")],
+            (Some(name), _) => vec![plain_name(name)],
             (None, Source::Mlmip) => vec!["densenet121", "efficientnet_b5_same", "combined"],
-            (None, Source::Torchxrayvision) => vec!["densenet121"],
-            (None, _) => {
-                return Err(ImportError::Meaning(
-                    "say with --architecture which network the weights are of".to_owned(),
-                ));
-            }
+            (None, Source::Torchxrayvision | Source::Chexnet) => vec!["densenet121"],
+            (None, _) => return Ok(None),
         };
-        let mut candidates = Vec::new();
-        for name in names {
-            let architecture = Architecture::named(name, 3)?;
-            // Whether the head is the family's own shows in the file.
-            for head in [architecture.head, Head::Linear, Head::Bottleneck, Head::Mlp] {
-                let candidate = Architecture {
-                    head,
-                    ..architecture.clone()
-                };
-                if !candidates.contains(&candidate) {
-                    candidates.push(candidate);
-                }
-            }
-        }
-        Ok(candidates)
+        let named = |name| Ok(Architecture::named(name, 3)?);
+        names
+            .into_iter()
+            .map(named)
+            .collect::<Result<_, _>>()
+            .map(Some)
     }
 
     pub fn input(self, fit: &Fit) -> UsualInput {
@@ -143,50 +203,132 @@ impl Source {
                 }),
                 ..imagenet
             },
+            Source::Timm if lite => UsualInput {
+                mean: Some(vec![0.5]),
+                std: Some(vec![0.5]),
+                ..imagenet
+            },
             // (v - 127) / 128, in levels of 0..255
             _ if lite => UsualInput {
                 mean: Some(vec![127.0 / 255.0]),
                 std: Some(vec![128.0 / 255.0]),
                 ..imagenet
             },
-            Source::Torchvision | Source::Safetensors => imagenet,
+            Source::Torchvision | Source::Safetensors | Source::Chexnet | Source::Timm => imagenet,
         }
     }
 }
 
-/// The outputs of an order of 14 that `--findings` knows by name: `chexpert` or `chestx-ray14`. Which of them a network follows
-/// does not show in its weights.
-pub fn order(name: &str) -> Option<Vec<Option<Finding>>> {
+/// A name of a network without what tools put before it.
+fn plain_name(name: &str) -> &str {
+    name.trim_start_matches("mlmip_").trim_start_matches("xrv_")
+}
+
+/// Where torchxrayvision keeps its operating points.
+pub const THRESHOLDS: &str = "op_threshs";
+
+/// What one of a file's outputs is called there, and the finding that it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// Empty where the output is to be left out.
+    pub label: String,
+    /// `None` where the label is none of the findings that a package has.
+    pub finding: Option<Finding>,
+}
+
+impl Output {
+    fn of(finding: Finding) -> Self {
+        Self {
+            label: finding.name().to_owned(),
+            finding: Some(finding),
+        }
+    }
+
+    /// The output of a label as any of the known vocabularies writes it; `None` for any other text.
+    pub fn named(label: &str) -> Option<Self> {
+        let label = label.trim();
+        if label.is_empty() || label == "-" {
+            return Some(Self {
+                label: String::new(),
+                finding: None,
+            });
+        }
+        let plain = label.to_lowercase().replace(['_', '-'], " ");
+        let finding = match plain.as_str() {
+            "effusion" => Some(Finding::PleuralEffusion),
+            _ => Finding::from_name(&plain),
+        };
+        let is_known = finding.is_some() || OTHER_LABELS.contains(&plain.as_str());
+        is_known.then(|| Self {
+            label: label.to_owned(),
+            finding,
+        })
+    }
+
+    /// Those of a list of labels; `None` if one is not known.
+    pub fn all_named<'a>(labels: impl IntoIterator<Item = &'a str>) -> Option<Vec<Self>> {
+        labels.into_iter().map(Self::named).collect()
+    }
+}
+
+/// Labels of ChestX-ray14, PadChest and torchxrayvision that are none of the findings by name.
+const OTHER_LABELS: [&str; 9] = [
+    "infiltration",
+    "mass",
+    "nodule",
+    "emphysema",
+    "fibrosis",
+    "pleural thickening",
+    "hernia",
+    "nodule/mass",
+    "tuberculosis",
+];
+
+/// The outputs of an order that `--findings` knows by name: `chexpert`, `chestx-ray14` or `torchxrayvision`. Which of them a
+/// network follows does not show in its weights.
+pub fn order(name: &str) -> Option<Vec<Output>> {
     match name.to_lowercase().as_str() {
-        "chexpert" => Some(Finding::ALL.map(Some).to_vec()),
-        "chestx-ray14" => Some(chest_xray14_outputs()),
+        "chexpert" => Some(chexpert_outputs()),
+        "chestx-ray14" | "chexnet" | "nih" => Some(chest_xray14_outputs()),
+        "torchxrayvision" | "xrv" => Some(torchxrayvision_outputs()),
         _ => None,
     }
 }
 
-/// ChestX-ray14's 14 labels in the order of CheXNet and those who made it again. `None` where a label is none of the findings.
-fn chest_xray14_outputs() -> Vec<Option<Finding>> {
-    vec![
-        Some(Finding::Atelectasis),
-        Some(Finding::Cardiomegaly),
-        Some(Finding::PleuralEffusion),
-        None,                      // Infiltration
-        Some(Finding::LungLesion), // Mass
-        None,                      // Nodule: a lesion too, and a finding has one output
-        Some(Finding::Pneumonia),
-        Some(Finding::Pneumothorax),
-        Some(Finding::Consolidation),
-        Some(Finding::Edema),
-        None,                        // Emphysema
-        None,                        // Fibrosis
-        Some(Finding::PleuralOther), // Pleural_Thickening
-        None,                        // Hernia
-    ]
+/// CheXpert's 14 observations in the order of its CSV files.
+pub fn chexpert_outputs() -> Vec<Output> {
+    Finding::ALL.map(Output::of).to_vec()
 }
 
-/// torchxrayvision's 18 outputs. Those that are none of the 14 findings by name are `None`.
-pub fn torchxrayvision_outputs() -> Vec<Option<Finding>> {
-    let outputs = [
+/// ChestX-ray14's 14 labels in the order of CheXNet and those who made it again.
+pub fn chest_xray14_outputs() -> Vec<Output> {
+    let labels = [
+        ("Atelectasis", Some(Finding::Atelectasis)),
+        ("Cardiomegaly", Some(Finding::Cardiomegaly)),
+        ("Effusion", Some(Finding::PleuralEffusion)),
+        ("Infiltration", None),
+        ("Mass", Some(Finding::LungLesion)),
+        // A lesion too, and a finding has one output.
+        ("Nodule", None),
+        ("Pneumonia", Some(Finding::Pneumonia)),
+        ("Pneumothorax", Some(Finding::Pneumothorax)),
+        ("Consolidation", Some(Finding::Consolidation)),
+        ("Edema", Some(Finding::Edema)),
+        ("Emphysema", None),
+        ("Fibrosis", None),
+        ("Pleural_Thickening", Some(Finding::PleuralOther)),
+        ("Hernia", None),
+    ];
+    let output = |(label, finding): (&str, _)| Output {
+        label: label.to_owned(),
+        finding,
+    };
+    labels.map(output).to_vec()
+}
+
+/// torchxrayvision's 18 outputs.
+pub fn torchxrayvision_outputs() -> Vec<Output> {
+    let labels = [
         "Atelectasis",
         "Consolidation",
         "Infiltration",
@@ -206,11 +348,61 @@ pub fn torchxrayvision_outputs() -> Vec<Option<Finding>> {
         "Lung Opacity",
         "Enlarged Cardiomediastinum",
     ];
-    outputs
-        .into_iter()
-        .map(|name| match name {
-            "Effusion" => Some(Finding::PleuralEffusion),
-            name => Finding::from_name(name),
-        })
-        .collect()
+    Output::all_named(labels).expect("every one of its labels is known")
+}
+
+/// The labels that a file itself has for that many outputs, such as torchxrayvision's `pathologies`, and where.
+pub fn labels_of<'a>(tensors: &'a Tensors<'_>, count: usize) -> Option<(&'a str, Vec<Output>)> {
+    const NAMES: [&str; 8] = [
+        "pathologies",
+        "targets",
+        "labels",
+        "classes",
+        "class_names",
+        "findings",
+        "label_names",
+        "target_names",
+    ];
+    tensors.texts.iter().find_map(|(path, labels)| {
+        let name = path.rsplit('.').next()?;
+        let outputs = Output::all_named(labels.iter().map(String::as_str))?;
+        let is_of_outputs = NAMES.contains(&name) && outputs.len() == count;
+        let outputs = match outputs
+            .iter()
+            .map(|o| &o.label)
+            .eq(chest_xray14_outputs().iter().map(|o| &o.label))
+        {
+            true => chest_xray14_outputs(),
+            false => outputs,
+        };
+        is_of_outputs.then_some((path.as_str(), outputs))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_of_every_vocabulary_are_findings_or_are_left_out_by_name() {
+        let finding = |label: &str| Output::named(label).map(|output| output.finding);
+        assert_eq!(finding("Effusion"), Some(Some(Finding::PleuralEffusion)));
+        assert_eq!(
+            finding("enlarged_cardiomediastinum"),
+            Some(Some(Finding::EnlargedCardiomediastinum))
+        );
+        assert_eq!(finding("Pleural_Thickening"), Some(None));
+        assert_eq!(finding("Hernia"), Some(None));
+        assert_eq!(finding("-"), Some(None));
+        assert_eq!(finding("Flatfoot"), None);
+        assert_eq!(
+            torchxrayvision_outputs()
+                .iter()
+                .filter(|o| o.finding.is_some())
+                .count(),
+            11
+        );
+        assert_eq!(order("chestx-ray14").map(|outputs| outputs.len()), Some(14));
+        assert_eq!(order("Edema"), None);
+    }
 }

@@ -2,7 +2,10 @@
 //!
 //! | module | what it is for |
 //! |---|---|
-//! | [`containers`] | files of weights to tensors by name |
+//! | [`containers`] | files of weights to tensors by name, each kind by its own module: `zip`, `pickle`, `torch_file` |
+//! | [`kinds`] | files that are no weights, by name |
+//! | [`tensors`] | tensors where they lie in a file |
+//! | `spelling` | one name for what tools name differently |
 //! | [`fit`](mod@fit) | which network the tensors are of |
 //! | [`convention`] | what the tools that weights come from take for granted |
 
@@ -10,10 +13,18 @@ pub mod containers;
 pub mod convention;
 mod error;
 pub mod fit;
+pub mod kinds;
+pub mod pickle;
+pub mod shards;
+mod spelling;
+pub mod tensors;
+pub mod torch_file;
+mod zip;
 
 pub use convention::Source;
 pub use error::ImportError;
 pub use fit::{Fit, fit};
+pub use shards::Index;
 
 use std::collections::BTreeSet;
 
@@ -26,17 +37,24 @@ use sightline::package::{
 use sightline::radiograph::levels::Rule;
 use sightline::radiograph::{Input, Resize};
 
-use convention::{order, torchxrayvision_outputs};
+use convention::{
+    Output, THRESHOLDS, chest_xray14_outputs, chexpert_outputs, labels_of, order,
+    torchxrayvision_outputs,
+};
+use fit::fit_body;
+use tensors::Tensors;
 
 const IMAGENET_CLASSES: usize = 1000;
 
 /// What is known of the weights, beside what they tell themselves.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Whose conventions the weights follow.
-    pub source: Source,
-    /// As torchvision calls it; `None` where the source tells it.
+    /// Whose conventions the weights follow; `None` to recognise it.
+    pub source: Option<Source>,
+    /// As torchvision calls it; `None` to recognise it.
     pub architecture: Option<String>,
+    /// How the names of the wanted weights begin, where a file has several copies of them.
+    pub prefix: Option<String>,
     /// The package's name, and what the page calls it.
     pub name: String,
     pub title: String,
@@ -72,11 +90,21 @@ pub fn load_body(
     bytes: &[u8],
 ) -> Result<Network, ImportError> {
     let mut tensors = containers::read(bytes)?;
-    let fit = fit(&tensors, std::slice::from_ref(architecture))?;
-    let loaded = network.load_state_dict(fit.naming, true, |wanted| {
-        tensors.remove(&fit.file_name(&wanted.name))
+    let (naming, file_names) = fit_body(&tensors, architecture)?;
+    let loaded = network.load_state_dict(naming, true, |wanted| {
+        let file_name = file_names.get(&wanted.name)?;
+        taken(&mut tensors, file_name, &wanted.shape)
     });
     loaded.map_err(|error| ImportError::Misfit(format!("it does not fit: {error}")))
+}
+
+/// A tensor of a file with its values; of one with another shape than is wanted, the shape alone.
+fn taken(tensors: &mut Tensors<'_>, name: &str, wanted: &[usize]) -> Option<tensors::Values> {
+    let shape = tensors.shape(name)?;
+    if shape != wanted {
+        return Some((shape.to_vec(), Vec::new()));
+    }
+    tensors.take(name)
 }
 
 /// Makes a package of the weights in a file, and says what was and was not found in it.
@@ -85,15 +113,32 @@ pub fn load_body(
 /// When the file cannot be read, a tensor is missing or of another shape, or it is not known what the outputs or
 /// the pixels mean.
 pub fn import(
-    (file, bytes): (&str, &[u8]),
+    file: (&str, &[u8]),
+    settings: &Settings,
+    device: &Device,
+    say: impl FnMut(String),
+) -> Result<Imported, ImportError> {
+    import_parts(&[file], settings, device, say)
+}
+
+/// Makes a package of the weights that lie in several files, as safetensors with an index do. The package names the first.
+///
+/// # Errors
+/// As [`import`], and when two files have the same tensor.
+pub fn import_parts(
+    files: &[(&str, &[u8])],
     settings: &Settings,
     device: &Device,
     mut say: impl FnMut(String),
 ) -> Result<Imported, ImportError> {
-    let source = settings.source;
-    let mut tensors = containers::read(bytes)?;
-    let candidates = source.architectures(settings.architecture.as_deref())?;
-    let fit = fit(&tensors, &candidates)?;
+    let none = || ImportError::Container("there is no file".to_owned());
+    let (file, bytes) = *files.first().ok_or_else(none)?;
+    let mut tensors = containers::read_all(files)?;
+    let candidates = match (settings.source, settings.architecture.as_deref()) {
+        (None, None) => None,
+        (source, named) => source.unwrap_or(Source::Torchvision).architectures(named)?,
+    };
+    let fit = fit(&tensors, candidates.as_deref(), settings.prefix.as_deref())?;
     say(format!(
         "{}: {} with {} outputs and {} input channels",
         file,
@@ -104,22 +149,37 @@ pub fn import(
     if !fit.prefix.is_empty() {
         say(format!("the weights are those under {:?}", fit.prefix));
     }
-
-    let thresholds = tensors.remove(&format!("{}op_threshs", fit.prefix));
-    let outputs = outputs(source, settings.findings.as_deref(), &fit, &mut say)?;
-    if outputs.iter().any(Option::is_some) {
-        let names = outputs.iter().map(|o| o.map_or("-", Finding::name));
+    if !fit.copies.is_empty() {
+        let copies: Vec<_> = fit.copies.iter().map(|copy| format!("{copy:?}")).collect();
         say(format!(
-            "its outputs are taken for: {}",
-            names.collect::<Vec<_>>().join(", ")
+            "the same network is in the file under {} too; --prefix chooses another",
+            copies.join(", ")
         ));
     }
-    let input = input(settings, &fit)?;
-    let cards = findings(
-        &outputs,
-        thresholds.map(|(_, values)| values).as_deref(),
+    let source = settings.source.unwrap_or_else(|| {
+        let (source, why) = Source::recognise(&fit, &tensors);
+        say(format!(
+            "its conventions are taken to be those of {source} ({why}); --from says otherwise"
+        ));
+        source
+    });
+
+    let outputs = outputs(
         source,
-    );
+        settings.findings.as_deref(),
+        &fit,
+        &tensors,
+        &mut say,
+    )?;
+    say_outputs(&outputs, &mut say);
+    let left_out = outputs
+        .iter()
+        .filter(|output| output.finding.is_none() && !output.label.is_empty());
+    let left_out: Vec<_> = left_out.map(|output| output.label.clone()).collect();
+    let outputs: Vec<Option<Finding>> = outputs.iter().map(|output| output.finding).collect();
+    let thresholds = thresholds(&mut tensors, &fit);
+    let input = input(settings, source, &fit)?;
+    let cards = findings(&outputs, thresholds.as_deref(), source);
 
     let places: Vec<Option<usize>> = Finding::ALL
         .iter()
@@ -130,13 +190,17 @@ pub fn import(
     let mut unsound = None;
     let network = network.load_state_dict(fit.naming, false, |wanted| {
         let file_name = fit.file_name(&wanted.name);
-        let (shape, values) = tensors.remove(&file_name)?;
+        let mut expected = wanted.shape.clone();
+        if fit.is_output(&wanted.name) {
+            expected[0] = fit.outputs;
+        }
+        let (shape, values) = taken(&mut tensors, &file_name, &expected)?;
         // Also what of it is left out, and under the file's own name.
         if let Some(wrong) = wrong_value(&file_name, &values) {
             unsound.get_or_insert_with(|| format!("{file_name} {wrong}"));
         }
         used.insert(file_name);
-        if fit.is_output(&wanted.name) {
+        if fit.is_output(&wanted.name) && shape == expected {
             return Some(rows_at(&shape, &values, &places));
         }
         Some((shape, values))
@@ -153,6 +217,16 @@ pub fn import(
     })?;
     say(format!("{} tensors taken", used.len()));
     say_surplus(&tensors, &fit, &mut say);
+    let mut limits = vec![
+        "Imported weights: nothing was measured here. Evaluate them on images of your own before you trust a score or a map."
+            .to_owned(),
+    ];
+    if !left_out.is_empty() {
+        limits.push(format!(
+            "The network has outputs that a package cannot name, which were left out: {}.",
+            left_out.join(", ")
+        ));
+    }
 
     let refused = |error: &dyn std::fmt::Display| ImportError::Refused(error.to_string());
     let weights = package::save(&network).map_err(|error| refused(&error))?;
@@ -180,11 +254,7 @@ pub fn import(
         licence: settings.licence.clone(),
         attribution: settings.attribution.clone(),
         intended_use: "Not stated by this package. Not for diagnosis.".to_owned(),
-        limits: vec![
-            "Imported weights: nothing was measured here. Evaluate them on images of your own before you trust \
-             a score or a map."
-                .to_owned(),
-        ],
+        limits,
         weights: Weights {
             file: "weights.bpk".to_owned(),
             bytes: weights.len() as u64,
@@ -197,40 +267,109 @@ pub fn import(
     Ok(Imported { manifest, weights })
 }
 
-/// What each output of the file stands for; `None` for one that is no finding.
+/// torchxrayvision's operating points, one for each output.
+fn thresholds(tensors: &mut Tensors<'_>, fit: &Fit) -> Option<Vec<f32>> {
+    let name = format!("{}{THRESHOLDS}", fit.prefix);
+    let is_one_each = tensors.shape(&name) == Some(&[fit.outputs][..]);
+    is_one_each
+        .then(|| tensors.take(&name))
+        .flatten()
+        .map(|(_, values)| values)
+}
+
+fn say_outputs(outputs: &[Output], say: &mut impl FnMut(String)) {
+    if outputs.iter().all(|output| output.finding.is_none()) {
+        return;
+    }
+    let names = outputs
+        .iter()
+        .map(|output| output.finding.map_or("-", Finding::name));
+    say(format!(
+        "its outputs are taken for: {}",
+        names.collect::<Vec<_>>().join(", ")
+    ));
+    let left_out = outputs
+        .iter()
+        .filter(|output| output.finding.is_none() && !output.label.is_empty());
+    let left_out: Vec<_> = left_out.map(|output| output.label.as_str()).collect();
+    if !left_out.is_empty() {
+        say(format!(
+            "left out, as no finding of a package is called so: {}",
+            left_out.join(", ")
+        ));
+    }
+}
+
+/// What each output of the file stands for.
 fn outputs(
     source: Source,
     said: Option<&[String]>,
     fit: &Fit,
+    tensors: &Tensors<'_>,
     say: &mut impl FnMut(String),
-) -> Result<Vec<Option<Finding>>, ImportError> {
+) -> Result<Vec<Output>, ImportError> {
+    let meaning = ImportError::Meaning;
+    let count = fit.outputs;
+    let outputs = match said {
+        Some(names) => said_outputs(names)?,
+        None => match labels_of(tensors, count) {
+            Some((path, outputs)) => {
+                say(format!("the file says what its outputs are, in {path}"));
+                outputs
+            }
+            None => usual_outputs(source, fit, say)?,
+        },
+    };
+    if outputs.len() != count {
+        let named = outputs.len();
+        return Err(meaning(format!(
+            "{named} outputs are named, and the network has {count}"
+        )));
+    }
+    for (index, output) in outputs.iter().enumerate() {
+        let earlier = outputs[..index].iter().map(|output| output.finding);
+        if let Some(finding) = output.finding
+            && earlier.into_iter().any(|other| other == Some(finding))
+        {
+            return Err(meaning(format!("{finding} is named twice")));
+        }
+    }
+    Ok(outputs)
+}
+
+/// What the caller says of the outputs: the name of an order, or each by itself.
+fn said_outputs(names: &[String]) -> Result<Vec<Output>, ImportError> {
+    if let [name] = names
+        && let Some(outputs) = order(name.trim())
+    {
+        return Ok(outputs);
+    }
+    let named = |name: &String| {
+        Output::named(name).ok_or_else(|| {
+            let known = Finding::ALL.map(Finding::name).join(", ");
+            ImportError::Meaning(format!("there is no finding {name:?}; there are {known}"))
+        })
+    };
+    names.iter().map(named).collect()
+}
+
+/// What the outputs of a source usually are.
+fn usual_outputs(
+    source: Source,
+    fit: &Fit,
+    say: &mut impl FnMut(String),
+) -> Result<Vec<Output>, ImportError> {
     let meaning = ImportError::Meaning;
     let count = fit.outputs;
     let architecture = &fit.architecture;
     // A DenseNet without the origin's head is another's: CheXNet, most likely.
     let is_origins = architecture.family != Family::DenseNet || architecture.head != Head::Linear;
-    let named = match said {
-        Some([name]) => order(name.trim()),
-        _ => None,
-    };
-    let outputs: Vec<Option<Finding>> = match (named, said) {
-        (Some(outputs), _) => outputs,
-        (None, Some(names)) => names
-            .iter()
-            .map(|name| match name.trim() {
-                "-" => Ok(None),
-                name => Finding::from_name(name).map(Some).ok_or_else(|| {
-                    let known = Finding::ALL.map(Finding::name).join(", ");
-                    meaning(format!("there is no finding {name:?}; there are {known}"))
-                }),
-            })
-            .collect::<Result<_, _>>()?,
-        _ if source == Source::Torchxrayvision => torchxrayvision_outputs(),
+    match source {
+        Source::Torchxrayvision => Ok(torchxrayvision_outputs()),
+        Source::Chexnet => Ok(chest_xray14_outputs()),
         // The origin's networks have CheXpert's observations in their order.
-        _ if source == Source::Mlmip && is_origins && count == Finding::ALL.len() => {
-            Finding::ALL.map(Some).to_vec()
-        }
-        _ if count == Finding::ALL.len() => return Err(meaning(
+        Source::Mlmip if is_origins && count == Finding::ALL.len() => Ok(chexpert_outputs()),
+        _ if count == Finding::ALL.len() => Err(meaning(
             "the network has 14 outputs, and the file does not say which: CheXpert's observations (No Finding first) or \
              ChestX-ray14's labels (Atelectasis first, as CheXNet has them). Say --findings chexpert, --findings \
              chestx-ray14, or what each stands for, separated by commas, with - for those to leave out".to_owned(),
@@ -240,33 +379,23 @@ fn outputs(
                 "its {count} outputs are ImageNet's classes and none of the findings: the classifier is left out, and \
                  every finding is \"not trained\". Fine-tune it (train), or import what was trained on radiographs"
             ));
-            vec![None; count]
+            let none = Output {
+                label: String::new(),
+                finding: None,
+            };
+            Ok(vec![none; count])
         }
-        _ => return Err(meaning(format!(
+        _ => Err(meaning(format!(
             "the network has {count} outputs; say with --findings what each stands for, separated by commas, with \
              - for those to leave out"
         ))),
-    };
-    if outputs.len() != count {
-        let named = outputs.len();
-        return Err(meaning(format!(
-            "{named} outputs are named, and the network has {count}"
-        )));
     }
-    for (index, output) in outputs.iter().enumerate() {
-        if let Some(finding) = output
-            && outputs[..index].contains(output)
-        {
-            return Err(meaning(format!("{finding} is named twice")));
-        }
-    }
-    Ok(outputs)
 }
 
 /// The input as the source has it, with what the command line says otherwise.
-fn input(settings: &Settings, fit: &Fit) -> Result<Input, ImportError> {
+fn input(settings: &Settings, source: Source, fit: &Fit) -> Result<Input, ImportError> {
     let channels = fit.architecture.in_channels;
-    let usual = settings.source.input(fit);
+    let usual = source.input(fit);
     let per_channel = |said: &Option<Vec<f32>>, usual: Option<Vec<f32>>, what: &str| {
         let values = said.clone().or(usual).ok_or_else(|| {
             ImportError::Meaning(format!(
@@ -332,9 +461,9 @@ fn rows_at(shape: &[usize], values: &[f32], places: &[Option<usize>]) -> (Vec<us
     (shape, rows)
 }
 
-fn say_surplus(left: &containers::StateDict, fit: &Fit, say: &mut impl FnMut(String)) {
+fn say_surplus(left: &Tensors<'_>, fit: &Fit, say: &mut impl FnMut(String)) {
     let (inside, outside): (Vec<&String>, Vec<&String>) =
-        left.keys().partition(|name| name.starts_with(&fit.prefix));
+        left.names().partition(|name| name.starts_with(&fit.prefix));
     if !inside.is_empty() {
         say(format!(
             "{} tensors that the network does not have were left out:",
