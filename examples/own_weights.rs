@@ -6,7 +6,7 @@
 use std::error::Error;
 
 use burn::tensor::Device;
-use sightline_import::{Settings, Source, import};
+use sightline_import::{Settings, import};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -16,8 +16,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         );
     };
     let settings = Settings {
-        source: Source::Torchvision,
+        source: None,
         architecture: Some(architecture.clone()),
+        prefix: None,
         name: "mine".to_owned(),
         title: "My own weights".to_owned(),
         findings: Some(findings.split(',').map(str::to_owned).collect()),

@@ -31,6 +31,6 @@ pub use sightline_core::{
 
 /// The model package: a folder with `manifest.json` and `weights.bpk`, or the same over the wire.
 pub mod package {
-    pub use crate::weights::{Loader, load, save};
+    pub use crate::weights::{Loader, load, save, save_exactly};
     pub use sightline_core::package::*;
 }

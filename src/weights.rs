@@ -222,6 +222,27 @@ fn contents(bytes: &[u8], length: u64) -> Result<Option<Vec<Entry>>, String> {
 /// # Errors
 /// When a value is too large for float16, or one that no weight can have.
 pub fn save(network: &Network) -> Result<Vec<u8>, PackageError> {
+    save_as(network, Precision::Half)
+}
+
+/// The bytes of a network's `weights.bpk` with every value as it is: a tensor is in float16 only where that loses nothing.
+///
+/// # Errors
+/// When a value is one that no weight can have.
+pub fn save_exactly(network: &Network) -> Result<Vec<u8>, PackageError> {
+    save_as(network, Precision::Exact)
+}
+
+/// What is written in float16, but for batch normalisation, which never is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Precision {
+    /// Everything.
+    Half,
+    /// Tensors of which every value is exact in it.
+    Exact,
+}
+
+fn save_as(network: &Network, precision: Precision) -> Result<Vec<u8>, PackageError> {
     let mut tensors = Vec::new();
     let mut wrong = None;
     network.for_each_value(NAMING, |tensor, data| {
@@ -229,8 +250,11 @@ pub fn save(network: &Network) -> Result<Vec<u8>, PackageError> {
         if let Some(found) = wrong_value(&tensor.name, &values) {
             wrong.get_or_insert_with(|| format!("{} {found}", tensor.name));
         }
+        let is_exact = |value: &f32| f16::from_f32(*value).to_f32() == *value;
+        let in_full =
+            tensor.batch_norm || precision == Precision::Exact && !values.iter().all(is_exact);
         let values = values.into_iter();
-        let (dtype, bytes): (_, Vec<u8>) = if tensor.batch_norm {
+        let (dtype, bytes): (_, Vec<u8>) = if in_full {
             (DType::F32, values.flat_map(f32::to_le_bytes).collect())
         } else {
             let half = values.map(|value| {

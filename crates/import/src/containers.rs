@@ -8,6 +8,7 @@ use safetensors::SafeTensors;
 
 use crate::error::ImportError;
 use crate::kinds;
+use crate::onnx;
 use crate::tensors::{Number, Storage, Stored, Tensors};
 use crate::torch_file::{self, TorchError};
 use crate::zip;
@@ -31,11 +32,13 @@ pub fn read(bytes: &[u8]) -> Result<Tensors<'_>, ImportError> {
         of_torch(torch_file::read_legacy(bytes))?
     } else if torch_file::is_torch_tar(bytes) {
         of_torch(torch_file::read_tar(bytes))?
+    } else if onnx::is_onnx(bytes) {
+        onnx::read(bytes).map_err(|error| ImportError::Container(error.to_string()))?
     } else if is_pickle(bytes) {
         of_torch(torch_file::read_pickle(bytes))?
     } else {
         return Err(ImportError::Container(
-            "the file is of no kind that is known here. PyTorch's .pth, .pt and .ckpt and .safetensors are read"
+            "the file is of no kind that is known here. PyTorch's .pth, .pt and .ckpt, .safetensors and .onnx are read"
                 .to_owned(),
         ));
     };

@@ -156,8 +156,9 @@ impl Source {
         self,
         named: Option<&str>,
     ) -> Result<Option<Vec<Architecture>>, ImportError> {
-        let names: Vec<&str> = match (named, self) {
-            (Some(name), _) => vec![plain_name(name)],
+        let plain = named.map(plain_name);
+        let names: Vec<&str> = match (plain.as_deref(), self) {
+            (Some(name), _) => vec![name],
             (None, Source::Mlmip) => vec!["densenet121", "efficientnet_b5_same", "combined"],
             (None, Source::Torchxrayvision | Source::Chexnet) => vec!["densenet121"],
             (None, _) => return Ok(None),
@@ -219,9 +220,14 @@ impl Source {
     }
 }
 
-/// A name of a network without what tools put before it.
-fn plain_name(name: &str) -> &str {
-    name.trim_start_matches("mlmip_").trim_start_matches("xrv_")
+/// A network's name without what tools put before it; timm's `tf_` stands for TensorFlow's padding.
+fn plain_name(name: &str) -> String {
+    let name = name.trim_start_matches("mlmip_").trim_start_matches("xrv_");
+    match name.strip_prefix("tf_") {
+        Some(name) if !name.contains("lite") => format!("{name}_same"),
+        Some(name) => name.to_owned(),
+        None => name.to_owned(),
+    }
 }
 
 /// Where torchxrayvision keeps its operating points.

@@ -17,7 +17,7 @@ use crate::spelling::{Layout, Spelling, natural, spellings};
 use crate::tensors::Tensors;
 
 /// The networks that are recognised without being named; several of them together are recognised too.
-const KNOWN: [&str; 15] = [
+pub const KNOWN: [&str; 15] = [
     "densenet121",
     "densenet169",
     "densenet201",
@@ -131,6 +131,9 @@ pub fn fit(
         head,
         ..best.architecture.clone()
     };
+    if candidates.is_none() && best.spelling.layout == Layout::Timm {
+        architecture.variant = timm_variant(tensors, &architecture.variant)?;
+    }
     let network = Network::new(&architecture, Finding::ALL.len(), &Device::flex())?;
     let wanted = network.state_dict(best.naming);
     let wanted: Vec<String> = wanted
@@ -315,6 +318,23 @@ fn padded(candidate: &Architecture, naming: Naming, layout: Layout) -> Architect
         architecture.variant += "_same";
     }
     architecture
+}
+
+/// timm has each EfficientNet twice, under the same names of tensors: padded as PyTorch does, and as TensorFlow does (`tf_`).
+/// Which of them a checkpoint is of, its `arch` says.
+fn timm_variant(tensors: &Tensors<'_>, variant: &str) -> Result<String, ImportError> {
+    let mut texts = tensors.texts.values().filter_map(|texts| texts.first());
+    let is_tensorflows = texts.any(|text| text.starts_with("tf_efficientnet"));
+    match (variant.starts_with("lite"), is_tensorflows) {
+        (true, false) => Err(ImportError::Meaning(
+            "timm's EfficientNet-Lite is there with PyTorch's padding, which Sightline does not have, and with TensorFlow's, under \
+             the same names. If it is TensorFlow's (timm's tf_efficientnet_lite), say --architecture tf_efficientnet_lite0, or 1 \
+             or 2"
+                .to_owned(),
+        )),
+        (false, true) => Ok(format!("{variant}_same")),
+        _ => Ok(variant.to_owned()),
+    }
 }
 
 /// The prefixes under which tensors of a body are there: the best first. Of equals those that are no average of others,

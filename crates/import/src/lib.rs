@@ -2,7 +2,7 @@
 //!
 //! | module | what it is for |
 //! |---|---|
-//! | [`containers`] | files of weights to tensors by name, each kind by its own module: `zip`, `pickle`, `torch_file` |
+//! | [`containers`] | files of weights to tensors by name, each kind by its own module: `zip`, `pickle`, `torch_file`, `onnx` |
 //! | [`kinds`] | files that are no weights, by name |
 //! | [`tensors`] | tensors where they lie in a file |
 //! | `spelling` | one name for what tools name differently |
@@ -14,6 +14,7 @@ pub mod convention;
 mod error;
 pub mod fit;
 pub mod kinds;
+pub mod onnx;
 pub mod pickle;
 pub mod shards;
 mod spelling;
@@ -229,7 +230,7 @@ pub fn import_parts(
     }
 
     let refused = |error: &dyn std::fmt::Display| ImportError::Refused(error.to_string());
-    let weights = package::save(&network).map_err(|error| refused(&error))?;
+    let weights = package::save_exactly(&network).map_err(|error| refused(&error))?;
     let hash = package::sha256(bytes);
     let name = file.rsplit(['/', '\\']).next().unwrap_or(file);
     let manifest = Manifest {

@@ -110,6 +110,14 @@ impl<'a> Stored<'a> {
         &self.shape
     }
 
+    /// With its dimensions the other way round.
+    #[must_use]
+    pub fn transposed(mut self) -> Self {
+        self.shape.reverse();
+        self.strides.reverse();
+        self
+    }
+
     /// The values in row-major order; `None` for more than a network has.
     pub fn values(&self) -> Option<Vec<f32>> {
         let count = self

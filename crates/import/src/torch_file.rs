@@ -235,11 +235,12 @@ fn tar_parts(bytes: &[u8]) -> HashMap<String, &[u8]> {
     parts
 }
 
-/// Whether it is a tar that PyTorch wrote, before 0.1.10.
+/// Whether it is a tar that PyTorch wrote, before 0.1.10; also one of which the end is missing.
 pub fn is_torch_tar(bytes: &[u8]) -> bool {
     is_tar(bytes) && {
         let parts = tar_parts(bytes);
-        parts.contains_key("pickle") && parts.contains_key("storages")
+        let has = |name| parts.contains_key(name);
+        has("pickle") && (has("sys_info") || has("tensors") || has("storages"))
     }
 }
 

@@ -259,4 +259,5 @@ def main():
     (HERE / "expected.json").write_text(text + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,12 +1,12 @@
 //! `import`: weights of other tools as a package that the page opens.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use burn::tensor::Device;
 use clap::builder::TypedValueParser;
 use sightline::radiograph::Resize;
-use sightline_import::{ImportError, Imported, Settings, Source, import};
+use sightline_import::{ImportError, Imported, Index, Settings, Source, import_parts};
 
 use super::values::{one_of, resize};
 use crate::publish::card;
@@ -15,21 +15,26 @@ use crate::storage::{Location, write_together};
 /// What the command line says of the weights.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Which tool's conventions the weights follow: names, order of the outputs, pixel values.
+    /// Which tool's conventions the weights follow: names, order of the outputs, pixel values (by default what the file looks
+    /// like, which the command says).
     #[arg(long = "from", value_parser = sources())]
-    source: Source,
-    /// The file of the weights: .pth, .pt or .safetensors.
+    source: Option<Source>,
+    /// The file of the weights: .pth, .pt, .ckpt, .safetensors, .onnx, or the index of safetensors in several files
+    /// (.safetensors.index.json).
     file: PathBuf,
     /// The network: torchvision's name (densenet121, efficientnet_b0, vgg19_bn, mnasnet1_0), efficientnet_lite0 to _lite2,
-    /// combined (the origin's six), or names joined by +. Not needed for mlmip and torchxrayvision.
+    /// combined (the origin's six), or names joined by + (by default the one whose tensors are in the file).
     #[arg(long)]
     architecture: Option<String>,
+    /// How the names of the wanted weights begin in the file, where it has several copies of them, as "state_dict_ema.".
+    #[arg(long)]
+    prefix: Option<String>,
     /// The package's folder.
     #[arg(long)]
     out: PathBuf,
     /// What each output stands for: findings in the order of the outputs, separated by commas, with - for an output to leave out;
-    /// or the name of an order of 14: "chexpert" (No Finding first) or "chestx-ray14" (Atelectasis first, as CheXNet has it). Not
-    /// needed for mlmip and torchxrayvision.
+    /// or the name of an order: "chexpert" (14, No Finding first), "chestx-ray14" (14, Atelectasis first, as CheXNet has it) or
+    /// "torchxrayvision" (18). Not needed for mlmip, chexnet and torchxrayvision, nor where the file has the labels.
     #[arg(long, value_delimiter = ',')]
     findings: Option<Vec<String>>,
     /// Height and width of the network's input in pixels.
@@ -60,6 +65,30 @@ fn sources() -> impl TypedValueParser<Value = Source> {
     one_of(&Source::ALL, Source::name, Source::about)
 }
 
+/// The file, or those of which it is the index or one part.
+fn read(file: &Path) -> Result<Vec<(String, Vec<u8>)>> {
+    let open = |file: &Path| {
+        std::fs::read(file).with_context(|| format!("cannot open {}", file.display()))
+    };
+    let bytes = open(file)?;
+    let name = file
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
+    let index = Index::parse(&bytes)
+        .with_context(|| format!("cannot read the weights {}", file.display()))?;
+    let Some(index) = index.or_else(|| Index::of_series(name)) else {
+        return Ok(vec![(file.display().to_string(), bytes)]);
+    };
+    let parts = index.files.iter().map(|part| {
+        let part = file.with_file_name(part);
+        let bytes =
+            open(&part).context("the weights are in several files, all of which are needed")?;
+        Ok((part.display().to_string(), bytes))
+    });
+    parts.collect()
+}
+
 /// Writes a package of the weights and says what was and was not found in the file.
 ///
 /// # Errors
@@ -74,6 +103,7 @@ pub fn run(options: &Options) -> Result<()> {
     let settings = Settings {
         source: options.source,
         architecture: options.architecture.clone(),
+        prefix: options.prefix.clone(),
         title: options.title.clone().unwrap_or_else(|| name.clone()),
         name: name.clone(),
         findings: options.findings.clone(),
@@ -86,8 +116,12 @@ pub fn run(options: &Options) -> Result<()> {
         date: now[..10].to_owned(),
     };
     let file = options.file.display().to_string();
-    let bytes = std::fs::read(&options.file).with_context(|| format!("cannot open {file}"))?;
-    let imported = import((&file, &bytes), &settings, &Device::flex(), |line| {
+    let files = read(&options.file)?;
+    let files: Vec<_> = files
+        .iter()
+        .map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
+        .collect();
+    let imported = import_parts(&files, &settings, &Device::flex(), |line| {
         println!("{line}");
     });
     let imported = imported.map_err(|error| match error {

@@ -1,0 +1,152 @@
+//! The best-known checkpoints as people pass them on. Their files are in `../shared/cases`, beside the project.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use sightline::finding::Finding;
+use sightline::package::Calibration;
+use sightline::reader::Reader;
+use sightline_import::{Settings, Source};
+
+use crate::support::{check_logits, imported, json, read, reader, settings};
+
+/// A folder of cases; `None` where `SIGHTLINE_WITHOUT_DATA` leaves out what needs `../shared`.
+fn folder(name: &str) -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../shared/cases")
+        .join(name);
+    if std::env::var_os("SIGHTLINE_WITHOUT_DATA").is_some() {
+        return None;
+    }
+    assert!(
+        folder.is_dir(),
+        "{} is not there; SIGHTLINE_WITHOUT_DATA=1 leaves this test out",
+        folder.display()
+    );
+    Some(folder)
+}
+
+fn expected_logits(folder: &Path) -> Vec<(Finding, f64)> {
+    let logits = json(&folder.join("expected_logits.json"));
+    let logits = logits.as_object().expect("logits").iter();
+    let logit = |(name, value): (&String, &Value)| {
+        let finding = Finding::from_name(name).expect("a finding");
+        (finding, value.as_f64().expect("a logit"))
+    };
+    logits.map(logit).collect()
+}
+
+/// The probabilities of the folder's picture are those of a table, and empty where it is.
+fn check_scores(reader: &Reader, folder: &Path, table: &str) {
+    let picture = reader
+        .decode(&read(&folder.join("picture.png")), None)
+        .expect("a picture");
+    let reading = pollster::block_on(reader.read(&reader.view(&picture.image))).expect("a reading");
+    let table = String::from_utf8(read(&folder.join(table))).expect("a table");
+    let mut rows = table.lines().map(|row| row.split(','));
+    let (names, scores) = (rows.next().expect("names"), rows.next().expect("scores"));
+    let mut compared = 0;
+    for (name, score) in names.zip(scores).skip(1) {
+        let finding = Finding::from_name(name).expect("a finding");
+        let ours = reading.probabilities[finding.index()];
+        let theirs: Option<f64> = score.parse().ok();
+        assert_eq!(ours.is_some(), theirs.is_some(), "{finding}");
+        if let Some((ours, theirs)) = ours.zip(theirs) {
+            compared += 1;
+            assert!((ours - theirs).abs() < 1e-4, "{finding}: {ours} {theirs}");
+        }
+    }
+    assert!(compared > 5);
+}
+
+/// Needs `../shared/cases/14-chexnet-checkpoint`.
+#[test]
+fn chexnets_checkpoint_gives_pytorchs_scores() {
+    let Some(folder) = folder("14-chexnet-checkpoint") else {
+        return;
+    };
+    let labels = String::from_utf8(read(&folder.join("findings.txt"))).expect("text");
+    let labels: Vec<String> = labels.trim().split(',').map(str::to_owned).collect();
+    for file in ["model.pth.tar", "model_as_of_2017.pth.tar"] {
+        let bytes = read(&folder.join(file));
+        let of = |source, findings: Option<Vec<String>>| Settings {
+            source,
+            findings,
+            ..settings()
+        };
+        for settings in [
+            of(None, None),
+            of(None, Some(vec!["chestx-ray14".to_owned()])),
+            of(Some(Source::Chexnet), None),
+            of(Some(Source::Torchvision), Some(labels.clone())),
+        ] {
+            let (made, said) = imported(file, &bytes, &settings).expect("weights");
+            assert!(
+                said.contains("densenet121 with 14 outputs and 3 input channels"),
+                "{said}"
+            );
+            assert!(
+                said.contains("\"state_dict.module.densenet121.\""),
+                "{said}"
+            );
+            let reader = reader(made);
+            check_scores(&reader, &folder, "expected.csv");
+            let picture = reader
+                .decode(&read(&folder.join("picture.png")), None)
+                .expect("a picture");
+            check_logits(&reader, &picture.image, &expected_logits(&folder));
+        }
+        let (made, said) = imported(file, &bytes, &of(None, None)).expect("weights");
+        let left_out = "Infiltration, Nodule, Emphysema, Fibrosis, Hernia";
+        assert!(said.contains(left_out), "{said}");
+        assert!(
+            made.manifest
+                .limits
+                .iter()
+                .any(|limit| limit.contains(left_out))
+        );
+    }
+}
+
+/// Needs `../shared/cases/15-torchxrayvision-whole-module`.
+#[test]
+fn torchxrayvisions_whole_modules_give_its_scores() {
+    let Some(folder) = folder("15-torchxrayvision-whole-module") else {
+        return;
+    };
+    for (file, table) in [
+        (
+            "nih-pc-chex-mimic_ch-google-openi-kaggle-densenet121-best.pt",
+            "expected.csv",
+        ),
+        ("legacy-of-2020-densenet121-best.pt", "expected.csv"),
+        (
+            "whole-without-thresholds.pt",
+            "expected_without_thresholds.csv",
+        ),
+    ] {
+        let bytes = read(&folder.join(file));
+        for source in [None, Some(Source::Torchxrayvision)] {
+            let settings = Settings {
+                source,
+                ..settings()
+            };
+            let (made, said) = imported(file, &bytes, &settings).expect("weights");
+            assert!(
+                said.contains("densenet121 with 18 outputs and 1 input channels"),
+                "{said}"
+            );
+            assert!(said.contains("Infiltration, Emphysema, Fibrosis"), "{said}");
+            let reader = reader(made);
+            check_scores(&reader, &folder, table);
+            let picture = reader
+                .decode(&read(&folder.join("picture.png")), None)
+                .expect("a picture");
+            check_logits(&reader, &picture.image, &expected_logits(&folder));
+            let calibrated = reader.manifest.findings.iter().filter(|card| {
+                matches!(card.calibration, Some(Calibration::OperatingPoint { .. }))
+            });
+            assert_eq!(calibrated.count() > 0, table == "expected.csv");
+        }
+    }
+}
