@@ -14,7 +14,11 @@ fn read(bytes: &[u8]) {
     for name in names {
         // Few bytes may claim to be many values; the importer decodes only what has a network's shape.
         let shape = tensors.shape(&name).unwrap_or_default();
-        if shape.iter().try_fold(1_usize, |count, size| count.checked_mul(*size)).is_some_and(|count| count <= FEW) {
+        if shape
+            .iter()
+            .try_fold(1_usize, |count, size| count.checked_mul(*size))
+            .is_some_and(|count| count <= FEW)
+        {
             within_limits(|| tensors.take(&name)).expect("what is there is decoded");
         }
     }

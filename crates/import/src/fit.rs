@@ -207,14 +207,26 @@ fn find<'a>(
         None => known(tensors, spellings, prefix)?,
     };
     let best = best_of(tensors, spellings, &candidates, prefix)?;
-    let best =
-        best.ok_or_else(|| ImportError::Misfit("there is no architecture to fit".to_owned()))?;
-    let (fitting, named, _) = best.quality();
-    let share = if is_named { named } else { fitting };
-    if share < LEAST_SHARE {
-        return Err(misfit(tensors, spellings, &best, is_named, prefix));
+    let is_enough = |best: &Match<'_>| {
+        let (fitting, named, _) = best.quality();
+        (if is_named { named } else { fitting }) >= LEAST_SHARE
+    };
+    match best {
+        Some(best) if is_enough(&best) => Ok(best),
+        best => {
+            let nearest = is_named.then(|| match &best {
+                Some(best) => (
+                    best.architecture.branch_names().unwrap_or_default(),
+                    best.quality().1,
+                ),
+                None => {
+                    let names = candidates.iter().filter_map(|c| c.branch_names().ok());
+                    (names.take(1).flatten().collect(), 0.0)
+                }
+            });
+            Err(misfit(tensors, spellings, nearest, prefix))
+        }
     }
-    Ok(best)
 }
 
 /// The networks that a file may be of: each that is known, and several together where the file has several.
@@ -501,12 +513,12 @@ fn ends(
     Ok((channels, outputs))
 }
 
-/// Why a file fits nothing, with the name of the network that it is of where that is known.
+/// Why a file fits nothing, with the name of the network that it is of where that is known. `nearest`: the networks that
+/// it was said to be of, and the share of their tensors that is there.
 fn misfit(
     tensors: &Tensors<'_>,
     spellings: &[Spelling],
-    best: &Match<'_>,
-    is_named: bool,
+    nearest: Option<(Vec<String>, f64)>,
     prefix: Option<&str>,
 ) -> ImportError {
     let names: Vec<_> = tensors.names().take(4).map(String::as_str).collect();
@@ -531,25 +543,20 @@ fn misfit(
     let other = other_network(tensors);
     let have = "Sightline has densenet121, 169 and 201, efficientnet_b0 to b5, efficientnet_lite0 to 2, mnasnet1_0, vgg19 \
                 and vgg19_bn, and several of them together";
-    let nearest = best
-        .architecture
-        .branch_names()
-        .unwrap_or_default()
-        .join(" + ");
-    let (_, named, _) = best.quality();
-    ImportError::Misfit(match (other, is_named) {
-        (Some(other), false) => {
+    ImportError::Misfit(match (other, nearest) {
+        (Some(other), None) => {
             format!("the weights are of {other}, which Sightline does not have. {have}")
         }
-        (other, true) => {
+        (other, Some((names, share))) => {
             let other = other.map_or(String::new(), |other| format!(" They are of {other}."));
             format!(
-                "the weights are not of {nearest}: of its tensors {:.0}% are there. The file has {count} tensors, the first \
-                 being {first}.{other}",
-                100.0 * named
+                "the weights are not of {}: of its tensors {:.0}% are there. The file has {count} tensors, the first being \
+                 {first}.{other}",
+                names.join(" + "),
+                100.0 * share
             )
         }
-        (None, false) => format!(
+        (None, None) => format!(
             "the weights are of none of the networks that are known here. The file has {count} tensors, the first being \
              {first}. {have}"
         ),

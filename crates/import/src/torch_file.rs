@@ -34,11 +34,13 @@ pub enum TorchError {
     Other(&'static str),
 }
 
-/// The number that every file of 0.1.10 to 1.5 begins with, as a pickle of its own.
-const MAGIC: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
+/// The number that every file of 0.1.10 to 1.5 begins with, at the end of a pickle of its own.
+const MAGIC: &[u8] = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
 
 pub fn is_legacy(bytes: &[u8]) -> bool {
-    bytes.starts_with(MAGIC)
+    const BEFORE: usize = 11;
+    let start = &bytes[..bytes.len().min(BEFORE + MAGIC.len())];
+    memchr::memmem::find(start, MAGIC).is_some()
 }
 
 /// A storage as the pickle names it.
@@ -101,12 +103,13 @@ fn check_sums(entries: &[Entry<'_>]) -> Result<(), TorchError> {
 /// # Errors
 /// When it is damaged or cut off.
 pub fn read_legacy(bytes: &[u8]) -> Result<Tensors<'_>, TorchError> {
-    let mut at = MAGIC.len();
+    let mut at = 0;
     let mut next = || {
         let tree = Tree::read(bytes.get(at..).unwrap_or_default())?;
         at += tree.length;
         Ok::<_, PickleError>((tree, at))
     };
+    let (_magic, _) = next()?;
     let (_protocol, _) = next()?;
     let (system, _) = next()?;
     let (tree, _) = next()?;

@@ -196,7 +196,7 @@ fn what_cannot_be_imported_is_refused_with_what_to_do() {
         &module,
         "torchvision",
         &densenet,
-        "torch.save(model.state_dict()",
+        "the weights are not of densenet121",
     );
     let b0 = unpacked("efficientnet_b0_legacy.pth", folder.path());
     import(
@@ -205,7 +205,13 @@ fn what_cannot_be_imported_is_refused_with_what_to_do() {
         &densenet,
         "the weights are not of densenet121",
     );
-    import(&b0, "torchvision", &[], "--architecture");
+    // Without a word the network is recognised, and so is what the file does not say.
+    import(
+        &b0,
+        "torchvision",
+        &[],
+        "has 5 outputs; say with --findings",
+    );
     let b0_name = ["--architecture", "efficientnet_b0"];
     import(
         &b0,
@@ -248,6 +254,12 @@ fn what_cannot_be_imported_is_refused_with_what_to_do() {
     let text = folder.path().join("notes.pth");
     std::fs::write(&text, "weights, honestly").expect("written");
     import(&text, "torchvision", &densenet, "cannot read the weights");
+    import(
+        &text,
+        "torchvision",
+        &densenet,
+        "the file is a text, not weights",
+    );
 
     // Fourteen outputs may be CheXpert's or ChestX-ray14's: which is not guessed.
     let whole = unpacked("mnasnet1_0.safetensors", folder.path());
@@ -401,4 +413,46 @@ fn a_chexnet_checkpoint_is_imported_in_its_own_order() {
     for finding in [Finding::NoFinding, Finding::Fracture, Finding::LungOpacity] {
         assert_eq!(reading.probabilities[finding.index()], None, "{finding}");
     }
+}
+
+/// Safetensors in two files: the index, or any one of them, stands for both.
+#[test]
+fn safetensors_in_several_files_are_imported_with_their_index() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let whole = unpacked("mnasnet1_0.safetensors", folder.path());
+    let bytes = std::fs::read(whole).expect("bytes");
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).expect("safetensors");
+    let mut map = serde_json::Map::new();
+    let file = |number: usize| format!("model-0000{number}-of-00002.safetensors");
+    for number in [1, 2] {
+        let part = tensors
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| index % 2 == number - 1);
+        let part: Vec<_> = part.map(|(_, tensor)| tensor).collect();
+        for (name, _) in &part {
+            map.insert((*name).to_owned(), file(number).into());
+        }
+        safetensors::serialize_to_file(part, None, &folder.path().join(file(number)))
+            .expect("written");
+    }
+    let index = folder.path().join("model.safetensors.index.json");
+    let json = serde_json::json!({ "metadata": {}, "weight_map": map });
+    std::fs::write(&index, json.to_string()).expect("written");
+    for (number, given) in [index, folder.path().join(file(2))].iter().enumerate() {
+        let out = folder.path().join(format!("package{number}"));
+        let import: [&dyn AsRef<std::ffi::OsStr>; 6] =
+            [&"import", given, &"--findings", &"chexpert", &"--out", &out];
+        let said = succeed(&import);
+        assert!(said.contains("mnasnet1_0 with 14 outputs"), "{said}");
+        assert_eq!(open(&out).manifest.architecture.variant, "1_0");
+    }
+    std::fs::remove_file(folder.path().join(file(1))).expect("removed");
+    let out = folder.path().join("part");
+    let given = folder.path().join(file(2));
+    let import: [&dyn AsRef<std::ffi::OsStr>; 4] = [&"import", &given, &"--out", &out];
+    refuse(
+        &import,
+        "the weights are in several files, all of which are needed",
+    );
 }

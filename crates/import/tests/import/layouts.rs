@@ -107,7 +107,20 @@ fn a_whole_module_says_what_its_outputs_are() {
     );
 }
 
-/// The old name of every file still gives the same package as before the network was recognised.
+#[test]
+fn onnx_with_folded_normalisation_is_read_by_the_order_of_its_layers() {
+    let said = check("efficientnet_b0_folded.onnx", true);
+    assert!(
+        said.contains("efficientnet_b0 with 14 outputs and 3 input channels"),
+        "{said}"
+    );
+    let bytes = unpacked("efficientnet_b0_folded.onnx");
+    let error = imported("it", &bytes[..bytes.len() / 2], &settings())
+        .expect_err("cut")
+        .to_string();
+    assert!(error.contains("cut off"), "{error}");
+}
+
 #[test]
 fn the_network_and_its_conventions_are_recognised() {
     for (file, network, source) in [
