@@ -1,26 +1,25 @@
 //! `import`: weights of other tools as a package that the page opens.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use burn::tensor::Device;
 use clap::builder::TypedValueParser;
 use sightline::radiograph::Resize;
-use sightline_import::{ImportError, Imported, Index, Settings, Source, import_parts};
+use sightline_import::{ImportError, Imported, Settings, Source, import_parts};
 
 use super::values::{one_of, resize};
+use crate::data::weights;
 use crate::publish::card;
 use crate::storage::{Location, write_together};
 
 /// What the command line says of the weights.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Which tool's conventions the weights follow: names, order of the outputs, pixel values (by default what the file looks
-    /// like, which the command says).
+    /// Which tool's conventions the weights follow (by default what the file looks like, which the command says).
     #[arg(long = "from", value_parser = sources())]
     source: Option<Source>,
-    /// The file of the weights: .pth, .pt, .ckpt, .safetensors, .onnx, or the index of safetensors in several files
-    /// (.safetensors.index.json).
+    /// The file of the weights: .pth, .pt, .ckpt, .onnx, .safetensors, or the index of several (.safetensors.index.json).
     file: PathBuf,
     /// The network: torchvision's name (densenet121, efficientnet_b0, vgg19_bn, mnasnet1_0), efficientnet_lite0 to _lite2,
     /// combined (the origin's six), or names joined by + (by default the one whose tensors are in the file).
@@ -65,30 +64,6 @@ fn sources() -> impl TypedValueParser<Value = Source> {
     one_of(&Source::ALL, Source::name, Source::about)
 }
 
-/// The file, or those of which it is the index or one part.
-fn read(file: &Path) -> Result<Vec<(String, Vec<u8>)>> {
-    let open = |file: &Path| {
-        std::fs::read(file).with_context(|| format!("cannot open {}", file.display()))
-    };
-    let bytes = open(file)?;
-    let name = file
-        .file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or_default();
-    let index = Index::parse(&bytes)
-        .with_context(|| format!("cannot read the weights {}", file.display()))?;
-    let Some(index) = index.or_else(|| Index::of_series(name)) else {
-        return Ok(vec![(file.display().to_string(), bytes)]);
-    };
-    let parts = index.files.iter().map(|part| {
-        let part = file.with_file_name(part);
-        let bytes =
-            open(&part).context("the weights are in several files, all of which are needed")?;
-        Ok((part.display().to_string(), bytes))
-    });
-    parts.collect()
-}
-
 /// Writes a package of the weights and says what was and was not found in the file.
 ///
 /// # Errors
@@ -116,11 +91,8 @@ pub fn run(options: &Options) -> Result<()> {
         date: now[..10].to_owned(),
     };
     let file = options.file.display().to_string();
-    let files = read(&options.file)?;
-    let files: Vec<_> = files
-        .iter()
-        .map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
-        .collect();
+    let files = weights::read(&options.file)?;
+    let files: Vec<_> = files.iter().map(|(n, b)| (&**n, &**b)).collect();
     let imported = import_parts(&files, &settings, &Device::flex(), |line| {
         println!("{line}");
     });

@@ -5,7 +5,7 @@
 //! `columns` what else rows are told apart by, `same_image` whether a picture is in two splits. `labels` turns labels
 //! into targets, `probabilities` reads what a model predicts, `readings` what a person said, `boxes` reads what radiologists marked. `square` decodes, `pictures` holds pictures, `pack` keeps what was decoded, `augment` changes.
 //! `stream` decodes images shortly before they are needed; `notes` names those that cannot be read, and what to
-//! know of the others.
+//! know of the others. `weights` reads what other tools trained, also from several files.
 
 pub mod augment;
 mod boxes;
@@ -28,6 +28,7 @@ mod square;
 mod stream;
 mod table;
 mod text;
+pub mod weights;
 
 pub use boxes::{Boxes, Rectangle};
 pub use dataset::{Dataset, Selection, Splits, Views};
