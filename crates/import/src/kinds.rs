@@ -127,7 +127,7 @@ fn of_a_zip(bytes: &[u8]) -> Option<String> {
     let has = |what: &dyn Fn(&str) -> bool| names.iter().any(|name| what(name));
     let in_folder =
         |name: &str, folder: &str| name.starts_with(folder) || name.contains(&format!("/{folder}"));
-    if has(&|name| in_folder(name, "code/")) && has(&|name| name.ends_with("constants.pkl")) {
+    if has(&|name| in_folder(name, "code/") && name.ends_with(".py")) {
         return Some(format!(
             "the file is a TorchScript program (torch.jit.save). Load it with torch.jit.load, {SAVE_STATE_DICT}"
         ));

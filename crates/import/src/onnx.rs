@@ -18,6 +18,11 @@ pub enum OnnxError {
     )]
     Damaged,
     #[error(
+        "the file is no ONNX model, though it begins as one: a TensorFlow SavedModel (.pb), perhaps. Only PyTorch's weights and \
+         ONNX can be imported"
+    )]
+    NoGraph,
+    #[error(
         "the ONNX file has its weights in another file, {0:?}. Save it as one file (torch.onnx.export with \
          external_data=False)"
     )]
@@ -281,7 +286,7 @@ pub fn read(bytes: &[u8]) -> Result<Tensors<'_>, OnnxError> {
             (7, Value::Bytes(bytes)) => Some(bytes),
             _ => None,
         });
-    let graph = graph(body.ok_or(OnnxError::Damaged)?)?;
+    let graph = graph(body.ok_or(OnnxError::NoGraph)?)?;
     let count = |is: fn(&Layer<'_>) -> bool| graph.layers.iter().filter(|layer| is(layer)).count();
     let linear = count(|layer| matches!(layer, Layer::Linear(..)));
     for name in KNOWN {

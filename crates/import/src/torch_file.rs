@@ -214,7 +214,7 @@ fn tar_parts(bytes: &[u8]) -> HashMap<String, &[u8]> {
     const BLOCK: usize = 512;
     let mut parts = HashMap::new();
     let mut at = 0;
-    while let Some(header) = bytes.get(at..at + BLOCK) {
+    while let Some(header) = bytes.get(at..).and_then(|rest| rest.get(..BLOCK)) {
         let text = |field: &[u8]| {
             let text = field.split(|byte| *byte == 0).next().unwrap_or_default();
             String::from_utf8_lossy(text).trim().to_owned()

@@ -89,6 +89,9 @@ fn zip(parts: &[(&str, &[u8])]) -> Vec<u8> {
 fn archives_of_other_things_are_called_by_their_name() {
     let keras = zip(&[("config.json", b"{}"), ("model.weights.h5", b"\x89HDF")]);
     assert!(refusal(&keras).contains("Keras"));
+    let old_script = zip(&[("m/model.json", b"{}"), ("m/code/m.py", b"pass")]);
+    assert!(refusal(&old_script).contains("TorchScript"));
+    assert!(refusal(b"\x08\x01\x12\x02\x0a\x00").contains("SavedModel"));
     let arrays = zip(&[("a.npy", b"\x93NUMPY")]);
     assert!(refusal(&arrays).contains("numpy arrays"));
     let others = zip(&[("read me.txt", b"hello"), ("weights/model.pth", b"PK")]);
