@@ -27,7 +27,7 @@ pub fn read(file: &Path) -> Result<Vec<(String, Vec<u8>)>> {
         let part = file.with_file_name(part);
         let bytes =
             open(&part).context("the weights are in several files, all of which are needed")?;
-        Ok((part.display().to_string(), bytes))
+        Ok::<_, anyhow::Error>((part.display().to_string(), bytes))
     });
     parts.collect()
 }
