@@ -45,6 +45,6 @@ fn damaged_weights_of_other_tools_are_read_or_refused() {
 fn any_bytes_are_no_pickle_or_a_tree() {
     bolero::check!().with_type::<Vec<u8>>().for_each(|bytes| {
         read(bytes);
-        read(&[b"\x80\x02", &bytes[..]].concat());
+        read(&[&b"\x80\x02"[..], &bytes[..]].concat());
     });
 }
