@@ -1,0 +1,42 @@
+//! Forward passes of convolutional networks on one core, as fast as vectors of floats allow, natively and in WebAssembly. No tensor library, no threads.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`networks`] | whole networks: named weights in, feature maps out |
+//! | [`weights`] | weights by name; batch normalisation folded into convolutions |
+//! | [`pointwise`], [`winograd`], [`direct`], [`depthwise`] | convolutions: 1x1; 3x3 of stride 1; any; channel by channel |
+//! | [`pool`], [`linear`], [`norm`], [`activation`] | what is between them |
+//! | [`map`] | feature maps as they lie in memory |
+//! | [`product`], [`simd`], [`buffer`] | the matrix product, vectors, aligned memory |
+//!
+//! **How maps lie.** Channels are in groups of [`LANES`](simd::LANES), the floats of a vector: `[channels / LANES, height, width, LANES]`. So every kernel has
+//! whole vectors at any width, whatever its window and stride; a product reads its inputs as they lie, a pixel's groups one plane apart; and the
+//! first channels of a map are the beginning of it, so that DenseNet's layers write behind each other and nothing is concatenated. Pictures in and
+//! feature maps out are `[batch, channels, height, width]`.
+//!
+//! **Exactness.** All sums are of 32-bit floats. Winograd's transforms lose two to three bits; `tests/` holds every network to
+//! a relative error of 1e-4 against 64-bit loops.
+
+pub mod activation;
+pub mod buffer;
+pub mod depthwise;
+pub mod direct;
+pub mod linear;
+pub mod map;
+pub mod memory;
+pub mod networks;
+pub mod norm;
+pub mod pointwise;
+pub mod pool;
+pub mod product;
+pub mod scratch;
+pub mod shape;
+pub mod simd;
+pub mod weights;
+pub mod winograd;
+
+pub use activation::Activation;
+pub use map::Map;
+pub use memory::Memory;
+pub use networks::{FeatureMaps, Network};
+pub use weights::WeightsError;

@@ -1,0 +1,148 @@
+//! The networks whose feature maps are computed here, a file for each family.
+
+mod bottleneck;
+mod densenet;
+mod efficientnet;
+mod mnasnet;
+mod vgg;
+
+use std::cell::RefCell;
+
+use crate::direct::Planes;
+use crate::memory::Memory;
+use crate::weights::{Parameter, Tensor, Weights, WeightsError};
+use densenet::DenseNet;
+use efficientnet::EfficientNet;
+use mnasnet::MnasNet;
+use vgg::Vgg;
+
+/// Values of the largest parameter: a 3x3 convolution of VGG's.
+const LARGEST: usize = 512 * 512 * 9;
+
+/// A network without its classifier, its weights packed.
+#[derive(Clone, Debug)]
+pub struct Network {
+    family: Family,
+    in_channels: usize,
+}
+
+#[derive(Clone, Debug)]
+// There are few of them: their sizes do not matter.
+#[allow(clippy::large_enum_variant)]
+enum Family {
+    DenseNet(DenseNet),
+    EfficientNet(EfficientNet),
+    MnasNet(MnasNet),
+    Vgg(Vgg),
+}
+
+/// Feature maps of a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FeatureMaps {
+    /// Batch, channels, height, width.
+    pub shape: [usize; 4],
+    /// In row-major order.
+    pub values: Vec<f32>,
+}
+
+impl Network {
+    /// The network of a family (`densenet`, `efficientnet`, `mnasnet`, `vgg`) and a variant of it (`121`, `lite0`, `1_0`, `19_bn`), with
+    /// 1 or 3 channels. `find` gives parameters by torchvision's names; of a file that names EfficientNet's as `efficientnet_pytorch` does, the caller
+    /// translates. Weights are copied.
+    ///
+    /// # Errors
+    /// When there is no such network, or a parameter is missing or has another shape.
+    pub fn new<'a>(
+        family: &str,
+        variant: &str,
+        in_channels: usize,
+        find: &'a dyn Fn(&str) -> Option<Tensor<'a>>,
+    ) -> Result<Self, WeightsError> {
+        Self::build(family, variant, in_channels, &Weights::new(find))
+    }
+
+    /// What [`Network::new`] asks for.
+    ///
+    /// # Errors
+    /// When there is no such network.
+    pub fn parameters(
+        family: &str,
+        variant: &str,
+        in_channels: usize,
+    ) -> Result<Vec<Parameter>, WeightsError> {
+        let zeros = vec![0.0; LARGEST];
+        let list = RefCell::default();
+        Self::build(
+            family,
+            variant,
+            in_channels,
+            &Weights::listed(&zeros, &list),
+        )?;
+        Ok(list.into_inner())
+    }
+
+    fn build(
+        family: &str,
+        variant: &str,
+        in_channels: usize,
+        weights: &Weights,
+    ) -> Result<Self, WeightsError> {
+        let built = match family {
+            "densenet" => DenseNet::new(variant, in_channels, weights)?.map(Family::DenseNet),
+            "efficientnet" => {
+                EfficientNet::new(variant, in_channels, weights)?.map(Family::EfficientNet)
+            }
+            "mnasnet" => MnasNet::new(variant, in_channels, weights)?.map(Family::MnasNet),
+            "vgg" => Vgg::new(variant, in_channels, weights)?.map(Family::Vgg),
+            _ => None,
+        };
+        let unknown = || WeightsError::UnknownNetwork(format!("{family}{variant}"));
+        Ok(Self {
+            family: built.ok_or_else(unknown)?,
+            in_channels,
+        })
+    }
+
+    /// The feature maps after the last activation, of pictures `[batch, channels, height, width]`, one picture after the other.
+    ///
+    /// # Panics
+    /// When there is another number of values than `batch * in_channels * height * width`, or pictures are too small for the network (32 pixels are
+    /// not).
+    pub fn feature_maps(
+        &self,
+        pictures: &[f32],
+        [height, width]: [usize; 2],
+        memory: &mut Memory,
+    ) -> FeatureMaps {
+        let length = self.in_channels * height * width;
+        assert!(
+            length > 0 && pictures.len().is_multiple_of(length),
+            "whole pictures"
+        );
+        let mut maps = FeatureMaps {
+            shape: [pictures.len() / length, 0, 0, 0],
+            values: Vec::new(),
+        };
+        for values in pictures.chunks_exact(length) {
+            let x = Planes {
+                channels: self.in_channels,
+                height,
+                width,
+                values,
+            };
+            match &self.family {
+                Family::DenseNet(network) => network.forward(x, memory),
+                Family::EfficientNet(network) => network.forward(x, memory),
+                Family::MnasNet(network) => network.forward(x, memory),
+                Family::Vgg(network) => network.forward(x, memory),
+            }
+            let map = memory.maps[0].view();
+            let before = maps.values.len();
+            maps.values
+                .resize(before + map.channels * map.height * map.width, 0.0);
+            map.to_planes(&mut maps.values[before..]);
+            maps.shape = [maps.shape[0], map.channels, map.height, map.width];
+        }
+        maps
+    }
+}

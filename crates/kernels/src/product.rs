@@ -1,0 +1,274 @@
+//! The matrix product that every convolution but the depthwise ones is made of.
+//!
+//! A tile of outputs, up to [`ROWS`] pixels by two groups of channels, stays in registers while all inputs are gone through: twelve sums, two
+//! vectors of weights and one input, spread over a vector, are fifteen of a machine's sixteen registers. The inputs are read as they lie.
+
+use crate::activation::{Activation, silu};
+use crate::buffer::Buffer;
+use crate::map::groups;
+use crate::simd::{LANES, Vector};
+
+/// Pixels of a tile at most.
+pub const ROWS: usize = 6;
+/// Groups of output channels in a tile.
+const COLUMNS: usize = 2;
+
+/// Weights in the order in which tiles read them, and a bias for each output.
+#[derive(Clone, Debug)]
+pub struct Panels {
+    inputs: usize,
+    groups: usize,
+    /// A panel for every [`COLUMNS`] groups of outputs, each `[inputs, COLUMNS * LANES]`; the last may be narrower.
+    weights: Buffer,
+    bias: Buffer,
+}
+
+impl Panels {
+    /// Of `outputs x inputs` weights.
+    pub fn new(
+        inputs: usize,
+        outputs: usize,
+        weight: impl Fn(usize, usize) -> f32,
+        bias: impl Fn(usize) -> f32,
+    ) -> Self {
+        let groups = groups(outputs);
+        let mut weights = Buffer::new(inputs * groups * LANES);
+        let mut panels = weights.chunks_mut(inputs * COLUMNS * LANES);
+        for first in (0..groups).step_by(COLUMNS) {
+            let panel = panels.next().expect("a panel for each pair of groups");
+            let width = COLUMNS.min(groups - first) * LANES;
+            for (input, row) in panel.chunks_exact_mut(width).enumerate() {
+                for (lane, value) in row.iter_mut().enumerate() {
+                    let output = first * LANES + lane;
+                    if output < outputs {
+                        *value = weight(output, input);
+                    }
+                }
+            }
+        }
+        let mut biases = Buffer::new(groups * LANES);
+        for (output, value) in biases.iter_mut().enumerate().take(outputs) {
+            *value = bias(output);
+        }
+        Self {
+            inputs,
+            groups,
+            weights,
+            bias: biases,
+        }
+    }
+
+    /// Pairs of output groups; the last may be one alone.
+    pub fn panels(&self) -> usize {
+        self.groups.div_ceil(COLUMNS)
+    }
+
+    /// Output groups of a panel.
+    pub fn groups_of(&self, panel: usize) -> usize {
+        COLUMNS.min(self.groups - panel * COLUMNS)
+    }
+}
+
+/// `out[g][p] = activation(bias[g] + sum over k of weights[g][k] * x[offsets[k / I] + p * step + k % I] + residual[g][p])`, for all pixels `p`.
+pub struct Product<'a> {
+    pub panels: &'a Panels,
+    pub x: &'a [f32],
+    /// Where the first pixel's inputs begin, `I` of them at a time.
+    pub offsets: &'a [usize],
+    /// From one pixel's inputs to the next one's.
+    pub step: usize,
+    pub pixels: usize,
+    pub activation: Activation,
+}
+
+/// Where a product goes.
+pub struct Target<'a> {
+    /// The first pixel of the first group of the first panel.
+    pub out: &'a mut [f32],
+    /// From one group to the next.
+    pub group: usize,
+    /// What is added before the activation; lies as `out` does.
+    pub residual: Option<&'a [f32]>,
+}
+
+impl Product<'_> {
+    /// Computes the outputs of all panels. `I`: inputs at an offset. `STEP`: the step, or 0 where it is not known beforehand.
+    #[inline(always)]
+    pub fn all<V: Vector, const I: usize, const STEP: usize>(&self, target: &mut Target) {
+        for panel in 0..self.panels.panels() {
+            let before = panel * COLUMNS * target.group;
+            let mut target = Target {
+                out: &mut target.out[before..],
+                group: target.group,
+                residual: target.residual.map(|residual| &residual[before..]),
+            };
+            self.panel::<V, I, STEP>(panel, &mut target);
+        }
+    }
+
+    /// Computes the outputs of one panel; the target begins with its first group.
+    #[inline(always)]
+    pub fn panel<V: Vector, const I: usize, const STEP: usize>(
+        &self,
+        panel: usize,
+        target: &mut Target,
+    ) {
+        let Self {
+            panels,
+            x,
+            offsets,
+            step,
+            pixels,
+            activation,
+        } = *self;
+        if pixels == 0 {
+            return;
+        }
+        let width = panels.groups_of(panel);
+        let last = offsets.iter().max().copied().unwrap_or(0);
+        assert!(
+            STEP == 0 || STEP == step,
+            "the step is the one compiled for"
+        );
+        assert_eq!(offsets.len() * I, panels.inputs, "weights for all inputs");
+        assert!(
+            last + (pixels - 1) * step + I <= x.len(),
+            "inputs are read where they are"
+        );
+        let end = (width - 1) * target.group + pixels * LANES;
+        assert!(
+            end <= target.out.len(),
+            "outputs are written where they belong"
+        );
+        assert!(target.residual.is_none_or(|residual| end <= residual.len()));
+
+        let (low, high) = activation.limits();
+        let tiling = Tiling {
+            offsets,
+            step,
+            group: target.group,
+            low,
+            high,
+            silu: activation == Activation::Silu,
+            weights: panels.weights[panel * COLUMNS * LANES * panels.inputs..].as_ptr(),
+            bias: panels.bias[panel * COLUMNS * LANES..].as_ptr(),
+        };
+        // As many tiles as it takes, as like in size as they can be.
+        let tiles = pixels.div_ceil(ROWS);
+        let (rows, larger) = (pixels / tiles, pixels % tiles);
+        let mut pixel = 0;
+        for tile in 0..tiles {
+            let rows = rows + usize::from(tile < larger);
+            // SAFETY: the assertions above hold all that a tile of these pixels reads and writes within the slices; a panel has
+            // `inputs` rows of weights and as many biases as lanes.
+            unsafe {
+                let x = x.as_ptr().add(pixel * step);
+                let out = target.out.as_mut_ptr().add(pixel * LANES);
+                let residual = match target.residual {
+                    Some(residual) => residual.as_ptr().add(pixel * LANES),
+                    None => std::ptr::null(),
+                };
+                if width == COLUMNS {
+                    sized::<V, COLUMNS, I, STEP>(rows, &tiling, x, out, residual);
+                } else {
+                    sized::<V, 1, I, STEP>(rows, &tiling, x, out, residual);
+                }
+            }
+            pixel += rows;
+        }
+    }
+}
+
+/// What the tiles of a panel have in common.
+struct Tiling<'a> {
+    offsets: &'a [usize],
+    step: usize,
+    group: usize,
+    low: f32,
+    high: f32,
+    silu: bool,
+    weights: *const f32,
+    bias: *const f32,
+}
+
+/// # Safety
+/// As [`tile`].
+#[inline(always)]
+unsafe fn sized<V: Vector, const N: usize, const I: usize, const STEP: usize>(
+    rows: usize,
+    tiling: &Tiling,
+    x: *const f32,
+    out: *mut f32,
+    residual: *const f32,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match rows {
+            1 => tile::<V, 1, N, I, STEP>(tiling, x, out, residual),
+            2 => tile::<V, 2, N, I, STEP>(tiling, x, out, residual),
+            3 => tile::<V, 3, N, I, STEP>(tiling, x, out, residual),
+            4 => tile::<V, 4, N, I, STEP>(tiling, x, out, residual),
+            5 => tile::<V, 5, N, I, STEP>(tiling, x, out, residual),
+            _ => tile::<V, ROWS, N, I, STEP>(tiling, x, out, residual),
+        }
+    }
+}
+
+/// `M` pixels by `N` groups.
+///
+/// # Safety
+/// `x` can be read at every offset plus less than `I`, for `M` steps; `weights` has a row of `N` vectors for every input, `bias` has `N` vectors;
+/// `out`, and `residual` if it is not null, have `M` vectors in each of `N` groups. `rows` of [`sized`] is `M`.
+// In WebAssembly a function of its own, so that the browser's compiler gives registers to one loop at a time. Natively it has to become part of the
+// function that is compiled for the instruction set.
+#[cfg_attr(target_arch = "wasm32", inline(never))]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+unsafe fn tile<V: Vector, const M: usize, const N: usize, const I: usize, const STEP: usize>(
+    tiling: &Tiling,
+    x: *const f32,
+    out: *mut f32,
+    residual: *const f32,
+) {
+    let step = if STEP == 0 { tiling.step } else { STEP };
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut sums = [[V::splat(0.0); N]; M];
+        let mut row = tiling.weights;
+        for offset in tiling.offsets {
+            let x = x.add(*offset);
+            for input in 0..I {
+                let mut weights = [V::splat(0.0); N];
+                for (column, weights) in weights.iter_mut().enumerate() {
+                    *weights = V::load(row.add((input * N + column) * LANES));
+                }
+                for (pixel, sums) in sums.iter_mut().enumerate() {
+                    let x = V::load_splat(x.add(pixel * step + input));
+                    for (sum, weights) in sums.iter_mut().zip(weights) {
+                        *sum = x.mul_add(weights, *sum);
+                    }
+                }
+            }
+            row = row.add(I * N * LANES);
+        }
+        let (low, high) = (V::splat(tiling.low), V::splat(tiling.high));
+        for column in 0..N {
+            let bias = V::load(tiling.bias.add(column * LANES));
+            for (pixel, sums) in sums.iter().enumerate() {
+                let at = column * tiling.group + pixel * LANES;
+                let mut y = sums[column].add(bias);
+                if !residual.is_null() {
+                    y = y.add(V::load(residual.add(at)));
+                }
+                y.max(low).min(high).store(out.add(at));
+            }
+        }
+        if tiling.silu {
+            for column in 0..N {
+                for pixel in 0..M {
+                    let out = out.add(column * tiling.group + pixel * LANES);
+                    silu(V::load(out)).store(out);
+                }
+            }
+        }
+    }
+}

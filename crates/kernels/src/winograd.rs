@@ -1,0 +1,334 @@
+//! 3x3 convolutions of stride 1 by Winograd's F(4x4, 3x3) (Lavin and Gray, CVPR 2016): 36 products for 16 outputs of a channel pair, not 144.
+
+use crate::activation::{Activation, silu};
+use crate::map::{View, ViewMut, groups};
+use crate::product::{Panels, Product, ROWS, Target};
+use crate::scratch::Scratch;
+use crate::shape::Window;
+use crate::simd::{LANES, Task, Vector, dispatch};
+
+/// Outputs of a tile along an axis.
+const TILE: usize = 4;
+/// Inputs that a tile reads along an axis.
+const REACH: usize = TILE + 2;
+const POINTS: usize = REACH * REACH;
+/// Tiles that are worked on together.
+const BLOCK: usize = 2 * ROWS;
+/// Floats between the points' matrices beyond their contents: else all points lie in a few sets of the cache.
+const GAP: usize = 16;
+
+/// The transform of a filter, one axis.
+const FILTER: [[f64; 3]; REACH] = [
+    [1.0 / 4.0, 0.0, 0.0],
+    [-1.0 / 6.0, -1.0 / 6.0, -1.0 / 6.0],
+    [-1.0 / 6.0, 1.0 / 6.0, -1.0 / 6.0],
+    [1.0 / 24.0, 1.0 / 12.0, 1.0 / 6.0],
+    [1.0 / 24.0, -1.0 / 12.0, 1.0 / 6.0],
+    [0.0, 0.0, 1.0],
+];
+
+/// A packed 3x3 convolution of stride 1.
+#[derive(Clone, Debug)]
+pub struct Winograd {
+    points: Vec<Panels>,
+    bias: Vec<f32>,
+    inputs: usize,
+    outputs: usize,
+    window: Window,
+}
+
+impl Winograd {
+    /// `weights`: `[outputs, inputs, 3, 3]`.
+    ///
+    /// # Panics
+    /// When the window is another, or there is another number of weights or of biases.
+    pub fn new(
+        weights: &[f32],
+        [outputs, inputs]: [usize; 2],
+        window: Window,
+        bias: &[f32],
+    ) -> Self {
+        assert_eq!((window.kernel, window.stride), (3, 1));
+        assert!(weights.len() == outputs * inputs * 9 && bias.len() == outputs);
+        let mut transformed = vec![0.0f32; POINTS * outputs * inputs];
+        for (pair, filter) in weights.chunks_exact(9).enumerate() {
+            for (row, by_row) in FILTER.iter().enumerate() {
+                let line: [f64; 3] = std::array::from_fn(|column| {
+                    (0..3)
+                        .map(|y| by_row[y] * f64::from(filter[y * 3 + column]))
+                        .sum()
+                });
+                for (column, by_column) in FILTER.iter().enumerate() {
+                    let value: f64 = by_column.iter().zip(line).map(|(a, b)| a * b).sum();
+                    transformed[(row * REACH + column) * outputs * inputs + pair] = value as f32;
+                }
+            }
+        }
+        let points = transformed.chunks_exact(outputs * inputs).map(|point| {
+            let weight = |output: usize, input: usize| {
+                if input < inputs {
+                    point[output * inputs + input]
+                } else {
+                    0.0
+                }
+            };
+            Panels::new(groups(inputs) * LANES, outputs, weight, |_| 0.0)
+        });
+        let mut lanes = vec![0.0; groups(outputs) * LANES];
+        lanes[..outputs].copy_from_slice(bias);
+        Self {
+            points: points.collect(),
+            bias: lanes,
+            inputs,
+            outputs,
+            window,
+        }
+    }
+
+    /// `activation(convolution(x) + bias)`.
+    ///
+    /// # Panics
+    /// When the shapes do not fit.
+    pub fn forward(&self, x: View, activation: Activation, out: ViewMut, scratch: &mut Scratch) {
+        assert_eq!((x.channels, out.channels), (self.inputs, self.outputs));
+        let (rows, top) = self.window.along(x.height);
+        let (columns, left) = self.window.along(x.width);
+        assert_eq!((rows, columns), (out.height, out.width));
+        dispatch(Forward {
+            conv: self,
+            x,
+            before: [top, left],
+            activation,
+            out,
+            scratch,
+        });
+    }
+}
+
+struct Forward<'a> {
+    conv: &'a Winograd,
+    x: View<'a>,
+    before: [usize; 2],
+    activation: Activation,
+    out: ViewMut<'a>,
+    scratch: &'a mut Scratch,
+}
+
+impl Task for Forward<'_> {
+    #[inline(always)]
+    fn run<V: Vector>(self) {
+        let (ins, outs) = (groups(self.conv.inputs), groups(self.conv.outputs));
+        let [down, across] = [self.out.height, self.out.width].map(|side| side.div_ceil(TILE));
+        let tiles = down * across;
+        let block = tiles.div_ceil(tiles.div_ceil(BLOCK));
+        let [in_point, out_point] = [ins, outs].map(|groups| groups * block * LANES + GAP);
+        let inputs = self.scratch.inputs.first(POINTS * in_point);
+        let outputs = self.scratch.outputs.first(POINTS * out_point);
+        let offsets = &mut self.scratch.offsets;
+        let (in_plane, out_plane) = (self.x.plane(), self.out.plane());
+        let [height, width] = [self.out.height, self.out.width];
+        let (low, high) = self.activation.limits();
+        for first in (0..tiles).step_by(block) {
+            let count = block.min(tiles - first);
+            for group in 0..ins {
+                let plane = Plane {
+                    values: &self.x.values[group * in_plane..][..in_plane],
+                    height: self.x.height,
+                    width: self.x.width,
+                };
+                for tile in 0..count {
+                    let [row, column] = [(first + tile) / across, (first + tile) % across];
+                    let at = [row, column].map(|index| index * TILE);
+                    let target = &mut inputs[(group * count + tile) * LANES..];
+                    transform_input::<V>(&plane, at, self.before, target, in_point);
+                }
+            }
+            offsets.clear();
+            offsets.extend((0..ins).map(|group| group * count * LANES));
+            for (point, panels) in self.conv.points.iter().enumerate() {
+                let product = Product {
+                    panels,
+                    x: &inputs[point * in_point..][..ins * count * LANES],
+                    offsets,
+                    step: LANES,
+                    pixels: count,
+                    activation: Activation::Identity,
+                };
+                product.all::<V, LANES, LANES>(&mut Target {
+                    out: &mut outputs[point * out_point..][..outs * count * LANES],
+                    group: count * LANES,
+                    residual: None,
+                });
+            }
+            for group in 0..outs {
+                let bias = &self.conv.bias[group * LANES..][..LANES];
+                let plane = &mut self.out.values[group * out_plane..][..out_plane];
+                for tile in 0..count {
+                    let [row, column] = [(first + tile) / across, (first + tile) % across];
+                    let at = [row, column].map(|index| index * TILE);
+                    let source = &outputs[(group * count + tile) * LANES..];
+                    let after = After {
+                        bias,
+                        low,
+                        high,
+                        silu: self.activation == Activation::Silu,
+                    };
+                    transform_output::<V>(source, out_point, &after, plane, at, [height, width]);
+                }
+            }
+        }
+    }
+}
+
+/// A group of channels.
+struct Plane<'a> {
+    values: &'a [f32],
+    height: usize,
+    width: usize,
+}
+
+/// One axis of the inputs' transform.
+#[inline(always)]
+fn transform_inputs<V: Vector>(d: [V; REACH]) -> [V; REACH] {
+    let a = d[2].neg_mul_add(4.0, d[4]);
+    let b = d[1].neg_mul_add(4.0, d[3]);
+    let c = d[4].sub(d[2]);
+    let e = d[3].sub(d[1]);
+    let e = e.add(e);
+    [
+        d[0].mul_add(V::splat(4.0), d[2].neg_mul_add(5.0, d[4])),
+        a.add(b),
+        a.sub(b),
+        c.add(e),
+        c.sub(e),
+        d[1].mul_add(V::splat(4.0), d[3].neg_mul_add(5.0, d[5])),
+    ]
+}
+
+/// One axis of the outputs' transform.
+#[inline(always)]
+fn transform_outputs<V: Vector>(m: [V; REACH]) -> [V; TILE] {
+    let (s1, d1) = (m[1].add(m[2]), m[1].sub(m[2]));
+    let (s2, d2) = (m[3].add(m[4]), m[3].sub(m[4]));
+    [
+        m[0].add(s1).add(s2),
+        d2.mul_add(V::splat(2.0), d1),
+        s2.mul_add(V::splat(4.0), s1),
+        d2.mul_add(V::splat(8.0), d1).add(m[5]),
+    ]
+}
+
+/// The tile of outputs at a row and a column, with `before` zeros above and on the left, goes to every point's matrix.
+#[cfg_attr(target_arch = "wasm32", inline(never))]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+fn transform_input<V: Vector>(
+    plane: &Plane,
+    [row, column]: [usize; 2],
+    [above, left]: [usize; 2],
+    target: &mut [f32],
+    point: usize,
+) {
+    assert!(target.len() >= (POINTS - 1) * point + LANES);
+    let inside = row >= above
+        && column >= left
+        && row + REACH <= plane.height + above
+        && column + REACH <= plane.width + left;
+    let mut local = [0.0f32; POINTS * LANES];
+    let (source, line) = if inside {
+        let first = ((row - above) * plane.width + column - left) * LANES;
+        let line = plane.width * LANES;
+        (
+            &plane.values[first..][..(REACH - 1) * line + REACH * LANES],
+            line,
+        )
+    } else {
+        // What lies in the plane, the rest is 0.
+        let from = left.saturating_sub(column);
+        let to = (plane.width + left).saturating_sub(column).min(REACH);
+        for y in 0..REACH {
+            let Some(above) = (row + y).checked_sub(above).filter(|y| *y < plane.height) else {
+                continue;
+            };
+            if from < to {
+                let first = (above * plane.width + column + from - left) * LANES;
+                local[(y * REACH + from) * LANES..(y * REACH + to) * LANES]
+                    .copy_from_slice(&plane.values[first..][..(to - from) * LANES]);
+            }
+        }
+        (&local[..], REACH * LANES)
+    };
+    // SAFETY: `source` has `REACH` vectors in each of `REACH` lines; `target` has a vector at every point, as asserted.
+    unsafe {
+        let source = source.as_ptr();
+        let target = target.as_mut_ptr();
+        let mut columns = [[V::splat(0.0); REACH]; REACH];
+        for (x, columns) in columns.iter_mut().enumerate() {
+            let mut d = [V::splat(0.0); REACH];
+            for (y, d) in d.iter_mut().enumerate() {
+                *d = V::load(source.add(y * line + x * LANES));
+            }
+            *columns = transform_inputs(d);
+        }
+        for y in 0..REACH {
+            let mut d = [V::splat(0.0); REACH];
+            for (d, column) in d.iter_mut().zip(&columns) {
+                *d = column[y];
+            }
+            for (x, value) in transform_inputs(d).into_iter().enumerate() {
+                value.store(target.add((y * REACH + x) * point));
+            }
+        }
+    }
+}
+
+/// What is done to outputs.
+struct After<'a> {
+    bias: &'a [f32],
+    low: f32,
+    high: f32,
+    silu: bool,
+}
+
+/// Writes the tile at a row and a column, as far as it is in the plane, from every point's matrix.
+#[cfg_attr(target_arch = "wasm32", inline(never))]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+fn transform_output<V: Vector>(
+    source: &[f32],
+    point: usize,
+    after: &After,
+    plane: &mut [f32],
+    [row, column]: [usize; 2],
+    [height, width]: [usize; 2],
+) {
+    assert!(source.len() >= (POINTS - 1) * point + LANES && after.bias.len() >= LANES);
+    assert!(row < height && column < width && plane.len() >= height * width * LANES);
+    let (rows, columns) = (TILE.min(height - row), TILE.min(width - column));
+    // SAFETY: as asserted, `source` has a vector at every point, and `rows` by `columns` vectors from the tile's first are in the plane.
+    unsafe {
+        let source = source.as_ptr();
+        let target = plane.as_mut_ptr().add((row * width + column) * LANES);
+        let mut lines = [[V::splat(0.0); REACH]; TILE];
+        for x in 0..REACH {
+            let mut m = [V::splat(0.0); REACH];
+            for (y, m) in m.iter_mut().enumerate() {
+                *m = V::load(source.add((y * REACH + x) * point));
+            }
+            for (line, value) in lines.iter_mut().zip(transform_outputs(m)) {
+                line[x] = value;
+            }
+        }
+        let bias = V::load(after.bias.as_ptr());
+        let (low, high) = (V::splat(after.low), V::splat(after.high));
+        for (y, line) in lines.into_iter().enumerate().take(rows) {
+            for (x, value) in transform_outputs(line).into_iter().enumerate() {
+                let mut value = value.add(bias).max(low).min(high);
+                if after.silu {
+                    value = silu(value);
+                }
+                if x < columns {
+                    value.store(target.add((y * width + x) * LANES));
+                }
+            }
+        }
+    }
+}
