@@ -1,15 +1,16 @@
 //! The matrix product that every convolution but the depthwise ones is made of.
 //!
-//! A tile of outputs, up to [`ROWS`] pixels by two groups of channels, stays in registers while all inputs are gone through: twelve sums, two
-//! vectors of weights and one input, spread over a vector, are fifteen of a machine's sixteen registers. The inputs are read as they lie.
+//! A tile of outputs, up to [`ROWS`] pixels by two groups of channels, stays in registers while all inputs are gone through, each spread over a
+//! vector. The inputs are read as they lie.
 
 use crate::activation::{Activation, silu};
 use crate::buffer::Buffer;
 use crate::map::groups;
 use crate::simd::{LANES, Vector};
 
-/// Pixels of a tile at most.
-pub const ROWS: usize = 6;
+/// Pixels of a tile at most. Natively twelve sums, two vectors of weights and an input are fifteen of sixteen registers. LLVM's WebAssembly adds to the sums
+/// group by group, with the inputs of all pixels at hand: eight sums, four inputs, a vector of weights and a product are fourteen of fifteen.
+pub const ROWS: usize = if cfg!(target_arch = "wasm32") { 4 } else { 6 };
 /// Groups of output channels in a tile.
 const COLUMNS: usize = 2;
 
@@ -145,6 +146,7 @@ impl Product<'_> {
         let (low, high) = activation.limits();
         let tiling = Tiling {
             offsets,
+            inputs: I,
             step,
             group: target.group,
             low,
@@ -169,9 +171,9 @@ impl Product<'_> {
                     None => std::ptr::null(),
                 };
                 if width == COLUMNS {
-                    sized::<V, COLUMNS, I, STEP>(rows, &tiling, x, out, residual);
+                    sized::<V, COLUMNS, STEP>(rows, &tiling, x, out, residual);
                 } else {
-                    sized::<V, 1, I, STEP>(rows, &tiling, x, out, residual);
+                    sized::<V, 1, STEP>(rows, &tiling, x, out, residual);
                 }
             }
             pixel += rows;
@@ -182,6 +184,8 @@ impl Product<'_> {
 /// What the tiles of a panel have in common.
 struct Tiling<'a> {
     offsets: &'a [usize],
+    /// Inputs at an offset.
+    inputs: usize,
     step: usize,
     group: usize,
     low: f32,
@@ -194,7 +198,7 @@ struct Tiling<'a> {
 /// # Safety
 /// As [`tile`].
 #[inline(always)]
-unsafe fn sized<V: Vector, const N: usize, const I: usize, const STEP: usize>(
+unsafe fn sized<V: Vector, const N: usize, const STEP: usize>(
     rows: usize,
     tiling: &Tiling,
     x: *const f32,
@@ -204,12 +208,12 @@ unsafe fn sized<V: Vector, const N: usize, const I: usize, const STEP: usize>(
     // SAFETY: the caller's promise.
     unsafe {
         match rows {
-            1 => tile::<V, 1, N, I, STEP>(tiling, x, out, residual),
-            2 => tile::<V, 2, N, I, STEP>(tiling, x, out, residual),
-            3 => tile::<V, 3, N, I, STEP>(tiling, x, out, residual),
-            4 => tile::<V, 4, N, I, STEP>(tiling, x, out, residual),
-            5 => tile::<V, 5, N, I, STEP>(tiling, x, out, residual),
-            _ => tile::<V, ROWS, N, I, STEP>(tiling, x, out, residual),
+            1 => tile::<V, 1, N, STEP>(tiling, x, out, residual),
+            2 => tile::<V, 2, N, STEP>(tiling, x, out, residual),
+            3 => tile::<V, 3, N, STEP>(tiling, x, out, residual),
+            4 if ROWS > 4 => tile::<V, 4, N, STEP>(tiling, x, out, residual),
+            5 if ROWS > 5 => tile::<V, 5, N, STEP>(tiling, x, out, residual),
+            _ => tile::<V, ROWS, N, STEP>(tiling, x, out, residual),
         }
     }
 }
@@ -223,7 +227,7 @@ unsafe fn sized<V: Vector, const N: usize, const I: usize, const STEP: usize>(
 // function that is compiled for the instruction set.
 #[cfg_attr(target_arch = "wasm32", inline(never))]
 #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
-unsafe fn tile<V: Vector, const M: usize, const N: usize, const I: usize, const STEP: usize>(
+unsafe fn tile<V: Vector, const M: usize, const N: usize, const STEP: usize>(
     tiling: &Tiling,
     x: *const f32,
     out: *mut f32,
@@ -235,27 +239,27 @@ unsafe fn tile<V: Vector, const M: usize, const N: usize, const I: usize, const 
         let mut sums = [[V::splat(0.0); N]; M];
         let mut row = tiling.weights;
         for offset in tiling.offsets {
-            let x = x.add(*offset);
-            for input in 0..I {
-                let mut weights = [V::splat(0.0); N];
-                for (column, weights) in weights.iter_mut().enumerate() {
-                    *weights = V::load(row.add((input * N + column) * LANES));
-                }
-                for (pixel, sums) in sums.iter_mut().enumerate() {
-                    let x = V::load_splat(x.add(pixel * step + input));
-                    for (sum, weights) in sums.iter_mut().zip(weights) {
-                        *sum = x.mul_add(weights, *sum);
-                    }
-                }
+            let mut x = x.add(*offset);
+            // A loop whose end the compiler does not know. Unrolled, LLVM's WebAssembly adds all inputs to one sum before the next, and keeps every
+            // spread input until then, far beyond the registers.
+            let end = x.add(tiling.inputs);
+            while x != end {
+                let weights: [V; N] =
+                    std::array::from_fn(|column| V::load(row.add(column * LANES)));
+                sums = std::array::from_fn(|pixel| {
+                    let x = V::load_splat(x.add(pixel * step));
+                    std::array::from_fn(|column| x.mul_add(weights[column], sums[pixel][column]))
+                });
+                x = x.add(1);
+                row = row.add(N * LANES);
             }
-            row = row.add(I * N * LANES);
         }
         let (low, high) = (V::splat(tiling.low), V::splat(tiling.high));
-        for column in 0..N {
-            let bias = V::load(tiling.bias.add(column * LANES));
-            for (pixel, sums) in sums.iter().enumerate() {
+        let bias: [V; N] = std::array::from_fn(|column| V::load(tiling.bias.add(column * LANES)));
+        for (pixel, sums) in sums.into_iter().enumerate() {
+            for (column, sum) in sums.into_iter().enumerate() {
                 let at = column * tiling.group + pixel * LANES;
-                let mut y = sums[column].add(bias);
+                let mut y = sum.add(bias[column]);
                 if !residual.is_null() {
                     y = y.add(V::load(residual.add(at)));
                 }
