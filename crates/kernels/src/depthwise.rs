@@ -71,6 +71,38 @@ impl Depthwise {
         self.run(x, Some(expand), activation, out, scratch);
     }
 
+    /// One group's outputs, of its inputs among zeros in rows of `wide` pixels.
+    #[inline(always)]
+    fn plane<V: Vector>(
+        &self,
+        padded: &[f32],
+        wide: usize,
+        group: usize,
+        activation: Activation,
+        width: usize,
+        out: &mut [f32],
+    ) {
+        let window = self.window;
+        let taps = window.kernel * window.kernel * LANES;
+        let (low, high) = activation.limits();
+        let filter = Filter {
+            padded,
+            row: wide * LANES,
+            weights: &self.weights[group * taps..][..taps],
+            bias: &self.bias[group * LANES..][..LANES],
+            low,
+            high,
+            silu: activation == Activation::Silu,
+        };
+        match (window.kernel, window.stride) {
+            (3, 1) => filter.plane::<V, 3, 1>(window, width, out),
+            (3, 2) => filter.plane::<V, 3, 2>(window, width, out),
+            (5, 1) => filter.plane::<V, 5, 1>(window, width, out),
+            (5, 2) => filter.plane::<V, 5, 2>(window, width, out),
+            _ => filter.any::<V>(window, width, out),
+        }
+    }
+
     fn run(
         &self,
         x: View,
@@ -116,29 +148,6 @@ impl Task for Forward<'_> {
         let padded_plane = tall * wide * LANES;
         let padded = self.scratch.inputs.first(2 * padded_plane);
         let (in_plane, out_plane) = (self.x.plane(), self.out.plane());
-        let (low, high) = self.activation.limits();
-        let mut rest = self.out.values;
-        let mut convolve = |padded: &[f32], group: usize| {
-            let (out, after) = std::mem::take(&mut rest).split_at_mut(out_plane);
-            rest = after;
-            let taps = window.kernel * window.kernel * LANES;
-            let filter = Filter {
-                padded,
-                row: wide * LANES,
-                weights: &self.conv.weights[group * taps..][..taps],
-                bias: &self.conv.bias[group * LANES..][..LANES],
-                low,
-                high,
-                silu: self.activation == Activation::Silu,
-            };
-            match (window.kernel, window.stride) {
-                (3, 1) => filter.plane::<V, 3, 1>(window, self.out.width, out),
-                (3, 2) => filter.plane::<V, 3, 2>(window, self.out.width, out),
-                (5, 1) => filter.plane::<V, 5, 1>(window, self.out.width, out),
-                (5, 2) => filter.plane::<V, 5, 2>(window, self.out.width, out),
-                _ => filter.any::<V>(window, self.out.width, out),
-            }
-        };
         let Some(expand) = self.expand else {
             for group in 0..groups(self.conv.channels) {
                 let x = Planes {
@@ -149,19 +158,21 @@ impl Task for Forward<'_> {
                 };
                 let padded = &mut padded[..padded_plane];
                 pad(&x, LANES, self.before, [tall, wide], padded);
-                convolve(padded, group);
+                let out = &mut self.out.values[group * out_plane..][..out_plane];
+                self.conv
+                    .plane::<V>(padded, wide, group, self.activation, self.out.width, out);
             }
             return;
         };
         let offsets = &mut self.scratch.offsets;
         offsets.clear();
         offsets.extend((0..groups(self.x.channels)).map(|group| group * in_plane));
-        let product = |first: usize, pixels: usize| Product {
+        let product = Product {
             panels: &expand.panels,
-            x: &self.x.values[first * LANES..],
+            x: self.x.values,
             offsets,
             step: LANES,
-            pixels,
+            pixels: 0,
             activation: self.activation,
         };
         let (width, pixels) = (self.x.width, in_plane / LANES);
@@ -175,7 +186,12 @@ impl Task for Forward<'_> {
             if in_rows {
                 for row in 0..self.x.height {
                     let at = ((row + self.before[0]) * wide + self.before[1]) * LANES;
-                    product(row * width, width).panel::<V, LANES, LANES>(
+                    let product = Product {
+                        x: &self.x.values[row * width * LANES..],
+                        pixels: width,
+                        ..product
+                    };
+                    product.panel::<V, LANES, LANES>(
                         panel,
                         &mut Target {
                             out: &mut padded[at..],
@@ -186,7 +202,8 @@ impl Task for Forward<'_> {
                 }
             } else {
                 let flat = self.scratch.outputs.first(2 * in_plane);
-                product(0, pixels).panel::<V, LANES, LANES>(
+                let product = Product { pixels, ..product };
+                product.panel::<V, LANES, LANES>(
                     panel,
                     &mut Target {
                         out: flat,
@@ -206,7 +223,9 @@ impl Task for Forward<'_> {
                 .chunks_exact(padded_plane)
                 .take(expand.panels.groups_of(panel))
             {
-                convolve(padded, group);
+                let out = &mut self.out.values[group * out_plane..][..out_plane];
+                self.conv
+                    .plane::<V>(padded, wide, group, self.activation, self.out.width, out);
                 group += 1;
             }
         }

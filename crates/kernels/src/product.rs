@@ -12,7 +12,7 @@ use crate::simd::{LANES, Vector};
 /// group by group, with the inputs of all pixels at hand: eight sums, four inputs, a vector of weights and a product are fourteen of fifteen.
 pub const ROWS: usize = if cfg!(target_arch = "wasm32") { 4 } else { 6 };
 /// Groups of output channels in a tile.
-const COLUMNS: usize = 2;
+pub const COLUMNS: usize = 2;
 
 /// Weights in the order in which tiles read them, and a bias for each output.
 #[derive(Clone, Debug)]
@@ -32,31 +32,39 @@ impl Panels {
         weight: impl Fn(usize, usize) -> f32,
         bias: impl Fn(usize) -> f32,
     ) -> Self {
-        let groups = groups(outputs);
-        let mut weights = Buffer::new(inputs * groups * LANES);
-        let mut panels = weights.chunks_mut(inputs * COLUMNS * LANES);
-        for first in (0..groups).step_by(COLUMNS) {
-            let panel = panels.next().expect("a panel for each pair of groups");
-            let width = COLUMNS.min(groups - first) * LANES;
-            for (input, row) in panel.chunks_exact_mut(width).enumerate() {
-                for (lane, value) in row.iter_mut().enumerate() {
-                    let output = first * LANES + lane;
-                    if output < outputs {
-                        *value = weight(output, input);
+        let mut panels = Self::zeros(inputs, outputs);
+        for panel in 0..panels.panels() {
+            for input in 0..inputs {
+                let first = panel * COLUMNS * LANES;
+                for (lane, value) in panels.row_mut(panel, input).iter_mut().enumerate() {
+                    if first + lane < outputs {
+                        *value = weight(first + lane, input);
                     }
                 }
             }
         }
-        let mut biases = Buffer::new(groups * LANES);
-        for (output, value) in biases.iter_mut().enumerate().take(outputs) {
+        for (output, value) in panels.bias.iter_mut().enumerate().take(outputs) {
             *value = bias(output);
         }
+        panels
+    }
+
+    /// Of weights that are 0, without biases.
+    pub fn zeros(inputs: usize, outputs: usize) -> Self {
+        let groups = groups(outputs);
         Self {
             inputs,
             groups,
-            weights,
-            bias: biases,
+            weights: Buffer::new(inputs * groups * LANES),
+            bias: Buffer::new(groups * LANES),
         }
+    }
+
+    /// The weights of a panel's outputs, [`COLUMNS`] groups of them or fewer, for an input.
+    pub fn row_mut(&mut self, panel: usize, input: usize) -> &mut [f32] {
+        let width = self.groups_of(panel) * LANES;
+        let start = panel * COLUMNS * LANES * self.inputs + input * width;
+        &mut self.weights[start..][..width]
     }
 
     /// Pairs of output groups; the last may be one alone.
@@ -244,18 +252,25 @@ unsafe fn tile<V: Vector, const M: usize, const N: usize, const STEP: usize>(
             // spread input until then, far beyond the registers.
             let end = x.add(tiling.inputs);
             while x != end {
-                let weights: [V; N] =
-                    std::array::from_fn(|column| V::load(row.add(column * LANES)));
-                sums = std::array::from_fn(|pixel| {
+                let mut weights = [V::splat(0.0); N];
+                for (column, weights) in weights.iter_mut().enumerate() {
+                    *weights = V::load(row.add(column * LANES));
+                }
+                for (pixel, sums) in sums.iter_mut().enumerate() {
                     let x = V::load_splat(x.add(pixel * step));
-                    std::array::from_fn(|column| x.mul_add(weights[column], sums[pixel][column]))
-                });
+                    for (sum, weights) in sums.iter_mut().zip(weights) {
+                        *sum = x.mul_add(weights, *sum);
+                    }
+                }
                 x = x.add(1);
                 row = row.add(N * LANES);
             }
         }
         let (low, high) = (V::splat(tiling.low), V::splat(tiling.high));
-        let bias: [V; N] = std::array::from_fn(|column| V::load(tiling.bias.add(column * LANES)));
+        let mut bias = [V::splat(0.0); N];
+        for (column, bias) in bias.iter_mut().enumerate() {
+            *bias = V::load(tiling.bias.add(column * LANES));
+        }
         for (pixel, sums) in sums.into_iter().enumerate() {
             for (column, sum) in sums.into_iter().enumerate() {
                 let at = column * tiling.group + pixel * LANES;

@@ -2,7 +2,7 @@
 
 use crate::activation::{Activation, silu};
 use crate::map::{View, ViewMut, groups};
-use crate::product::{Panels, Product, ROWS, Target};
+use crate::product::{COLUMNS, Panels, Product, ROWS, Target};
 use crate::scratch::Scratch;
 use crate::shape::Window;
 use crate::simd::{LANES, Task, Vector, dispatch};
@@ -16,16 +16,6 @@ const POINTS: usize = REACH * REACH;
 const BLOCK: usize = 2 * ROWS;
 /// Floats between the points' matrices beyond their contents: else all points lie in a few sets of the cache.
 const GAP: usize = 16;
-
-/// The transform of a filter, one axis.
-const FILTER: [[f64; 3]; REACH] = [
-    [1.0 / 4.0, 0.0, 0.0],
-    [-1.0 / 6.0, -1.0 / 6.0, -1.0 / 6.0],
-    [-1.0 / 6.0, 1.0 / 6.0, -1.0 / 6.0],
-    [1.0 / 24.0, 1.0 / 12.0, 1.0 / 6.0],
-    [1.0 / 24.0, -1.0 / 12.0, 1.0 / 6.0],
-    [0.0, 0.0, 1.0],
-];
 
 /// A packed 3x3 convolution of stride 1.
 #[derive(Clone, Debug)]
@@ -50,34 +40,29 @@ impl Winograd {
     ) -> Self {
         assert_eq!((window.kernel, window.stride), (3, 1));
         assert!(weights.len() == outputs * inputs * 9 && bias.len() == outputs);
-        let mut transformed = vec![0.0f32; POINTS * outputs * inputs];
-        for (pair, filter) in weights.chunks_exact(9).enumerate() {
-            for (row, by_row) in FILTER.iter().enumerate() {
-                let line: [f64; 3] = std::array::from_fn(|column| {
-                    (0..3)
-                        .map(|y| by_row[y] * f64::from(filter[y * 3 + column]))
-                        .sum()
-                });
-                for (column, by_column) in FILTER.iter().enumerate() {
-                    let value: f64 = by_column.iter().zip(line).map(|(a, b)| a * b).sum();
-                    transformed[(row * REACH + column) * outputs * inputs + pair] = value as f32;
+        let mut points = vec![Panels::zeros(groups(inputs) * LANES, outputs); POINTS];
+        // By rows of the panels, so that every point is written in order.
+        let mut transformed = vec![[0.0; POINTS]; COLUMNS * LANES];
+        for panel in 0..points[0].panels() {
+            for input in 0..inputs {
+                let first = panel * COLUMNS * LANES;
+                let lanes = (outputs - first).min(COLUMNS * LANES);
+                for (lane, transformed) in transformed.iter_mut().enumerate().take(lanes) {
+                    let filter = &weights[((first + lane) * inputs + input) * 9..][..9];
+                    *transformed = transform_filter(filter);
+                }
+                for (point, panels) in points.iter_mut().enumerate() {
+                    let row = panels.row_mut(panel, input).iter_mut().take(lanes);
+                    for (weight, transformed) in row.zip(&transformed) {
+                        *weight = transformed[point];
+                    }
                 }
             }
         }
-        let points = transformed.chunks_exact(outputs * inputs).map(|point| {
-            let weight = |output: usize, input: usize| {
-                if input < inputs {
-                    point[output * inputs + input]
-                } else {
-                    0.0
-                }
-            };
-            Panels::new(groups(inputs) * LANES, outputs, weight, |_| 0.0)
-        });
         let mut lanes = vec![0.0; groups(outputs) * LANES];
         lanes[..outputs].copy_from_slice(bias);
         Self {
-            points: points.collect(),
+            points,
             bias: lanes,
             inputs,
             outputs,
@@ -185,6 +170,36 @@ struct Plane<'a> {
     values: &'a [f32],
     height: usize,
     width: usize,
+}
+
+/// A filter `[3, 3]` at every point.
+fn transform_filter(filter: &[f32]) -> [f32; POINTS] {
+    let axis = |g: [f64; 3]| {
+        let (ends, far) = (g[0] + g[2], g[0] / 24.0 + g[2] / 6.0);
+        [
+            g[0] / 4.0,
+            (ends + g[1]) / -6.0,
+            (ends - g[1]) / -6.0,
+            far + g[1] / 12.0,
+            far - g[1] / 12.0,
+            g[2],
+        ]
+    };
+    let columns: [[f64; REACH]; 3] = std::array::from_fn(|column| {
+        axis(std::array::from_fn(|row| {
+            f64::from(filter[row * 3 + column])
+        }))
+    });
+    let mut points = [0.0; POINTS];
+    for (row, points) in points.chunks_exact_mut(REACH).enumerate() {
+        for (point, value) in points
+            .iter_mut()
+            .zip(axis(columns.map(|column| column[row])))
+        {
+            *point = value as f32;
+        }
+    }
+    points
 }
 
 /// One axis of the inputs' transform.

@@ -472,11 +472,18 @@ pub fn vgg19(x: &Picture, normalised: bool, p: &mut Parameters) -> Picture {
     x
 }
 
-/// The largest difference, as a part of the largest expected value.
+/// The largest difference, as a part of the largest expected value; infinite where one is not a number.
 pub fn error(found: &[f32], expected: &[f64]) -> f64 {
     assert_eq!(found.len(), expected.len());
     let largest = expected.iter().fold(0.0f64, |most, x| most.max(x.abs()));
     let pairs = found.iter().zip(expected);
     let far = pairs.map(|(a, b)| (f64::from(*a) - b).abs());
-    far.fold(0.0, |most, x| if x <= most { most } else { x }) / largest.max(1e-6)
+    let far = far.fold(0.0, |most: f64, x| {
+        if x.is_nan() {
+            f64::INFINITY
+        } else {
+            most.max(x)
+        }
+    });
+    far / largest.max(1e-6)
 }

@@ -1,9 +1,8 @@
 //! Whole networks against 64-bit loops, with random weights.
 
-mod reference;
-
-use reference::{Parameters, Picture, Random, error};
 use sightline_kernels::{Memory, Network, WeightsError};
+
+use crate::reference::{self, Parameters, Picture, Random, error};
 
 /// A batch of two pictures gives what the reference gives of each, and the network asks for the reference's parameters and no others.
 fn agrees(
