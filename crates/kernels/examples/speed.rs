@@ -3,7 +3,7 @@
 //! ```sh
 //! cargo run --release -p sightline-kernels --example speed
 //! RUSTFLAGS="-C target-feature=+simd128" cargo build --release -p sightline-kernels --example speed --target wasm32-unknown-unknown
-//! node crates/kernels/examples/speed.mjs plain=PATH/speed.wasm   # see there
+//! node crates/kernels/examples/speed.mjs plain=PATH/speed.wasm
 //! ```
 
 use std::cell::RefCell;

@@ -5,7 +5,7 @@ use crate::buffer::Buffer;
 use crate::direct::{Planes, pad};
 use crate::map::{View, ViewMut, groups};
 use crate::pointwise::Pointwise;
-use crate::product::{Product, Target};
+use crate::product::{COLUMNS, Product, Target};
 use crate::scratch::Scratch;
 use crate::shape::Window;
 use crate::simd::{LANES, Task, Vector, dispatch};
@@ -146,7 +146,7 @@ impl Task for Forward<'_> {
         let tall = tall.max(self.before[0] + self.x.height);
         let wide = wide.max(self.before[1] + self.x.width);
         let padded_plane = tall * wide * LANES;
-        let padded = self.scratch.inputs.first(2 * padded_plane);
+        let padded = self.scratch.inputs.first(COLUMNS * padded_plane);
         let (in_plane, out_plane) = (self.x.plane(), self.out.plane());
         let Some(expand) = self.expand else {
             for group in 0..groups(self.conv.channels) {
@@ -201,7 +201,7 @@ impl Task for Forward<'_> {
                     );
                 }
             } else {
-                let flat = self.scratch.outputs.first(2 * in_plane);
+                let flat = self.scratch.outputs.first(COLUMNS * in_plane);
                 let product = Product { pixels, ..product };
                 product.panel::<V, LANES, LANES>(
                     panel,
@@ -212,7 +212,7 @@ impl Task for Forward<'_> {
                     },
                 );
                 let x = Planes {
-                    channels: 2 * LANES,
+                    channels: COLUMNS * LANES,
                     height: self.x.height,
                     width,
                     values: flat,
