@@ -12,7 +12,7 @@ pub struct Norm {
 }
 
 impl Norm {
-    /// Of the four vectors that a batch normalisation learns, each of one length.
+    /// Makes lines of the four vectors that a batch normalisation learns, each of one length.
     ///
     /// # Panics
     /// When they differ in length.

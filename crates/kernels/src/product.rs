@@ -25,7 +25,7 @@ pub struct Panels {
 }
 
 impl Panels {
-    /// Of `outputs x inputs` weights.
+    /// Packs `outputs x inputs` weights.
     pub fn new(
         inputs: usize,
         outputs: usize,
@@ -49,7 +49,7 @@ impl Panels {
         panels
     }
 
-    /// Of weights that are 0, without biases.
+    /// Panels of weights that are 0, without biases.
     pub fn zeros(inputs: usize, outputs: usize) -> Self {
         let groups = groups(outputs);
         Self {

@@ -56,7 +56,7 @@ struct Layer {
 }
 
 impl DenseNet {
-    /// Of a variant of the family, "121" for one; `None` if there is none such.
+    /// Packs a variant of the family, "121" for one; `None` if there is none such.
     ///
     /// # Errors
     /// When a parameter is missing or has another shape.

@@ -109,7 +109,7 @@ pub struct EfficientNet {
 }
 
 impl EfficientNet {
-    /// Of a variant of the family, "lite0" for one; `None` if there is none such.
+    /// Packs a variant of the family, "lite0" for one; `None` if there is none such.
     ///
     /// # Errors
     /// When a parameter is missing or has another shape.

@@ -40,7 +40,7 @@ fn window(kernel: usize, stride: usize) -> Window {
 }
 
 impl MnasNet {
-    /// Of a variant of the family: "1_0" alone; else `None`.
+    /// Packs a variant of the family: "1_0" alone; else `None`.
     ///
     /// # Errors
     /// When a parameter is missing or has another shape.

@@ -29,7 +29,7 @@ pub struct Vgg {
 }
 
 impl Vgg {
-    /// Of a variant of the family, "19" or "19_bn"; else `None`.
+    /// Packs a variant of the family, "19" or "19_bn"; else `None`.
     ///
     /// # Errors
     /// When a parameter is missing or has another shape.

@@ -2,6 +2,9 @@
 
 use sightline_kernels::{Memory, Network, WeightsError};
 
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
 use crate::reference::{self, Parameters, Picture, Random, error};
 
 /// A batch of two pictures gives what the reference gives of each, and the network asks for the reference's parameters and no others.
