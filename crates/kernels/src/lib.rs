@@ -14,6 +14,28 @@
 //! first channels of a map are the beginning of it, so that DenseNet's layers write behind each other and nothing is concatenated. Pictures in and
 //! feature maps out are `[batch, channels, height, width]`.
 //!
+//! ```
+//! use sightline_kernels::{Memory, Network};
+//!
+//! // Weights by torchvision's names, as a state dict has them.
+//! let parameters = Network::parameters("mnasnet", "1_0", 1)?;
+//! let values: Vec<_> = parameters.iter().map(|(_, shape)| vec![0.5; shape.iter().product()]).collect();
+//! let find = |name: &str| {
+//!     let index = parameters.iter().position(|(known, _)| known == name)?;
+//!     Some((&parameters[index].1[..], &values[index][..]))
+//! };
+//! let network = Network::new("mnasnet", "1_0", 1, &find)?;
+//! // Kept from one call to the next: what a pass works in.
+//! let mut memory = Memory::default();
+//! let two_pictures = vec![0.0; 2 * 32 * 32];
+//! let maps = network.feature_maps(&two_pictures, [32, 32], &mut memory);
+//! assert_eq!(maps.shape, [2, 1280, 1, 1]);
+//! # Ok::<(), sightline_kernels::WeightsError>(())
+//! ```
+//!
+//! **Speed.** With 128-bit vectors the products take seven tenths of DenseNet-121's time and go as fast as the machine multiplies and adds; what is saved
+//! is work: Winograd's 3x3, the mean before a transition's convolution instead of after it, and passes over memory.
+//!
 //! **Exactness.** All sums are of 32-bit floats. Winograd's transforms lose two to three bits; `tests/` holds every network to
 //! a relative error of 1e-4 against 64-bit loops.
 
