@@ -13,7 +13,7 @@ const TILE: usize = 4;
 const REACH: usize = TILE + 2;
 const POINTS: usize = REACH * REACH;
 /// Tiles that are worked on together.
-const BLOCK: usize = 2 * ROWS;
+const BLOCK: usize = 4 * ROWS;
 /// Floats between the points' matrices beyond their contents: else all points lie in a few sets of the cache.
 const GAP: usize = 16;
 
