@@ -10,7 +10,7 @@ use crate::features;
 use crate::gate::detector::Head;
 use crate::grad_cam;
 use crate::input::Tensors;
-use crate::network::Network;
+use crate::network::{Inference, Network};
 use crate::package::{self, Manifest, Output, PackageError};
 use crate::radiograph::{GreyImage, Options, Radiograph, RadiographError};
 use crate::reading::{ReadError, Reading};
@@ -22,6 +22,8 @@ use crate::view::View;
 pub struct Reader {
     pub manifest: Manifest,
     network: Network,
+    /// On the CPU, the backbones as its kernels want them.
+    inference: Option<Inference>,
     device: Device,
     /// The gate's detector, unpacked.
     gate: Option<Head>,
@@ -42,6 +44,7 @@ impl Reader {
         let gate = manifest.gate.as_ref();
         Self {
             gate: gate.and_then(|detector| detector.head().ok()),
+            inference: Inference::new(&network, &manifest.architecture, &device),
             manifest,
             network,
             device,
@@ -73,7 +76,7 @@ impl Reader {
     pub async fn read(&self, view: &View) -> Result<Reading, ReadError> {
         let input = &self.manifest.input;
         let input = input.tensor_of(input.normalise(&view.square), &self.device);
-        let feature_maps = self.network.feature_maps(input);
+        let feature_maps = self.feature_maps(input);
         let logits = self.network.classify(feature_maps.clone());
         let odd = match &self.gate {
             Some(head) => {
@@ -119,7 +122,7 @@ impl Reader {
         {
             return self.randomised(input, *output, *part, seeds).await;
         }
-        let feature_maps = self.network.feature_maps(input);
+        let feature_maps = self.feature_maps(input);
         let logits = self.network.classify(feature_maps.clone());
         let evidence = match wants {
             Wants::Scores => None,
@@ -151,6 +154,14 @@ impl Reader {
         Ok(scored)
     }
 
+    /// The last feature maps, one per branch: see [`Network::feature_maps`].
+    fn feature_maps(&self, x: Tensor<4>) -> Vec<Tensor<4>> {
+        match &self.inference {
+            Some(inference) => inference.feature_maps(&self.network, x),
+            None => self.network.feature_maps(x),
+        }
+    }
+
     /// The log-odds of each probability, split over the cells of LIME's grid; 0 for outputs that were not trained.
     fn split(&self, probabilities: &[Option<f64>], cells: &[f32]) -> Vec<f32> {
         let mut evidence = cells.to_vec();
@@ -176,7 +187,7 @@ impl Reader {
     ) -> Result<Vec<Scored>, ReadError> {
         // What lies below the part is the same for all.
         let kept = match part {
-            Randomised::Classifier => Some(self.network.feature_maps(input.clone())),
+            Randomised::Classifier => Some(self.feature_maps(input.clone())),
             Randomised::LastStage => None,
         };
         let mut scored = Scored::default();

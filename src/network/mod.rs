@@ -13,6 +13,7 @@ mod classifier;
 mod cpu;
 mod densenet;
 mod efficientnet;
+mod inference;
 mod layers;
 mod mnasnet;
 mod padding;
@@ -22,13 +23,14 @@ mod vgg;
 
 pub use crate::architecture::{Architecture, ArchitectureError, Family, Head};
 pub use classifier::{Classifier, Gradient, Pooling};
+pub use inference::Inference;
 pub use state_dict::{Naming, StateDictError, StateDictTensor, wrong_value};
 
 use burn::module::Module;
 use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor};
 
-use crate::architecture::COMBINED;
+use crate::architecture::{Branch, COMBINED};
 
 /// What one file of this folder provides: a convolutional network without its classifier.
 trait Backbone {

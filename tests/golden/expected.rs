@@ -5,7 +5,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use serde_json::Value;
-use sightline::network::{Architecture, Head, Naming, Network};
+use sightline::network::{Architecture, Head, Inference, Naming, Network};
 
 #[cfg(not(target_arch = "wasm32"))]
 pub fn bytes(name: &str) -> Vec<u8> {
@@ -114,6 +114,14 @@ fn architecture(case: &Value) -> (Architecture, Naming) {
 pub fn network(case: &Value, device: &Device) -> Network {
     let outputs = case["outputs"].as_u64().expect("a number of outputs") as usize;
     build(case, outputs, device, false)
+}
+
+/// A golden case's network as the CPU's kernels compute it, all of its branches.
+pub fn kernels(case: &Value, network: &Network, device: &Device) -> Inference {
+    let (architecture, _) = architecture(case);
+    let kernels = Inference::new(network, &architecture, device).expect("a network on the CPU");
+    assert_eq!(kernels.left_out(), 0, "branches are left to Burn");
+    kernels
 }
 
 /// The network of a golden case with the identity, `outputs` square, as its last linear layer.

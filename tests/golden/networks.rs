@@ -76,6 +76,16 @@ fn check(name: &str) {
     let feature_maps = network.feature_maps(input.clone());
     check_last_map(name, &case, feature_maps.last().expect("a branch"));
     check_features(name, &case, &network, &feature_maps);
+    let kernels = golden::kernels(&case, &network, &device);
+    let by_kernels = kernels.feature_maps(&network, input.clone());
+    check_last_map(name, &case, by_kernels.last().expect("a branch"));
+    check_features(name, &case, &network, &by_kernels);
+    let logits = golden::values(network.classify(by_kernels));
+    let difference = golden::max_difference(&logits, &golden::numbers(&case["logits_f64"]));
+    assert!(
+        difference <= tolerance,
+        "{name}: the kernels' logits differ by {difference}"
+    );
 
     let logits = golden::values(network.classify(feature_maps));
     let difference = golden::max_difference(&logits, &golden::numbers(&case["logits_f64"]));
