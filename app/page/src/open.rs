@@ -8,6 +8,7 @@ use wasm_bindgen::JsCast;
 use web_sys::{DataTransfer, HtmlInputElement};
 
 use super::folders::{self, FolderButton};
+use super::lasting;
 use super::live::live;
 use super::show::Show;
 use super::state::{Source, State};
@@ -111,7 +112,7 @@ pub fn OpenPanel() -> impl IntoView {
     };
     let open = move || state.picture.with(Option::is_some);
     // What the source says of a sample would tell a reader who reads first.
-    let reads_first = Memo::new(move |_| state.of_session(Session::reads_first));
+    let reads_first = lasting::memo(move |_| state.of_session(Session::reads_first));
     let said = move |index: usize, label: &str| match reads_first.get() {
         true => format!("Sample {}", index + 1),
         false => label.to_owned(),

@@ -18,6 +18,7 @@ use super::canvas::{context, paint_picture};
 use super::color_bar;
 use super::contours;
 use super::effect::effect;
+use super::lasting;
 use super::live::live;
 use super::show::Show;
 use super::state::State;
@@ -37,7 +38,7 @@ pub struct Reference(RwSignal<String>);
 impl Reference {
     /// An empty one, which is emptied whenever another radiograph is shown: it is not that one's.
     pub fn new(state: State) -> Self {
-        let text = RwSignal::new(String::new());
+        let text = lasting::signal(RwSignal::new(String::new()));
         effect(move || {
             state.preview.track();
             text.set(String::new());

@@ -216,7 +216,7 @@ impl State {
                 is_another,
             ),
             drawn: lasting::memo(move |_| session.with(|session| session.drawn().clone())),
-            library: RwSignal::new(None),
+            library: lasting::signal(RwSignal::new(None)),
             session,
             given: StoredValue::new_local(Vec::new()),
             file: StoredValue::new_local(None),

@@ -56,7 +56,7 @@ fn modern(name: &str) -> String {
             || part.starts_with("denseblock")
             || part.starts_with("transition")
     };
-    match parts.iter().position(|part| of_features(part)) {
+    match parts.iter().position(of_features) {
         Some(at) if at == 0 || parts[at - 1] != "features" => {
             let (before, after) = parts.split_at(at);
             let parts = before.iter().chain(&["features"]).chain(after);

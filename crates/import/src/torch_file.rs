@@ -435,10 +435,9 @@ impl<'a> Walk<'_, 'a> {
         match tree.node(id) {
             Node::Dict(entries) => self.entries(entries, path, depth)?,
             Node::List(items) => {
-                if !self.note_texts(items, path) {
-                    for (index, item) in items.iter().enumerate() {
-                        self.visit(*item, &joined(path, &index.to_string()), depth + 1)?;
-                    }
+                let are_texts = self.note_texts(items, path);
+                for (index, item) in items.iter().enumerate().filter(|_| !are_texts) {
+                    self.visit(*item, &joined(path, &index.to_string()), depth + 1)?;
                 }
             }
             Node::Text(_) => {
