@@ -93,6 +93,12 @@ pub fn regrid(map: &Tensor<4>, height: usize, width: usize) -> Tensor<4> {
 
 /// `[1, 1, to, from]`: which share of each of `from` equal parts of a line falls on each of `to` parts.
 fn shares(from: usize, to: usize, device: &Device) -> Tensor<4> {
+    let values = share_values(from, to);
+    Tensor::from_data(TensorData::new(values, [1, 1, to, from]), device)
+}
+
+/// Row by row: which share of each of `from` equal parts of a line falls on each of `to` parts.
+pub(crate) fn share_values(from: usize, to: usize) -> Vec<f32> {
     let mut values = Vec::with_capacity(from * to);
     for target in 0..to {
         for source in 0..from {
@@ -102,5 +108,5 @@ fn shares(from: usize, to: usize, device: &Device) -> Tensor<4> {
             values.push(end.saturating_sub(start) as f32 / to as f32);
         }
     }
-    Tensor::from_data(TensorData::new(values, [1, 1, to, from]), device)
+    values
 }

@@ -13,10 +13,13 @@
 //! | [`reading`] | what it says of one |
 //! | [`features`] | what the gate's detector is given of a picture |
 //! | [`grad_cam`] | Grad-CAM of all findings from one forward pass |
+//! | [`described`](mod@described) | a network and its evidence, operation by operation |
 //! | [`explain`] | which pixels a score came from |
 //! | [`trust`] | whether an explanation can be trusted |
 //! | [`report`] | the replayable record of a reading |
 
+#[cfg(not(target_arch = "wasm32"))]
+pub mod described;
 pub mod features;
 pub mod grad_cam;
 pub mod input;

@@ -198,6 +198,28 @@ impl Classifier {
         self.hidden.len() + 1
     }
 
+    /// How many features enter.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) fn inputs(&self) -> usize {
+        let first = self.hidden.first().unwrap_or(&self.output);
+        first.weight.lazy_shape().dims::<2>()[0]
+    }
+
+    /// How many values leave each layer.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) fn sizes(&self) -> Vec<usize> {
+        let layers = self.hidden.iter().chain([&self.output]);
+        layers
+            .map(|layer| layer.weight.lazy_shape().dims::<2>()[1])
+            .collect()
+    }
+
+    /// Whether a ReLU follows each hidden layer.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) fn has_relu(&self) -> bool {
+        self.relu
+    }
+
     /// How far apart linear layers are in torchvision's sequence, which counts ReLU and dropout too.
     pub(super) fn modules_per_layer(&self) -> usize {
         2 + usize::from(self.relu)

@@ -6,6 +6,8 @@ use burn::nn::pool::{AvgPool2d, AvgPool2dConfig, MaxPool2d, MaxPool2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
 use burn::tensor::{Device, Tensor};
 
+#[cfg(not(target_arch = "wasm32"))]
+use super::graph::{Graph, Value};
 use super::layers::{Activation::Relu, convolve, normalise};
 use super::{Backbone, Naming};
 
@@ -82,6 +84,24 @@ impl Backbone for DenseNet {
         normalise(&self.norm5, x, Relu)
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
+    fn describe(&self, graph: &mut Graph, x: Value) -> Value {
+        let x = graph.convolve("conv0", &self.conv0, &x);
+        let x = graph.normalise("norm0", &self.norm0, &x, Relu);
+        let mut x = graph.max_pool(&self.pool0, &x);
+        for (index, block) in self.blocks.iter().enumerate() {
+            for (layer, dense) in block.layers.iter().enumerate() {
+                let path = format!("blocks.{index}.layers.{layer}");
+                x = graph.within(&path, |graph| dense.describe(graph, x));
+            }
+            if let Some(transition) = self.transitions.get(index) {
+                let path = format!("transitions.{index}");
+                x = graph.within(&path, |graph| transition.describe(graph, &x));
+            }
+        }
+        graph.normalise("norm5", &self.norm5, &x, Relu)
+    }
+
     fn features(&self) -> usize {
         self.features
     }
@@ -155,6 +175,15 @@ impl DenseLayer {
         let new = convolve(&self.conv2, normalise(&self.norm2, new, Relu));
         Tensor::cat(vec![x, new], 1)
     }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn describe(&self, graph: &mut Graph, x: Value) -> Value {
+        let new = graph.normalise("norm1", &self.norm1, &x, Relu);
+        let new = graph.convolve("conv1", &self.conv1, &new);
+        let new = graph.normalise("norm2", &self.norm2, &new, Relu);
+        let new = graph.convolve("conv2", &self.conv2, &new);
+        graph.concatenate(&[x, new])
+    }
 }
 
 #[derive(Module, Debug)]
@@ -176,6 +205,13 @@ impl Transition {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let x = convolve(&self.conv, normalise(&self.norm, x, Relu));
         self.pool.forward(x)
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn describe(&self, graph: &mut Graph, x: &Value) -> Value {
+        let x = graph.normalise("norm", &self.norm, x, Relu);
+        let x = graph.convolve("conv", &self.conv, &x);
+        graph.average_pool(&self.pool, &x)
     }
 }
 

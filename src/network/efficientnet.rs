@@ -8,6 +8,8 @@ use burn::nn::{BatchNormConfig, Dropout, DropoutConfig, Initializer, PaddingConf
 use burn::tensor::activation::{sigmoid, silu};
 use burn::tensor::{Device, Tensor};
 
+#[cfg(not(target_arch = "wasm32"))]
+use super::graph::{Graph, Value};
 use super::layers::{Activation, ConvNorm, convolve};
 use super::{Backbone, Naming, kaiming_fan_out};
 
@@ -211,6 +213,16 @@ impl Backbone for EfficientNet {
         self.head.forward(x, self.activation)
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
+    fn describe(&self, graph: &mut Graph, x: Value) -> Value {
+        let mut x = graph.conv_norm("stem", &self.stem, &x, self.activation);
+        for (index, block) in self.blocks.iter().enumerate() {
+            let path = format!("blocks.{index}");
+            x = graph.within(&path, |graph| block.describe(graph, &x));
+        }
+        graph.conv_norm("head", &self.head, &x, self.activation)
+    }
+
     fn features(&self) -> usize {
         self.features
     }
@@ -395,6 +407,28 @@ impl Block {
                 }
                 input + x
             }
+            None => x,
+        }
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn describe(&self, graph: &mut Graph, input: &Value) -> Value {
+        let mut x = input.clone();
+        if let Some(expand) = &self.expand {
+            x = graph.conv_norm("expand", expand, &x, self.activation);
+        }
+        x = graph.conv_norm("depthwise", &self.depthwise, &x, self.activation);
+        if let (Some(squeeze), Some(excite)) = (&self.squeeze, &self.excite) {
+            let pooled = graph.global_average(&x);
+            let squeezed = graph.convolve("squeeze", squeeze, &pooled);
+            let squeezed = graph.activate(Activation::Silu, &squeezed);
+            let excited = graph.convolve("excite", excite, &squeezed);
+            let gate = graph.sigmoid(&excited);
+            x = graph.multiply(&x, &gate);
+        }
+        let x = graph.conv_norm("project", &self.project, &x, Activation::Identity);
+        match &self.stochastic_depth {
+            Some(_) => graph.add(input, &x),
             None => x,
         }
     }

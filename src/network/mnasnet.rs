@@ -5,6 +5,8 @@ use burn::nn::conv::Conv2dConfig;
 use burn::nn::{BatchNormConfig, Initializer, PaddingConfig2d};
 use burn::tensor::{Device, Tensor};
 
+#[cfg(not(target_arch = "wasm32"))]
+use super::graph::{Graph, Value};
 use super::layers::{
     Activation::{Identity, Relu},
     ConvNorm,
@@ -80,6 +82,20 @@ impl Backbone for MnasNet {
         self.head.forward(x, Relu)
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
+    fn describe(&self, graph: &mut Graph, x: Value) -> Value {
+        let x = graph.conv_norm("stem", &self.stem, &x, Relu);
+        let x = graph.conv_norm("depthwise", &self.depthwise, &x, Relu);
+        let mut x = graph.conv_norm("pointwise", &self.pointwise, &x, Identity);
+        for (stack, blocks) in self.stacks.iter().enumerate() {
+            for (index, block) in blocks.blocks.iter().enumerate() {
+                let path = format!("stacks.{stack}.blocks.{index}");
+                x = graph.within(&path, |graph| block.describe(graph, &x));
+            }
+        }
+        graph.conv_norm("head", &self.head, &x, Relu)
+    }
+
     fn features(&self) -> usize {
         HEAD_CHANNELS
     }
@@ -148,6 +164,17 @@ impl InvertedResidual {
         let x = self.depthwise.forward(x, Relu);
         let x = self.project.forward(x, Identity);
         if self.skip { input + x } else { x }
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn describe(&self, graph: &mut Graph, input: &Value) -> Value {
+        let x = graph.conv_norm("expand", &self.expand, input, Relu);
+        let x = graph.conv_norm("depthwise", &self.depthwise, &x, Relu);
+        let x = graph.conv_norm("project", &self.project, &x, Identity);
+        match self.skip {
+            true => graph.add(input, &x),
+            false => x,
+        }
     }
 }
 

@@ -12,7 +12,11 @@ mod classifier;
 #[cfg(not(target_arch = "wasm32"))]
 mod cpu;
 mod densenet;
+#[cfg(not(target_arch = "wasm32"))]
+mod described;
 mod efficientnet;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod graph;
 mod inference;
 mod layers;
 mod mnasnet;
@@ -23,6 +27,8 @@ mod vgg;
 
 pub use crate::architecture::{Architecture, ArchitectureError, Family, Head};
 pub use classifier::{Classifier, Gradient, Pooling};
+#[cfg(not(target_arch = "wasm32"))]
+pub use described::{DescribedGradient, Description};
 pub use inference::Inference;
 pub use state_dict::{Naming, StateDictError, StateDictTensor, wrong_value};
 
@@ -46,6 +52,10 @@ trait Backbone {
 
     /// `[batch, channels, height, width]` to `[batch, features, h, w]`, after the last activation.
     fn feature_map(&self, x: Tensor<4>) -> Tensor<4>;
+
+    /// Writes [`Backbone::feature_map`] down. Not for the page, whose program would be larger by it.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn describe(&self, graph: &mut graph::Graph, x: graph::Value) -> graph::Value;
 
     /// The number of features.
     fn features(&self) -> usize;

@@ -154,7 +154,7 @@ impl Network {
     }
 
     /// Name, and whether it is the classifier's.
-    fn torch_name(&self, naming: Naming, path: &[String]) -> (String, bool) {
+    pub(super) fn torch_name(&self, naming: Naming, path: &[String]) -> (String, bool) {
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
         let number = |text: &str| text.parse::<usize>().expect("a list's index");
         match path.as_slice() {

@@ -7,6 +7,8 @@ use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
+#[cfg(not(target_arch = "wasm32"))]
+use super::graph::{Graph, Value};
 use super::layers::{Activation, convolve, normalise};
 use super::{Backbone, Naming, Pooling, kaiming_fan_out};
 
@@ -56,6 +58,18 @@ impl Backbone for Vgg {
             let x = stage.layers.iter().fold(x, |x, layer| layer.forward(x));
             self.max_pool.forward(x)
         })
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn describe(&self, graph: &mut Graph, mut x: Value) -> Value {
+        for (index, stage) in self.stages.iter().enumerate() {
+            for (layer, convolution) in stage.layers.iter().enumerate() {
+                let path = format!("stages.{index}.layers.{layer}");
+                x = graph.within(&path, |graph| convolution.describe(graph, &x));
+            }
+            x = graph.max_pool(&self.max_pool, &x);
+        }
+        x
     }
 
     fn features(&self) -> usize {
@@ -126,6 +140,15 @@ impl Layer {
         match &self.norm {
             Some(norm) => normalise(norm, x, Activation::Relu),
             None => relu(x),
+        }
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn describe(&self, graph: &mut Graph, x: &Value) -> Value {
+        let x = graph.convolve("conv", &self.conv, x);
+        match &self.norm {
+            Some(norm) => graph.normalise("norm", norm, &x, Activation::Relu),
+            None => graph.activate(Activation::Relu, &x),
         }
     }
 }
