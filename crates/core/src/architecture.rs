@@ -22,6 +22,7 @@ macro_rules! family {
     ($($family:ident($module:ident)),+ $(,)?) => {
         /// Which family of networks.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(rename_all = "lowercase")]
         pub enum Family {
             $($family,)+
@@ -45,6 +46,7 @@ pub const COMBINED: &str = "\"origin\", or names joined by +, as densenet121+mna
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Head {
     /// One linear layer.
@@ -58,6 +60,7 @@ pub enum Head {
 
 /// Everything needed to build a network, as the package's manifest writes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Architecture {
     pub family: Family,
     /// As in torchvision's names: `"121"` of `densenet121`, `"b0"` of `efficientnet_b0`, `"19_bn"` of

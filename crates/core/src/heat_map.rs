@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Values over a grid that covers the network's square input. What is read of one is checked: there is a value for each cell.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "Cells")]
 pub struct HeatMap {
     pub width: usize,
@@ -15,6 +16,7 @@ pub struct HeatMap {
 
 /// A map as it is written.
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Cells {
     width: usize,
     height: usize,

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use thirtyfour::prelude::*;
 
 use crate::Server;
+use crate::schemas::fits_report;
 
 /// Whether the browser has WebGPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -448,7 +449,11 @@ impl Page {
                 .map(str::to_owned)
                 .context("nothing was saved")
         };
-        Ok((text(0)?, BASE64.decode(text(1)?)?))
+        let (name, bytes) = (text(0)?, BASE64.decode(text(1)?)?);
+        if testid == "export-json" {
+            fits_report(&bytes)?;
+        }
+        Ok((name, bytes))
     }
 
     /// Saves a picture of the page to the folder named by `SIGHTLINE_SCREENSHOTS`, if there is one.

@@ -4,6 +4,7 @@
 //! workers and of anything they might start passes through it, and one to another place is seen.
 
 mod browser;
+mod schemas;
 mod server;
 
 pub use browser::{Options, Page, Webgpu};

@@ -21,6 +21,7 @@ const BLUR: usize = 16;
     BorshSerialize,
     BorshDeserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Fill {
     /// The region's own mean, as LIME's own code has it.

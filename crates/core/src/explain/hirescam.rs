@@ -18,10 +18,14 @@ use crate::view::View;
 #[derive(
     Clone, Debug, Default, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "HirescamOptions"))]
 pub struct Options {}
 
 /// A map for each output.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "Hirescam"))]
 pub struct Explanation {
     pub options: Options,
     /// In logits, in the order of the manifest's findings.

@@ -17,6 +17,8 @@ macro_rules! methods {
     ($($method:ident($module:ident)),+ $(,)?) => {
         /// How a map is made.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+        #[cfg_attr(feature = "schema", schemars(extend("enum" = Method::ALL.iter().map(|method| method.name()).collect::<Vec<_>>())))]
         #[serde(try_from = "String", into = "String")]
         pub enum Method {
             /// Grad-CAM needs no work of its own: every reading has its maps.
@@ -87,6 +89,7 @@ macro_rules! methods {
 
         /// A method, and how its maps are to be made.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         pub enum Asking {
             $($method($module::Options),)+
         }
@@ -134,6 +137,7 @@ macro_rules! methods {
 
         /// An explanation by one of the methods, for all findings.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         pub enum Explanation {
             $($method($module::Explanation),)+
         }
@@ -236,6 +240,7 @@ macro_rules! methods {
 
         /// Explanations of one reading, one by each method at most.
         #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         pub struct Explanations {
             $(
                 #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -16,6 +16,8 @@ use crate::view::View;
 
 /// In cells of a grid over the network's view.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "OcclusionOptions"))]
 pub struct Options {
     /// Cells along each side; 1 to [`Options::FINEST`].
     pub grid: usize,
@@ -74,6 +76,8 @@ impl Default for Options {
 
 /// The maps, as far as windows were scored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "Occlusion"))]
 pub struct Explanation {
     pub options: Options,
     /// Windows that were scored.

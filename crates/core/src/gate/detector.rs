@@ -18,6 +18,7 @@ pub const THUMBNAIL: usize = 16;
 /// Features: for each channel of the last feature maps its mean, the mean of the right half less that of the left, and of the lower half less
 /// that of the upper; then the levels of a picture of 16 x 16 pixels, from 0 to 1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Detector {
     /// What the head tells apart from frontal chest radiographs, which come first.
     pub kinds: Vec<Kind>,
@@ -39,6 +40,7 @@ pub struct Detector {
 #[derive(
     Clone, Debug, Default, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Measured {
     /// Which frontal chest radiographs.
     pub set: String,
@@ -56,6 +58,7 @@ pub struct Measured {
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Part {
     pub images: usize,
     /// Parts of them.

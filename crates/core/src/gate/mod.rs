@@ -19,6 +19,7 @@ use tags::Objection;
 
 /// What the gate says of a picture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Judgement {
     pub verdict: Verdict,
     /// What it seems to be instead; `None` where it passes, or nothing could be checked.

@@ -24,11 +24,13 @@ const SATURATED: f64 = 1e-12;
 
 /// `models/index.json`: the packages that a page offers, the first being the default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ModelIndex {
     pub models: Vec<ModelEntry>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ModelEntry {
     /// The package's folder beside `index.json`, unless `path` says another.
     pub name: String,
@@ -60,7 +62,9 @@ impl ModelEntry {
 
 /// All about a model but its weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Manifest {
+    #[cfg_attr(feature = "schema", schemars(extend("const" = SCHEMA_VERSION)))]
     pub schema_version: u64,
     /// The folder's name: lower case, digits and hyphens.
     pub name: String,
@@ -84,6 +88,7 @@ pub struct Manifest {
 
 /// One output of the network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FindingCard {
     pub name: Finding,
     /// Whether any training image was labelled for it; if not, its score means nothing and is not shown.
@@ -107,6 +112,7 @@ pub struct FindingCard {
 #[derive(
     Clone, Copy, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "method", rename_all = "kebab-case")]
 pub enum Calibration {
     /// Platt scaling (1999): the probability is `sigmoid(scale * logit + offset)`.
@@ -163,6 +169,7 @@ impl Calibration {
     BorshSerialize,
     BorshDeserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(from = "String", into = "String")]
 pub struct LocalisedBy {
     pub maps: Maps,
@@ -182,6 +189,7 @@ pub struct LocalisedBy {
     BorshSerialize,
     BorshDeserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(from = "String", into = "String")]
 pub enum Maps {
     By(Method),
@@ -329,6 +337,7 @@ pub enum Pointing {
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OverMiddle {
     /// Hits less the middle's, as a share of the images.
     pub hit: f64,
@@ -343,6 +352,7 @@ pub struct OverMiddle {
 #[derive(
     Clone, Debug, Default, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Localisation {
     /// Share of boxes that contain the map's maximum (the pointing game).
     pub pointing_hit: f64,
@@ -369,6 +379,7 @@ pub struct Localisation {
 
 /// What is known of a model's training; of imported weights that is next to nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Training {
     pub data: String,
     pub images: Option<usize>,
@@ -386,6 +397,7 @@ pub struct Training {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Evaluation {
     pub set: String,
     pub unit: Unit,
@@ -395,6 +407,7 @@ pub struct Evaluation {
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Unit {
     Image,
@@ -403,6 +416,7 @@ pub enum Unit {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Weights {
     /// Beside the manifest.
     pub file: String,

@@ -7,6 +7,7 @@ use super::levels::Window;
 
 /// What a file says of its picture. It has nobody's name, number, date or place: only codes and numbers are taken from the file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Facts {
     /// As the standard names it.
     pub transfer_syntax: String,

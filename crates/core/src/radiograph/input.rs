@@ -10,6 +10,7 @@ use super::{GreyImage, resize, resize_part};
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Resize {
     /// Both sides to `size`, whatever the proportions: the whole picture is seen.
@@ -20,6 +21,7 @@ pub enum Resize {
 
 /// A network's input, as the manifest writes it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Input {
     /// Which grey levels of a file are shown to the network.
     #[serde(default)]
@@ -38,6 +40,7 @@ pub struct Input {
 #[derive(
     Clone, Copy, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Region {
     pub x: f64,
     pub y: f64,

@@ -21,6 +21,7 @@ use super::samples::Stored;
     BorshSerialize,
     BorshDeserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
     /// As the file asks to be shown: through its table or window, else all values that its bits can have.
@@ -39,6 +40,7 @@ const CUT_OFF: f64 = 0.005;
 
 /// A window: the values that are shown from black to white (C.11.2.1.2).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Window {
     pub center: f64,
     pub width: f64,
@@ -62,6 +64,7 @@ pub struct Window {
     BorshSerialize,
     BorshDeserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Function {
     #[default]
@@ -102,6 +105,7 @@ pub enum Shown {
 
 /// Which levels were used, for the report.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Used {
     pub rule: Rule,
     pub shown: UsedLevels,
@@ -114,6 +118,7 @@ pub struct Used {
 
 /// What was shown of a picture's values. Values are those that the modality's rescale gives.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum UsedLevels {
     Window(Window),

@@ -37,8 +37,11 @@ pub enum ReportError {
     Schema { found: u64 },
 }
 
+/// One reading of one picture by one model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Report {
+    #[cfg_attr(feature = "schema", schemars(range(min = OLDEST, max = SCHEMA_VERSION)))]
     pub schema_version: u64,
     /// What made the report, and its version.
     pub software: String,
@@ -69,6 +72,7 @@ pub struct Report {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Model {
     pub name: String,
     pub title: String,
@@ -76,6 +80,7 @@ pub struct Model {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Image {
     /// As the file was called; empty for a pasted picture.
     pub file: String,
@@ -140,6 +145,7 @@ impl Image {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FindingReport {
     pub name: Finding,
     pub trained: bool,
@@ -154,6 +160,7 @@ pub struct FindingReport {
 
 /// Evidence for one finding. `sum(cells.values) + bias = logit`; Grad-CAM is its positive part.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GradCam {
     pub cells: HeatMap,
     /// The parts that the branches of a combined network give, each on its own grid.
@@ -166,6 +173,7 @@ pub struct GradCam {
 
 /// What one branch of a combined network adds to the cells.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Branch {
     /// As torchvision calls it, for example `densenet121`.
     pub network: String,
@@ -176,6 +184,7 @@ pub struct Branch {
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Timings {
     pub decode: f64,
     /// Forward pass and all maps.

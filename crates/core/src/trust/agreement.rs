@@ -15,6 +15,7 @@ const TOP: f64 = 0.2;
 #[derive(
     Clone, Copy, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Agreement {
     /// Spearman's, over the whole picture: 1 the same order, 0 none; `None` where a map is the same everywhere.
     pub rank_correlation: Option<f64>,

@@ -12,6 +12,7 @@ use crate::radiograph::GreyImage;
 #[derive(
     Clone, Copy, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Elsewhere {
     /// The share on the dark around the body.
     pub background: f64,

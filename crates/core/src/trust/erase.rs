@@ -12,6 +12,7 @@ use crate::view::View;
 #[derive(
     Clone, Copy, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Spot {
     /// The middle, as shares of the picture's width and height.
     pub x: f32,
@@ -22,6 +23,7 @@ pub struct Spot {
 
 /// What was painted over, and what the model said then.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Erased {
     pub fill: Fill,
     pub spots: Vec<Spot>,

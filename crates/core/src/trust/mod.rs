@@ -24,6 +24,7 @@ use sanity::Sanity;
 
 /// What was measured of one map of this picture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Trust {
     pub finding: Finding,
     pub method: Method,

@@ -25,6 +25,7 @@ pub fn seeds(first: u64) -> [u64; DRAWS] {
 
 /// Maps of networks of which a part was drawn at random, beside the map of the network as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Sanity {
     pub randomised: Randomised,
     /// The map of the first draw, to be shown.

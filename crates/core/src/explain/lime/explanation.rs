@@ -26,6 +26,7 @@ const FEW_SAMPLES: usize = 20;
     BorshSerialize,
     BorshDeserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Segmentation {
     /// Regions follow edges and have any size, as in LIME's own code.
@@ -48,6 +49,7 @@ pub enum Segmentation {
     BorshSerialize,
     BorshDeserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Estimator {
     /// By ridge regression on the scores, as LIME's own code.
@@ -67,6 +69,8 @@ impl Estimator {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "LimeOptions"))]
 pub struct Options {
     /// At most; the whole picture is the first.
     pub samples: usize,
@@ -97,6 +101,7 @@ impl Default for Options {
 
 /// What LIME says of one finding.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FindingLime {
     /// What showing each region adds to the score.
     pub coefficients: Vec<f64>,
@@ -109,6 +114,8 @@ pub struct FindingLime {
 
 /// LIME's explanation of every finding, as far as it got.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "Lime"))]
 pub struct Explanation {
     pub options: Options,
     /// Scored so far.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A region's number for each pixel. Written as runs of equal numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(into = "Runs", try_from = "Runs")]
 pub struct Segments {
     pub width: usize,
@@ -19,6 +20,7 @@ pub struct Segments {
 const MOST_PIXELS: usize = 1 << 22;
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Runs {
     width: usize,
     height: usize,

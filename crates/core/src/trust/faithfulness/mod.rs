@@ -32,6 +32,8 @@ const MOST: usize = 1000;
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "FaithfulnessOptions"))]
 pub struct Options {
     /// Points of the map's curve after its first.
     pub steps: usize,
@@ -64,6 +66,7 @@ pub enum Unmeasurable {
 
 /// The score while the picture is taken away, or given back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Curve {
     /// At `0, 1/steps, .. 1` of the picture.
     pub scores: Vec<f64>,
@@ -81,6 +84,7 @@ pub struct Curve {
 #[derive(
     Clone, Debug, Default, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Band {
     /// The lowest and highest score at each of [`Faithfulness::compared_at`].
     pub scores: Vec<[f64; 2]>,
@@ -90,6 +94,7 @@ pub struct Band {
 
 /// Both curves of one map, and how it compares with its baselines.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Faithfulness {
     pub options: Options,
     pub deletion: Curve,

@@ -1,0 +1,132 @@
+//! `docs/schemas/` has the JSON Schemas of what is written as JSON, made from the types.
+//!
+//! `SIGHTLINE_UPDATE_SCHEMAS=1 cargo test -p sightline-core --test schemas` writes them.
+
+use std::path::{Path, PathBuf};
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
+use serde_json::Value;
+use sightline_core::package::{Manifest, ModelIndex};
+use sightline_core::report::Report;
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn json(path: &Path) -> Value {
+    let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_slice(&bytes).expect("JSON")
+}
+
+/// What may be read, as packages are written by people too.
+fn read<T: JsonSchema>() -> Schema {
+    let settings = SchemaSettings::draft2020_12().for_deserialize();
+    settings.into_generator().into_root_schema_for::<T>()
+}
+
+/// What is written, as reports are by programs alone.
+fn written<T: JsonSchema>() -> Schema {
+    let settings = SchemaSettings::draft2020_12().for_serialize();
+    settings.into_generator().into_root_schema_for::<T>()
+}
+
+fn schemas() -> [(&'static str, Schema); 3] {
+    [
+        ("manifest", read::<Manifest>()),
+        ("models", read::<ModelIndex>()),
+        ("report", written::<Report>()),
+    ]
+}
+
+/// What a schema finds wrong.
+fn wrong(schema: &str, value: &Value) -> Vec<String> {
+    let schema = json(&workspace().join(format!("docs/schemas/{schema}.schema.json")));
+    let validator = jsonschema::draft202012::new(&schema).expect("a schema");
+    let errors = validator.iter_errors(value);
+    errors
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect()
+}
+
+fn fits(schema: &str, value: &Value, what: &str) {
+    assert_eq!(wrong(schema, value), Vec::<String>::new(), "{what}");
+}
+
+fn shipped() -> Vec<PathBuf> {
+    let models = workspace().join("www/models");
+    let index = json(&models.join("index.json"));
+    let models = index["models"]
+        .as_array()
+        .expect("models")
+        .iter()
+        .map(|model| {
+            let name = model["name"].as_str().expect("a name");
+            models.join(name)
+        });
+    models.collect()
+}
+
+#[test]
+fn the_schemas_are_those_of_the_types() {
+    let folder = workspace().join("docs/schemas");
+    let update = std::env::var_os("SIGHTLINE_UPDATE_SCHEMAS").is_some();
+    for (name, schema) in schemas() {
+        let text = serde_json::to_string_pretty(&schema).expect("a schema is JSON") + "\n";
+        let path = folder.join(format!("{name}.schema.json"));
+        if update {
+            std::fs::write(&path, text).expect("written");
+            continue;
+        }
+        let there = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            there == text,
+            "{} is not the schema of today's type; SIGHTLINE_UPDATE_SCHEMAS=1 cargo test -p sightline-core --test schemas writes it",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn the_shipped_packages_fit() {
+    let packages = shipped();
+    assert!(!packages.is_empty());
+    fits(
+        "models",
+        &json(&workspace().join("www/models/index.json")),
+        "index.json",
+    );
+    for package in packages {
+        let manifest = json(&package.join("manifest.json"));
+        fits("manifest", &manifest, &package.display().to_string());
+    }
+}
+
+#[test]
+fn a_report_fits_as_it_is_and_read_and_written_again() {
+    let path = workspace().join("trainer/tests/commands/report.json");
+    fits("report", &json(&path), "as it is");
+    let report = Report::parse(&std::fs::read(path).expect("a file")).expect("a report");
+    let again = serde_json::to_value(&report).expect("JSON");
+    fits("report", &again, "written again");
+    assert!(again["hirescam"].is_object(), "it has an explanation");
+}
+
+#[test]
+fn what_is_no_manifest_and_no_report_does_not_fit() {
+    let sound = json(&shipped()[0].join("manifest.json"));
+    let refused = |change: &dyn Fn(&mut Value)| {
+        let mut manifest = sound.clone();
+        change(&mut manifest);
+        assert!(Manifest::parse(manifest.to_string().as_bytes()).is_err());
+        assert_ne!(wrong("manifest", &manifest), Vec::<String>::new());
+    };
+    refused(&|manifest| manifest["schema_version"] = 99.into());
+    refused(&|manifest| manifest["findings"][0]["name"] = "Halitosis".into());
+    refused(&|manifest| manifest["architecture"]["family"] = "perceptron".into());
+    refused(&|manifest| manifest["weights"]["bytes"] = "many".into());
+    refused(&|manifest| {
+        manifest.as_object_mut().expect("an object").remove("input");
+    });
+    assert_ne!(wrong("report", &sound), Vec::<String>::new());
+}
