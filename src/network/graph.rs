@@ -328,7 +328,7 @@ impl Graph {
         self.operate("Flatten", vec![x.input()], axis, vec![length])
     }
 
-    /// The same values in another shape. The batch stays.
+    /// Values in another shape. The batch stays.
     pub fn reshape(&mut self, x: &Value, shape: &[usize]) -> Value {
         let sizes: Vec<i64> = [0]
             .into_iter()

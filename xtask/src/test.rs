@@ -45,9 +45,17 @@ pub fn all(root: &Path) -> Result<()> {
         Ok(()) => native.extend(["--", "--include-ignored"]),
         Err(error) => println!("the tests with ImageNet weights are skipped: {error:#}"),
     }
+    let onnx = tools::onnx_python(root);
+    let onnx = match &onnx {
+        Ok(python) => ("SIGHTLINE_ONNX_PYTHON", python.as_os_str()),
+        Err(error) => {
+            println!("the tests with ONNX Runtime are left out: {error:#}");
+            ("SIGHTLINE_WITHOUT_ONNX", "1".as_ref())
+        }
+    };
     suite(
         "native",
-        Step::new("cargo", &native),
+        Step::new("cargo", &native).env(onnx.0, onnx.1),
         "test the engine, the trainer and xtask natively",
     )?;
     suite(

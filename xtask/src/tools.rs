@@ -10,6 +10,9 @@ use crate::run::{Step, output};
 const TRUNK: &str = "0.21.14";
 /// The npm package that tells which rules of accessibility a page breaks.
 const AXE: &str = "4.14.1";
+/// What reads exported networks, and what checks their files.
+const ONNX: [&str; 2] = ["onnx==1.23.2", "onnxruntime==1.32.0"];
+const ONNX_VERSIONS: &str = "import onnx, onnxruntime; print(f'onnx=={onnx.__version__} onnxruntime=={onnxruntime.__version__}')";
 
 /// Where the tools are.
 pub struct Tools {
@@ -282,6 +285,26 @@ pub fn imagenet_weights(root: &Path) -> Result<()> {
         println!("{} is there now", target.display());
     }
     Ok(())
+}
+
+/// A Python with ONNX Runtime, from `SIGHTLINE_ONNX_PYTHON` or PyPI.
+pub fn onnx_python(root: &Path) -> Result<PathBuf> {
+    if let Some(python) = std::env::var_os("SIGHTLINE_ONNX_PYTHON") {
+        return Ok(python.into());
+    }
+    let place = root.join("target/tools/onnxruntime");
+    let python = place.join("bin/python");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let versions = output(&python.to_string_lossy(), &["-c", ONNX_VERSIONS], &path);
+    if versions.as_deref() != Some(&ONNX.join(" ")) {
+        let environment = place.to_string_lossy().into_owned();
+        Step::new("python3", &["-m", "venv", &environment]).run("have a place for ONNX Runtime")?;
+        let pip = place.join("bin/pip");
+        let arguments = [&["install", "-q"], &ONNX[..]].concat();
+        Step::new(&pip.to_string_lossy(), &arguments)
+            .run("compare exports with ONNX Runtime (from PyPI)")?;
+    }
+    Ok(python)
 }
 
 /// A program from PyPI, in a Python environment of its own.

@@ -48,7 +48,7 @@ enum Command {
     Merge(merge::Options),
     /// Make a package from weights that another tool trained.
     Import(import::Options),
-    /// Make a package from a training run's weights, and measure it on the run's data.
+    /// Make a package from a training run's weights, and measure it on the run's data; or write a package as ONNX, safetensors or for Hugging Face.
     Export(export::Options),
     /// Measure a package again, and rewrite its figures and card.
     Card(card::Options),

@@ -3,3 +3,4 @@
 pub mod card;
 pub mod export;
 pub mod gate;
+pub mod portable;

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 pub type Argument<'a> = &'a dyn AsRef<OsStr>;
 
 pub fn workspace() -> PathBuf {
@@ -63,7 +65,47 @@ pub fn run(arguments: &[Argument]) -> Output {
 pub fn run_with(arguments: &[Argument], environment: &[(&str, &str)]) -> Output {
     let mut command = command(arguments);
     command.envs(environment.iter().copied());
-    command.output().expect("the trainer starts")
+    let output = command.output().expect("the trainer starts");
+    if output.status.success() {
+        fits_the_schemas(arguments);
+    }
+    output
+}
+
+/// Every report and every manifest that a test has written fits its JSON Schema.
+fn fits_the_schemas(arguments: &[Argument]) {
+    let command = arguments[0].as_ref();
+    let option = |name: &str| {
+        let mut pairs = arguments.windows(2);
+        let pair = pairs.find(|pair| pair[0].as_ref() == name)?;
+        Some(PathBuf::from(pair[1].as_ref()))
+    };
+    if command == "explain" {
+        fits("report", option("--json"));
+    }
+    let package = option("--out").or_else(|| option("--model"));
+    fits(
+        "manifest",
+        package.map(|folder| folder.join("manifest.json")),
+    );
+}
+
+/// Checks a file by a schema, if there is one: what tests write to pipes and object stores is not looked at.
+fn fits(schema: &str, file: Option<PathBuf>) {
+    let Some(file) = file.filter(|file| file.is_file()) else {
+        return;
+    };
+    let json = |path: &Path| -> Value {
+        serde_json::from_slice(&std::fs::read(path).expect("a file")).expect("JSON")
+    };
+    let schema = json(&workspace().join(format!("docs/schemas/{schema}.schema.json")));
+    let validator = jsonschema::draft202012::new(&schema).expect("a schema");
+    let value = json(&file);
+    let wrong: Vec<String> = validator
+        .iter_errors(&value)
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
+    assert!(wrong.is_empty(), "{}: {wrong:?}", file.display());
 }
 
 pub fn succeed(arguments: &[Argument]) -> String {
