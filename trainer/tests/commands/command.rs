@@ -48,12 +48,12 @@ pub fn dry_run<'a>(recipe: Argument<'a>, data: Argument<'a>) -> [Argument<'a>; 6
 }
 
 /// A shipped recipe of a small network, without weights to start from and without a teacher, in batches of two.
-pub fn shipped_recipe() -> serde_json::Value {
+pub fn shipped_recipe() -> Value {
     let place = workspace().join("trainer/configs/efficientnet-lite0-nih-labels.json");
     let text = std::fs::read_to_string(place).expect("a recipe");
-    let mut recipe: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-    recipe["start"] = serde_json::Value::Null;
-    recipe["teacher"] = serde_json::Value::Null;
+    let mut recipe: Value = serde_json::from_str(&text).expect("JSON");
+    recipe["start"] = Value::Null;
+    recipe["teacher"] = Value::Null;
     recipe["batch"] = 2.into();
     recipe
 }
