@@ -411,14 +411,16 @@ async fn many_readings_do_not_make_memory_grow() -> Result<()> {
         const input = document.querySelector("[data-testid='file-input']");
         const status = document.querySelector("[data-testid='status']");
         const until = state => new Promise(seen => {
-            const look = () => {
-                if (status.dataset.state !== state) return false;
+            // A reading may be over before anyone looks.
+            const look = (changes = []) => {
+                const was = changes.some(change => change.oldValue === state);
+                if (status.dataset.state !== state && !was) return false;
                 watch.disconnect();
                 seen();
                 return true;
             };
             const watch = new MutationObserver(look);
-            if (!look()) watch.observe(status, { attributes: true });
+            if (!look()) watch.observe(status, { attributes: true, attributeOldValue: true });
         });
         const readings = async () => {
             for (let made = 0; made < count; made++) {
