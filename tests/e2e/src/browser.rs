@@ -13,6 +13,17 @@ use thirtyfour::prelude::*;
 use crate::Server;
 use crate::schemas::fits_report;
 
+/// States that last as long as some work: a moment, where it is quick.
+const PASSING: [&str; 3] = ["loading", "reading", "explaining"];
+
+/// Notes the states that `status` leaves.
+const NOTE_STATES: &str = "
+    window.passedStates = [];
+    new MutationObserver(changes => changes
+        .filter(change => change.target.dataset.testid === 'status')
+        .forEach(change => window.passedStates.push(change.oldValue)))
+        .observe(document, { subtree: true, attributes: true, attributeFilter: ['data-state'], attributeOldValue: true });";
+
 /// Whether the browser has WebGPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Webgpu {
@@ -132,6 +143,9 @@ impl Page {
         page.driver
             .set_script_timeout(Duration::from_secs(120))
             .await?;
+        let noted = json!({ "source": NOTE_STATES });
+        page.tools("Page.addScriptToEvaluateOnNewDocument", noted)
+            .await?;
         page.driver.goto(format!("http://{address}{query}")).await?;
         Ok(page)
     }
@@ -214,12 +228,19 @@ impl Page {
             .is_empty())
     }
 
-    /// Waits until `status` is in one of these states and says which.
+    /// Waits until `status` is in one of these states and says which. Work that is over already, since the last wait, counts.
     pub async fn wait_for(&self, states: &[&str], limit: Duration) -> Result<String> {
         let start = Instant::now();
         loop {
+            let passed = "return window.passedStates?.splice(0) ?? []";
+            let passed = self.script(passed, Vec::new()).await?;
+            let passed: Vec<String> = serde_json::from_value(passed)?;
             let state = self.state().await?;
-            if states.contains(&state.as_str()) {
+            let over = passed
+                .into_iter()
+                .filter(|state| PASSING.contains(&state.as_str()));
+            let mut seen = std::iter::once(state.clone()).chain(over);
+            if let Some(state) = seen.find(|state| states.contains(&state.as_str())) {
                 return Ok(state);
             }
             if start.elapsed() > limit {
