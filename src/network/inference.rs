@@ -70,7 +70,7 @@ impl Inference {
             .count()
     }
 
-    /// As [`Network::feature_maps`].
+    /// The last feature maps, one per branch: see [`Network::feature_maps`].
     pub fn feature_maps(&self, network: &Network, x: Tensor<4>) -> Vec<Tensor<4>> {
         let device = x.device();
         let shape = x.dims();

@@ -271,7 +271,7 @@ impl Output {
         })
     }
 
-    /// Those of a list of labels; `None` if one is not known.
+    /// The outputs of a list of labels; `None` if one is not known.
     pub fn all_named<'a>(labels: impl IntoIterator<Item = &'a str>) -> Option<Vec<Self>> {
         labels.into_iter().map(Self::named).collect()
     }

@@ -34,7 +34,7 @@ pub const KNOWN: [&str; 15] = [
     "vgg19",
     "vgg19_bn",
 ];
-/// Of a network's tensors no fewer than this share are there, or it is another's file.
+/// The least share of a network's tensors that its file has: with fewer it is another's file.
 const LEAST_SHARE: f64 = 0.5;
 /// What the last layers are called.
 const HEADS: [&str; 7] = [
@@ -109,7 +109,7 @@ impl Match<'_> {
 struct Prefix {
     text: String,
     named: usize,
-    /// Those that have the network's shape too.
+    /// Tensors that have the network's shape too.
     fitting: usize,
 }
 
