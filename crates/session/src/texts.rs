@@ -78,15 +78,21 @@ impl Texts {
             return None;
         }
         let more = || {
-            let said = self.found(&[sentence, "."].concat())?;
-            Some(said.strip_suffix('.').unwrap_or(&said).to_owned())
+            let (length, said) = self.found(&[sentence, "."].concat())?;
+            Some((length, said.strip_suffix('.').unwrap_or(&said).to_owned()))
         };
-        let less = || Some(self.found(sentence.strip_suffix('.')?)? + ".");
-        self.found(sentence).or_else(more).or_else(less)
+        let less = || {
+            let (length, said) = self.found(sentence.strip_suffix('.')?)?;
+            Some((length, said + "."))
+        };
+        // Of texts that have as much in common with it, the sentence as it is.
+        let ways = [less(), more(), self.found(sentence)];
+        let best = ways.into_iter().flatten().max_by_key(|(length, _)| *length);
+        best.map(|(_, said)| said)
     }
 
-    /// The translation by the text that has most in common with the sentence.
-    fn found(&self, sentence: &str) -> Option<String> {
+    /// The translation by the text that has most in common with the sentence, and how many letters these are.
+    fn found(&self, sentence: &str) -> Option<(usize, String)> {
         let mut best: Option<(usize, &Text, Vec<&str>)> = None;
         for text in &self.0 {
             let length = text.english.iter().map(String::len).sum();
@@ -98,7 +104,7 @@ impl Texts {
                 best = Some((length, text, filled));
             }
         }
-        let (_, text, filled) = best?;
+        let (length, text, filled) = best?;
         let mut said = String::new();
         for (place, part) in text.translated.iter().enumerate() {
             said.push_str(part);
@@ -106,7 +112,7 @@ impl Texts {
                 said.push_str(&self.said(filling));
             }
         }
-        Some(said)
+        Some((length, said))
     }
 }
 

@@ -316,6 +316,8 @@ fn what_is_put_together_is_translated_in_all_its_parts() {
         "yes (0.40)",
         "0.87 (0.80 to 0.92)",
         "8 bits: darker",
+        "00000129_000.png. No box was drawn on it. NIH Clinical Center, ChestX-ray14 (Wang et al., CVPR 2017): no restrictions on use, \
+         attribution asked for.",
     ];
     for english in cases {
         let said = german.said(english);
