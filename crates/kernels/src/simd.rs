@@ -78,11 +78,11 @@ pub trait Task {
 pub fn dispatch(task: impl Task) {
     #[cfg(target_arch = "x86_64")]
     {
-        #[target_feature(enable = "avx2,fma")]
+        #[target_feature(enable = "avx2")]
         fn with_avx2(task: impl Task) {
             task.run::<avx2::Avx2>();
         }
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        if is_x86_feature_detected!("avx2") {
             // SAFETY: the machine has both.
             return unsafe { with_avx2(task) };
         }
@@ -176,11 +176,11 @@ mod avx2 {
 
     use super::Vector;
 
-    /// Needs AVX2 and FMA.
+    /// Needs AVX2.
     #[derive(Clone, Copy)]
     pub struct Avx2(__m256);
 
-    // SAFETY of every block below: `dispatch` has seen AVX2 and FMA before any of these is called; pointers are the caller's promise.
+    // SAFETY of every block below: `dispatch` has seen AVX2 before any of these is called; pointers are the caller's promise.
     #[allow(clippy::undocumented_unsafe_blocks)]
     impl Vector for Avx2 {
         #[inline(always)]
@@ -226,7 +226,8 @@ mod avx2 {
         }
         #[inline(always)]
         fn mul_add(self, factor: Self, summand: Self) -> Self {
-            Self(unsafe { _mm256_fmadd_ps(self.0, factor.0, summand.0) })
+            // Not fused: WebAssembly has no such instruction, and the page and the command line are to compute alike.
+            self.mul(factor).add(summand)
         }
         #[inline(always)]
         fn round(self) -> Self {
