@@ -339,7 +339,9 @@ fn read_tar_tensors<'a>(bytes: &'a [u8], outside: &mut Outside<'a>) -> Result<()
         let (key, storage) = key_of(&tree, key)
             .zip(key_of(&tree, storage))
             .ok_or_else(lacking)?;
-        let dimensions = count_at(bytes, at, false).ok_or_else(lacking)? & 0xffff_ffff;
+        // 32 bits, and as many that mean nothing.
+        let raw = bytes.get(at..).and_then(<[u8]>::first_chunk);
+        let dimensions = u32::from_le_bytes(*raw.ok_or_else(lacking)?) as usize;
         if dimensions > MOST_DIMENSIONS {
             return Err(lacking());
         }
