@@ -67,6 +67,24 @@ async fn check(case: &str, device: &Device) {
     }
 }
 
+/// A golden network's logits by the kernels that read on the CPU, as near to PyTorch's as they are natively.
+async fn check_kernels(case: &str) {
+    let golden: Value = serde_json::from_str(case).expect("golden JSON");
+    let device = Device::flex();
+    let network = golden::network(&golden, &device);
+    let kernels = golden::kernels(&golden, &network, &device);
+    let input = golden::generated_input(&golden, "input", &device);
+    let feature_maps = kernels.feature_maps(&network, input);
+    let logits = read(network.classify(feature_maps)).await;
+    let expected = golden::numbers(&golden["logits_f64"]);
+    let difference = golden::max_difference(&logits, &expected);
+    let tolerance = golden["tolerance_abs"].as_f64().expect("a tolerance");
+    assert!(
+        difference <= tolerance,
+        "the kernels' logits differ by {difference}"
+    );
+}
+
 #[wasm_bindgen_test]
 async fn golden_networks_on_the_cpu() {
     for case in [
@@ -78,6 +96,7 @@ async fn golden_networks_on_the_cpu() {
         XRV_DENSENET,
     ] {
         check(case, &Device::flex()).await;
+        check_kernels(case).await;
     }
 }
 
