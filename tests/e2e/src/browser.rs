@@ -232,10 +232,12 @@ impl Page {
     pub async fn wait_for(&self, states: &[&str], limit: Duration) -> Result<String> {
         let start = Instant::now();
         loop {
-            let passed = "return window.passedStates?.splice(0) ?? []";
-            let passed = self.script(passed, Vec::new()).await?;
-            let passed: Vec<String> = serde_json::from_value(passed)?;
-            let state = self.state().await?;
+            let look = "return [
+                window.passedStates?.splice(0) ?? [],
+                document.querySelector(\"[data-testid='status']\")?.dataset.state ?? '',
+            ]";
+            let seen = self.script(look, Vec::new()).await?;
+            let (passed, state): (Vec<String>, String) = serde_json::from_value(seen)?;
             let over = passed
                 .into_iter()
                 .filter(|state| PASSING.contains(&state.as_str()));

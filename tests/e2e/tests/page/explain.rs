@@ -209,6 +209,10 @@ async fn lime_explains_as_natively_streams_and_can_be_cancelled() -> Result<()> 
     }
 
     // A long one shows what it knows, and what it knows stays when it is cancelled.
+    let untick = "arguments[0].checked = false; arguments[0].dispatchEvent(new Event('change'))";
+    let stable = page.element("lime-until-stable").await?;
+    page.script(untick, vec![stable.to_json()?]).await?;
+    page.wait_for(&["ready"], SLOW).await?;
     let samples = page.element("lime-samples").await?;
     page.script(set, vec![samples.to_json()?, number(10_000)])
         .await?;
