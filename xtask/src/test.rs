@@ -1,8 +1,9 @@
 //! Every test, and one summary.
 
 use std::path::Path;
+use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::run::Step;
 use crate::tools::{self, Tools};
@@ -100,6 +101,7 @@ pub fn all(root: &Path) -> Result<()> {
             ("SIGHTLINE_WITHOUT_AXE", "1".as_ref())
         }
     };
+    enough_storage(&std::env::temp_dir())?;
     suite(
         "end to end",
         Step::new(
@@ -132,6 +134,33 @@ pub fn all(root: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Refuses a folder in which a browser would store nothing: with less than 2 GB free, Chromium gives pages no storage, and tests of what
+/// is kept would fail for no fault of the page.
+fn enough_storage(folder: &Path) -> Result<()> {
+    let output = Command::new("df").arg("-Pk").arg(folder).output()?;
+    let table = String::from_utf8_lossy(&output.stdout);
+    let free = free_kilobytes(&table).context("df's answer is not understood")?;
+    if free < 4_000_000 {
+        bail!(
+            "{} has {} MB free; the tests in the browser need 4,000",
+            folder.display(),
+            free / 1000
+        );
+    }
+    Ok(())
+}
+
+/// The fourth column of `df -Pk`'s second line: kilobytes that are free.
+fn free_kilobytes(table: &str) -> Option<u64> {
+    table
+        .lines()
+        .nth(1)?
+        .split_whitespace()
+        .nth(3)?
+        .parse()
+        .ok()
+}
+
 /// Adds up the lines `test result: ok. 3 passed; 0 failed; 1 ignored; ...`.
 fn count(lines: &[String]) -> Counts {
     let mut counts = Counts::default();
@@ -154,6 +183,17 @@ fn count(lines: &[String]) -> Counts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn free_space_is_read() {
+        let table = "Filesystem 1024-blocks Used Available Capacity Mounted on\n\
+                     /dev/vda 263174212 88752116 6546096 94% /\n";
+        assert_eq!(free_kilobytes(table), Some(6_546_096));
+        assert_eq!(
+            free_kilobytes("df: /nowhere: No such file or directory"),
+            None
+        );
+    }
 
     #[test]
     fn results_of_all_test_binaries_are_added_up() {

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use thirtyfour::prelude::*;
 
 use crate::Server;
@@ -53,6 +54,8 @@ impl Default for Options {
 pub struct Page {
     pub driver: WebDriver,
     chromedriver: Child,
+    /// Profile, downloads and caches of this browser: up to 200 MB, gone with it.
+    _folder: TempDir,
 }
 
 impl Page {
@@ -85,8 +88,10 @@ impl Page {
     ) -> Result<Self> {
         let program = std::env::var("CHROMEDRIVER").unwrap_or_else(|_| "chromedriver".to_owned());
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let folder = tempfile::tempdir()?;
         let chromedriver = Command::new(&program)
             .arg(format!("--port={port}"))
+            .env("TMPDIR", folder.path())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -139,6 +144,7 @@ impl Page {
         let page = Self {
             driver,
             chromedriver,
+            _folder: folder,
         };
         page.driver
             .set_script_timeout(Duration::from_secs(120))
@@ -150,11 +156,8 @@ impl Page {
         Ok(page)
     }
 
-    pub async fn close(mut self) -> Result<()> {
-        self.driver.clone().quit().await?;
-        self.chromedriver.kill()?;
-        self.chromedriver.wait()?;
-        Ok(())
+    pub async fn close(self) -> Result<()> {
+        Ok(self.driver.clone().quit().await?)
     }
 
     /// The most memory, in bytes, that the page's process with its workers has held so far.
@@ -175,32 +178,37 @@ impl Page {
 
     /// A number of kilobytes in the status of the largest of this browser's processes that show pages, in bytes.
     fn memory_by(&self, what: &str) -> Result<u64> {
-        let mut processes = Vec::new(); // id, parent, memory
-        for entry in std::fs::read_dir("/proc").context("no /proc")? {
-            let path = entry?.path();
-            let Ok(status) = std::fs::read_to_string(path.join("status")) else {
-                continue; // not a process, or gone by now
-            };
-            let field = |name: &str| -> Option<u64> {
-                let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-                line.split_whitespace().next()?.parse().ok()
-            };
-            if let (Some(id), Some(parent)) = (field("Pid:"), field("PPid:")) {
-                let command = std::fs::read_to_string(path.join("cmdline")).unwrap_or_default();
-                let renders = command.contains("--type=renderer");
-                let memory = field(what).filter(|_| renders).unwrap_or(0);
-                processes.push((id, parent, 1024 * memory));
-            }
-        }
-        let mut family = vec![u64::from(self.chromedriver.id())];
         let mut most = 0;
-        while let Some(parent) = family.pop() {
-            for (id, _, memory) in processes.iter().filter(|(_, of, _)| *of == parent) {
-                family.push(*id);
-                most = most.max(*memory);
+        for id in self.processes()? {
+            let read = |file| std::fs::read_to_string(format!("/proc/{id}/{file}"));
+            if read("cmdline").is_ok_and(|command| command.contains("--type=renderer")) {
+                most = most.max(1024 * field(&read("status")?, what).unwrap_or(0));
             }
         }
         Ok(most)
+    }
+
+    /// Ids of the driver and of all processes that came from it.
+    fn processes(&self) -> Result<Vec<u64>> {
+        let mut others = Vec::new(); // id, parent
+        for entry in std::fs::read_dir("/proc").context("no /proc")? {
+            let Ok(status) = std::fs::read_to_string(entry?.path().join("status")) else {
+                continue; // not a process, or gone by now
+            };
+            others.extend(field(&status, "Pid:").zip(field(&status, "PPid:")));
+        }
+        let mut family = vec![u64::from(self.chromedriver.id())];
+        let mut read = 0;
+        while let Some(&parent) = family.get(read) {
+            family.extend(
+                others
+                    .iter()
+                    .filter(|(_, of)| *of == parent)
+                    .map(|(id, _)| id),
+            );
+            read += 1;
+        }
+        Ok(family)
     }
 
     /// The element with this `data-testid`, once it is there.
@@ -493,12 +501,20 @@ impl Page {
 
 impl Drop for Page {
     fn drop(&mut self) {
-        // A failed test must not leave a driver behind. Asked to end (and not killed), it ends its browser too.
-        if matches!(self.chromedriver.try_wait(), Ok(None)) {
+        // A failed test leaves no browser behind, and a browser that hangs does not end with its driver.
+        for id in self.processes().unwrap_or_default() {
             let _ = Command::new("kill")
-                .arg(self.chromedriver.id().to_string())
+                .args(["-KILL", &id.to_string()])
+                .stderr(Stdio::null())
                 .status();
-            let _ = self.chromedriver.wait();
         }
+        let _ = self.chromedriver.kill();
+        let _ = self.chromedriver.wait();
     }
+}
+
+/// A number in a process's status.
+fn field(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_whitespace().next()?.parse().ok()
 }
