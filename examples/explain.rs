@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let manifest = Manifest::parse(&std::fs::read(format!("{package}/manifest.json"))?)?;
     let weights = std::fs::read(format!("{package}/{}", manifest.weights.file))?;
     let reader = Reader::load(manifest, &weights, &Device::flex())?;
-    let finding = Finding::from_name(finding).ok_or("there is no such finding")?;
+    let finding = Finding::named(finding)?;
     let output = reader.manifest.trained_output(finding);
     let output = output.ok_or("the model was not trained for this finding")?;
 

@@ -5,7 +5,8 @@
 //!
 //! | module | what it is for |
 //! |---|---|
-//! | [`finding`] | the 14 CheXpert observations |
+//! | [`finding`] | the name of what an output stands for |
+//! | [`vocabulary`] | lists of findings, and which scores count as called |
 //! | [`radiograph`] | bytes of a picture file to a grey picture, and from there to a network's input |
 //! | [`network`] | the neural networks: feature maps, and a classifier on top of them |
 //! | [`package`] | a trained model on disk or over the wire: manifest and weights |
@@ -29,7 +30,7 @@ mod weights;
 
 pub use sightline_core::{
     architecture, asked, explain, families, finding, gate, heat_map, radiograph, reading, report,
-    statistics, trust, view,
+    statistics, trust, view, vocabulary,
 };
 
 /// The model package: a folder with `manifest.json` and `weights.bpk`, or the same over the wire.

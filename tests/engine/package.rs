@@ -36,6 +36,7 @@ fn manifest(findings: &[Finding], weights: &[u8]) -> Manifest {
             .iter()
             .map(|name| FindingCard::new(*name, true))
             .collect(),
+        rules: None,
         training: Training {
             data: "none".to_owned(),
             images: None,

@@ -115,13 +115,13 @@ fn Table(compared: Memo<Option<Vec<Line>>>) -> impl IntoView {
     let signed =
         |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:+.2}"));
     let rows = move || {
-        let lines = compared.get().unwrap_or_default().into_iter();
-        let rows = lines.map(|line| {
+        let lines = compared.get().unwrap_or_default().into_iter().enumerate();
+        let rows = lines.map(|(index, line)| {
             let finding = line.finding;
             let difference = line.score_difference();
             view! {
                 <tr
-                    data-testid=format!("compare-row-{}", finding.index())
+                    data-testid=format!("compare-row-{index}")
                     data-difference=difference.map(|difference| format!("{difference:.6}"))
                     class:selected=move || selected.get() == Some(finding)
                 >

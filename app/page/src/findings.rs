@@ -1,8 +1,9 @@
-//! The 14 findings with their scores.
+//! The findings of the model with their scores.
 
 use leptos::ev::KeyboardEvent;
 use leptos::prelude::*;
 
+use sightline_core::vocabulary::CallRule;
 use sightline_session::picture::ReadPicture;
 use sightline_session::session::Session;
 
@@ -56,14 +57,30 @@ pub fn Findings() -> impl IntoView {
             </ol>
             <Fold title="What a score means">
             <p class="hint">
-                "The mark on a bar is the operating point: the score at which the model calls the finding. Called findings are bold. \
-                 The model calls “No Finding” only if it calls no other finding; Support Devices do not count. A score is not a probability \
-                 of disease. If it was calibrated, it was calibrated on images like those of the model's training. Point at a finding, or \
-                 use the arrow keys, to see its map."
+                "The mark on a bar is the operating point: the score at which the model calls the finding. Called findings are bold. "
+                {live(move || rules(state))}
+                "A score is not a probability of disease. If it was calibrated, it was calibrated on images like those of the model's \
+                 training. Point at a finding, or use the arrow keys, to see its map."
             </p>
             </Fold>
         </Show>
     }
+}
+
+/// Which findings the model calls only alone.
+fn rules(state: State) -> String {
+    let said = |rule: &CallRule| {
+        let mut said = format!(
+            "The model calls “{}” only if it calls no other finding",
+            rule.alone
+        );
+        let except: Vec<&str> = rule.except.iter().map(|finding| finding.name()).collect();
+        if !except.is_empty() {
+            said += &format!("; {} do not count", except.join(", "));
+        }
+        said + ". "
+    };
+    state.of_session(|session| session.vocabulary().rules.iter().map(said).collect())
 }
 
 /// The row of a finding in the document.

@@ -89,5 +89,5 @@ fn library(index: &Json) -> Result<Library, String> {
 }
 
 fn finding(name: &str) -> Result<Finding, String> {
-    Finding::from_name(name).ok_or_else(|| format!("{name} is no finding"))
+    Finding::named(name).map_err(|error| error.to_string())
 }

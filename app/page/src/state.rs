@@ -8,6 +8,7 @@ use sightline_core::explain::fill::Fill;
 use sightline_core::explain::heat_map::HeatMap;
 use sightline_core::explain::look::{Look, MapKind};
 use sightline_core::explain::method::{Explanation, Method, Settings};
+use sightline_core::finding::Finding;
 use sightline_core::gate::Judgement;
 use sightline_core::library::{FOLDER, Library};
 use sightline_core::package::{Manifest, ModelEntry};
@@ -374,6 +375,11 @@ impl State {
     /// What is asked of the session.
     pub fn of_session<T>(self, what: impl FnOnce(&Session) -> T) -> T {
         self.session.with(what)
+    }
+
+    /// The findings of the model that is loaded, or of the one before while another is on its way.
+    pub fn findings(self) -> Vec<Finding> {
+        self.of_session(|session| session.vocabulary().findings.clone())
     }
 
     /// The chosen package's folder, where there is one on this server.

@@ -86,7 +86,7 @@ pub fn Teaching() -> impl IntoView {
 #[component]
 fn Marks() -> impl IntoView {
     let state = expect_context::<State>();
-    let confidences = Memo::new(move |_| state.of_session(|session| *session.confidences()));
+    let confidences = Memo::new(move |_| state.of_session(|session| session.confidences().clone()));
     let choice = move |index: usize, finding: Finding, value: Option<u8>| {
         let (shown, said) = match value {
             Some(value) => (value.to_string(), SCALE[usize::from(value)]),
@@ -103,7 +103,7 @@ fn Marks() -> impl IntoView {
                     name=format!("reader-{index}")
                     data-testid=testid
                     aria-label=format!("{shown}: {said}")
-                    prop:checked=move || confidences.get()[finding.index()] == value
+                    prop:checked=move || confidences.with(|said| said.of(finding)) == value
                     on:change=move |_| state.tell(|session| session.mark(finding, value))
                 />
                 {shown}
@@ -111,18 +111,20 @@ fn Marks() -> impl IntoView {
         }
     };
     let values = || std::iter::once(None).chain((0..SCALE.len() as u8).map(Some));
-    Finding::ALL
-        .into_iter()
-        .enumerate()
-        .map(|(index, finding)| {
+    let findings = Memo::new(move |_| state.findings());
+    let rows = move || {
+        let rows = findings.get().into_iter().enumerate();
+        let rows = rows.map(|(index, finding)| {
             view! {
                 <fieldset data-testid=format!("reader-{index}")>
                     <legend>{finding.name()}</legend>
                     {values().map(|value| choice(index, finding, value)).collect_view()}
                 </fieldset>
             }
-        })
-        .collect_view()
+        });
+        rows.collect_view()
+    };
+    live(rows)
 }
 
 /// Reader, model and, where the radiograph is a case of the library, its labels.
@@ -130,6 +132,7 @@ fn Marks() -> impl IntoView {
 fn Comparison() -> impl IntoView {
     let state = expect_context::<State>();
     let (committed, case) = (committed(state), case(state));
+    let findings = Memo::new(move |_| state.findings());
     let section = NodeRef::<html::Section>::new();
     // The button that was pressed is gone: the keyboard goes on from here.
     effect(move || {
@@ -159,9 +162,7 @@ fn Comparison() -> impl IntoView {
         }
     };
     let reader = move |finding: Finding| {
-        let value = committed
-            .get()
-            .and_then(|confidences| confidences[finding.index()]);
+        let value = committed.with(|confidences| confidences.as_ref()?.of(finding));
         value.map_or("not read", |value| SCALE[usize::from(value)])
     };
     let label = move |finding: Finding| {
@@ -203,7 +204,8 @@ fn Comparison() -> impl IntoView {
                     </tr>
                 </thead>
                 <tbody>
-                    {Finding::ALL
+                    {live(move || findings
+                        .get()
                         .into_iter()
                         .enumerate()
                         .map(|(index, finding)| view! {
@@ -214,7 +216,7 @@ fn Comparison() -> impl IntoView {
                                 {live(move || label(finding).map(|label| view! { <td>{label}</td> }))}
                             </tr>
                         })
-                        .collect_view()}
+                        .collect_view())}
                 </tbody>
             </table>
             <p class="hint">"Bold: the model calls the finding. "{live(source)}</p>
@@ -301,7 +303,7 @@ pub fn Boxes(testid: &'static str) -> impl IntoView {
 }
 
 fn committed(state: State) -> Memo<Option<Confidences>> {
-    Memo::new(move |_| state.of_session(|session| session.committed().copied()))
+    Memo::new(move |_| state.of_session(|session| session.committed().cloned()))
 }
 
 /// The case of the library, or the sample, that the radiograph is, and its licence.

@@ -59,7 +59,8 @@ pub fn TrustPanel() -> impl IntoView {
         });
         let called = match (finding.probability, finding.operating_point) {
             (Some(p), Some(point)) if p >= point && !finding.called => format!(
-                "The score {p:.2} is at or above the operating point {point:.2}. The model calls another finding, so it does not call “No Finding”."
+                "The score {p:.2} is at or above the operating point {point:.2}. The model calls another finding, so it does not call “{}”.",
+                finding.name
             ),
             (Some(p), Some(point)) if p >= point => {
                 format!(

@@ -169,9 +169,12 @@ fn Tools(list: List) -> impl IntoView {
         save(text, "application/json", "sightline-worklist.json");
     };
     let sort = move |event| {
-        let finding = Finding::from_name(&event_target_value(&event));
+        let name = event_target_value(&event);
+        let mut findings = untrack(|| state.findings()).into_iter();
+        let finding = findings.find(|finding| finding.name() == name);
         state.tell(|session| session.sort_rows(finding));
     };
+    let findings = Memo::new(move |_| state.findings());
     let sorted_by = move |finding: Option<Finding>| {
         list.state.track();
         untrack(|| state.of_session(|session| session.worklist().sorted_by() == finding))
@@ -187,11 +190,13 @@ fn Tools(list: List) -> impl IntoView {
                 "Sort by "
                 <select data-testid="worklist-sort" disabled=move || !list.scores.get() on:change=sort>
                     <option value="" selected=move || sorted_by(None)>"the order given"</option>
-                    {Finding::ALL
+                    {live(move || findings
+                        .get()
+                        .into_iter()
                         .map(|finding| view! {
                             <option value=finding.name() selected=move || sorted_by(Some(finding))>{finding.name()}</option>
                         })
-                        .collect_view()}
+                        .collect_view())}
                 </select>
             </label>
             <button
@@ -322,13 +327,14 @@ fn scroll_to(row: &HtmlElement) {
 /// The maxima of studies of several views.
 #[component]
 fn Studies(list: List) -> impl IntoView {
+    let state = expect_context::<State>();
     let lines = move || {
         let studies = list.studies.get().into_iter().zip(1..);
         let lines = studies.map(|(study, number)| {
-            let called = study.called.iter().map(|finding| {
-                let score = study.maximum[finding.index()].unwrap_or_default();
-                format!("{finding} {score:.2}")
-            });
+            let scores = state.findings().into_iter().zip(study.maximum);
+            let called = scores.filter(|(finding, _)| study.called.contains(finding));
+            let called = called
+                .map(|(finding, score)| format!("{finding} {:.2}", score.unwrap_or_default()));
             let called: Vec<String> = called.collect();
             let called = match called.is_empty() {
                 true => "no finding is called".to_owned(),

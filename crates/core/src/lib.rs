@@ -3,7 +3,8 @@
 //!
 //! | module | what it is for |
 //! |---|---|
-//! | [`finding`] | the 14 CheXpert observations |
+//! | [`finding`] | the name of what an output stands for |
+//! | [`vocabulary`] | lists of findings, and which scores count as called |
 //! | [`radiograph`] | bytes of a picture file to a grey picture, and what a network is given of it |
 //! | [`architecture`] | the names of networks |
 //! | [`package`] | a model's manifest |
@@ -34,3 +35,4 @@ pub mod report;
 pub mod statistics;
 pub mod trust;
 pub mod view;
+pub mod vocabulary;

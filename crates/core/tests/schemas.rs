@@ -125,7 +125,7 @@ fn what_is_no_manifest_and_no_report_does_not_fit() {
         assert_ne!(wrong("manifest", &manifest), Vec::<String>::new());
     };
     refused(&|manifest| manifest["schema_version"] = 99.into());
-    refused(&|manifest| manifest["findings"][0]["name"] = "Halitosis".into());
+    refused(&|manifest| manifest["findings"][0]["name"] = "Hali\ttosis".into());
     refused(&|manifest| manifest["architecture"]["family"] = "perceptron".into());
     refused(&|manifest| manifest["weights"]["bytes"] = "many".into());
     refused(&|manifest| {

@@ -240,6 +240,7 @@ pub fn import_parts(
         architecture: fit.architecture.clone(),
         input,
         findings: cards,
+        rules: None,
         training: Training {
             data: "not known: the weights were imported".to_owned(),
             images: None,

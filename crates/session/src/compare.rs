@@ -24,9 +24,18 @@ impl Line {
     }
 }
 
-/// All findings of two readings, in the order of [`Finding::ALL`].
+/// All findings of two readings: the first's in their order, then those that the second alone has.
 pub fn lines(first: &Report, second: &Report) -> Vec<Line> {
-    let lines = Finding::ALL.into_iter().map(|finding| {
+    let names = |report: &Report| -> Vec<Finding> {
+        report.findings.iter().map(|found| found.name).collect()
+    };
+    let (mut all, others) = (names(first), names(second));
+    all.extend(
+        others
+            .into_iter()
+            .filter(|other| first.findings.iter().all(|found| found.name != *other)),
+    );
+    let lines = all.into_iter().map(|finding| {
         let of = [first, second].map(|report| finding_of(report, finding));
         Line {
             finding,

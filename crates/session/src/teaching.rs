@@ -15,8 +15,25 @@ pub const SCALE: [&str; 5] = [
     "definitely present",
 ];
 
-/// A confidence of each finding, in the order of [`Finding::ALL`]: a place in [`SCALE`]. `None`: the reader did not say.
-pub type Confidences = [Option<u8>; Finding::COUNT];
+/// How sure the reader is of the findings that were read: each has a place in [`SCALE`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Confidences(Vec<(Finding, u8)>);
+
+impl Confidences {
+    /// The confidence of a finding; `None`: the reader did not say.
+    pub fn of(&self, finding: Finding) -> Option<u8> {
+        let mut said = self.0.iter();
+        said.find(|(known, _)| *known == finding)
+            .map(|(_, confidence)| *confidence)
+    }
+
+    /// Notes what the reader says of a finding, or that nothing is said any more.
+    pub(crate) fn say(&mut self, finding: Finding, confidence: Option<u8>) {
+        self.0.retain(|(known, _)| *known != finding);
+        self.0
+            .extend(confidence.map(|confidence| (finding, confidence)));
+    }
+}
 
 /// What follows a finding's name in the column of the model's scores.
 const OF_MODEL: &str = " (model)";
@@ -27,8 +44,8 @@ pub struct ReadFirst {
     /// The case's file, or a running number: the name of a person's own file may be somebody's name.
     pub path: String,
     pub confidences: Confidences,
-    /// The model's, in the order of [`Finding::ALL`]; `None` where there is none.
-    pub scores: [Option<f64>; Finding::COUNT],
+    /// The model's of all its findings, in its order; `None` where there is none.
+    pub scores: Vec<(Finding, Option<f64>)>,
     pub model: String,
     /// From the picture's appearance to the commitment.
     pub seconds: f64,
@@ -96,25 +113,48 @@ fn is_own(path: &str) -> bool {
     number.is_some_and(|number| number.bytes().all(|b| b.is_ascii_digit()))
 }
 
+/// The findings of all readings: the models' in their order, then what else the reader marked.
+fn findings(readings: &[ReadFirst]) -> Vec<Finding> {
+    let mut all: Vec<Finding> = Vec::new();
+    let mut add = |finding: Finding| {
+        if !all.contains(&finding) {
+            all.push(finding);
+        }
+    };
+    for reading in readings {
+        reading.scores.iter().for_each(|(finding, _)| add(*finding));
+    }
+    for reading in readings {
+        let said = reading.confidences.0.iter();
+        said.for_each(|(finding, _)| add(*finding));
+    }
+    all
+}
+
 /// The readings as CSV, for `sightline-trainer evaluate --reader`: the reader's confidences and the model's scores, from 0 to 1.
 pub fn csv(readings: &[ReadFirst]) -> String {
-    let names = Finding::ALL.map(Finding::name);
-    let mut text = format!("Path,{}", names.join(","));
-    for name in names {
-        text += &format!(",{name}{OF_MODEL}");
+    let findings = findings(readings);
+    let mut text = "Path".to_owned();
+    for of in ["", OF_MODEL] {
+        for finding in &findings {
+            text.push(',');
+            text += &cell(&format!("{finding}{of}"));
+        }
     }
     text += ",Model,Seconds\n";
     for reading in readings {
         text += &cell(&reading.path);
-        for confidence in reading.confidences {
+        for finding in &findings {
             text.push(',');
-            if let Some(confidence) = confidence {
+            if let Some(confidence) = reading.confidences.of(*finding) {
                 text += &(f32::from(confidence) / (SCALE.len() - 1) as f32).to_string();
             }
         }
-        for score in reading.scores {
+        for finding in &findings {
             text.push(',');
-            if let Some(score) = score {
+            let mut scores = reading.scores.iter();
+            let score = scores.find(|(known, _)| known == finding);
+            if let Some(score) = score.and_then(|(_, score)| *score) {
                 text += &format!("{score:.6}");
             }
         }

@@ -4,11 +4,12 @@
 
 use std::sync::Arc;
 
-use sightline_core::finding::{Finding, Score, called};
+use sightline_core::finding::Finding;
 use sightline_core::gate::{Kind, Verdict};
 use sightline_core::order::{falling, ordered};
 use sightline_core::radiograph::{GreyImage, resize};
 use sightline_core::report::{Report, several};
+use sightline_core::vocabulary::{Score, Vocabulary, called};
 
 use crate::table::cell;
 
@@ -148,9 +149,9 @@ impl StudyKey {
 pub struct Study {
     /// The rows of its views.
     pub rows: Vec<usize>,
-    /// The maximum over the views of each finding's score, in the order of [`Finding::ALL`], as CheXpert scores a study. Views that the
-    /// gate stopped do not count: their scores mean nothing.
-    pub maximum: [Option<f64>; Finding::COUNT],
+    /// The maximum over the views of each finding's score, in the order of the model's findings, as CheXpert scores a study. Views that
+    /// the gate stopped do not count: their scores mean nothing.
+    pub maximum: Vec<Option<f64>>,
     /// The findings that these scores call.
     pub called: Vec<Finding>,
 }
@@ -175,6 +176,8 @@ pub struct Worklist {
     /// The reader does not want more to be read in the background.
     pub(crate) halted: bool,
     pub(crate) sorted_by: Option<Finding>,
+    /// The findings of the model that reads the rows.
+    vocabulary: Vocabulary,
     under_way: Option<UnderWay>,
     ends_in_a_row: u32,
     /// How many readings there were in the background.
@@ -195,6 +198,11 @@ impl Worklist {
 
     pub fn sorted_by(&self) -> Option<Finding> {
         self.sorted_by
+    }
+
+    /// The findings of the model that reads the rows, or of the one before while another is loaded; CheXpert's before the first.
+    pub fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
     }
 
     /// Whether the reader stopped the reading in the background.
@@ -255,7 +263,8 @@ impl Worklist {
 
     fn study(&self, rows: Vec<usize>) -> Study {
         let views = || rows.iter().filter_map(|row| self.rows[*row].report());
-        let scores = Finding::ALL.map(|finding| Score {
+        let findings = self.vocabulary.findings.iter();
+        let scores = findings.map(|&finding| Score {
             finding,
             probability: views()
                 .filter_map(|view| score(view, finding))
@@ -267,28 +276,33 @@ impl Worklist {
                     .operating_point
             }),
         });
-        let called = called(&scores).into_iter().zip(scores);
-        let called = called.filter(|(is_called, _)| *is_called);
+        let scores: Vec<Score> = scores.collect();
+        let called = called(&scores, &self.vocabulary.rules).into_iter();
+        let called = called.zip(&scores).filter(|(is_called, _)| *is_called);
         Study {
             called: called.map(|(_, score)| score.finding).collect(),
-            maximum: scores.map(|score| score.probability),
+            maximum: scores.iter().map(|score| score.probability).collect(),
             rows,
         }
     }
 
     /// The table that `sightline-trainer predict` writes, of the rows that are read, in the order in which they were given.
     pub fn csv(&self) -> String {
-        let names = Finding::ALL.map(Finding::name);
-        let mut text = format!("Path,{},Gate,GateVerdict,GateKind\n", names.join(","));
+        let mut text = "Path".to_owned();
+        for finding in &self.vocabulary.findings {
+            text.push(',');
+            text += &cell(finding.name());
+        }
+        text += ",Gate,GateVerdict,GateKind\n";
         let number = |value: Option<f64>| value.map_or(String::new(), |p| format!("{p:.6}"));
         for row in &self.rows {
             let Some(report) = row.report() else {
                 continue;
             };
             text += &cell(row.shown_name());
-            for finding in Finding::ALL {
+            for finding in &self.vocabulary.findings {
                 let mut findings = report.findings.iter();
-                let found = findings.find(|known| known.name == finding);
+                let found = findings.find(|known| known.name == *finding);
                 text.push(',');
                 text += &number(found.and_then(|found| found.probability));
             }
@@ -304,7 +318,7 @@ impl Worklist {
     /// The reports of the rows that are read, and the studies of several views; `None` where a report cannot be written.
     pub fn json(&self) -> Option<String> {
         let studies = self.studies().into_iter().map(|study| {
-            let maxima = Finding::ALL.iter().zip(study.maximum);
+            let maxima = self.vocabulary.findings.iter().zip(study.maximum);
             let maxima = maxima.filter_map(|(finding, score)| Some((finding.name(), score?)));
             let files = study.rows.iter().map(|row| self.rows[*row].shown_name());
             several::Study {
@@ -350,6 +364,13 @@ impl Worklist {
         self.open = None;
         self.halted = false;
         self.changes += 1;
+    }
+
+    /// The findings of the model that reads the rows from now on.
+    pub(crate) fn read_with(&mut self, vocabulary: Vocabulary) {
+        let known = |finding: &Finding| vocabulary.place(*finding).is_some();
+        self.sorted_by = self.sorted_by.filter(known);
+        self.vocabulary = vocabulary;
     }
 
     /// All rows are to be read again: another model is there.

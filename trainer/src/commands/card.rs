@@ -50,13 +50,13 @@ pub fn run(options: &Options) -> Result<()> {
     let folder = &options.model.model;
     let device = options.model.device.device()?;
     let mut package = Package::open(folder, device)?;
-    let (data, shard) = options
-        .images
-        .rows(Views::Frontal, options.model.decoding(&package.manifest))?;
+    let findings = package.manifest.vocabulary().findings;
+    let decoding = options.model.decoding(&package.manifest);
+    let (data, shard) = options.images.rows(&findings, Views::Frontal, decoding)?;
     if !shard.is_whole() {
         bail!("a card needs all images: leave out --shard");
     }
-    let sets = options.images.sets()?;
+    let sets = options.images.sets(&findings)?;
     if options.images.split.is_none() && sets.len() > 1 {
         bail!(
             "{} has training images too: say with --split which images to measure",
@@ -78,7 +78,7 @@ pub fn run(options: &Options) -> Result<()> {
     let mut report = report(&scores);
     if let Some(csv) = &options.beside {
         let name = options.beside_name.clone().unwrap_or_else(|| csv.name());
-        let theirs = probabilities(csv)?;
+        let theirs = probabilities(csv, &findings)?;
         report.beside = Some(beside(&name, &theirs, &scores, &data, unselected)?);
     }
     let limits = &mut package.manifest.limits;

@@ -50,9 +50,12 @@ pub fn run(options: &Options) -> Result<()> {
     }
     let model = options.model.as_ref().context("--model is needed")?;
     let package = Package::open(&model.model, model.device.device()?)?;
-    let (data, shard) = options
-        .images
-        .rows(Views::Frontal, model.decoding(&package.manifest))?;
+    let rows = |package: &Package| {
+        let findings = package.manifest.vocabulary().findings;
+        let decoding = model.decoding(&package.manifest);
+        options.images.rows(&findings, Views::Frontal, decoding)
+    };
+    let (data, shard) = rows(&package)?;
     let unit = options.unit;
     let set = options.images.set_name(model.depth);
     let (parts, augmented) = (&options.parts, options.augmented.augmented());
@@ -70,9 +73,7 @@ pub fn run(options: &Options) -> Result<()> {
         print!("{}", report.tables());
         if let Some(other) = &options.against {
             let package = Package::open(other, model.device.device()?)?;
-            let (data, _) = options
-                .images
-                .rows(Views::Frontal, model.decoding(&package.manifest))?;
+            let (data, _) = rows(&package)?;
             let set = scores.header.set.clone();
             let others = score(&package, data, shard, unit, parts, set, augmented)?;
             print!("{}", comparison(&scores, &others)?);

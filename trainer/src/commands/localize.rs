@@ -57,9 +57,10 @@ pub fn run(options: &Options) -> Result<()> {
     let mut manifest = package.manifest.clone();
     let reader = Reader::new(package.manifest, package.network, package.device);
     let decoding = options.model.decoding(&manifest);
-    let (data, shard) = options.images.rows(Views::Frontal, decoding)?;
+    let findings = manifest.vocabulary().findings;
+    let (data, shard) = options.images.rows(&findings, Views::Frontal, decoding)?;
     let (place, marks) = match (&options.boxes, &options.masks) {
-        (Some(boxes), _) => (boxes, Marks::boxes(boxes)?),
+        (Some(boxes), _) => (boxes, Marks::boxes(boxes, &findings)?),
         (None, Some(masks)) => (masks, Marks::masks(masks, &data)?),
         (None, None) => bail!("--boxes or --masks is needed"),
     };

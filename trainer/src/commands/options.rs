@@ -1,6 +1,7 @@
 //! What several commands take from the command line.
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
+use sightline::finding::Finding;
 use sightline::radiograph::Options;
 
 pub use super::model::Model;
@@ -34,14 +35,14 @@ pub struct Images {
 }
 
 impl Images {
-    /// All rows of the CSV, or all files of the folder, or those of the list.
-    pub fn all(&self) -> Result<Dataset> {
+    /// All rows of the CSV with their labels of some findings, or all files of the folder, or those of the list.
+    pub fn all(&self, findings: &[Finding]) -> Result<Dataset> {
         if let Some(root) = &self.root {
             root.refuse_file("--root", "the folder where the CSV's paths begin")?;
         }
         let data = match (&self.csv, &self.root) {
-            (Some(csv), root) => Dataset::read(csv, root.as_ref())?,
-            (None, Some(root)) => Dataset::folder(root)?,
+            (Some(csv), root) => Dataset::read_of(csv, root.as_ref(), findings)?,
+            (None, Some(root)) => Dataset::folder(root, findings)?,
             (None, None) => bail!("--csv is needed, or for predict and explain --root alone"),
         };
         match &self.list {
@@ -50,26 +51,26 @@ impl Images {
         }
     }
 
-    /// The rows, with their numbers in the selection, and the part of them that is wanted. `decoding`: [`Model::decoding`].
-    pub fn rows(&self, views: Views, decoding: Options) -> Result<(Dataset, Shard)> {
-        let mut data = self.all()?;
-        data.decoding = decoding;
-        let data = data.select(&Selection {
+    /// The rows, with their labels of some findings, numbered in the selection, and the part that is wanted. `decoding`: [`Model::decoding`].
+    pub fn rows(
+        &self,
+        of: &[Finding],
+        views: Views,
+        decoding: Options,
+    ) -> Result<(Dataset, Shard)> {
+        let all = self.all(of)?;
+        let data = Dataset { decoding, ..all }.select(&Selection {
             views: self.views.unwrap_or(views),
             split: self.split.clone(),
         })?;
-        let shard = match self.shard {
-            Some(shard) => shard,
-            None => Shard::from_environment(|name| std::env::var(name).ok())?,
-        };
+        let from_environment = || Shard::from_environment(|name| std::env::var(name).ok());
+        let shard = self.shard.map_or_else(from_environment, Ok)?;
         Ok((shard.of_rows(data)?, shard))
     }
-}
 
-impl Images {
     /// The CSV's rows by the values of its column Split, or all of them.
-    pub fn sets(&self) -> Result<Vec<(String, Dataset)>> {
-        let all = self.all()?;
+    pub fn sets(&self, findings: &[Finding]) -> Result<Vec<(String, Dataset)>> {
+        let all = self.all(findings)?;
         let split = |row: &Row| row.column("Split").map(str::to_owned);
         let mut names: Vec<String> = all.rows.iter().filter_map(split).collect();
         names.sort();
@@ -97,10 +98,9 @@ impl Images {
 
     /// Refuses a folder without a table, which has no labels.
     pub fn needs_labels(&self, command: &str) -> Result<()> {
-        match self.csv {
-            Some(_) => Ok(()),
-            None => bail!("{command} needs --csv, a table with labels"),
-        }
+        let labelled = self.csv.is_some();
+        ensure!(labelled, "{command} needs --csv, a table with labels");
+        Ok(())
     }
 
     /// What the selection is called in figures. `depth`: [`Model::depth`].

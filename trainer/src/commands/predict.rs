@@ -1,7 +1,6 @@
 //! `predict`: a CSV of probabilities.
 
 use anyhow::{Context, Result};
-use sightline::finding::Finding;
 use sightline::gate::{Judgement, Kind, Known, Verdict};
 use sightline::package::sha256;
 use sightline::radiograph::Radiograph;
@@ -24,7 +23,7 @@ pub struct Options {
     images: Images,
     #[command(flatten)]
     augmented: Crops,
-    /// The CSV to write: Path and the 14 probabilities, blank where a finding is not trained; then how likely each picture is no frontal chest
+    /// The CSV to write: Path and a probability of each of the package's findings, blank where one is not trained; then how likely each picture is no frontal chest
     /// radiograph (Gate), and what that means (GateVerdict: pass, warn or stop; GateKind).
     #[arg(long)]
     out: Location,
@@ -34,12 +33,12 @@ pub struct Options {
 /// and `--views all` scores them too. Rows are written as they come, and the file is in its place when all are.
 pub fn run(options: &Options) -> Result<()> {
     let package = Package::open(&options.model.model, options.model.device.device()?)?;
-    let (data, shard) = options
-        .images
-        .rows(Views::Frontal, options.model.decoding(&package.manifest))?;
+    let findings = package.manifest.vocabulary().findings;
+    let decoding = options.model.decoding(&package.manifest);
+    let (data, shard) = options.images.rows(&findings, Views::Frontal, decoding)?;
     let mut writer = csv::Writer::from_writer(Draft::begin(&options.out)?);
     let mut header = vec!["Path".to_owned()];
-    header.extend(Finding::ALL.map(|finding| finding.name().to_owned()));
+    header.extend(findings.iter().map(|finding| finding.name().to_owned()));
     header.extend(GATE.map(str::to_owned));
     if !shard.is_whole() {
         let (weights, set) = (

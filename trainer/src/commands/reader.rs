@@ -3,7 +3,6 @@
 use std::io::Write;
 
 use anyhow::{Context, Result, bail};
-use sightline::finding::Finding;
 use sightline::package::Unit;
 use sightline::radiograph::Options;
 
@@ -22,14 +21,16 @@ pub fn run(
     model: Option<&Model>,
     json: Option<&Location>,
 ) -> Result<()> {
-    let mut readings = Readings::read(csv)?;
     let open = |model: &Model| Package::open(&model.model, model.device.device()?);
     let package = model.map(open).transpose()?;
+    let findings = package.as_ref();
+    let findings = findings.map(|package| package.manifest.vocabulary().findings);
+    let mut readings = Readings::read(csv, findings.as_deref())?;
     let decoding = match model.zip(package.as_ref()) {
         Some((model, package)) => model.decoding(&package.manifest),
         None => Options::default(),
     };
-    let (data, shard) = images.rows(Views::Frontal, decoding)?;
+    let (data, shard) = images.rows(readings.findings(), Views::Frontal, decoding)?;
     if !shard.is_whole() {
         bail!("--reader measures all readings at once: --shard does not go with it");
     }
@@ -75,8 +76,7 @@ fn score_anew(
     )?;
     let rows = scored.rows.into_iter().filter_map(|(number, scored)| {
         let row = data.rows.iter().find(|row| row.number == number)?;
-        let scores: [Option<f64>; Finding::COUNT] = scored.scores.try_into().ok()?;
-        Some((row.path.clone(), scores))
+        Some((row.path.clone(), scored.scores))
     });
     readings.score_anew(rows.collect::<Vec<_>>());
     Ok(())

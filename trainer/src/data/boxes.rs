@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, Result, bail};
 use sightline::finding::Finding;
 use sightline::package::sha256;
+use sightline::vocabulary;
 
 use super::table::{Line, Table, number, text_of};
 use super::{nih, paths};
@@ -28,7 +29,7 @@ impl Rectangle {
 /// The boxes of a file.
 #[derive(Clone, Debug, Default)]
 pub struct Boxes {
-    /// By image ([`paths::key`]) and finding (its place in `Finding::ALL`).
+    /// By image ([`paths::key`]) and finding (its place among those that were asked for).
     by_image: BTreeMap<String, BTreeMap<usize, Vec<Rectangle>>>,
     /// The hash of all of them, in their order.
     pub sha256: String,
@@ -41,8 +42,8 @@ struct Columns {
     /// Left, top, width, height.
     sides: [usize; 4],
     side: f64,
-    /// What a class marks.
-    finding: fn(&str) -> Option<Finding>,
+    /// Classes are ChestX-ray14's.
+    is_nih: bool,
 }
 
 impl Columns {
@@ -56,7 +57,7 @@ impl Columns {
             class: column("Class")?,
             sides: [column("X")?, column("Y")?, column("W")?, column("H")?],
             side: 1.0,
-            finding: Finding::from_name,
+            is_nih: false,
         })
     }
 
@@ -70,8 +71,17 @@ impl Columns {
             class: table.needed("Finding Label")?,
             sides: [0, 1, 2, 3].map(|side| first + side),
             side: 1024.0,
-            finding: nih::marked,
+            is_nih: true,
         })
+    }
+
+    /// The place of the finding that a class marks.
+    fn place(&self, class: &str, findings: &[Finding]) -> Option<usize> {
+        let own = vocabulary::find(findings, class);
+        let nih = || nih::marked(class).filter(|_| self.is_nih);
+        let marked = own.or_else(|| nih::own(findings, class).filter(|_| self.is_nih));
+        let marked = marked.or_else(nih)?;
+        findings.iter().position(|finding| *finding == marked)
     }
 
     fn rectangle(&self, line: &Line) -> Result<Rectangle> {
@@ -99,13 +109,13 @@ impl Columns {
 }
 
 impl Boxes {
-    /// Reads a CSV with Path, Class, X, Y, W, H, the last four as shares of the image, or ChestX-ray14's `BBox_List_2017.csv`.
-    /// Classes that are no finding are left out, and said on stderr.
+    /// Reads the boxes of some findings from a CSV with Path, Class, X, Y, W, H, the last four as shares of the image, or from
+    /// ChestX-ray14's `BBox_List_2017.csv`. Classes that are none of the findings are left out, and said on stderr.
     ///
     /// # Errors
     /// When the file cannot be read, a column is missing, or a box is none.
-    pub fn read(file: &Location) -> Result<Self> {
-        let boxes = Self::parse(&text_of(file)?);
+    pub fn read(file: &Location, findings: &[Finding]) -> Result<Self> {
+        let boxes = Self::parse(&text_of(file)?, findings);
         let (boxes, others) = boxes.with_context(|| file.to_string())?;
         if !others.is_empty() {
             let others: Vec<String> = others.into_iter().collect();
@@ -118,14 +128,14 @@ impl Boxes {
     }
 
     /// Reads the boxes from a CSV's text, and the classes that are no finding.
-    pub(super) fn parse(text: &str) -> Result<(Self, BTreeSet<String>)> {
+    pub(super) fn parse(text: &str, findings: &[Finding]) -> Result<(Self, BTreeSet<String>)> {
         let mut boxes = Self::default();
         let mut others = BTreeSet::new();
         let mut table = Table::of(text)?;
         let columns = Columns::of(&table)?;
         while let Some(line) = table.next()? {
             let class = line.cell(columns.class);
-            let Some(finding) = (columns.finding)(class) else {
+            let Some(place) = columns.place(class, findings) else {
                 if !class.is_empty() {
                     others.insert(class.to_owned());
                 }
@@ -135,8 +145,8 @@ impl Boxes {
             let rectangle =
                 rectangle.map_err(|error| anyhow::anyhow!("{}: {error}", line.place()))?;
             let image = paths::key(line.cell(columns.image)).into_owned();
-            let findings = boxes.by_image.entry(image).or_default();
-            findings.entry(finding.index()).or_default().push(rectangle);
+            let of_image = boxes.by_image.entry(image).or_default();
+            of_image.entry(place).or_default().push(rectangle);
         }
         boxes.sha256 = sha256(format!("{:?}", boxes.by_image).as_bytes());
         Ok((boxes, others))
@@ -153,6 +163,7 @@ impl Boxes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sightline::vocabulary::NIH;
 
     #[test]
     fn the_published_list_of_chestx_ray14_is_read() {
@@ -161,7 +172,16 @@ mod tests {
                     00014716_007.png,Infiltrate,512,256,256,512,,,\n\
                     00029817_009.png,Nodule,0,0,1024,1024\n\
                     00029817_009.png,Hernia,1,2,3,4,,,\n";
-        let (boxes, others) = Boxes::parse(text).expect("boxes");
+        let (own, others) = Boxes::parse(text, &NIH).expect("boxes");
+        let findings = |path: &str| -> Vec<&str> {
+            own.of_image(path)
+                .map(|(place, _)| NIH[place].name())
+                .collect()
+        };
+        assert!(others.is_empty(), "{others:?}");
+        assert_eq!(findings("00014716_007.png"), ["Infiltration"]);
+        assert_eq!(findings("00029817_009.png"), ["Nodule", "Hernia"]);
+        let (boxes, others) = Boxes::parse(text, &Finding::ALL).expect("boxes");
         let of = |path: &str| {
             boxes
                 .of_image(path)
@@ -183,7 +203,7 @@ mod tests {
         // It has no column in CheXpert.
         assert_eq!(others.into_iter().collect::<Vec<_>>(), ["Hernia"]);
         let beyond = text.replace("512,256,256,512", "900,256,256,512");
-        let error = Boxes::parse(&beyond)
+        let error = Boxes::parse(&beyond, &Finding::ALL)
             .expect_err("beside the picture")
             .to_string();
         assert!(
@@ -196,7 +216,7 @@ mod tests {
     fn boxes_belong_to_the_image_however_its_path_is_written() {
         let text = "Path;Class;X;Y;W;H\n\
                     D:\\data\\CheXpert-v1.0\\valid\\patient1\\study1\\view1_frontal.jpg;Airspace Opacity;0,25;0,5;0,25;0,5\n";
-        let (boxes, _) = Boxes::parse(text).expect("boxes");
+        let (boxes, _) = Boxes::parse(text, &Finding::ALL).expect("boxes");
         let path = "CheXpert-v1.0-small/valid/patient1/study1/view1_frontal.jpg";
         let found: Vec<_> = boxes.of_image(path).collect();
         assert_eq!(found.len(), 1);

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
-use sightline::finding::Finding;
+use sightline::finding::{Finding, plain};
+use sightline::vocabulary::is_called;
 
 use super::labels::Label;
 use super::row::{Entry, Format, Position, Row};
@@ -15,7 +16,7 @@ use crate::storage::Location;
 #[derive(Debug)]
 pub struct CheXpert {
     path: usize,
-    findings: [Option<usize>; Finding::COUNT],
+    findings: Vec<(Finding, Option<usize>)>,
     view: Option<usize>,
     position: Option<usize>,
     /// Not CheXpert's: the patient, where the path does not say.
@@ -38,7 +39,7 @@ const LOOKED_FOR: usize = 20;
 impl CheXpert {
     /// # Errors
     /// When there is no column Path, or one is there twice.
-    pub fn of(table: &Table) -> Result<Self> {
+    pub fn of(table: &Table, findings: &[Finding]) -> Result<Self> {
         let one_of = |names: &[&str]| -> Result<Option<usize>> {
             for name in names {
                 if let Some(column) = table.column(name)? {
@@ -47,14 +48,25 @@ impl CheXpert {
             }
             Ok(None)
         };
-        let mut findings = [None; Finding::COUNT];
-        for finding in Finding::ALL {
-            let is = |name: &str| Finding::from_name(name) == Some(finding);
-            findings[finding.index()] = table.only(finding.name(), is)?;
-        }
+        let column = |finding: Finding| -> Result<(Finding, Option<usize>)> {
+            let own = |name: &str| {
+                plain(name) == plain(finding.name()) || Finding::from_name(name) == Some(finding)
+            };
+            // A column of another finding's own name is that one's.
+            let other = |name: &str| {
+                let mut others = findings.iter().filter(|other| **other != finding);
+                !others.any(|other| plain(other.name()) == plain(name)) && is_called(finding, name)
+            };
+            let column = match table.only(finding.name(), own)? {
+                Some(column) => Some(column),
+                None => table.only(finding.name(), other)?,
+            };
+            Ok((finding, column))
+        };
+        let columns = findings.iter().map(|finding| column(*finding));
         Ok(Self {
             path: table.needed("Path")?,
-            findings,
+            findings: columns.collect::<Result<_>>()?,
             view: table.column("Frontal/Lateral")?,
             position: one_of(&["AP/PA", "View Position", "ViewPosition"])?,
             patient: one_of(&["Patient", "Patient ID", "PatientID", "subject_id"])?,
@@ -87,17 +99,15 @@ impl Format for CheXpert {
         if path.is_empty() {
             bail!("there is no path");
         }
-        let mut labels = [Label::Unlabelled; Finding::COUNT];
-        for finding in Finding::ALL {
-            if let Some(column) = self.findings[finding.index()] {
-                let label = Label::read(line.cell(column));
-                labels[finding.index()] = label.with_context(|| finding.name())?;
-            }
-        }
+        let label = |(finding, column): &(Finding, Option<usize>)| match column {
+            Some(column) => Label::read(line.cell(*column)).with_context(|| finding.name()),
+            None => Ok(Label::Unlabelled),
+        };
+        let labels = self.findings.iter().map(label);
         Ok(Entry {
             path: path.to_owned(),
             patient: paths::patient_in(self.patient.map(|column| line.cell(column))),
-            labels,
+            labels: labels.collect::<Result<_>>()?,
             lateral: self.is_lateral(line)?,
             position: self.position.and_then(|c| Position::of(line.cell(c))),
         })
@@ -148,10 +158,8 @@ impl Format for CheXpert {
     }
 
     fn notes(&self) -> Vec<String> {
-        let missing = Finding::ALL
-            .into_iter()
-            .filter(|f| self.findings[f.index()].is_none());
-        let missing: Vec<&str> = missing.map(Finding::name).collect();
+        let missing = self.findings.iter().filter(|(_, column)| column.is_none());
+        let missing: Vec<&str> = missing.map(|(finding, _)| finding.name()).collect();
         if missing.is_empty() {
             return Vec::new();
         }
@@ -240,9 +248,30 @@ mod tests {
                 assert_eq!(position, expected["view_position"].as_str(), "{}", row.path);
                 let raw = expected["raw"].as_array().expect("labels").iter();
                 let raw: Vec<Option<f32>> = raw.map(|v| v.as_f64().map(|v| v as f32)).collect();
-                let labels = row.labels.map(Label::value);
-                assert_eq!(labels.to_vec(), raw, "{}", row.path);
+                let labels = row.labels.iter().map(|label| label.value());
+                assert_eq!(labels.collect::<Vec<_>>(), raw, "{}", row.path);
             }
         }
+    }
+
+    #[test]
+    fn columns_are_found_by_the_names_of_the_package() {
+        let named = |name: &str| Finding::named(name).expect("a name");
+        let of = |header: &str, findings: &[Finding]| -> Vec<Label> {
+            let text = format!("{header}\na.png,1,0\n");
+            let mut table = Table::of(&text).expect("a table");
+            let format = CheXpert::of(&table, findings).expect("columns");
+            let line = table.next().expect("a table").expect("a row");
+            format.entry(&line).expect("labels").labels.to_vec()
+        };
+        let (present, absent) = (Label::Present, Label::Absent);
+        // Another word counts where CheXpert's name is asked for, unless it is another finding's own.
+        let header = "Path,Effusion,Hernia";
+        assert_eq!(of(header, &[Finding::PleuralEffusion]), [present]);
+        let own = [Finding::PleuralEffusion, named("Effusion"), named("Hernia")];
+        assert_eq!(of(header, &own), [Label::Unlabelled, present, absent]);
+        let header = "Path,Pleural Effusion,pleural_thickening";
+        let own = [named("Effusion"), named("Pleural_Thickening")];
+        assert_eq!(of(header, &own), [Label::Unlabelled, absent]);
     }
 }

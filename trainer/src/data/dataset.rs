@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
+use sightline::finding::Finding;
 use sightline::package::sha256;
 use sightline::radiograph::levels::Rule;
 use sightline::radiograph::{Options, Radiograph};
+use sightline::vocabulary::CHEXPERT;
 
+use super::labels::Labels;
 use super::paths;
 use super::reading::Reading;
 use super::row::{Position, Row};
@@ -62,47 +65,61 @@ impl Selection {
 pub struct Dataset {
     pub root: Location,
     pub rows: Vec<Row>,
+    /// What the rows have labels of.
+    pub findings: Vec<Finding>,
     /// How pictures are read: of which depth, if someone has chosen, and in which levels.
     pub decoding: Options,
 }
 
 impl Dataset {
-    /// Images below a folder, each read as it says itself.
+    /// Images below a folder, each read as it says itself, with CheXpert's labels.
     pub fn new(root: Location, rows: Vec<Row>) -> Self {
         Self {
             root,
             rows,
+            findings: CHEXPERT.to_vec(),
             decoding: Options::default(),
         }
     }
 
-    /// Reads a CSV in CheXpert's format or ChestX-ray14's `Data_Entry`; image paths are under `root`, or beside the
-    /// CSV if there is none. What may be wrong with it and is no error is said on stderr.
+    /// Reads a CSV with CheXpert's labels: see [`Dataset::read_of`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn read(csv: &Location, root: Option<&Location>) -> Result<Self> {
+        Self::read_of(csv, root, &CHEXPERT)
+    }
+
+    /// Reads a CSV in CheXpert's format, with a column for each of the findings, or ChestX-ray14's `Data_Entry`; image paths are under
+    /// `root`, or beside the CSV if there is none. What may be wrong with it and is no error is said on stderr.
     ///
     /// # Errors
     /// When the file cannot be read, a column is missing that must be there, a label is none of the format's, or rows contradict
     /// each other.
-    pub fn read(csv: &Location, root: Option<&Location>) -> Result<Self> {
+    pub fn read_of(csv: &Location, root: Option<&Location>, findings: &[Finding]) -> Result<Self> {
         let root = match root {
             Some(root) => root.clone(),
             None => csv.parent().context("the CSV is in no folder")?,
         };
         let text = text_of(csv)?;
-        let reading = Reading::of(&text, &csv.name());
+        let reading = Reading::of(&text, &csv.name(), findings);
         let (rows, notes) = reading
             .and_then(|reading| reading.finish(&root))
             .with_context(|| csv.to_string())?;
         for note in notes {
             eprintln!("{csv}: {note}");
         }
-        Ok(Self::new(root, rows))
+        Ok(Self {
+            findings: findings.to_vec(),
+            ..Self::new(root, rows)
+        })
     }
 
     /// All files below a folder, of which nothing but the name is known.
     ///
     /// # Errors
     /// When the folder cannot be read, or has no file.
-    pub fn folder(root: &Location) -> Result<Self> {
+    pub fn folder(root: &Location, findings: &[Finding]) -> Result<Self> {
         let paths = root.files()?;
         if paths.is_empty() {
             bail!("{root} has no file");
@@ -113,9 +130,13 @@ impl Dataset {
             study: path.as_str().into(),
             lateral: paths::is_lateral(&path) == Some(true),
             path,
+            labels: Labels::none(findings.len()),
             ..Row::default()
         });
-        Ok(Self::new(root.clone(), rows.collect()))
+        Ok(Self {
+            findings: findings.to_vec(),
+            ..Self::new(root.clone(), rows.collect())
+        })
     }
 
     /// The rows that are wanted; how many are of other views is said on stderr.
@@ -134,6 +155,7 @@ impl Dataset {
         let mut part = Self {
             root: self.root.clone(),
             rows: rows.cloned().collect(),
+            findings: self.findings.clone(),
             decoding: self.decoding,
         };
         part.keep(selection)?;
@@ -267,6 +289,11 @@ impl Dataset {
         }
     }
 
+    /// Where rows have their label of a finding; `None` where they have none.
+    pub fn place(&self, finding: Finding) -> Option<usize> {
+        self.findings.iter().position(|known| *known == finding)
+    }
+
     pub fn patients(&self) -> BTreeSet<&str> {
         self.rows.iter().map(|row| row.patient.as_ref()).collect()
     }
@@ -279,7 +306,7 @@ impl Dataset {
                 bytes.extend_from_slice(text.as_bytes());
                 bytes.push(0);
             }
-            bytes.extend_from_slice(&row.labels.map(|label| label as u8));
+            bytes.extend(row.labels.iter().map(|label| *label as u8));
         }
         sha256(&bytes)
     }

@@ -90,6 +90,50 @@ pub enum Blank {
     Ignore,
 }
 
+/// What a table says of an image, finding by finding, in the order of the findings that it was read for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Labels(Vec<Label>);
+
+impl Labels {
+    /// Nothing is said of so many findings.
+    pub fn none(count: usize) -> Self {
+        Self(vec![Label::Unlabelled; count])
+    }
+}
+
+/// Nothing is said of CheXpert's.
+impl Default for Labels {
+    fn default() -> Self {
+        Self::none(Finding::COUNT)
+    }
+}
+
+impl From<[Label; Finding::COUNT]> for Labels {
+    fn from(labels: [Label; Finding::COUNT]) -> Self {
+        Self(labels.into())
+    }
+}
+
+impl FromIterator<Label> for Labels {
+    fn from_iter<I: IntoIterator<Item = Label>>(labels: I) -> Self {
+        Self(labels.into_iter().collect())
+    }
+}
+
+impl std::ops::Deref for Labels {
+    type Target = [Label];
+
+    fn deref(&self) -> &[Label] {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Labels {
+    fn deref_mut(&mut self) -> &mut [Label] {
+        &mut self.0
+    }
+}
+
 /// The policy of a recipe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -102,10 +146,10 @@ pub struct LabelPolicy {
 }
 
 impl LabelPolicy {
-    /// Targets in 0..1 and their weights in the loss (0 or 1).
+    /// Targets in 0..1 and their weights in the loss (0 or 1), of CheXpert's labels.
     pub fn targets(
         &self,
-        labels: &[Label; Finding::COUNT],
+        labels: &[Label],
         rng: &mut impl Rng,
     ) -> ([f32; Finding::COUNT], [f32; Finding::COUNT]) {
         let mut targets = [0.0; Finding::COUNT];
@@ -231,7 +275,7 @@ mod tests {
         let mut policy = policy(Uncertain::Zeros, Blank::Ignore);
         policy.uncertain_of.insert(Finding::Edema, Uncertain::Ones);
         let row = Row {
-            labels: [Label::Uncertain; 14],
+            labels: [Label::Uncertain; 14].into(),
             ..Row::default()
         };
         let (targets, _) = policy.targets(&row.labels, &mut StdRng::seed_from_u64(1));

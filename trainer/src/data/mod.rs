@@ -50,6 +50,8 @@ pub use text::decode as text;
 
 use std::path::Path;
 
+use sightline::vocabulary::{CHEXPERT, NIH};
+
 use crate::storage::Location;
 
 /// Reads bytes as every kind of table that a command takes: images with labels, boxes, probabilities, readings. For `fuzz/`: what comes of it
@@ -59,7 +61,7 @@ pub fn read_as_tables(bytes: Vec<u8>) {
         return;
     };
     let root = Location::from(Path::new("nowhere"));
-    let reading = reading::Reading::of(&text, "a table");
+    let reading = reading::Reading::of(&text, "a table", &CHEXPERT);
     if let Ok((rows, _)) = reading.and_then(|reading| reading.finish(&root)) {
         let data = Dataset::new(root, rows);
         for row in &data.rows {
@@ -71,7 +73,7 @@ pub fn read_as_tables(bytes: Vec<u8>) {
             );
         }
     }
-    let _ = Boxes::parse(&text);
-    let _ = probabilities::parse(&text);
-    let _ = Readings::parse(&text);
+    let _ = Boxes::parse(&text, &CHEXPERT);
+    let _ = probabilities::parse(&text, &NIH);
+    let _ = Readings::parse(&text, None);
 }

@@ -18,6 +18,7 @@ pub struct DataEntry {
     /// Without it, the file's name tells the patient.
     patient: Option<usize>,
     position: Option<usize>,
+    findings: Vec<Finding>,
 }
 
 /// Labels of the file, and the finding each stands for, if any.
@@ -75,6 +76,15 @@ pub fn findings_of(name: &str) -> Vec<Finding> {
     finding.iter().copied().chain(opacity).collect()
 }
 
+/// The finding, of those of a package, that is one of ChestX-ray14's labels by name, in any of the label's spellings.
+pub fn own(findings: &[Finding], name: &str) -> Option<Finding> {
+    let wanted = label(name)?;
+    let mut findings = findings.iter().filter(|finding| finding.place().is_none());
+    findings
+        .find(|finding| own_label(**finding) == Some(wanted))
+        .copied()
+}
+
 /// The finding that a box of one of ChestX-ray14's labels is around.
 pub fn marked(name: &str) -> Option<Finding> {
     match label(name)? {
@@ -100,12 +110,13 @@ impl DataEntry {
     ///
     /// # Errors
     /// When a column is there twice.
-    pub fn of(table: &Table) -> Result<Option<Self>> {
+    pub fn of(table: &Table, findings: &[Finding]) -> Result<Option<Self>> {
         let Some(image) = table.column("Image Index")? else {
             return Ok(None);
         };
         let labels = table.column("Finding Labels")?;
-        let other = |name: &String| Finding::ALL.iter().any(|f| plain(f.name()) == plain(name));
+        let known: Vec<&Finding> = findings.iter().chain(&Finding::ALL).collect();
+        let other = |name: &String| known.iter().any(|f| plain(f.name()) == plain(name));
         if labels.is_none() && table.header().iter().any(other) {
             return Ok(None);
         }
@@ -114,46 +125,34 @@ impl DataEntry {
             labels,
             patient: table.column("Patient ID")?,
             position: table.column("View Position")?,
+            findings: findings.to_vec(),
         }))
     }
 }
 
 impl Format for DataEntry {
-    /// A named finding is present, any other absent; Lung Opacity is unlabelled where a label leaves it open.
+    /// A named finding is present, any other absent; CheXpert's Lung Opacity is unlabelled where a label leaves it open.
     fn entry(&self, line: &Line) -> Result<Entry> {
         let path = line.cell(self.image);
         if path.is_empty() {
             bail!("there is no image's name");
         }
         let said = self.labels.map_or("", |column| line.cell(column));
-        let mut labels = match said {
-            "" => [Label::Unlabelled; Finding::COUNT],
-            _ => [Label::Absent; Finding::COUNT],
+        let chexpert = chexpert_of(said)?;
+        let own = |finding: &Finding| match (finding.place(), own_label(*finding)) {
+            (Some(place), _) => chexpert[place],
+            // ChestX-ray14's own, where a package has them.
+            (None, Some(_)) if said.is_empty() => Label::Unlabelled,
+            (None, Some(own)) => match names(said).any(|name| label(name) == Some(own)) {
+                true => Label::Present,
+                false => Label::Absent,
+            },
+            (None, None) => Label::Unlabelled,
         };
-        for finding in UNLABELLED {
-            labels[finding.index()] = Label::Unlabelled;
-        }
-        labels[Finding::LungOpacity.index()] = Label::Unlabelled;
-        for name in said
-            .split('|')
-            .map(str::trim)
-            .filter(|name| !name.is_empty())
-        {
-            if label(name).is_none() {
-                bail!("{name:?} is none of ChestX-ray14's labels");
-            }
-            for finding in findings_of(name) {
-                labels[finding.index()] = Label::Present;
-            }
-        }
-        let opacity = &mut labels[Finding::LungOpacity.index()];
-        if *opacity == Label::Unlabelled && said.eq_ignore_ascii_case("No Finding") {
-            *opacity = Label::Absent;
-        }
         Ok(Entry {
             path: path.to_owned(),
             patient: paths::patient_in(self.patient.map(|column| line.cell(column))),
-            labels,
+            labels: self.findings.iter().map(own).collect(),
             // All of them are frontal.
             lateral: Some(false),
             position: self.position.and_then(|c| Position::of(line.cell(c))),
@@ -165,10 +164,47 @@ impl Format for DataEntry {
     }
 }
 
+/// The label of ChestX-ray14 that a package's finding has the name of.
+fn own_label(finding: Finding) -> Option<&'static (&'static str, Option<Finding>)> {
+    label(finding.name())
+}
+
+/// The labels of an image.
+fn names(said: &str) -> impl Iterator<Item = &str> {
+    let names = said.split('|').map(str::trim);
+    names.filter(|name| !name.is_empty())
+}
+
+/// CheXpert's labels of an image.
+fn chexpert_of(said: &str) -> Result<[Label; Finding::COUNT]> {
+    let mut labels = match said {
+        "" => [Label::Unlabelled; Finding::COUNT],
+        _ => [Label::Absent; Finding::COUNT],
+    };
+    for finding in UNLABELLED {
+        labels[finding.index()] = Label::Unlabelled;
+    }
+    labels[Finding::LungOpacity.index()] = Label::Unlabelled;
+    for name in names(said) {
+        if label(name).is_none() {
+            bail!("{name:?} is none of ChestX-ray14's labels");
+        }
+        for finding in findings_of(name) {
+            labels[finding.index()] = Label::Present;
+        }
+    }
+    let opacity = &mut labels[Finding::LungOpacity.index()];
+    if *opacity == Label::Unlabelled && said.eq_ignore_ascii_case("No Finding") {
+        *opacity = Label::Absent;
+    }
+    Ok(labels)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::data::Dataset;
+    use sightline::vocabulary::NIH;
 
     #[test]
     fn data_entry_is_read_and_its_images_are_found_where_they_are_unpacked() {
@@ -198,6 +234,20 @@ mod tests {
         assert_eq!(label(2, Finding::LungOpacity), present);
         assert_eq!(label(3, Finding::LungOpacity), unlabelled);
         assert_eq!(data.rows[1].position, Some(Position::Ap));
+
+        // A package with ChestX-ray14's own findings keeps them apart.
+        let data = Dataset::read_of(&csv.as_path().into(), None, &NIH).expect("its own labels");
+        let label = |row: usize, name: &str| {
+            let finding = Finding::named(name).expect("a name");
+            data.rows[row].labels[data.place(finding).expect("it is there")]
+        };
+        assert_eq!(label(0, "Effusion"), present);
+        assert_eq!(label(0, "Nodule"), absent);
+        assert_eq!(label(2, "Nodule"), present);
+        assert_eq!(label(2, "Mass"), absent);
+        assert_eq!(label(3, "Emphysema"), present);
+        assert_eq!(label(3, "Cardiomegaly"), absent);
+        assert_eq!(data.place(Finding::PleuralEffusion), None);
         assert_eq!(data.patients().len(), 3);
         assert!(
             data.file(&data.rows[1])

@@ -4,36 +4,41 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
 use sightline::finding::Finding;
+use sightline::vocabulary;
 
 use super::table::{Table, number, text_of};
 use super::{nih, paths};
 use crate::storage::Location;
 
-/// What a model said of images, by their [`paths::key`].
-pub type Probabilities = BTreeMap<String, [Option<f64>; Finding::COUNT]>;
+/// What a model said of images, by their [`paths::key`], in the order of the findings that were read.
+pub type Probabilities = BTreeMap<String, Vec<Option<f64>>>;
 
-/// Reads `Path` and a column for each finding, or `prob_` before each of ChestX-ray14's labels; of several columns for one
+/// Reads `Path` and a column for each of the findings, or `prob_` before each of ChestX-ray14's labels; of several columns for one
 /// finding, the highest counts.
 ///
 /// # Errors
 /// When that cannot be read.
-pub fn read(csv: &Location) -> Result<Probabilities> {
-    parse(&text_of(csv)?).with_context(|| csv.to_string())
+pub fn read(csv: &Location, findings: &[Finding]) -> Result<Probabilities> {
+    parse(&text_of(csv)?, findings).with_context(|| csv.to_string())
 }
 
-pub(super) fn parse(text: &str) -> Result<Probabilities> {
-    with_suffix(text, "")?.context("no column is named after a finding")
+pub(super) fn parse(text: &str, findings: &[Finding]) -> Result<Probabilities> {
+    with_suffix(text, "", findings)?.context("no column is named after a finding")
 }
 
 /// The columns that are named after a finding with `suffix` behind; `None` where there is none.
-pub(super) fn with_suffix(text: &str, suffix: &str) -> Result<Option<Probabilities>> {
+pub(super) fn with_suffix(
+    text: &str,
+    suffix: &str,
+    findings: &[Finding],
+) -> Result<Option<Probabilities>> {
     let mut table = Table::of(text)?;
     let path = table.needed("Path")?;
-    let columns: Vec<Vec<Finding>> = table
+    let columns: Vec<Vec<usize>> = table
         .header()
         .iter()
         .map(|name| match name.strip_suffix(suffix) {
-            Some(name) => findings_of(name),
+            Some(name) => places_of(name, findings),
             None => Vec::new(),
         })
         .collect();
@@ -42,9 +47,9 @@ pub(super) fn with_suffix(text: &str, suffix: &str) -> Result<Option<Probabiliti
     }
     let mut rows = BTreeMap::new();
     while let Some(line) = table.next()? {
-        let mut row = [None; Finding::COUNT];
-        for (text, findings) in line.cells().zip(&columns) {
-            if text.is_empty() || findings.is_empty() {
+        let mut row = vec![None; findings.len()];
+        for (text, places) in line.cells().zip(&columns) {
+            if text.is_empty() || places.is_empty() {
                 continue;
             }
             let p = number(text).filter(|p| (0.0..=1.0).contains(p));
@@ -54,15 +59,14 @@ pub(super) fn with_suffix(text: &str, suffix: &str) -> Result<Option<Probabiliti
                     line.place()
                 )
             })?;
-            for finding in findings {
-                let best = &mut row[finding.index()];
+            for place in places {
+                let best: &mut Option<f64> = &mut row[*place];
                 *best = Some(best.map_or(p, |best: f64| best.max(p)));
             }
         }
         let image = paths::key(line.cell(path)).into_owned();
-        if let Some(before) = rows.insert(image, row)
-            && before != row
-        {
+        let before = rows.insert(image.clone(), row);
+        if before.is_some_and(|before| before != rows[&image]) {
             bail!(
                 "{}: its image is there before, with other scores",
                 line.place()
@@ -72,11 +76,17 @@ pub(super) fn with_suffix(text: &str, suffix: &str) -> Result<Option<Probabiliti
     Ok(Some(rows))
 }
 
-fn findings_of(column: &str) -> Vec<Finding> {
-    match column.strip_prefix("prob_") {
-        Some(label) => nih::findings_of(label),
-        None => Finding::from_name(column).into_iter().collect(),
-    }
+/// The places of the findings that a column is of.
+fn places_of(column: &str, findings: &[Finding]) -> Vec<usize> {
+    let named = match column.strip_prefix("prob_") {
+        Some(label) => {
+            let own = vocabulary::find(findings, label);
+            own.into_iter().chain(nih::findings_of(label)).collect()
+        }
+        None => Vec::from_iter(vocabulary::find(findings, column)),
+    };
+    let is_named = |place: &usize| named.contains(&findings[*place]);
+    (0..findings.len()).filter(is_named).collect()
 }
 
 #[cfg(test)]
@@ -86,7 +96,7 @@ mod tests {
     #[test]
     fn scores_are_read_as_excel_writes_them_and_what_is_no_score_is_named_by_its_line() {
         let text = "sep=;\nPath;Edema;prob_Effusion\nimages\\a.png;0,25;NA\nimages/b.png;1;0\n";
-        let scores = parse(text).expect("scores");
+        let scores = parse(text, &Finding::ALL).expect("scores");
         let edema = Finding::Edema.index();
         assert_eq!(scores["images/a.png"][edema], Some(0.25));
         assert_eq!(
@@ -104,7 +114,9 @@ mod tests {
                 "line 4: its image is there before",
             ),
         ] {
-            let error = parse(&wrong).expect_err("no scores").to_string();
+            let error = parse(&wrong, &Finding::ALL)
+                .expect_err("no scores")
+                .to_string();
             assert!(error.contains(why), "{error}");
         }
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use sightline::finding::Finding;
 
 use super::columns::Collector;
 use super::row::{Entry, Format, Origin, Row, Sheet};
@@ -25,13 +26,15 @@ pub struct Reading {
 }
 
 impl Reading {
+    /// Reads the labels of some findings.
+    ///
     /// # Errors
     /// When the text is no table, or a row cannot be understood.
-    pub fn of(text: &str, name: &str) -> Result<Self> {
+    pub fn of(text: &str, name: &str, findings: &[Finding]) -> Result<Self> {
         let mut table = Table::of(text)?;
-        let format: Box<dyn Format> = match nih::DataEntry::of(&table)? {
+        let format: Box<dyn Format> = match nih::DataEntry::of(&table, findings)? {
             Some(format) => Box::new(format),
-            None => Box::new(chexpert::CheXpert::of(&table)?),
+            None => Box::new(chexpert::CheXpert::of(&table, findings)?),
         };
         let mut reading = Self {
             name: name.to_owned(),
@@ -276,8 +279,8 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use super::*;
+    use crate::data::labels::Labels;
     use crate::data::{Dataset, Label};
-    use sightline::finding::Finding;
 
     fn cases(folder: &str) -> PathBuf {
         let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
@@ -285,15 +288,15 @@ mod tests {
     }
 
     fn rows(text: &str) -> Result<(Vec<Row>, Vec<String>)> {
-        Reading::of(text, "a.csv")?.finish(&Location::Local("nowhere".into()))
+        Reading::of(text, "a.csv", &Finding::ALL)?.finish(&Location::Local("nowhere".into()))
     }
 
     /// What a table says of each image.
-    fn says(data: &Dataset) -> Vec<(String, String, [Label; 14], bool)> {
+    fn says(data: &Dataset) -> Vec<(String, String, Labels, bool)> {
         let rows = data.rows.iter();
         rows.map(|row| {
             let (path, patient) = (row.path.clone(), row.patient.to_string());
-            (path, patient, row.labels, row.lateral)
+            (path, patient, row.labels.clone(), row.lateral)
         })
         .collect()
     }
@@ -387,7 +390,7 @@ mod tests {
                 "./CheXpert-v1.0//",
             ] {
                 let text = format!("Path,Edema\n{lead}valid\\patient1\\study1\\a.jpg,1\n");
-                let reading = Reading::of(&text, "a.csv").expect("a table");
+                let reading = Reading::of(&text, "a.csv", &Finding::ALL).expect("a table");
                 let root = Location::from(root);
                 let (rows, _) = reading.finish(&root).expect("rows");
                 let data = Dataset::new(root, rows);
@@ -401,7 +404,7 @@ mod tests {
         // Below a drive and folders that are not here.
         let text = "Path,Edema\nE:\\my\\cxr\\valid\\patient1\\study1\\a.jpg,1\nE:\\my\\cxr\\test\\patient2\\study1\\a.jpg,1\n";
         let root = Location::from(small.as_path());
-        let (rows, _) = Reading::of(text, "a.csv")
+        let (rows, _) = Reading::of(text, "a.csv", &Finding::ALL)
             .expect("a table")
             .finish(&root)
             .expect("rows");

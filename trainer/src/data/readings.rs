@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, bail};
 use sightline::finding::Finding;
+use sightline::vocabulary::{self, CHEXPERT};
 
 use super::dataset::Dataset;
 use super::paths;
 use super::probabilities::{Probabilities, with_suffix};
-use super::table::text_of;
+use super::table::{Table, text_of};
 use crate::storage::Location;
 
 /// What stands behind a finding's name in the column of the model's scores.
@@ -20,22 +21,30 @@ const NAMED: usize = 5;
 /// What a person said of images, and a model's scores of them.
 #[derive(Debug)]
 pub struct Readings {
+    /// What was read, in the order of the values.
+    findings: Vec<Finding>,
     /// How sure the person was that a finding is there, from 0 to 1.
     confidences: Probabilities,
     scores: Probabilities,
 }
 
 impl Readings {
-    /// Reads `Path` and a column for each finding, and perhaps such columns with ` (model)` behind their names.
+    /// Reads `Path` and a column for each of the findings, and perhaps such columns with ` (model)` behind their names. Without
+    /// `findings`, those that the table names.
     ///
     /// # Errors
     /// When that cannot be read, or nobody said anything.
-    pub fn read(csv: &Location) -> Result<Self> {
-        Self::parse(&text_of(csv)?).with_context(|| csv.to_string())
+    pub fn read(csv: &Location, findings: Option<&[Finding]>) -> Result<Self> {
+        Self::parse(&text_of(csv)?, findings).with_context(|| csv.to_string())
     }
 
-    pub(super) fn parse(text: &str) -> Result<Self> {
-        let confidences = with_suffix(text, "")?.context("no column is named after a finding")?;
+    pub(super) fn parse(text: &str, findings: Option<&[Finding]>) -> Result<Self> {
+        let findings = match findings {
+            Some(findings) => findings.to_vec(),
+            None => named_in(Table::of(text)?.header())?,
+        };
+        let confidences = with_suffix(text, "", &findings)?;
+        let confidences = confidences.context("no column is named after a finding")?;
         if confidences.is_empty() {
             bail!("there is no reading, only a header");
         }
@@ -44,7 +53,8 @@ impl Readings {
         }
         Ok(Self {
             confidences: by_image(confidences),
-            scores: by_image(with_suffix(text, OF_MODEL)?.unwrap_or_default()),
+            scores: by_image(with_suffix(text, OF_MODEL, &findings)?.unwrap_or_default()),
+            findings,
         })
     }
 
@@ -74,28 +84,57 @@ impl Readings {
         Ok(data)
     }
 
+    /// What was read, in the order of the values of an image.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
     /// What the person said of an image.
-    pub fn confidences(&self, path: &str) -> [Option<f64>; Finding::COUNT] {
-        let found = self.confidences.get(&image(path));
-        found.copied().unwrap_or_default()
+    pub fn confidences(&self, path: &str) -> Vec<Option<f64>> {
+        self.of(&self.confidences, path)
     }
 
     /// The model's scores of an image.
-    pub fn scores(&self, path: &str) -> [Option<f64>; Finding::COUNT] {
-        let found = self.scores.get(&image(path));
-        found.copied().unwrap_or_default()
+    pub fn scores(&self, path: &str) -> Vec<Option<f64>> {
+        self.of(&self.scores, path)
     }
 
-    /// Takes another model's scores in place of those in the table.
-    pub fn score_anew(
-        &mut self,
-        scores: impl IntoIterator<Item = (String, [Option<f64>; Finding::COUNT])>,
-    ) {
+    fn of(&self, values: &Probabilities, path: &str) -> Vec<Option<f64>> {
+        let found = values.get(&image(path)).cloned();
+        found.unwrap_or_else(|| vec![None; self.findings.len()])
+    }
+
+    /// Takes another model's scores, in the order of the findings, in place of those in the table.
+    pub fn score_anew(&mut self, scores: impl IntoIterator<Item = (String, Vec<Option<f64>>)>) {
         let scores = scores.into_iter();
         self.scores = scores
             .map(|(path, scores)| (image(&path), scores))
             .collect();
     }
+}
+
+/// The findings that columns are named after: those of a list that is known, and those of which a model's scores are there too. Where all are
+/// CheXpert's, they are all of CheXpert's.
+fn named_in(header: &[String]) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for name in header {
+        let known = vocabulary::known(name).or_else(|| Finding::from_name(name));
+        let scored = || header.contains(&format!("{name}{OF_MODEL}"));
+        let finding = match known {
+            Some(finding) => finding,
+            None if scored() => Finding::named(name)?,
+            None => continue,
+        };
+        if !findings.contains(&finding) {
+            findings.push(finding);
+        }
+    }
+    Ok(
+        match findings.iter().all(|finding| finding.place().is_some()) {
+            true => CHEXPERT.to_vec(),
+            false => findings,
+        },
+    )
 }
 
 fn by_image(rows: Probabilities) -> Probabilities {
@@ -130,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_reading_is_of_the_image_whatever_kind_of_file_it_was_made() {
-        let readings = Readings::parse(TEXT).expect("readings");
+        let readings = Readings::parse(TEXT, None).expect("readings");
         let table = data(&["images/00000012_001.png", "own-1", "00000013_000.png"]);
         let rows = readings.rows(table).expect("both are labelled").rows;
         assert_eq!(rows.len(), 2);
@@ -146,7 +185,7 @@ mod tests {
 
     #[test]
     fn what_does_not_match_is_refused_with_its_reason() {
-        let readings = Readings::parse(TEXT).expect("readings");
+        let readings = Readings::parse(TEXT, None).expect("readings");
         let error = readings.rows(data(&["00000012_001.png"])).expect_err("one");
         let error = error.to_string();
         assert!(
@@ -166,8 +205,25 @@ mod tests {
             ),
             ("Path,Seconds\na.png,3\n".to_owned(), "no column is named"),
         ] {
-            let error = Readings::parse(&wrong).expect_err(why).to_string();
+            let error = Readings::parse(&wrong, None).expect_err(why).to_string();
             assert!(error.contains(why), "{error}");
         }
+    }
+
+    #[test]
+    fn a_table_names_the_findings_of_its_own_package() {
+        let text = "Path,Hernia,Wire loop,Wire loop (model),Hernia (model),Model,Seconds\nown-1,0.75,0,0.25,0.5,one,3\n";
+        let readings = Readings::parse(text, None).expect("readings");
+        let names: Vec<&str> = readings.findings().iter().map(|f| f.name()).collect();
+        assert_eq!(names, ["Hernia", "Wire loop"]);
+        assert_eq!(readings.confidences("own-1"), [Some(0.75), Some(0.0)]);
+        assert_eq!(readings.scores("own-1"), [Some(0.5), Some(0.25)]);
+        // A package's findings are looked for where one is given.
+        let hernia = Finding::named("Hernia").expect("a name");
+        let readings = Readings::parse(text, Some(&[Finding::Edema, hernia])).expect("readings");
+        assert_eq!(readings.confidences("own-1"), [None, Some(0.75)]);
+        // CheXpert's are all there, as they were before packages had their own.
+        let readings = Readings::parse(TEXT, None).expect("readings");
+        assert_eq!(readings.findings(), CHEXPERT);
     }
 }

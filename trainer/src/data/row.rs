@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
-use sightline::finding::Finding;
 
 use super::columns::Columns;
-use super::labels::Label;
+use super::labels::Labels;
 use super::paths;
 use super::table::Line;
 use crate::storage::Location;
@@ -22,8 +21,8 @@ pub struct Row {
     /// Where nobody names the patient, the image itself.
     pub patient: Arc<str>,
     pub study: Arc<str>,
-    /// In the order of `Finding::ALL`.
-    pub labels: [Label; Finding::COUNT],
+    /// In the order of [`Dataset::findings`](super::Dataset::findings).
+    pub labels: Labels,
     pub lateral: bool,
     /// The position of a frontal image, where it is known.
     pub position: Option<Position>,
@@ -122,7 +121,7 @@ pub struct Entry {
     pub path: String,
     /// As a column names the patient.
     pub patient: Option<String>,
-    pub labels: [Label; Finding::COUNT],
+    pub labels: Labels,
     /// As a column says it.
     pub lateral: Option<bool>,
     pub position: Option<Position>,

@@ -16,12 +16,14 @@ const SEED: u64 = 20_260_103;
 pub fn comparison(ours: &Scores, theirs: &Scores) -> Result<String> {
     let (a, b) = (all_cases(ours), all_cases(theirs));
     let mut text = format!("{} against {}\n", ours.header.model, theirs.header.model);
-    for finding in Finding::ALL {
-        let index = finding.index();
+    let (ours, theirs) = (&ours.header.findings, &theirs.header.findings);
+    for finding in ours {
+        let place = |findings: &[Finding]| findings.iter().position(|known| known == finding);
+        let (ours, theirs) = (place(ours), place(theirs));
         let both = a
             .iter()
             .zip(&b)
-            .filter_map(|(a, b)| Some((a.cases[index]?, b.cases[index]?)));
+            .filter_map(|(a, b)| Some((a.cases[ours?]?, b.cases[theirs?]?)));
         let (a, b): (Vec<Case>, Vec<Case>) = both.unzip();
         let line = match (auc(&a), auc(&b), auc_difference(&a, &b)) {
             (Some(ours), Some(theirs), Some((difference, variance))) => {
@@ -53,6 +55,7 @@ pub fn beside(
     data: &Dataset,
     unselected_part: Option<&str>,
 ) -> Result<Beside> {
+    let findings = &scores.header.findings;
     let part = unselected_part.unwrap_or_default();
     let (column, value) = part.split_once('=').unwrap_or_default();
     let unselected = |row: &super::evaluation::ScoredRow| {
@@ -70,12 +73,12 @@ pub fn beside(
             continue;
         }
         // Ours, then theirs.
-        let pairs = Finding::ALL.map(|finding| {
-            let index = finding.index();
+        let pairs = (0..findings.len()).map(|index| {
             let positive = row.labels[index].filter(|label| *label >= 0.0)? == 1.0;
             let (ours, theirs) = (row.scores[index]?, their[index]?);
             Some((Case::new(ours, positive), Case::new(theirs, positive)))
         });
+        let pairs: Vec<Option<(Case, Case)>> = pairs.collect();
         let ours = pairs.iter().map(|pair| Some(pair.as_ref()?.0));
         let theirs = pairs.iter().map(|pair| Some(pair.as_ref()?.1));
         both.push(Scored {
@@ -87,33 +90,37 @@ pub fn beside(
         bail!("{name} scored none of the images");
     }
     let everyone: Vec<&Scored> = both.iter().collect();
-    let findings = Finding::ALL.into_iter().filter_map(|finding| {
-        let cases = cases_of(&everyone, finding.index());
+    let pairs = findings.iter().enumerate().filter_map(|(index, finding)| {
+        let cases = cases_of(&everyone, index);
         let positives = cases.iter().filter(|case| case.positive).count();
         Some(Pair {
-            name: finding,
+            name: *finding,
             positives,
             negatives: cases.len() - positives,
-            auc: compare(&both, |drawn, model| {
-                auc(&cases_of(drawn, finding.index() + model))
+            auc: compare(&both, findings.len(), |drawn, model| {
+                auc(&cases_of(drawn, index + model))
             })?,
         })
     });
-    let five = Finding::COMPETITION.map(|finding| finding.index());
+    let five = scores.header.places(&Finding::COMPETITION);
     Ok(Beside {
         name: name.to_owned(),
         part: if some { part } else { "all" }.to_owned(),
         images: both.len(),
-        findings: findings.collect(),
-        mean_of_defined: compare(&both, |drawn, model| {
-            mean_defined_auc(drawn, &five.map(|finding| finding + model))
+        findings: pairs.collect(),
+        mean_of_defined: compare(&both, findings.len(), |drawn, model| {
+            let five: Vec<usize> = five.iter().map(|place| place + model).collect();
+            mean_defined_auc(drawn, &five)
         }),
     })
 }
 
-/// A statistic of cases of which the second 14 are theirs; `statistic` takes where a model's begin.
-fn compare(both: &[Scored], statistic: impl Fn(&[&Scored], usize) -> Option<f64>) -> Option<Both> {
-    let theirs = Finding::ALL.len();
+/// A statistic of cases of which the second half are theirs; `statistic` takes where a model's begin.
+fn compare(
+    both: &[Scored],
+    theirs: usize,
+    statistic: impl Fn(&[&Scored], usize) -> Option<f64>,
+) -> Option<Both> {
     Some(Both {
         ours: bootstrap(both, SEED, |drawn| statistic(drawn, 0))?,
         theirs: bootstrap(both, SEED, |drawn| statistic(drawn, theirs))?,
@@ -149,7 +156,7 @@ mod tests {
                 false => Label::Absent,
             };
             labels[Finding::Pneumonia.index()] = Label::Uncertain;
-            let mut other = [Some(0.5); 14];
+            let mut other = vec![Some(0.5); 14];
             other[edema] = Some(1.0 - score);
             if number < 8 {
                 theirs.insert(path.clone(), other);
@@ -158,7 +165,7 @@ mod tests {
                 number,
                 path,
                 patient: number.to_string().into(),
-                labels,
+                labels: labels.into(),
                 ..Row::default()
             });
             scored.push((
@@ -166,7 +173,7 @@ mod tests {
                 ScoredRow {
                     patient: number.to_string(),
                     study: String::new(),
-                    labels: labels.map(Label::value),
+                    labels: labels.map(Label::value).to_vec(),
                     scores: vec![Some(score); 14],
                     columns: BTreeMap::new(),
                 },
@@ -182,8 +189,10 @@ mod tests {
                 set: String::new(),
                 unit: Unit::Image,
                 crops: 1,
-                trained: [true; 14],
-                operating_points: [None; 14],
+                findings: Finding::ALL.to_vec(),
+                trained: vec![true; 14],
+                operating_points: vec![None; 14],
+                rules: Vec::new(),
                 parts: Vec::new(),
             },
             rows: scored,

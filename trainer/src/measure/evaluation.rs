@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
-use sightline::finding::{Finding, Score, called};
+use sightline::finding::Finding;
 use sightline::package::Unit;
 use sightline::radiograph::Radiograph;
+use sightline::vocabulary::{CHEXPERT, CallRule, Score, called};
 
 use super::beside::Beside;
 use super::metrics::probability::{brier, calibration_error, log_loss};
@@ -15,7 +16,7 @@ use super::metrics::threshold::sensitivity_specificity;
 use super::metrics::{Case, Estimate, Scored, auc, bootstrap, cases_of, mean_auc};
 use super::parts::{Part, Shard};
 use super::score::{Augmented, BATCH, Package};
-use crate::data::{Dataset, Label, stream};
+use crate::data::{Dataset, stream};
 
 /// The seed of the bootstrap: the same figures at every run.
 const SEED: u64 = 20_260_101;
@@ -34,11 +35,45 @@ pub struct Header {
     /// Views of each image whose logits were averaged.
     #[serde(default = "one")]
     pub crops: u8,
-    /// By finding: whether the package knows it, and from which score on it calls it.
-    pub trained: [bool; 14],
-    pub operating_points: [Option<f64>; 14],
+    /// The package's.
+    #[serde(default = "chexperts")]
+    pub findings: Vec<Finding>,
+    /// By finding: whether the package was trained on it, and from which score on it calls it.
+    pub trained: Vec<bool>,
+    pub operating_points: Vec<Option<f64>>,
+    /// Which findings are called only alone.
+    #[serde(default = "chexperts_rules")]
+    pub rules: Vec<CallRule>,
     /// `COLUMN=VALUE` or `COLUMN`.
     pub parts: Vec<String>,
+}
+
+/// Parts that were written before packages had findings of their own have CheXpert's.
+fn chexperts() -> Vec<Finding> {
+    CHEXPERT.to_vec()
+}
+
+/// CheXpert's rule, for such parts.
+fn chexperts_rules() -> Vec<CallRule> {
+    vec![CallRule::chexpert()]
+}
+
+impl Header {
+    /// The places of those of some findings that the package has.
+    pub fn places(&self, wanted: &[Finding]) -> Vec<usize> {
+        let place = |finding: &Finding| self.findings.iter().position(|known| known == finding);
+        wanted.iter().filter_map(place).collect()
+    }
+
+    /// Five findings that stand for all: the competition's, or the first five that were trained where the package has others.
+    pub fn five(&self) -> Vec<Finding> {
+        if self.places(&Finding::COMPETITION).len() == Finding::COMPETITION.len() {
+            return Finding::COMPETITION.to_vec();
+        }
+        let trained = self.findings.iter().zip(&self.trained);
+        let trained = trained.filter(|(_, trained)| **trained);
+        trained.take(5).map(|(finding, _)| *finding).collect()
+    }
 }
 
 fn one() -> u8 {
@@ -50,7 +85,7 @@ fn one() -> u8 {
 pub struct ScoredRow {
     pub patient: String,
     pub study: String,
-    pub labels: [Option<f32>; 14],
+    pub labels: Vec<Option<f32>>,
     pub scores: Vec<Option<f64>>,
     /// The columns that the parts are told by.
     pub columns: BTreeMap<String, String>,
@@ -77,6 +112,10 @@ pub fn score(
         data.has_column(column)?;
     }
     let views = |read: Radiograph| augmented.views(&read.image, input);
+    let vocabulary = package.manifest.vocabulary();
+    // The table may have been read for other findings too.
+    let places = vocabulary.findings.iter().map(|f| data.place(*f));
+    let places: Vec<Option<usize>> = places.collect();
     let mut scored = Vec::new();
     let notes = stream(&data, BATCH, views, |rows, pictures| {
         let scores = package.probabilities(&pictures)?;
@@ -88,7 +127,10 @@ pub fn score(
             let of_row = ScoredRow {
                 patient: row.patient.to_string(),
                 study: row.study.to_string(),
-                labels: row.labels.map(Label::value),
+                labels: places
+                    .iter()
+                    .map(|place| row.labels[(*place)?].value())
+                    .collect(),
                 scores,
                 columns: columns.collect(),
             };
@@ -97,10 +139,8 @@ pub fn score(
         Ok(())
     })?;
     notes.say(&data)?;
-    let card = |finding: Finding| {
-        let output = package.manifest.trained_output(finding)?;
-        Some(&package.manifest.findings[output.0])
-    };
+    let cards = || package.manifest.findings.iter();
+    let operating_points = cards().map(|card| card.operating_point.filter(|_| card.trained));
     Ok(Scores {
         of: "evaluate".to_owned(),
         shard,
@@ -110,8 +150,10 @@ pub fn score(
             set,
             unit,
             crops: augmented.crops,
-            trained: Finding::ALL.map(|finding| card(finding).is_some()),
-            operating_points: Finding::ALL.map(|finding| card(finding)?.operating_point),
+            findings: vocabulary.findings,
+            trained: cards().map(|card| card.trained).collect(),
+            operating_points: operating_points.collect(),
+            rules: vocabulary.rules,
             parts: parts.to_vec(),
         },
         rows: scored,
@@ -159,8 +201,7 @@ pub struct FindingResult {
     pub log_loss: Option<f64>,
     /// Expected calibration error in 15 bins.
     pub calibration_error: Option<f64>,
-    /// At the package's operating point; No Finding counts as called only where nothing else but Support Devices
-    /// is.
+    /// At the package's operating point, and by its rules of what is called only alone.
     pub sensitivity: Option<f64>,
     pub specificity: Option<f64>,
 }
@@ -205,7 +246,8 @@ pub fn report(scores: &Scores) -> Report {
 pub fn all_cases(scores: &Scores) -> Vec<Scored> {
     let rows: Vec<&ScoredRow> = scores.rows.iter().map(|(_, row)| row).collect();
     let cases = cases(&rows, scores.header.unit);
-    cases.iter().map(|views| scored(views)).collect()
+    let count = scores.header.findings.len();
+    cases.iter().map(|views| scored(views, count)).collect()
 }
 
 /// The views of each case: an image, or a study's images.
@@ -229,7 +271,7 @@ fn score_of(views: &[&ScoredRow], finding: usize) -> Option<f64> {
 }
 
 /// A case's scores and labels: the maximum over its views, of labels where they are certain.
-fn scored(views: &[&ScoredRow]) -> Scored {
+fn scored(views: &[&ScoredRow], findings: usize) -> Scored {
     let case = |finding: usize| {
         let labels = views.iter().filter_map(|view| view.labels[finding]);
         let label = labels.filter(|label| *label >= 0.0).reduce(f32::max)?;
@@ -237,26 +279,29 @@ fn scored(views: &[&ScoredRow]) -> Scored {
     };
     Scored {
         patient: views[0].patient.clone(),
-        cases: (0..Finding::ALL.len()).map(case).collect(),
+        cases: (0..findings).map(case).collect(),
     }
 }
 
 /// Which findings a case is called with.
 fn calls(views: &[&ScoredRow], header: &Header) -> Vec<bool> {
-    let score = |finding: Finding| Score {
-        finding,
-        probability: score_of(views, finding.index()),
-        operating_point: header.operating_points[finding.index()],
+    let score = |(place, finding): (usize, &Finding)| Score {
+        finding: *finding,
+        probability: score_of(views, place),
+        operating_point: header.operating_points[place],
     };
-    called(&Finding::ALL.map(score))
+    let scores: Vec<Score> = header.findings.iter().enumerate().map(score).collect();
+    called(&scores, &header.rules)
 }
 
 fn measure(part: String, header: &Header, groups: &[Vec<&ScoredRow>]) -> Figures {
-    let scored: Vec<Scored> = groups.iter().map(|views| scored(views)).collect();
+    let scored: Vec<Scored> = groups
+        .iter()
+        .map(|views| scored(views, header.findings.len()))
+        .collect();
     let calls: Vec<Vec<bool>> = groups.iter().map(|views| calls(views, header)).collect();
     let everyone: Vec<&Scored> = scored.iter().collect();
-    let findings = Finding::ALL.into_iter().map(|finding| {
-        let index = finding.index();
+    let findings = header.findings.iter().enumerate().map(|(index, finding)| {
         let cases = cases_of(&everyone, index);
         let labels = everyone.iter().filter(|s| s.cases[index].is_some());
         let positives = cases.iter().filter(|case| case.positive).count();
@@ -270,7 +315,7 @@ fn measure(part: String, header: &Header, groups: &[Vec<&ScoredRow>]) -> Figures
             bootstrap(&scored, SEED, |drawn| of(&cases_of(drawn, index)))
         };
         FindingResult {
-            name: finding,
+            name: *finding,
             trained: header.trained[index],
             positives,
             negatives: labels.count() - positives,
@@ -283,14 +328,17 @@ fn measure(part: String, header: &Header, groups: &[Vec<&ScoredRow>]) -> Figures
             specificity: right.map(|right| right.1),
         }
     });
-    let five: Vec<usize> = Finding::COMPETITION.iter().map(|f| f.index()).collect();
+    let five = header.places(&Finding::COMPETITION);
+    let has_five = five.len() == Finding::COMPETITION.len();
     let patients: BTreeSet<&str> = scored.iter().map(|s| s.patient.as_str()).collect();
     Figures {
         part,
         count: scored.len(),
         patients: patients.len(),
         findings: findings.collect(),
-        mean_of_five: bootstrap(&scored, SEED, |drawn| mean_auc(drawn, &five)),
+        mean_of_five: bootstrap(&scored, SEED, |drawn| {
+            mean_auc(drawn, &five).filter(|_| has_five)
+        }),
     }
 }
 
@@ -365,7 +413,7 @@ mod tests {
             let named = crate::data::patient_and_study(path).expect("a patient");
             let (patient, study) = (named.0, named.1.expect("a study"));
             let study = format!("{patient}/{study}");
-            let mut labels = [None; 14];
+            let mut labels = vec![None; 14];
             let mut scores = vec![None; 14];
             let cases = numbers(&image["label"])
                 .into_iter()
@@ -392,8 +440,10 @@ mod tests {
                 set: String::new(),
                 unit: Unit::Study,
                 crops: 1,
-                trained: [true; 14],
-                operating_points: [None; 14],
+                findings: chexperts(),
+                trained: vec![true; 14],
+                operating_points: vec![None; 14],
+                rules: chexperts_rules(),
                 parts: Vec::new(),
             },
             rows: rows.collect(),

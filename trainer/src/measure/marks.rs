@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Context, Result, bail};
 use sightline::finding::Finding;
+use sightline::vocabulary;
 
 use crate::data::{Boxes, Dataset, Label, Row, columns, key};
 use crate::storage::Location;
@@ -14,7 +15,7 @@ pub const SIDE: usize = 224;
 
 pub enum Marks {
     Boxes(Boxes),
-    /// By image ([`key`]): findings (their places in `Finding::ALL`) and the masks of them.
+    /// By image ([`key`]): findings (their places among those that were asked for) and the masks of them.
     Masks(BTreeMap<String, Vec<(usize, Location)>>),
 }
 
@@ -23,11 +24,11 @@ impl Marks {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn boxes(csv: &Location) -> Result<Self> {
-        Boxes::read(csv).map(Marks::Boxes)
+    pub fn boxes(csv: &Location, findings: &[Finding]) -> Result<Self> {
+        Boxes::read(csv, findings).map(Marks::Boxes)
     }
 
-    /// Masks of the findings; and of hearts, which show Cardiomegaly where it is.
+    /// Masks of the findings that the rows have labels of; and of hearts, which show Cardiomegaly where it is.
     ///
     /// # Errors
     /// When the file cannot be read, or a mask is not there.
@@ -35,23 +36,27 @@ impl Marks {
         let rows = data.rows.iter();
         let rows: HashMap<_, &Row> = rows.map(|row| (key(&row.path), row)).collect();
         let mut masks = BTreeMap::<String, Vec<(usize, Location)>>::new();
+        let cardiomegaly = data.place(Finding::Cardiomegaly);
         for [file, mask, class, source] in columns(csv, ["Path", "Mask", "Class", "SourceClass"])? {
             let image = key(&file);
             let Some(row) = rows.get(&image) else {
                 continue;
             };
-            let large = row.labels[Finding::Cardiomegaly.index()] == Label::Present;
-            let finding = match Finding::from_name(&class) {
-                Some(finding) => finding,
-                None if source.eq_ignore_ascii_case("heart") && large => Finding::Cardiomegaly,
-                None => continue,
+            let large = cardiomegaly.filter(|place| row.labels[*place] == Label::Present);
+            let named = vocabulary::find(&data.findings, &class);
+            let place = match named.and_then(|finding| data.place(finding)) {
+                None if source.eq_ignore_ascii_case("heart") => large,
+                place => place,
+            };
+            let Some(place) = place else {
+                continue;
             };
             let mask = data.file_at(&mask);
             if !mask.exists() {
                 bail!("the mask {mask} is not there");
             }
             let masks = masks.entry(image.into_owned()).or_default();
-            masks.push((finding.index(), mask));
+            masks.push((place, mask));
         }
         Ok(Marks::Masks(masks))
     }

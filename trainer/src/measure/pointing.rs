@@ -111,7 +111,9 @@ pub fn judge(
     marks: &Marks,
     judgement: &Judgement,
 ) -> Result<Vec<(usize, Judged)>> {
-    let trained = Finding::ALL.map(|finding| reader.manifest.trained_output(finding));
+    let wanted = data.findings.clone();
+    let trained = wanted.iter().map(|f| reader.manifest.trained_output(*f));
+    let trained: Vec<Option<Output>> = trained.collect();
     data.rows.retain(|row| {
         let findings = marks.findings(&row.path);
         findings.iter().any(|finding| trained[*finding].is_some())
@@ -136,14 +138,14 @@ pub fn judge(
                 let mut random = StdRng::seed_from_u64(SEED.wrapping_add(row.number as u64));
                 let maps = maps(reader, picture, judgement, &mut random)?;
                 let (mut findings, mut middle) = (BTreeMap::new(), BTreeMap::new());
-                for (finding, mark) in &marks.grids(&row.path)? {
-                    let Some(output) = trained[*finding] else {
+                for (place, mark) in &marks.grids(&row.path)? {
+                    let Some(output) = trained[*place] else {
                         continue;
                     };
-                    let map = maps(output.0)
-                        .with_context(|| format!("no map of {}", Finding::ALL[*finding]))?;
-                    findings.insert(Finding::ALL[*finding], against(mark, &map));
-                    middle.insert(Finding::ALL[*finding], against(mark, &blot));
+                    let finding = wanted[*place];
+                    let map = maps(output.0).with_context(|| format!("no map of {finding}"))?;
+                    findings.insert(finding, against(mark, &map));
+                    middle.insert(finding, against(mark, &blot));
                 }
                 let patient = row.patient.to_string();
                 let judged = Judged {
@@ -174,7 +176,11 @@ fn against(mark: &[bool], map: &[f32]) -> [f64; 3] {
 
 /// Measures judgements.
 pub fn report(judgements: &Judgements) -> Report {
-    let findings = Finding::ALL.into_iter().filter_map(|finding| {
+    let rows = judgements.rows.iter();
+    let named: BTreeSet<Finding> = rows
+        .flat_map(|(_, judged)| judged.findings.keys().copied())
+        .collect();
+    let findings = named.into_iter().filter_map(|finding| {
         let marked = judgements.rows.iter().filter_map(|(_, judged)| {
             let values = judged.findings.get(&finding)?;
             Some(Scored {

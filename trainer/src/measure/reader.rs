@@ -39,24 +39,29 @@ pub struct FindingResult {
 
 /// Compares a person's readings with a model's scores. Where the model scored a finding on some of the images, both are measured on those.
 pub fn report(readings: &Readings, data: &Dataset, [reader, model, set]: [String; 3]) -> Report {
+    let findings = readings.findings();
+    let count = findings.len();
+    // The table may have been read for other findings too.
+    let places = findings.iter().map(|finding| data.place(*finding));
+    let places: Vec<Option<usize>> = places.collect();
     let rows = data.rows.iter().map(|row| {
         let (confidences, scores) = (readings.confidences(&row.path), readings.scores(&row.path));
         let case = |finding: usize, values: &[Option<f64>]| {
             confidences[finding]?;
-            Some(Case::new(values[finding]?, row.labels[finding].certain()?))
+            let label = row.labels[places[finding]?].certain()?;
+            Some(Case::new(values[finding]?, label))
         };
         // The reader's, then the model's.
-        let findings = 0..Finding::COUNT;
-        let ours = findings.clone().map(|finding| case(finding, &confidences));
-        let theirs = findings.map(|finding| case(finding, &scores));
+        let ours = (0..count).map(|finding| case(finding, &confidences));
+        let theirs = (0..count).map(|finding| case(finding, &scores));
         Scored {
             patient: row.patient.to_string(),
             cases: ours.chain(theirs).collect(),
         }
     });
     let mut rows: Vec<Scored> = rows.collect();
-    for finding in 0..Finding::COUNT {
-        let theirs = finding + Finding::COUNT;
+    for finding in 0..count {
+        let theirs = finding + count;
         if rows.iter().any(|row| row.cases[theirs].is_some()) {
             let alone = rows.iter_mut().filter(|row| row.cases[theirs].is_none());
             alone.for_each(|row| row.cases[finding] = None);
@@ -64,19 +69,20 @@ pub fn report(readings: &Readings, data: &Dataset, [reader, model, set]: [String
     }
     let patients: BTreeSet<&str> = rows.iter().map(|row| row.patient.as_str()).collect();
     let patients = patients.len();
-    let findings = Finding::ALL.map(|finding| measure(finding, &rows));
+    let findings = findings.iter().enumerate();
+    let findings =
+        findings.map(|(place, finding)| measure(*finding, [place, place + count], &rows));
     Report {
         reader,
         model,
         set,
         images: rows.len(),
         patients,
-        findings: findings.into(),
+        findings: findings.collect(),
     }
 }
 
-fn measure(finding: Finding, rows: &[Scored]) -> FindingResult {
-    let (ours, theirs) = (finding.index(), finding.index() + Finding::COUNT);
+fn measure(finding: Finding, [ours, theirs]: [usize; 2], rows: &[Scored]) -> FindingResult {
     let everyone: Vec<&Scored> = rows.iter().collect();
     let cases = cases_of(&everyone, ours);
     let positives = cases.iter().filter(|case| case.positive).count();

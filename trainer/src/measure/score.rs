@@ -5,7 +5,6 @@ use std::borrow::Borrow;
 use anyhow::{Context, Result};
 use burn::tensor::{Device, Tensor};
 use sightline::features;
-use sightline::finding::Finding;
 use sightline::input::Tensors;
 use sightline::network::Network;
 use sightline::package::{self, Manifest, Output};
@@ -89,7 +88,7 @@ fn rows(tensor: Tensor<2>, pictures: usize) -> Result<Vec<Vec<f32>>> {
     Ok(values.chunks_exact(width).map(<[f32]>::to_vec).collect())
 }
 
-/// Probabilities in the order of [`Finding::ALL`]; `None` where there is none.
+/// Probabilities in the order of the package's findings; `None` where there is none.
 pub type Scores = Vec<Option<f64>>;
 
 /// Probabilities, and what the gate's detector makes of the picture.
@@ -104,7 +103,7 @@ pub fn label_cases(data: &Dataset, logits: &[Vec<f32>]) -> Vec<Scored> {
     label_scores(data, &scores)
 }
 
-/// Scores (in the order of [`Finding::ALL`]) beside labels; uncertain and blank labels are left out.
+/// Scores (in the order of the rows' labels) beside labels; uncertain and blank labels are left out.
 pub fn label_scores(data: &Dataset, scores: &[Vec<Option<f64>>]) -> Vec<Scored> {
     let case = |score: Option<f64>, label: Label| Some(Case::new(score?, label.certain()?));
     let rows = data.rows.iter().zip(scores);
@@ -112,8 +111,8 @@ pub fn label_scores(data: &Dataset, scores: &[Vec<Option<f64>>]) -> Vec<Scored> 
         patient: row.patient.to_string(),
         cases: scores
             .iter()
-            .zip(row.labels)
-            .map(|(score, label)| case(*score, label))
+            .zip(row.labels.iter())
+            .map(|(score, label)| case(*score, *label))
             .collect(),
     })
     .collect()
@@ -149,8 +148,8 @@ impl Package {
         })
     }
 
-    /// Probabilities of pictures, each in as many views as all others ([`Augmented::views`]), in the order of
-    /// [`Finding::ALL`]; `None` where the package has no such finding or it was not trained.
+    /// Probabilities of pictures, each in as many views as all others ([`Augmented::views`]), in the order of the
+    /// package's findings; `None` where one was not trained.
     pub fn probabilities(&self, pictures: &[Vec<GreyImage>]) -> Result<Vec<Scores>> {
         let squares: Vec<&GreyImage> = pictures.iter().flatten().collect();
         let logits = network_logits(&self.network, &self.manifest.input, &squares, &self.device)?;
@@ -201,12 +200,11 @@ impl Package {
     fn of_views(&self, logits: &[Vec<f32>], pictures: &[Vec<GreyImage>]) -> Vec<Scores> {
         let views = pictures.first().map_or(1, Vec::len);
         let logits: Vec<Vec<f32>> = logits.chunks(views).map(mean).collect();
-        let outputs = Finding::ALL.map(|finding| self.manifest.output(finding));
         let row = |logits: &Vec<f32>| {
-            let score = |output: &Option<Output>| {
-                output.and_then(|output| self.manifest.probability(output, logits[output.0]))
-            };
-            outputs.iter().map(score).collect()
+            let logits = logits.iter().enumerate();
+            let score =
+                |(output, logit): (usize, &f32)| self.manifest.probability(Output(output), *logit);
+            logits.map(score).collect()
         };
         logits.iter().map(row).collect()
     }

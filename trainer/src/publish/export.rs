@@ -98,6 +98,7 @@ pub fn export(settings: Settings<'_>) -> Result<Report> {
             .into_iter()
             .map(|name| FindingCard::new(name, plan.trained[name.index()]))
             .collect(),
+        rules: None,
         training: Training {
             data: recipe.data.description.clone(),
             images: Some(plan.train_images),

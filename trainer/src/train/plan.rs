@@ -131,7 +131,7 @@ pub fn write_figures(folder: &Path, history: &[Epoch], scored: &[Scored]) -> Res
     }
     let figures = plots::training(history)?
         .into_iter()
-        .chain(plots::scores(scored)?)
+        .chain(plots::scores(scored, &Finding::ALL)?)
         .map(|(name, svg)| (name, svg.into_bytes()));
     let mut files: Vec<(&str, Vec<u8>)> = figures.collect();
     files.push(("metrics.csv", writer.into_inner()?));

@@ -71,6 +71,9 @@ impl Recipe {
         self.augmentation.check()?;
         self.labels.uncertain.check("labels.uncertain")?;
         for (finding, uncertain) in &self.labels.uncertain_of {
+            if finding.place().is_none() {
+                bail!("labels.uncertain_of: {finding} is none of CheXpert's observations");
+            }
             uncertain.check(&format!("labels.uncertain_of.{finding}"))?;
         }
         if let Some(teacher) = &self.teacher {

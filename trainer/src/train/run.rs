@@ -242,7 +242,7 @@ impl Recipe {
             return Ok(None);
         };
         let csv = data.join(&pointing.csv.to_string_lossy());
-        let boxes = Boxes::read(&csv)?;
+        let boxes = Boxes::read(&csv, &Finding::ALL)?;
         let rows = train.rows.iter();
         let marked = rows.filter(|row| boxes.of_image(&row.path).next().is_some());
         match marked.count() {

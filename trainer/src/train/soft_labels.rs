@@ -40,7 +40,7 @@ impl SoftTargets {
     /// When the file cannot be read, or says nothing of the training images.
     pub fn read(labels: &SoftLabels, folder: &Location, train: &Dataset) -> Result<Self> {
         let csv = folder.join(&labels.csv.to_string_lossy());
-        let raw = probabilities(&csv)?;
+        let raw = probabilities(&csv, &Finding::ALL)?;
         let rows = train.rows.iter().map(|row| (key(&row.path), row));
         let rows: Vec<_> = rows
             .filter(|(image, _)| raw.contains_key(image.as_ref()))

@@ -44,7 +44,9 @@ impl Start {
                         .map(|card| card.name)
                         .eq(Finding::ALL)
                     {
-                        bail!("{place} has other outputs than the 14 findings in their order");
+                        bail!(
+                            "{place} has other outputs than CheXpert's 14 findings in their order"
+                        );
                     }
                     names.extend(manifest.architecture.branch_names()?);
                     parts.push(package.network);

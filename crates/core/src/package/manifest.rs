@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize};
 use super::PackageError;
 use crate::architecture::Architecture;
 use crate::explain::method::Method;
-use crate::finding::{Finding, Score};
+use crate::finding::{Finding, plain};
 use crate::gate::detector::Detector;
 use crate::output::Output;
 use crate::radiograph::Input;
 use crate::statistics::{log_odds, sigmoid};
+use crate::vocabulary::{self, CallRule, Score, Vocabulary};
 
 /// The version of the package format that this engine reads and writes.
 pub const SCHEMA_VERSION: u64 = 1;
@@ -73,6 +74,9 @@ pub struct Manifest {
     pub input: Input,
     /// One for each of the network's outputs, in their order.
     pub findings: Vec<FindingCard>,
+    /// Which findings count as called only where nothing else is. Without it, No Finding does where the package has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<Vec<CallRule>>,
     pub training: Training,
     /// On which images the AUCs below were measured; `None` where nothing was.
     pub evaluation: Option<Evaluation>,
@@ -463,14 +467,24 @@ impl Manifest {
             return wrong("it lists no finding".to_owned());
         }
         for (index, card) in self.findings.iter().enumerate() {
-            if self.findings[..index]
-                .iter()
-                .any(|other| other.name == card.name)
-            {
+            // A table's column is found by the plain name.
+            let name = plain(card.name.name());
+            let mut before = self.findings[..index].iter();
+            if before.any(|other| plain(other.name.name()) == name) {
                 return wrong(format!("{} is listed twice", card.name));
             }
             if card.calibration.is_some_and(|c| !c.is_sound()) {
                 return wrong(format!("{} has an impossible calibration", card.name));
+            }
+        }
+        let rules = self.rules.as_deref().unwrap_or_default();
+        for (index, rule) in rules.iter().enumerate() {
+            let alone = rule.alone;
+            if self.output(alone).is_none() {
+                return wrong(format!("a rule is about {alone}, which it does not list"));
+            }
+            if rules[..index].iter().any(|other| other.alone == alone) {
+                return wrong(format!("two rules are about {alone}"));
             }
         }
         if self.weights.bytes > MAX_WEIGHTS {
@@ -494,6 +508,20 @@ impl Manifest {
     pub fn trained_output(&self, finding: Finding) -> Option<Output> {
         self.output(finding)
             .filter(|output| self.findings[output.0].trained)
+    }
+
+    /// The findings, in the order of the outputs, and their rules.
+    pub fn vocabulary(&self) -> Vocabulary {
+        let findings: Vec<Finding> = self.findings.iter().map(|card| card.name).collect();
+        Vocabulary {
+            rules: vocabulary::rules(self.rules.as_deref(), &findings).into_owned(),
+            findings,
+        }
+    }
+
+    /// Which findings are called, in their order. `probabilities`: one for each finding.
+    pub fn called(&self, probabilities: &[Option<f64>]) -> Vec<bool> {
+        vocabulary::called(&self.scores(probabilities), &self.vocabulary().rules)
     }
 
     /// Scores beside their findings and operating points. `probabilities`: one for each finding, in their order.
@@ -574,5 +602,85 @@ mod tests {
         manifest.findings[output.0].calibration = Some(platt(0.0));
         assert_eq!(manifest.logit(output, 0.5), None);
         assert_eq!(manifest.logit(Output(99), 0.5), None);
+    }
+
+    fn shipped() -> [&'static str; 3] {
+        [
+            include_str!("../../../../www/models/densenet121-nih/manifest.json"),
+            include_str!("../../../../www/models/efficientnet-lite0-nih/manifest.json"),
+            include_str!("../../../../www/models/combined-nih/manifest.json"),
+        ]
+    }
+
+    #[test]
+    fn packages_that_were_made_before_mean_what_they_did() {
+        for json in shipped() {
+            let manifest = Manifest::parse(json.as_bytes()).expect("a shipped manifest");
+            assert_eq!(manifest.rules, None);
+            assert_eq!(manifest.vocabulary(), Vocabulary::default());
+            let written = serde_json::to_vec(&manifest).expect("JSON");
+            assert!(Manifest::parse(&written).expect("as written") == manifest);
+            // Nothing is written that an older program does not know.
+            let [written, read]: [serde_json::Value; 2] = [&written[..], json.as_bytes()]
+                .map(|json| serde_json::from_slice(json).expect("JSON"));
+            let names = |value: &serde_json::Value| {
+                let cards = value["findings"].as_array().expect("findings").iter();
+                cards.map(|card| card["name"].clone()).collect::<Vec<_>>()
+            };
+            let keys = |value: &serde_json::Value| {
+                value
+                    .as_object()
+                    .expect("an object")
+                    .keys()
+                    .cloned()
+                    .collect::<Vec<_>>()
+            };
+            assert_eq!(keys(&written), keys(&read));
+            assert_eq!(names(&written), names(&read));
+        }
+    }
+
+    #[test]
+    fn a_package_names_findings_of_its_own_once_and_rules_about_them() {
+        let mut value: serde_json::Value = serde_json::from_str(shipped()[0]).expect("JSON");
+        let parse = |value: &serde_json::Value| Manifest::parse(value.to_string().as_bytes());
+        value["findings"][0]["name"] = "No finding".into();
+        value["findings"][1]["name"] = "Nodule/Mass".into();
+        value["rules"] =
+            serde_json::json!([{ "alone": "No finding", "except": ["Support Devices"] }]);
+        let manifest = parse(&value).expect("a manifest");
+        let mass = Finding::named("Nodule/Mass").expect("a name");
+        assert_eq!(manifest.output(mass), Some(Output(1)));
+        let mut probabilities = vec![Some(0.0); manifest.findings.len()];
+        probabilities[0] = Some(1.0);
+        let called = |probabilities: &[Option<f64>]| {
+            let mut manifest = manifest.clone();
+            for card in &mut manifest.findings {
+                card.operating_point = Some(0.5);
+            }
+            manifest.called(probabilities)
+        };
+        assert!(called(&probabilities)[0]);
+        probabilities[1] = Some(1.0);
+        assert!(!called(&probabilities)[0] && called(&probabilities)[1]);
+        for wrong in [
+            // As a table's columns they would be the same.
+            serde_json::json!("nodule/mass"),
+            serde_json::json!("Nodule/Mass"),
+            serde_json::json!(""),
+            serde_json::json!("a".repeat(65)),
+            serde_json::json!("Tab\t"),
+        ] {
+            let mut bad = value.clone();
+            bad["findings"][2]["name"] = wrong.clone();
+            assert!(parse(&bad).is_err(), "{wrong}");
+        }
+        let mut bad = value.clone();
+        bad["rules"][0]["alone"] = "Hernia".into();
+        let error = parse(&bad).expect_err("it has no Hernia").to_string();
+        assert!(error.contains("Hernia"), "{error}");
+        let rule = value["rules"][0].clone();
+        value["rules"] = serde_json::json!([rule, rule]);
+        assert!(parse(&value).is_err(), "two rules about one finding");
     }
 }

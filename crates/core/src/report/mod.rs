@@ -10,7 +10,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
 use crate::explain::method::{Explanation, Explanations, Method};
-use crate::finding::{Finding, called};
+use crate::finding::Finding;
 use crate::gate::{Judgement, Known};
 use crate::heat_map::HeatMap;
 use crate::package::Manifest;
@@ -152,7 +152,7 @@ pub struct FindingReport {
     pub logit: f32,
     pub probability: Option<f64>,
     pub operating_point: Option<f64>,
-    /// Whether it counts as found: see [`called`].
+    /// Whether it counts as found, by its operating point and the rules of the package.
     #[serde(default)]
     pub called: bool,
     pub grad_cam: GradCam,
@@ -218,7 +218,7 @@ impl Report {
     ) -> Self {
         // A manifest that names unknown networks is refused before anything is read with it.
         let networks = manifest.architecture.branch_names().unwrap_or_default();
-        let called = called(&manifest.scores(&reading.probabilities));
+        let called = manifest.called(&reading.probabilities);
         let findings = manifest
             .findings
             .iter()

@@ -62,6 +62,7 @@ impl Session {
         self.progress = None;
         match manifest.check() {
             Ok(()) => {
+                self.list.read_with(manifest.vocabulary());
                 self.engine = Engine::Ready(Arc::new(manifest));
                 self.adapter = Some(adapter);
                 if matches!(self.study, Study::Waiting) {

@@ -21,6 +21,7 @@ use sightline_core::package::{Manifest, ModelEntry, PackageError};
 use sightline_core::radiograph::film::Film;
 use sightline_core::report::drawn::Drawn;
 use sightline_core::trust::erase::Spot;
+use sightline_core::vocabulary::Vocabulary;
 
 use crate::given::Given;
 use crate::messages::{Adapter, DeviceChoice, Progress, Request};
@@ -300,6 +301,11 @@ impl Session {
             Engine::Ready(manifest) => Some(manifest),
             _ => None,
         }
+    }
+
+    /// The findings of the model, or of the one before while another is loaded; CheXpert's before the first.
+    pub fn vocabulary(&self) -> &Vocabulary {
+        self.list.vocabulary()
     }
 
     pub fn picture(&self) -> Option<&Arc<ReadPicture>> {

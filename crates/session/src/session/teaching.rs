@@ -26,7 +26,7 @@ impl Session {
         !self.teaching.seen
     }
 
-    /// What the reader says of the radiograph, in the order of [`Finding::ALL`].
+    /// What the reader says of the radiograph.
     pub fn confidences(&self) -> &Confidences {
         &self.teaching.confidences
     }
@@ -74,7 +74,7 @@ impl Session {
     pub fn mark(&mut self, finding: Finding, confidence: Option<u8>) {
         let known = confidence.is_none_or(|confidence| usize::from(confidence) < SCALE.len());
         if known && self.to_be_read().is_some() {
-            self.teaching.confidences[finding.index()] = confidence;
+            self.teaching.confidences.say(finding, confidence);
         }
     }
 
@@ -89,7 +89,7 @@ impl Session {
             self.teaching.recorded_as = Some(path.clone());
             let reading = ReadFirst {
                 path,
-                confidences: self.teaching.confidences,
+                confidences: self.teaching.confidences.clone(),
                 scores: self.scores(),
                 model: self.model.clone(),
                 seconds,
@@ -99,15 +99,16 @@ impl Session {
         self.scores_may_be_shown();
     }
 
-    /// The scores in view, in the order of [`Finding::ALL`]; none of a picture that the gate stopped.
-    fn scores(&self) -> [Option<f64>; Finding::COUNT] {
-        let mut scores = [None; Finding::COUNT];
-        if let Some(picture) = self.picture().filter(|_| self.shows_scores()) {
-            for finding in picture.report.findings.iter().filter(|f| f.trained) {
-                scores[finding.name.index()] = finding.probability;
-            }
-        }
-        scores
+    /// The scores in view, in the order of the model's findings; none of a picture that the gate stopped.
+    fn scores(&self) -> Vec<(Finding, Option<f64>)> {
+        let picture = self.picture().filter(|_| self.shows_scores());
+        let score = |finding: &Finding| {
+            let mut known = picture?.report.findings.iter();
+            let known = known.find(|known| known.name == *finding)?;
+            known.probability.filter(|_| known.trained)
+        };
+        let findings = self.vocabulary().findings.iter();
+        findings.map(|finding| (*finding, score(finding))).collect()
     }
 
     /// Notes that scores are in view, if they are, and asks for the map that is chosen.

@@ -4,6 +4,7 @@ mod jobs;
 mod maps;
 mod page;
 mod teaching;
+mod vocabulary;
 mod worklist;
 
 use page::*;

@@ -5,7 +5,7 @@ use sightline_core::finding::Finding;
 use sightline_core::gate::{Judgement, Verdict};
 use sightline_session::messages::Request;
 use sightline_session::session::Session;
-use sightline_session::teaching::csv;
+use sightline_session::teaching::{Confidences, csv};
 
 use super::page::*;
 
@@ -78,7 +78,7 @@ fn each_radiograph_is_read_anew_and_marks_do_not_change_once_they_are_committed(
 
     open_case(&mut page, "b.jpg");
     assert!(!page.session.shows_scores());
-    assert_eq!(page.session.confidences(), &[None; 14]);
+    assert_eq!(page.session.confidences(), &Confidences::default());
     commit(&mut page);
     assert_eq!(paths(&page), ["a.jpg", "b.jpg"]);
 }
@@ -96,7 +96,7 @@ fn another_model_reads_the_same_radiograph_and_leaves_its_marks() {
     page.answer(read(id, "a.png"));
     assert!(!page.session.shows_scores());
     assert_eq!(page.session.to_be_read(), study);
-    assert_eq!(page.session.confidences()[Finding::Edema.index()], Some(4));
+    assert_eq!(page.session.confidences().of(Finding::Edema), Some(4));
     commit(&mut page);
     page.tell(|session| session.load("one"));
     page.ready(cpu());
@@ -228,6 +228,6 @@ fn of_a_picture_that_the_gate_stopped_the_reader_still_reads_first_and_no_score_
         page.session.readings()[1]
             .scores
             .iter()
-            .all(Option::is_none)
+            .all(|(_, score)| score.is_none())
     );
 }

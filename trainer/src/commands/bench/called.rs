@@ -1,7 +1,6 @@
 //! Images on which a model calls a finding: what the benches of maps are made on.
 
 use anyhow::{Result, bail};
-use sightline::finding::called;
 use sightline::radiograph::GreyImage;
 use sightline::reader::Reader;
 
@@ -40,7 +39,8 @@ impl CalledImages {
         let count = count.unwrap_or(usual);
         let package = Package::open(&model.model, model.device.device()?)?;
         let reader = Reader::new(package.manifest, package.network, package.device);
-        let (data, _) = images.rows(Views::Frontal, model.decoding(&reader.manifest))?;
+        let findings = reader.manifest.vocabulary().findings;
+        let (data, _) = images.rows(&findings, Views::Frontal, model.decoding(&reader.manifest))?;
         let mut found = 0;
         for row in &data.rows {
             if found == count {
@@ -49,7 +49,7 @@ impl CalledImages {
             let image = data.radiograph(row)?.image;
             let probabilities =
                 pollster::block_on(reader.read(&reader.view(&image)))?.probabilities;
-            let calls = called(&reader.manifest.scores(&probabilities));
+            let calls = reader.manifest.called(&probabilities);
             let mut called: Vec<usize> = (0..calls.len()).filter(|index| calls[*index]).collect();
             let score = |finding: usize| probabilities[finding].unwrap_or_default();
             called.sort_by(|a, b| score(*b).total_cmp(&score(*a)));

@@ -7,6 +7,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rayon::prelude::*;
 use sightline::radiograph::{Input, Resize};
+use sightline::vocabulary::CHEXPERT;
 
 use crate::commands::options::Images;
 use crate::data::augment::Augmentation;
@@ -27,7 +28,9 @@ pub struct Options {
 /// As a training's first epoch does it: the file, decoded, resized to a little more than the input, then what every epoch does
 /// with it, a random crop and its like, and normalisation. The second figure is of the latter alone: later epochs.
 pub fn run(options: &Options) -> Result<()> {
-    let (data, _) = options.images.rows(Views::All, Default::default())?;
+    let (data, _) = options
+        .images
+        .rows(&CHEXPERT, Views::All, Default::default())?;
     let rows: Vec<_> = data.rows.iter().cycle().take(options.count).collect();
     let input = Input {
         levels: Default::default(),

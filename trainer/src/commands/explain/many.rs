@@ -1,6 +1,7 @@
 //! Several images, each explained to files of its own.
 
 use anyhow::{Result, bail};
+use sightline::vocabulary::CHEXPERT;
 
 use super::names;
 use super::one::HowTo;
@@ -15,7 +16,7 @@ use crate::storage::Location;
 pub fn explain(how: &HowTo<'_>, options: &Options) -> Result<()> {
     let (paths, images): (Vec<String>, Vec<Location>) = match &options.images {
         Some(images) => {
-            let (data, _) = images.rows(Views::Frontal, Default::default())?;
+            let (data, _) = images.rows(&CHEXPERT, Views::Frontal, Default::default())?;
             let rows = data.rows.iter();
             rows.map(|row| (row.path.clone(), data.file(row))).unzip()
         }

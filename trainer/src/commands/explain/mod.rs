@@ -8,7 +8,10 @@ mod picture;
 
 use anyhow::{Context, Result, bail};
 use sightline::explain::method::Settings;
+use sightline::finding::Finding;
+use sightline::package::Manifest;
 use sightline::reader::Reader;
+use sightline::vocabulary;
 
 use crate::measure::replay;
 use crate::measure::score::Package;
@@ -18,7 +21,10 @@ pub use options::Options;
 /// Explains one finding of each image, by one of the methods.
 pub fn run(options: &Options) -> Result<()> {
     let package = Package::open(&options.model.model, options.model.device.device()?)?;
-    if let Some(finding) = options.finding
+    let named = options.finding.as_deref();
+    let named = named.map(|name| finding(&package.manifest, name));
+    let named = named.transpose()?;
+    if let Some(finding) = named
         && package.manifest.trained_output(finding).is_none()
     {
         bail!(
@@ -46,7 +52,7 @@ pub fn run(options: &Options) -> Result<()> {
             lime: options.lime.options(),
             ..Settings::default()
         },
-        finding: options.finding,
+        finding: named,
         depth: options.model.depth,
         device: options.model.device.to_string(),
     };
@@ -54,4 +60,16 @@ pub fn run(options: &Options) -> Result<()> {
         return how.explain(image, options.out.as_ref(), options.json.as_ref());
     }
     many::explain(&how, options)
+}
+
+/// The finding of a package that is called so.
+fn finding(manifest: &Manifest, name: &str) -> Result<Finding> {
+    let findings = manifest.vocabulary().findings;
+    vocabulary::find(&findings, name).with_context(|| {
+        let names: Vec<&str> = findings.iter().map(|finding| finding.name()).collect();
+        format!(
+            "there is no finding {name:?}; there are {}",
+            names.join(", ")
+        )
+    })
 }

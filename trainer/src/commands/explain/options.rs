@@ -2,7 +2,6 @@
 
 use clap::builder::TypedValueParser;
 use sightline::explain::method::Method;
-use sightline::finding::Finding;
 
 use crate::commands::lime::LimeOptions;
 use crate::commands::options::{Images, Model};
@@ -21,9 +20,9 @@ pub struct Options {
     pub method: Method,
     #[command(flatten)]
     pub lime: LimeOptions,
-    /// The finding to explain, for example "Pleural Effusion" (by default the one with the highest score).
-    #[arg(long, value_parser = finding)]
-    pub finding: Option<Finding>,
+    /// The finding to explain, one of the package's, for example "Pleural Effusion" (by default the one with the highest score).
+    #[arg(long)]
+    pub finding: Option<String>,
     /// The images to explain. --csv names a table of images instead, --root alone a folder.
     #[arg(required_unless_present_any = ["csv", "root"], conflicts_with_all = ["csv", "root"])]
     pub image: Vec<Location>,
@@ -43,11 +42,4 @@ pub struct Options {
 /// The methods by their names, for `--help`.
 fn methods() -> impl TypedValueParser<Value = Method> {
     one_of(Method::ALL, Method::name, Method::title)
-}
-
-fn finding(name: &str) -> Result<Finding, String> {
-    Finding::from_name(name).ok_or_else(|| {
-        let names = Finding::ALL.map(Finding::name).join(", ");
-        format!("there is no finding {name:?}; there are {names}")
-    })
 }

@@ -27,13 +27,15 @@ pub struct Failure {
     pub positive: bool,
 }
 
-/// The gravest errors: for each of the competition's five findings, the image without it that has the highest score, and the image with it that
+/// The gravest errors: for each of five findings ([`Header::five`](crate::measure::evaluation::Header::five)), the image without it that has the highest score, and the image with it that
 /// has the lowest. Those without come first.
 pub fn gravest(data: &Dataset, scores: &Scores) -> Vec<Failure> {
     let mut failures = Vec::new();
     for positive in [false, true] {
-        for finding in Finding::COMPETITION {
-            let index = finding.index();
+        for finding in scores.header.five() {
+            let Some(index) = scores.header.places(&[finding]).first().copied() else {
+                continue;
+            };
             let cases = scores.rows.iter().filter_map(|(number, row)| {
                 let label = row.labels[index].filter(|label| *label >= 0.0)?;
                 let score = row.scores[index]?;

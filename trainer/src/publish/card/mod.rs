@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use sightline::finding::Finding;
 use sightline::package::{Manifest, Maps, Pointing};
 use sightline::reader::Reader;
+use sightline::vocabulary::CallRule;
 
 use crate::data::{Dataset, Label};
 use crate::history::Epoch;
@@ -102,7 +103,7 @@ pub fn write(
         ("evaluation.json", serde_json::to_vec_pretty(report)?),
         (HISTORY, serde_json::to_vec_pretty(history)?),
     ]);
-    let mut figures = plots::scores(&all_cases(scores))?;
+    let mut figures = plots::scores(&all_cases(scores), &scores.header.findings)?;
     if !history.is_empty() {
         figures.extend(plots::training(history)?);
     }
@@ -115,10 +116,16 @@ pub fn write(
     if let Some((data, failures)) = failures.filter(|(_, failures)| !failures.is_empty()) {
         let reader = Reader::new(package.manifest, package.network, package.device);
         files.push(("failures.jpg", failures::sheet(&reader, data, &failures)?));
-        text += "\n## Gravest errors\n\nOf the competition's five findings: the image without it that has the highest score \
+        let five = match scores.header.five() == Finding::COMPETITION {
+            true => "the competition's five findings",
+            false => "five findings",
+        };
+        text += &format!(
+            "\n## Gravest errors\n\nOf {five}: the image without it that has the highest score \
                  (above), and the image with it that has the lowest (below), with the model's map. Labels are text-mined: some of \
                  these may be the label's errors.\n\n![Radiographs with maps](failures.jpg)\n\n\
-                 | finding | label | score | image |\n|---|---|---:|---|\n";
+                 | finding | label | score | image |\n|---|---|---:|---|\n"
+        );
         for failure in &failures {
             let label = if failure.positive {
                 "present"
@@ -170,16 +177,18 @@ fn markdown(
         .collect();
     if !groups.is_empty() {
         text += "\n### Subgroups\n\n| images with | images | ";
-        let five = Finding::COMPETITION;
-        text += &five.map(|finding| finding.name()).join(" | ");
+        let five = five(report);
+        let names: Vec<&str> = five.iter().map(|finding| finding.name()).collect();
+        text += &names.join(" | ");
         text += &format!(" |\n|---|---:|{}\n", "---|".repeat(five.len()));
         for group in groups {
-            let auc = five.map(|finding| {
+            let auc = five.iter().map(|finding| {
                 let mut results = group.findings.iter();
-                let result = results.find(|result| result.name == finding);
+                let result = results.find(|result| result.name == *finding);
                 let auc = result.and_then(|result| result.auc.as_ref());
                 auc.map_or("undefined".to_owned(), |auc| auc.to_string())
             });
+            let auc: Vec<String> = auc.collect();
             text += &format!(
                 "| {} | {} | {} |\n",
                 group.part,
@@ -189,8 +198,9 @@ fn markdown(
         }
     }
     text += "\n## Calibration and operating points\n\nMeasured on the same images; `export` fits both on the validation images. \
-             ECE: expected calibration error in 15 bins. No Finding counts as called only where nothing else but Support Devices is.\n\n\
-             | finding | operating point | sensitivity | specificity | Brier | ECE |\n|---|---:|---:|---:|---:|---:|\n";
+             ECE: expected calibration error in 15 bins.";
+    text += &rules(manifest);
+    text += "\n\n| finding | operating point | sensitivity | specificity | Brier | ECE |\n|---|---:|---:|---:|---:|---:|\n";
     for card in &manifest.findings {
         // By name: a package may have its outputs in another order.
         let mut results = report.parts[0].findings.iter();
@@ -224,6 +234,31 @@ fn markdown(
     text
 }
 
+/// Which findings are called only alone.
+fn rules(manifest: &Manifest) -> String {
+    let said = |rule: &CallRule| {
+        let except: Vec<&str> = rule.except.iter().map(|finding| finding.name()).collect();
+        let except = match except.is_empty() {
+            true => String::new(),
+            false => format!(" but {}", except.join(", ")),
+        };
+        let alone = rule.alone;
+        format!(" {alone} counts as called only where nothing else{except} is.")
+    };
+    manifest.vocabulary().rules.iter().map(said).collect()
+}
+
+/// Five findings that stand for all: the competition's, or the first five that were trained where there are others.
+fn five(report: &Report) -> Vec<Finding> {
+    let results = &report.parts[0].findings;
+    let has = |finding: &Finding| results.iter().any(|result| result.name == *finding);
+    if Finding::COMPETITION.iter().all(has) {
+        return Finding::COMPETITION.to_vec();
+    }
+    let trained = results.iter().filter(|result| result.trained);
+    trained.take(5).map(|result| result.name).collect()
+}
+
 /// How often each finding was labelled in each set.
 fn label_table(sets: &[(String, Dataset)]) -> String {
     let mut text =
@@ -233,10 +268,11 @@ fn label_table(sets: &[(String, Dataset)]) -> String {
         text += &format!(" {name}, {} images |", data.rows.len());
     }
     text += &format!("\n|---|{}\n", "---:|".repeat(sets.len()));
-    for finding in Finding::ALL {
+    let findings = sets.first().map(|(_, data)| data.findings.as_slice());
+    for (place, finding) in findings.unwrap_or_default().iter().enumerate() {
         let counts = sets.iter().map(|(_, data)| {
             let count = |label: Label| {
-                let labels = data.rows.iter().map(|row| row.labels[finding.index()]);
+                let labels = data.rows.iter().map(|row| row.labels[place]);
                 labels.filter(|found| *found == label).count()
             };
             format!(
