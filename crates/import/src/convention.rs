@@ -1,8 +1,9 @@
 //! What the tools that weights come from take for granted.
 
-use sightline::finding::Finding;
+use sightline::finding::{Finding, NameError, plain};
 use sightline::network::{Architecture, Family, Head};
 use sightline::radiograph::Resize;
+use sightline::vocabulary::{self, CHEXPERT, NIH, TORCHXRAYVISION, known};
 
 use crate::error::ImportError;
 use crate::fit::Fit;
@@ -92,7 +93,7 @@ impl Source {
                     "one channel, and operating points in op_threshs",
                 );
             }
-            if fit.outputs == torchxrayvision_outputs().len() {
+            if fit.outputs == TORCHXRAYVISION.len() {
                 return (Source::Torchxrayvision, "one channel and 18 outputs");
             }
         }
@@ -113,7 +114,7 @@ impl Source {
             return (Source::Timm, "the names of its tensors");
         }
         // Since PyTorch 0.4 of 2018 no layer's name has a dot; CheXpert's labels are of 2019.
-        if is_densenet121 && fit.has_old_names && fit.outputs == Finding::ALL.len() {
+        if is_densenet121 && fit.has_old_names && fit.outputs == NIH.len() {
             return (
                 Source::Chexnet,
                 "DenseNet-121 with 14 outputs, under names that were last written in 2018, before there was CheXpert",
@@ -233,12 +234,12 @@ fn plain_name(name: &str) -> String {
 /// Where torchxrayvision keeps its operating points.
 pub const THRESHOLDS: &str = "op_threshs";
 
-/// What one of a file's outputs is called there, and the finding that it is.
+/// What one of a file's outputs stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
-    /// Empty where the output is to be left out.
+    /// As it is called in the file; empty where the output is to be left out.
     pub label: String,
-    /// `None` where the label is none of the findings that a package has.
+    /// The finding of the package; `None` where the output is left out.
     pub finding: Option<Finding>,
 }
 
@@ -250,114 +251,65 @@ impl Output {
         }
     }
 
-    /// The output of a label as any of the known vocabularies writes it; `None` for any other text.
-    pub fn named(label: &str) -> Option<Self> {
+    /// An output without a meaning.
+    pub fn none() -> Self {
+        Self {
+            label: String::new(),
+            finding: None,
+        }
+    }
+
+    /// The output of a label: the finding of that name. CheXpert's are known in any spelling.
+    ///
+    /// # Errors
+    /// When the label can be no finding's name.
+    pub fn named(label: &str) -> Result<Self, NameError> {
         let label = label.trim();
         if label.is_empty() || label == "-" {
-            return Some(Self {
-                label: String::new(),
-                finding: None,
-            });
+            return Ok(Self::none());
         }
-        let plain = label.to_lowercase().replace(['_', '-'], " ");
-        let finding = match plain.as_str() {
-            "effusion" => Some(Finding::PleuralEffusion),
-            _ => Finding::from_name(&plain),
+        let mut chexperts = CHEXPERT.into_iter();
+        let spelled = chexperts.find(|finding| plain(finding.name()) == plain(label));
+        let finding = match known(label) {
+            Some(exact) => exact,
+            None => spelled.map_or_else(|| Finding::named(label), Ok)?,
         };
-        let is_known = finding.is_some() || OTHER_LABELS.contains(&plain.as_str());
-        is_known.then(|| Self {
+        Ok(Self {
             label: label.to_owned(),
-            finding,
+            finding: Some(finding),
         })
     }
-
-    /// The outputs of a list of labels; `None` if one is not known.
-    pub fn all_named<'a>(labels: impl IntoIterator<Item = &'a str>) -> Option<Vec<Self>> {
-        labels.into_iter().map(Self::named).collect()
-    }
 }
 
-/// Labels of ChestX-ray14, PadChest and torchxrayvision that are none of the findings by name.
-const OTHER_LABELS: [&str; 9] = [
-    "infiltration",
-    "mass",
-    "nodule",
-    "emphysema",
-    "fibrosis",
-    "pleural thickening",
-    "hernia",
-    "nodule/mass",
-    "tuberculosis",
-];
-
-/// The outputs of an order that `--findings` knows by name: `chexpert`, `chestx-ray14` or `torchxrayvision`. Which of them a
+/// The outputs of an order that `--findings` knows by name: `chexpert`, `chestx-ray14`, `torchxrayvision` or `vindr`. Which of them a
 /// network follows does not show in its weights.
 pub fn order(name: &str) -> Option<Vec<Output>> {
-    match name.to_lowercase().as_str() {
-        "chexpert" => Some(chexpert_outputs()),
-        "chestx-ray14" | "chexnet" | "nih" => Some(chest_xray14_outputs()),
-        "torchxrayvision" | "xrv" => Some(torchxrayvision_outputs()),
-        _ => None,
-    }
+    vocabulary::named(name).map(outputs_of)
 }
 
-/// CheXpert's 14 observations in the order of its CSV files.
-pub fn chexpert_outputs() -> Vec<Output> {
-    Finding::ALL.map(Output::of).to_vec()
+/// The outputs of a list of findings, in its order.
+pub fn outputs_of(findings: &[Finding]) -> Vec<Output> {
+    findings.iter().copied().map(Output::of).collect()
 }
 
-/// ChestX-ray14's 14 labels in the order of CheXNet and those who made it again.
-pub fn chest_xray14_outputs() -> Vec<Output> {
-    let labels = [
-        ("Atelectasis", Some(Finding::Atelectasis)),
-        ("Cardiomegaly", Some(Finding::Cardiomegaly)),
-        ("Effusion", Some(Finding::PleuralEffusion)),
-        ("Infiltration", None),
-        ("Mass", Some(Finding::LungLesion)),
-        // A lesion too, and a finding has one output.
-        ("Nodule", None),
-        ("Pneumonia", Some(Finding::Pneumonia)),
-        ("Pneumothorax", Some(Finding::Pneumothorax)),
-        ("Consolidation", Some(Finding::Consolidation)),
-        ("Edema", Some(Finding::Edema)),
-        ("Emphysema", None),
-        ("Fibrosis", None),
-        ("Pleural_Thickening", Some(Finding::PleuralOther)),
-        ("Hernia", None),
-    ];
-    let output = |(label, finding): (&str, _)| Output {
-        label: label.to_owned(),
-        finding,
+/// Outputs as CheXpert's observations; what is none of them is left out. Of ChestX-ray14's labels, a mass is taken for the lung lesion and
+/// pleural thickening for the other pleural observation: a nodule is a lesion too, but a finding has one output.
+pub fn as_chexpert(outputs: Vec<Output>) -> Vec<Output> {
+    let findings = outputs.iter().filter_map(|output| output.finding);
+    let is_nih = findings.eq(NIH);
+    let mapped = |output: Output| {
+        let finding = output.finding.and_then(|finding| match finding.name() {
+            "Mass" if is_nih => Some(Finding::LungLesion),
+            "Pleural_Thickening" if is_nih => Some(Finding::PleuralOther),
+            name => vocabulary::find(&CHEXPERT, name),
+        });
+        Output { finding, ..output }
     };
-    labels.map(output).to_vec()
+    outputs.into_iter().map(mapped).collect()
 }
 
-/// torchxrayvision's 18 outputs.
-pub fn torchxrayvision_outputs() -> Vec<Output> {
-    let labels = [
-        "Atelectasis",
-        "Consolidation",
-        "Infiltration",
-        "Pneumothorax",
-        "Edema",
-        "Emphysema",
-        "Fibrosis",
-        "Effusion",
-        "Pneumonia",
-        "Pleural_Thickening",
-        "Cardiomegaly",
-        "Nodule",
-        "Mass",
-        "Hernia",
-        "Lung Lesion",
-        "Fracture",
-        "Lung Opacity",
-        "Enlarged Cardiomediastinum",
-    ];
-    Output::all_named(labels).expect("every one of its labels is known")
-}
-
-/// The labels that a file itself has for that many outputs, such as torchxrayvision's `pathologies`, and where.
+/// The labels that a file itself has for that many outputs, such as torchxrayvision's `pathologies`, and where. A list of which no
+/// label is a known one is of other things.
 pub fn labels_of<'a>(tensors: &'a Tensors<'_>, count: usize) -> Option<(&'a str, Vec<Output>)> {
     const NAMES: [&str; 8] = [
         "pathologies",
@@ -371,16 +323,11 @@ pub fn labels_of<'a>(tensors: &'a Tensors<'_>, count: usize) -> Option<(&'a str,
     ];
     tensors.texts.iter().find_map(|(path, labels)| {
         let name = path.rsplit('.').next()?;
-        let outputs = Output::all_named(labels.iter().map(String::as_str))?;
-        let is_of_outputs = NAMES.contains(&name) && outputs.len() == count;
-        let outputs = match outputs
-            .iter()
-            .map(|o| &o.label)
-            .eq(chest_xray14_outputs().iter().map(|o| &o.label))
-        {
-            true => chest_xray14_outputs(),
-            false => outputs,
-        };
+        let outputs = labels.iter().map(|label| Output::named(label).ok());
+        let outputs: Vec<Output> = outputs.collect::<Option<_>>()?;
+        let mut findings = outputs.iter().filter_map(|output| output.finding);
+        let is_of_findings = findings.any(|finding| known(finding.name()).is_some());
+        let is_of_outputs = NAMES.contains(&name) && outputs.len() == count && is_of_findings;
         is_of_outputs.then_some((path.as_str(), outputs))
     })
 }
@@ -389,26 +336,64 @@ pub fn labels_of<'a>(tensors: &'a Tensors<'_>, count: usize) -> Option<(&'a str,
 mod tests {
     use super::*;
 
+    fn names(outputs: &[Output]) -> Vec<&str> {
+        let name = |output: &Output| output.finding.map_or("-", Finding::name);
+        outputs.iter().map(name).collect()
+    }
+
     #[test]
-    fn labels_of_every_vocabulary_are_findings_or_are_left_out_by_name() {
+    fn labels_of_every_vocabulary_are_kept_and_chexperts_are_known_in_any_spelling() {
         let finding = |label: &str| Output::named(label).map(|output| output.finding);
-        assert_eq!(finding("Effusion"), Some(Some(Finding::PleuralEffusion)));
+        let named = |name: &str| Finding::named(name).map(Some);
+        assert_eq!(finding("Effusion"), named("Effusion"));
+        assert_eq!(finding("Pleural effusion"), named("Pleural effusion"));
         assert_eq!(
             finding("enlarged_cardiomediastinum"),
-            Some(Some(Finding::EnlargedCardiomediastinum))
+            Ok(Some(Finding::EnlargedCardiomediastinum))
         );
-        assert_eq!(finding("Pleural_Thickening"), Some(None));
-        assert_eq!(finding("Hernia"), Some(None));
-        assert_eq!(finding("-"), Some(None));
-        assert_eq!(finding("Flatfoot"), None);
-        assert_eq!(
-            torchxrayvision_outputs()
-                .iter()
-                .filter(|o| o.finding.is_some())
-                .count(),
-            11
-        );
+        assert_eq!(finding("Pleural_Thickening"), named("Pleural_Thickening"));
+        assert_eq!(finding(" Flatfoot "), named("Flatfoot"));
+        assert_eq!(finding("-"), Ok(None));
+        assert!(finding(&"a".repeat(65)).is_err());
+        let outputs = order("torchxrayvision").expect("an order");
+        assert!(outputs.iter().all(|output| output.finding.is_some()));
+        assert_eq!(outputs.len(), 18);
         assert_eq!(order("chestx-ray14").map(|outputs| outputs.len()), Some(14));
         assert_eq!(order("Edema"), None);
+    }
+
+    #[test]
+    fn labels_become_chexperts_where_that_is_asked_for() {
+        let outputs = as_chexpert(order("nih").expect("an order"));
+        assert_eq!(
+            names(&outputs),
+            [
+                "Atelectasis",
+                "Cardiomegaly",
+                "Pleural Effusion",
+                "-",
+                "Lung Lesion",
+                "-",
+                "Pneumonia",
+                "Pneumothorax",
+                "Consolidation",
+                "Edema",
+                "-",
+                "-",
+                "Pleural Other",
+                "-",
+            ]
+        );
+        let outputs = as_chexpert(order("xrv").expect("an order"));
+        let kept = outputs.iter().filter(|output| output.finding.is_some());
+        assert_eq!(kept.count(), 11);
+        assert_eq!(
+            outputs[12],
+            Output {
+                label: "Mass".to_owned(),
+                finding: None
+            }
+        );
+        assert_eq!(outputs[14].finding, Some(Finding::LungLesion));
     }
 }

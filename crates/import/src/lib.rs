@@ -30,18 +30,16 @@ pub use shards::Index;
 use std::collections::BTreeSet;
 
 use burn::tensor::Device;
-use sightline::finding::Finding;
+use sightline::finding::{Finding, plain};
 use sightline::network::{Architecture, Family, Head, Network, wrong_value};
 use sightline::package::{
     self, Calibration, FindingCard, Manifest, SCHEMA_VERSION, Training, Weights,
 };
 use sightline::radiograph::levels::Rule;
 use sightline::radiograph::{Input, Resize};
+use sightline::vocabulary::{CHEXPERT, CallRule, NIH, TORCHXRAYVISION};
 
-use convention::{
-    Output, THRESHOLDS, chest_xray14_outputs, chexpert_outputs, labels_of, order,
-    torchxrayvision_outputs,
-};
+use convention::{Output, THRESHOLDS, as_chexpert, labels_of, order, outputs_of};
 use fit::fit_body;
 use tensors::Tensors;
 
@@ -173,20 +171,15 @@ pub fn import_parts(
         &mut say,
     )?;
     say_outputs(&outputs, &mut say);
-    let left_out = outputs
-        .iter()
-        .filter(|output| output.finding.is_none() && !output.label.is_empty());
-    let left_out: Vec<_> = left_out.map(|output| output.label.clone()).collect();
+    let left_out = left_out(&outputs).join(", ");
     let outputs: Vec<Option<Finding>> = outputs.iter().map(|output| output.finding).collect();
     let thresholds = thresholds(&mut tensors, &fit);
     let input = input(settings, source, &fit)?;
     let cards = findings(&outputs, thresholds.as_deref(), source);
 
-    let places: Vec<Option<usize>> = Finding::ALL
-        .iter()
-        .map(|finding| outputs.iter().position(|output| *output == Some(*finding)))
-        .collect();
-    let network = Network::new(&fit.architecture, Finding::ALL.len(), device)?;
+    let place = |card: &FindingCard| outputs.iter().position(|output| *output == Some(card.name));
+    let places: Vec<Option<usize>> = cards.iter().map(place).collect();
+    let network = Network::new(&fit.architecture, cards.len(), device)?;
     let mut used = BTreeSet::new();
     let mut unsound = None;
     let network = network.load_state_dict(fit.naming, false, |wanted| {
@@ -224,8 +217,7 @@ pub fn import_parts(
     ];
     if !left_out.is_empty() {
         limits.push(format!(
-            "The network has outputs that a package cannot name, which were left out: {}.",
-            left_out.join(", ")
+            "The network has outputs that are none of CheXpert's observations, which were left out: {left_out}."
         ));
     }
 
@@ -239,8 +231,8 @@ pub fn import_parts(
         name: settings.name.clone(),
         architecture: fit.architecture.clone(),
         input,
+        rules: own_rules(&cards),
         findings: cards,
-        rules: None,
         training: Training {
             data: "not known: the weights were imported".to_owned(),
             images: None,
@@ -290,16 +282,21 @@ fn say_outputs(outputs: &[Output], say: &mut impl FnMut(String)) {
         "its outputs are taken for: {}",
         names.collect::<Vec<_>>().join(", ")
     ));
-    let left_out = outputs
-        .iter()
-        .filter(|output| output.finding.is_none() && !output.label.is_empty());
-    let left_out: Vec<_> = left_out.map(|output| output.label.as_str()).collect();
+    let left_out = left_out(outputs);
     if !left_out.is_empty() {
         say(format!(
-            "left out, as no finding of a package is called so: {}",
+            "left out, as none of CheXpert's observations: {}",
             left_out.join(", ")
         ));
     }
+}
+
+/// The labels of outputs that have one and are left out all the same.
+fn left_out(outputs: &[Output]) -> Vec<&str> {
+    let left_out = outputs
+        .iter()
+        .filter(|output| output.finding.is_none() && !output.label.is_empty());
+    left_out.map(|output| output.label.as_str()).collect()
 }
 
 /// What each output of the file stands for.
@@ -312,13 +309,22 @@ fn outputs(
 ) -> Result<Vec<Output>, ImportError> {
     let meaning = ImportError::Meaning;
     let count = fit.outputs;
+    let labels = |say: &mut dyn FnMut(String)| {
+        let (path, outputs) = labels_of(tensors, count)?;
+        say(format!("the file says what its outputs are, in {path}"));
+        Some(outputs)
+    };
     let outputs = match said {
+        // What the outputs are is known, and what they are to be called is asked for.
+        Some([name]) if is_chexpert(name) && has_labels(source, tensors, count) => {
+            as_chexpert(match labels(say) {
+                Some(outputs) => outputs,
+                None => usual_outputs(source, fit, say)?,
+            })
+        }
         Some(names) => said_outputs(names)?,
-        None => match labels_of(tensors, count) {
-            Some((path, outputs)) => {
-                say(format!("the file says what its outputs are, in {path}"));
-                outputs
-            }
+        None => match labels(say) {
+            Some(outputs) => outputs,
             None => usual_outputs(source, fit, say)?,
         },
     };
@@ -339,6 +345,16 @@ fn outputs(
     Ok(outputs)
 }
 
+fn is_chexpert(name: &str) -> bool {
+    name.trim().eq_ignore_ascii_case("chexpert")
+}
+
+/// Whether the file or its source says what the outputs are.
+fn has_labels(source: Source, tensors: &Tensors<'_>, count: usize) -> bool {
+    let of_source = matches!(source, Source::Torchxrayvision | Source::Chexnet);
+    of_source || labels_of(tensors, count).is_some()
+}
+
 /// What the caller says of the outputs: the name of an order, or each by itself.
 fn said_outputs(names: &[String]) -> Result<Vec<Output>, ImportError> {
     if let [name] = names
@@ -347,10 +363,7 @@ fn said_outputs(names: &[String]) -> Result<Vec<Output>, ImportError> {
         return Ok(outputs);
     }
     let named = |name: &String| {
-        Output::named(name).ok_or_else(|| {
-            let known = Finding::ALL.map(Finding::name).join(", ");
-            ImportError::Meaning(format!("there is no finding {name:?}; there are {known}"))
-        })
+        Output::named(name).map_err(|error| ImportError::Meaning(error.to_string()))
     };
     names.iter().map(named).collect()
 }
@@ -367,11 +380,11 @@ fn usual_outputs(
     // A DenseNet without the origin's head is another's: CheXNet, most likely.
     let is_origins = architecture.family != Family::DenseNet || architecture.head != Head::Linear;
     match source {
-        Source::Torchxrayvision => Ok(torchxrayvision_outputs()),
-        Source::Chexnet => Ok(chest_xray14_outputs()),
+        Source::Torchxrayvision => Ok(outputs_of(&TORCHXRAYVISION)),
+        Source::Chexnet => Ok(outputs_of(&NIH)),
         // The origin's networks have CheXpert's observations in their order.
-        Source::Mlmip if is_origins && count == Finding::ALL.len() => Ok(chexpert_outputs()),
-        _ if count == Finding::ALL.len() => Err(meaning(
+        Source::Mlmip if is_origins && count == CHEXPERT.len() => Ok(outputs_of(&CHEXPERT)),
+        _ if count == CHEXPERT.len() => Err(meaning(
             "the network has 14 outputs, and the file does not say which: CheXpert's observations (No Finding first) or \
              ChestX-ray14's labels (Atelectasis first, as CheXNet has them). Say --findings chexpert, --findings \
              chestx-ray14, or what each stands for, separated by commas, with - for those to leave out".to_owned(),
@@ -381,11 +394,7 @@ fn usual_outputs(
                 "its {count} outputs are ImageNet's classes and none of the findings: the classifier is left out, and \
                  every finding is \"not trained\". Fine-tune it (train), or import what was trained on radiographs"
             ));
-            let none = Output {
-                label: String::new(),
-                finding: None,
-            };
-            Ok(vec![none; count])
+            Ok(vec![Output::none(); count])
         }
         _ => Err(meaning(format!(
             "the network has {count} outputs; say with --findings what each stands for, separated by commas, with \
@@ -427,7 +436,8 @@ fn input(settings: &Settings, source: Source, fit: &Fit) -> Result<Input, Import
     Ok(input)
 }
 
-/// The cards of all 14 findings. An output whose threshold is no number was never trained: that is how
+/// The cards of the package. Where all that the outputs stand for is CheXpert's, it has CheXpert's 14 in their order, as packages that are
+/// trained here; else the outputs in theirs. An output whose threshold is no number was never trained: that is how
 /// torchxrayvision marks it.
 fn findings(
     outputs: &[Option<Finding>],
@@ -447,7 +457,19 @@ fn findings(
             ..FindingCard::new(name, trained)
         }
     };
-    Finding::ALL.into_iter().map(card).collect()
+    let own: Vec<Finding> = outputs.iter().copied().flatten().collect();
+    if own.iter().all(|finding| finding.place().is_some()) {
+        return CHEXPERT.into_iter().map(card).collect();
+    }
+    own.into_iter().map(card).collect()
+}
+
+/// What other lists than CheXpert's call No Finding stands alone too; CheXpert's needs no word.
+fn own_rules(cards: &[FindingCard]) -> Option<Vec<CallRule>> {
+    let is_none = |card: &&FindingCard| plain(card.name.name()) == "no finding";
+    let alone = cards.iter().find(is_none)?.name;
+    let except = Vec::new();
+    (alone != Finding::NoFinding).then(|| vec![CallRule { alone, except }])
 }
 
 /// The rows of a matrix or vector at some places; zeros where there is none.

@@ -31,9 +31,10 @@ pub struct Options {
     /// The package's folder.
     #[arg(long)]
     out: PathBuf,
-    /// What each output stands for: findings in the order of the outputs, separated by commas, with - for an output to leave out;
-    /// or the name of an order: "chexpert" (14, No Finding first), "chestx-ray14" (14, Atelectasis first, as CheXNet has it) or
-    /// "torchxrayvision" (18). Not needed for mlmip, chexnet and torchxrayvision, nor where the file has the labels.
+    /// What each output stands for: any names in the order of the outputs, separated by commas, with - for an output to leave out;
+    /// or the name of an order: "chexpert" (14, No Finding first), "chestx-ray14" (14, Atelectasis first, as CheXNet has it),
+    /// "torchxrayvision" (18) or "vindr" (28). Not needed for mlmip, chexnet and torchxrayvision, nor where the file has the labels: all
+    /// outputs are kept under their own names. There, "chexpert" makes CheXpert's observations of them, and leaves out the others.
     #[arg(long, value_delimiter = ',')]
     findings: Option<Vec<String>>,
     /// Height and width of the network's input in pixels.

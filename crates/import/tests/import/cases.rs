@@ -6,6 +6,7 @@ use serde_json::Value;
 use sightline::finding::Finding;
 use sightline::package::Calibration;
 use sightline::reader::Reader;
+use sightline::vocabulary::{NIH, TORCHXRAYVISION};
 use sightline_import::{Settings, Source};
 
 use crate::support::{check_logits, imported, json, read, reader, settings};
@@ -74,13 +75,13 @@ fn chexnets_checkpoint_gives_pytorchs_scores() {
             findings,
             ..settings()
         };
+        let chexpert = vec!["chexpert".to_owned()];
         // The whole is computed for one of them; all have the same weights and outputs.
         let mut weights = Vec::new();
         for settings in [
-            of(None, Some(vec!["chestx-ray14".to_owned()])),
-            of(Some(Source::Chexnet), None),
+            of(None, Some(chexpert.clone())),
+            of(Some(Source::Chexnet), Some(chexpert.clone())),
             of(Some(Source::Torchvision), Some(labels.clone())),
-            of(None, None),
         ] {
             let (made, said) = imported(file, &bytes, &settings).expect("weights");
             assert!(
@@ -94,7 +95,7 @@ fn chexnets_checkpoint_gives_pytorchs_scores() {
             weights.push((made.weights, made.manifest.findings, made.manifest.input));
         }
         assert!(weights.iter().all(|one| *one == weights[0]));
-        let (made, said) = imported(file, &bytes, &of(None, None)).expect("weights");
+        let (made, said) = imported(file, &bytes, &of(None, Some(chexpert))).expect("weights");
         let left_out = "Infiltration, Nodule, Emphysema, Fibrosis, Hernia";
         assert!(said.contains(left_out), "{said}");
         let limits = made.manifest.limits.clone();
@@ -104,6 +105,36 @@ fn chexnets_checkpoint_gives_pytorchs_scores() {
         let picture = reader.decode(&read(&folder.join("picture.png")), None);
         let picture = picture.expect("a picture");
         check_logits(&reader, &picture.image, &expected_logits(&folder));
+
+        // Without a word, all outputs are kept under their own names.
+        let (own, said) = imported(file, &bytes, &of(None, None)).expect("weights");
+        assert!(
+            said.contains("Effusion, Infiltration, Mass, Nodule"),
+            "{said}"
+        );
+        assert!(!said.contains("left out, as"), "{said}");
+        for settings in [
+            of(None, Some(vec!["chestx-ray14".to_owned()])),
+            of(Some(Source::Chexnet), None),
+        ] {
+            let (same, _) = imported(file, &bytes, &settings).expect("weights");
+            assert!(same.weights == own.weights);
+            assert!(same.manifest.findings == own.manifest.findings);
+        }
+        let own = self::reader(own);
+        let names = own.manifest.vocabulary().findings;
+        assert_eq!(names, NIH);
+        let of_chexpert = pollster::block_on(reader.read(&reader.view(&picture.image)));
+        let of_chexpert = of_chexpert.expect("a reading");
+        let reading = pollster::block_on(own.read(&own.view(&picture.image))).expect("a reading");
+        for (here, there) in [
+            (0, Finding::Atelectasis),
+            (2, Finding::PleuralEffusion),
+            (4, Finding::LungLesion),
+        ] {
+            let (here, there) = (reading.logits[here], of_chexpert.logits[there.index()]);
+            assert!((here - there).abs() < 1e-3, "{here} {there}");
+        }
     }
 }
 
@@ -129,15 +160,21 @@ fn torchxrayvisions_whole_modules_give_its_scores() {
             source: Some(Source::Torchxrayvision),
             ..settings()
         };
-        let (same, _) = imported(file, &bytes, &said_source).expect("weights");
-        let settings = settings();
-        let (made, said) = imported(file, &bytes, &settings).expect("weights");
+        let (own, _) = imported(file, &bytes, &said_source).expect("weights");
+        let (same, said) = imported(file, &bytes, &settings()).expect("weights");
+        assert!(!said.contains("left out, as"), "{said}");
+        assert!(same.weights == own.weights && same.manifest == own.manifest);
+        assert_eq!(own.manifest.vocabulary().findings, TORCHXRAYVISION);
+        let as_chexpert = Settings {
+            findings: Some(vec!["chexpert".to_owned()]),
+            ..settings()
+        };
+        let (made, said) = imported(file, &bytes, &as_chexpert).expect("weights");
         assert!(
             said.contains("densenet121 with 18 outputs and 1 input channels"),
             "{said}"
         );
         assert!(said.contains("Infiltration, Emphysema, Fibrosis"), "{said}");
-        assert!(same.weights == made.weights && same.manifest == made.manifest);
         let reader = reader(made);
         check_scores(&reader, &folder, table);
         let calibrated =
