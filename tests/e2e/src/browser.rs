@@ -417,7 +417,10 @@ impl Page {
     /// The scores on the page by finding; `None` where it says "not trained".
     pub async fn scores(&self) -> Result<Vec<Option<f64>>> {
         let mut scores = Vec::new();
-        for index in 0..14 {
+        // All rows come together with the first.
+        self.element("finding-0").await?;
+        while self.exists(&format!("finding-{}", scores.len())).await? {
+            let index = scores.len();
             let row = self.element(&format!("finding-{index}")).await?;
             let trained = row.attr("data-trained").await?.context("data-trained")?;
             let score = row.attr("data-score").await?;

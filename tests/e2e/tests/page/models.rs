@@ -1,5 +1,8 @@
 //! Packages: loading, caching, refusing, importing.
 
+use sightline::finding::Finding;
+use sightline::vocabulary::TORCHXRAYVISION;
+
 use super::*;
 
 #[tokio::test]
@@ -140,6 +143,33 @@ async fn an_imported_densenet_reads_a_radiograph() -> Result<()> {
     ];
     let file = "densenet121_2017.pth.tar";
     let page = read_an_imported_model("densenet121", file, &arguments).await?;
+    page.close().await
+}
+
+#[tokio::test]
+async fn a_package_with_findings_of_its_own_has_a_row_for_each() -> Result<()> {
+    let (name, file) = ("torchxrayvision", "torchxrayvision.pt");
+    let page = read_an_imported_model(name, file, &["torchxrayvision"]).await?;
+    let names = TORCHXRAYVISION.map(Finding::name);
+    let rows = page.scores().await?.len();
+    ensure!(rows == names.len(), "{rows} rows");
+    for (index, name) in names.iter().enumerate() {
+        let row = page.text(&format!("finding-{index}")).await?;
+        ensure!(row.contains(name), "{row:?} is not {name}");
+    }
+    let (_, json) = page.saved_by("export-json").await?;
+    let report: Report = serde_json::from_slice(&json)?;
+    let named = report.findings.iter().map(|finding| finding.name.name());
+    ensure!(named.eq(names), "the report names others");
+
+    // The reader's form has them too.
+    page.element("reader-mode").await?.click().await?;
+    for (index, name) in names.iter().enumerate() {
+        let marks = page.text(&format!("reader-{index}")).await?;
+        ensure!(marks.contains(name), "{marks:?} is not {name}");
+    }
+    ensure!(!page.exists("reader-18").await?);
+    page.screenshot("own-findings").await?;
     page.close().await
 }
 
