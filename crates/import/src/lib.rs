@@ -130,39 +130,12 @@ pub fn import_parts(
     device: &Device,
     mut say: impl FnMut(String),
 ) -> Result<Imported, ImportError> {
-    let none = || ImportError::Container("there is no file".to_owned());
-    let (file, bytes) = *files.first().ok_or_else(none)?;
-    let mut tensors = containers::read_all(files)?;
-    let candidates = match (settings.source, settings.architecture.as_deref()) {
-        (None, None) => None,
-        (source, named) => source.unwrap_or(Source::Torchvision).architectures(named)?,
-    };
-    let fit = fit(&tensors, candidates.as_deref(), settings.prefix.as_deref())?;
-    say(format!(
-        "{}: {} with {} outputs and {} input channels",
-        file,
-        fit.architecture.branch_names()?.join(" + "),
-        fit.outputs,
-        fit.architecture.in_channels
-    ));
-    if !fit.prefix.is_empty() {
-        say(format!("the weights are those under {:?}", fit.prefix));
-    }
-    if !fit.copies.is_empty() {
-        let copies: Vec<_> = fit.copies.iter().map(|copy| format!("{copy:?}")).collect();
-        say(format!(
-            "the same network is in the file under {} too; --prefix chooses another",
-            copies.join(", ")
-        ));
-    }
-    let source = settings.source.unwrap_or_else(|| {
-        let (source, why) = Source::recognise(&fit, &tensors);
-        say(format!(
-            "its conventions are taken to be those of {source} ({why}); --from says otherwise"
-        ));
-        source
-    });
-
+    let Recognised {
+        mut tensors,
+        fit,
+        source,
+    } = recognise(files, settings, &mut say)?;
+    let (file, bytes) = files[0];
     let outputs = outputs(
         source,
         settings.findings.as_deref(),
@@ -259,6 +232,57 @@ pub fn import_parts(
     };
     manifest.check().map_err(|error| refused(&error))?;
     Ok(Imported { manifest, weights })
+}
+
+/// What files hold: a network's tensors, and whose conventions they follow.
+struct Recognised<'a> {
+    tensors: Tensors<'a>,
+    fit: Fit,
+    source: Source,
+}
+
+fn recognise<'a>(
+    files: &[(&str, &'a [u8])],
+    settings: &Settings,
+    say: &mut impl FnMut(String),
+) -> Result<Recognised<'a>, ImportError> {
+    let none = || ImportError::Container("there is no file".to_owned());
+    let (file, _) = *files.first().ok_or_else(none)?;
+    let tensors = containers::read_all(files)?;
+    let candidates = match (settings.source, settings.architecture.as_deref()) {
+        (None, None) => None,
+        (source, named) => source.unwrap_or(Source::Torchvision).architectures(named)?,
+    };
+    let fit = fit(&tensors, candidates.as_deref(), settings.prefix.as_deref())?;
+    say(format!(
+        "{}: {} with {} outputs and {} input channels",
+        file,
+        fit.architecture.branch_names()?.join(" + "),
+        fit.outputs,
+        fit.architecture.in_channels
+    ));
+    if !fit.prefix.is_empty() {
+        say(format!("the weights are those under {:?}", fit.prefix));
+    }
+    if !fit.copies.is_empty() {
+        let copies: Vec<_> = fit.copies.iter().map(|copy| format!("{copy:?}")).collect();
+        say(format!(
+            "the same network is in the file under {} too; --prefix chooses another",
+            copies.join(", ")
+        ));
+    }
+    let source = settings.source.unwrap_or_else(|| {
+        let (source, why) = Source::recognise(&fit, &tensors);
+        say(format!(
+            "its conventions are taken to be those of {source} ({why}); --from says otherwise"
+        ));
+        source
+    });
+    Ok(Recognised {
+        tensors,
+        fit,
+        source,
+    })
 }
 
 /// torchxrayvision's operating points, one for each output.

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use burn::tensor::Device;
 use clap::builder::TypedValueParser;
+use sightline::package::about;
 use sightline::radiograph::Resize;
 use sightline_import::{ImportError, Imported, Settings, Source, import_parts};
 
 use super::values::{one_of, resize};
 use crate::data::weights;
-use crate::publish::card;
 use crate::storage::{Location, write_together};
 
 /// What the command line says of the weights.
@@ -108,7 +108,7 @@ pub fn run(options: &Options) -> Result<()> {
     out.create()?;
     let files = [
         ("weights.bpk", weights),
-        ("card.md", card::about(&manifest).into_bytes()),
+        ("card.md", about(&manifest).into_bytes()),
         ("manifest.json", serde_json::to_vec_pretty(&manifest)?),
     ];
     write_together(&out, &files)?;

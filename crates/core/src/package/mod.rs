@@ -4,8 +4,10 @@
 //! everything a reader should know (data, evaluation, limits). The weights are a burnpack file; nothing in a
 //! package can execute.
 
+mod card;
 mod manifest;
 
+pub use card::about;
 pub use manifest::{
     Calibration, Evaluation, FindingCard, Localisation, LocalisedBy, Manifest, Maps, Marks,
     ModelEntry, ModelIndex, OverMiddle, Pointing, SCHEMA_VERSION, Training, Unit, Weights,

@@ -7,7 +7,7 @@ pub use gate::table as gate_table;
 
 use anyhow::{Context, Result};
 use sightline::finding::Finding;
-use sightline::package::{Manifest, Maps, Pointing};
+use sightline::package::{Manifest, Maps, Pointing, about};
 use sightline::reader::Reader;
 use sightline::vocabulary::CallRule;
 
@@ -308,41 +308,6 @@ fn auc_table(part: &Figures) -> String {
         .mean_of_five
         .map_or("undefined".to_owned(), |mean| mean.to_string());
     text + &format!("| **Mean of the competition five** | | | **{mean}** |\n")
-}
-
-/// What every card begins with, and all that there is to say of imported weights.
-pub fn about(manifest: &Manifest) -> String {
-    let training = &manifest.training;
-    let mut text = format!("# {}\n\n{}\n\n", manifest.title, manifest.intended_use);
-    text += &format!("- **Data**: {}.", training.data);
-    match (training.images, training.patients) {
-        (Some(images), Some(patients)) => {
-            text += &format!(" Trained on {images} images of {patients} patients.");
-        }
-        (Some(images), None) => {
-            text += &format!(" Trained on {images} images of an unknown number of patients.");
-        }
-        (None, _) => {}
-    }
-    text += &format!("\n- **Recipe**: {}", training.recipe);
-    if let Some(seed) = training.seed {
-        text += &format!(
-            "; seed {seed}; started {} at commit {}",
-            training.date, training.commit
-        );
-    }
-    text += &format!(
-        ".\n- **Weights**: {} bytes, {}, SHA-256 `{}`.\n- **Licence**: {}\n- **Attribution**: {}\n\n## Limits\n\n",
-        manifest.weights.bytes,
-        manifest.weights.dtype,
-        manifest.weights.sha256,
-        manifest.licence,
-        manifest.attribution
-    );
-    for limit in &manifest.limits {
-        text += &format!("- {limit}\n");
-    }
-    text
 }
 
 /// Writes what `localize` or `gate` recorded in a manifest, and the card that says it, to the package's folder.

@@ -7,6 +7,7 @@ mod proto;
 mod safetensors;
 
 use anyhow::Result;
+use sightline::package::about;
 
 use crate::measure::score::Package;
 use crate::storage::{Location, write_together};
@@ -65,7 +66,7 @@ pub fn write(package: &Package, folder: &Location, format: Format, out: &Locatio
             // A package may have no card, as one that someone made by hand.
             let card = folder.join("card.md").read();
             let card = card.ok().and_then(|card| String::from_utf8(card).ok());
-            let card = card.unwrap_or_else(|| super::card::about(manifest));
+            let card = card.unwrap_or_else(|| about(manifest));
             let pictures = huggingface::pictures(&card);
             let mut files = vec![("model.safetensors", weights), ("config.json", config)];
             for name in &pictures {
