@@ -7,12 +7,16 @@
 //! | `line` | where answers go, and whether anyone still waits for them |
 //! | `pool`, `helper` | other workers that score pictures beside this one, and this program as one of them |
 //! | `card` | a model card as HTML |
+//! | `dropped` | weights that were dropped into the page: looked at, and made packages of |
+//! | `kept` | the models that this browser keeps |
 //! | `device`, `weights` | opening a device, fetching a package |
 
 mod card;
 mod clock;
 mod device;
+mod dropped;
 mod helper;
+mod kept;
 mod line;
 mod model;
 mod pool;

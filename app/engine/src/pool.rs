@@ -203,15 +203,15 @@ impl State {
 
     fn hear(&self, said: Heard<Done>) {
         match said {
-            Heard::Answer(Done::Loaded) => self.ready.set(true),
-            Heard::Answer(Done::Scored { ticket, scored }) => {
+            Heard::Answer(Done::Loaded, _) => self.ready.set(true),
+            Heard::Answer(Done::Scored { ticket, scored }, _) => {
                 let sender = self.waiting.borrow_mut().remove(&ticket);
                 if let (Some(sender), Some(scored)) = (sender, scored) {
                     // Nobody may be there any more.
                     let _ = sender.send(scored);
                 }
             }
-            Heard::Answer(Done::NotLoaded) | Heard::Ended(_) => {
+            Heard::Answer(Done::NotLoaded, _) | Heard::Ended(_) => {
                 self.ready.set(false);
                 self.waiting.take();
             }

@@ -24,6 +24,7 @@ use web_sys::Blob;
 
 use crate::card::rendered;
 use crate::clock::now;
+use crate::dropped;
 use crate::line::{Line, Stop};
 use crate::model::{Model, Study, Together};
 
@@ -37,6 +38,7 @@ type Slot = Rc<RefCell<Option<Rc<Model>>>>;
 pub fn serve() {
     let slot = Slot::default();
     let current = Rc::new(Cell::new(0));
+    spawn_local(dropped::tell());
     wire::serve(move |request: Request, file| {
         // A card is no work on a picture, and ends none.
         if let Request::Card { markdown, folder } = request {
@@ -45,9 +47,26 @@ pub fn serve() {
         if let Request::Samples { id } = request {
             return answer_samples(&slot, id);
         }
+        let request = match about_models(request, file.clone()) {
+            Ok(()) => return,
+            Err(request) => request,
+        };
         let line = Line::open(&current);
         spawn_local(received(slot.clone(), line, request, file));
     });
+}
+
+/// Answers what is about models and not about the one that is loaded; gives any other request back.
+fn about_models(request: Request, file: Option<Blob>) -> Result<(), Request> {
+    match request {
+        Request::Look { id, files, fields } => spawn_local(dropped::look(id, files, file, fields)),
+        Request::Keep { id, files, fields } => spawn_local(dropped::keep(id, files, file, fields)),
+        Request::Delete { hash } => spawn_local(dropped::delete(hash)),
+        Request::Pack { hash } => spawn_local(dropped::pack(hash)),
+        Request::KeptCard { hash } => spawn_local(dropped::card(hash)),
+        other => return Err(other),
+    }
+    Ok(())
 }
 
 async fn received(slot: Slot, line: Line, request: Request, file: Option<Blob>) {
@@ -58,7 +77,14 @@ async fn received(slot: Slot, line: Line, request: Request, file: Option<Blob>) 
         _ => |id, why| Refusal::Job { id, why },
     };
     let (id, done) = match request {
-        Request::Cancel | Request::Card { .. } | Request::Samples { .. } => return,
+        Request::Cancel
+        | Request::Card { .. }
+        | Request::Samples { .. }
+        | Request::Look { .. }
+        | Request::Keep { .. }
+        | Request::Delete { .. }
+        | Request::Pack { .. }
+        | Request::KeptCard { .. } => return,
         Request::Load {
             package,
             device,

@@ -1,4 +1,4 @@
-//! Fetching a package: the manifest always, the weights once.
+//! Fetching a package: the manifest always, the weights once. A package that this browser keeps is read from there.
 //!
 //! Weights are kept in Cache storage under their hash, so a package is downloaded once per version and an old
 //! version is never mistaken for a new one; it is removed when the package names another. Where there is no Cache storage, or it is full, they are fetched anew.
@@ -11,10 +11,13 @@ use sightline_session::messages::PackagePlace;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    Cache, CacheStorage, DedicatedWorkerGlobalScope, ReadableStreamDefaultReader, Request, Response,
+    Blob, Cache, CacheStorage, DedicatedWorkerGlobalScope, ReadableStreamDefaultReader, Request,
+    Response,
 };
 
 use sightline_wire::{address, note};
+
+use crate::kept;
 
 const CACHE: &str = "sightline-weights";
 
@@ -25,7 +28,13 @@ fn global() -> DedicatedWorkerGlobalScope {
 /// # Errors
 /// When it cannot be fetched, or is refused.
 pub async fn manifest(package: &PackagePlace) -> Result<Manifest, String> {
-    let PackagePlace { name, folder } = package;
+    let refused = |name: &str, why: String| format!("The model {name} is refused: {why}.");
+    let (name, folder) = match package {
+        PackagePlace::Beside { name, folder } => (name, folder),
+        PackagePlace::Kept { name, hash } => {
+            return kept::manifest(hash).await.map_err(|why| refused(name, why));
+        }
+    };
     let url = format!("{folder}/manifest.json");
     let mut bytes = Vec::new();
     each_part(&fetch(&url).await?, |part| {
@@ -33,7 +42,7 @@ pub async fn manifest(package: &PackagePlace) -> Result<Manifest, String> {
         Ok(())
     })
     .await?;
-    Manifest::parse(&bytes).map_err(|error| format!("The model {name} is refused: {error}."))
+    Manifest::parse(&bytes).map_err(|error| refused(name, error.to_string()))
 }
 
 /// The network of a package, decoded while its weights arrive; `progress` hears how many bytes are there.
@@ -46,7 +55,23 @@ pub async fn network(
     device: &Device,
     progress: impl Fn(u64),
 ) -> Result<Network, String> {
-    let PackagePlace { name, folder } = package;
+    let (name, folder) = match package {
+        PackagePlace::Beside { name, folder } => (name, folder),
+        PackagePlace::Kept { name, hash } => {
+            let refused = |why: String| {
+                format!(
+                    "The model {name}, which was kept in this browser, is refused: {why}. Delete it, and drop its file again."
+                )
+            };
+            let opened = kept::open(hash, &manifest.weights.file).await;
+            let loader = match opened {
+                Ok(response) => receive(&response, manifest, &progress).await,
+                Err(why) => Err(why),
+            };
+            let network = loader.map_err(refused)?.finish(manifest, device);
+            return network.map_err(|error| refused(error.to_string()));
+        }
+    };
     let refused = |error| format!("The model {name} is refused: {error}.");
     let versions = address(&format!("{folder}/weights?sha256="))?;
     let key = format!("{versions}{}", manifest.weights.sha256);
@@ -195,4 +220,27 @@ async fn each_part(
             return Err(why);
         }
     }
+}
+
+/// The bytes of a file, which come one after another into one place.
+///
+/// # Errors
+/// In words, when the browser does not hand them over.
+pub async fn blob_bytes(blob: &Blob) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let length = blob.size() as usize;
+    if bytes.try_reserve_exact(length).is_err() {
+        let mib = length >> 20;
+        return Err(format!(
+            "this browser's memory has no room for its {mib} MiB"
+        ));
+    }
+    let gone = |_: JsValue| "it cannot be read any more. Choose it again".to_owned();
+    let response = Response::new_with_opt_blob(Some(blob)).map_err(gone)?;
+    each_part(&response, |part| {
+        bytes.extend_from_slice(part);
+        Ok(())
+    })
+    .await?;
+    Ok(bytes)
 }

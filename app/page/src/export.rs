@@ -7,7 +7,7 @@ use sightline_core::json::{Layout, text};
 use sightline_session::picture::ReadPicture;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, HtmlCanvasElement, Url};
+use web_sys::{Blob, BlobPropertyBag, File, HtmlAnchorElement, HtmlCanvasElement, Url};
 
 use super::canvas::{context, paint_picture};
 use super::color_bar;
@@ -65,6 +65,12 @@ fn file_name(picture: &ReadPicture, extension: &str) -> String {
         .map_or(file.as_str(), |(stem, _)| stem);
     let stem = if stem.is_empty() { "radiograph" } else { stem };
     format!("{stem}-sightline.{extension}")
+}
+
+/// Saves a file under its own name.
+pub fn save_as_named(file: Blob) -> Result<(), JsValue> {
+    let file: File = file.dyn_into()?;
+    save(&file, &file.name())
 }
 
 fn save(blob: &Blob, name: &str) -> Result<(), JsValue> {

@@ -6,6 +6,7 @@ use sightline_core::explain::method::Method;
 use sightline_session::messages::{Adapter, Progress, Step};
 use sightline_session::session::Status;
 
+use super::dropped::OwnModels;
 use super::live::live;
 use super::show::Show;
 use super::state::State;
@@ -40,6 +41,7 @@ pub fn Header() -> impl IntoView {
                         </For>
                     </select>
                 </label>
+                <OwnModels/>
                 <Switch/>
                 <AdapterChip/>
             </div>

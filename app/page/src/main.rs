@@ -10,6 +10,7 @@ mod color_bar;
 mod compare;
 mod contours;
 mod controls;
+mod dropped;
 mod effect;
 mod erase;
 mod export;
@@ -69,6 +70,7 @@ fn Page() -> impl IntoView {
         <header::Header/>
         <main id="content" tabindex="-1">
             <open::Problem/>
+            <dropped::ModelReview/>
             <offline::Update offline/>
             <div class="columns">
                 <section class="pictures" aria-label="Radiograph">

@@ -16,7 +16,7 @@ pub fn ModelCard() -> impl IntoView {
         {live(move || state.manifest.get().map(|manifest| {
             let training = manifest.training.clone();
             let limits = manifest.limits.clone();
-            let folder = state.folder().unwrap_or_default();
+            let folder = state.folder();
             view! {
                 <details class="card">
                     <summary>{format!("About the model: {}", manifest.title)}</summary>
@@ -49,11 +49,16 @@ pub fn ModelCard() -> impl IntoView {
 
 /// The package's `card.md`, in a window of its own within the page.
 #[component]
-fn WholeCard(folder: String) -> impl IntoView {
+fn WholeCard(
+    /// The package's folder; `None` where this browser keeps the package.
+    folder: Option<String>,
+) -> impl IntoView {
     let state = expect_context::<State>();
     let dialog = NodeRef::<Dialog>::new();
     let open = move |_| {
-        let folder = folder.clone();
+        let Some(folder) = folder.clone() else {
+            return state.tell(|session| session.show_kept_card());
+        };
         spawn_local(async move {
             let card = fetch::text(&format!("{folder}/card.md")).await;
             state.tell(|session| session.show_card(card, folder));

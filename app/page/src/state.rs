@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use js_sys::Array;
 use leptos::prelude::*;
 use sightline_core::explain::colormap::Colormap;
 use sightline_core::explain::fill::Fill;
@@ -21,11 +22,12 @@ use sightline_core::trust::Trust;
 use sightline_core::trust::erase::Spot;
 use sightline_session::messages::{Adapter, Answer, DeviceChoice, Progress, Request};
 use sightline_session::picture::ReadPicture;
-use sightline_session::session::{Depths, Effect, End, Remedy, Session, Status};
+use sightline_session::session::{Depths, Effect, End, Remedy, Session, Status, is_weights};
 use wasm_bindgen_futures::spawn_local;
 
 use super::canvas::THUMBNAIL_SIDE;
 use super::effect::effect;
+use super::export::save_as_named;
 use super::fetch;
 use super::handles;
 use super::lasting;
@@ -95,6 +97,8 @@ pub struct State {
     file: StoredValue<Option<(u32, Blob)>, LocalStorage>,
     /// The file that is read in the background, and its number.
     row_file: StoredValue<Option<(u32, Blob)>, LocalStorage>,
+    /// The files of the model that was dropped, one after another.
+    weights: StoredValue<Option<Blob>, LocalStorage>,
     engine: StoredValue<Option<Spawned<Request, Answer>>, LocalStorage>,
     /// The address of the engine's program.
     program: StoredValue<Option<String>>,
@@ -133,11 +137,17 @@ impl Source {
         (own || is_copy()).then_some(name)
     }
 
-    /// The file, whose bytes stay where they are.
+    /// The radiograph's file, whose bytes stay where they are.
     async fn file(self) -> Result<Blob, String> {
+        let name = self.name();
+        not_too_long(self.blob().await?, &name)
+    }
+
+    /// The file, however long.
+    async fn blob(self) -> Result<Blob, String> {
         match self {
-            Source::File(file, name) => not_too_long(file, &name),
-            Source::Entry(entry, name) => not_too_long(handles::file(&entry, &name).await?, &name),
+            Source::File(file, _) => Ok(file.into()),
+            Source::Entry(entry, name) => Ok(handles::file(&entry, &name).await?.into()),
             Source::Sample(file) => {
                 let file = fetch::blob(&format!("samples/{file}")).await;
                 file.map_err(|why| format!("The sample cannot be fetched: {why}."))
@@ -151,7 +161,7 @@ impl Source {
 }
 
 /// The file's handle, if it can be read.
-fn not_too_long(file: web_sys::File, name: &str) -> Result<Blob, String> {
+fn not_too_long(file: Blob, name: &str) -> Result<Blob, String> {
     if file.size() > MAX_BYTES as f64 {
         return Err(format!(
             "{name} has {:.0} MiB. Files of up to {} MiB can be read.",
@@ -159,7 +169,7 @@ fn not_too_long(file: web_sys::File, name: &str) -> Result<Blob, String> {
             MAX_BYTES >> 20
         ));
     }
-    Ok(file.into())
+    Ok(file)
 }
 
 impl State {
@@ -222,6 +232,7 @@ impl State {
             given: StoredValue::new_local(Vec::new()),
             file: StoredValue::new_local(None),
             row_file: StoredValue::new_local(None),
+            weights: StoredValue::new_local(None),
             engine: StoredValue::new_local(None),
             program: StoredValue::new(None),
         };
@@ -272,6 +283,7 @@ impl State {
             Effect::StartEngine => self.start_engine(),
             Effect::StopEngine => self.engine.set_value(None),
             Effect::Send(request) => self.send(&request, None),
+            Effect::SendWithWeights(request) => self.send(&request, self.weights.get_value()),
             Effect::SendWithFile(request, fetched_as) => {
                 let files = [self.file.get_value(), self.row_file.get_value()];
                 let mut files = files.into_iter().flatten();
@@ -333,7 +345,12 @@ impl State {
         // The engine that there was ends.
         self.engine.set_value(None);
         let hear = move |heard| match heard {
-            Heard::Answer(answer) => self.tell(|session| session.hear(answer)),
+            Heard::Answer(answer, file) => {
+                self.tell(|session| session.hear(answer));
+                if file.is_some_and(|file| save_as_named(file).is_err()) {
+                    self.complain("The browser refused to save the file.");
+                }
+            }
             Heard::Ended(end) => self.ended(end),
         };
         match Spawned::start(&program, hear) {
@@ -349,6 +366,14 @@ impl State {
 
     /// Takes radiographs that were given together. `folders`: those in which there is no file.
     pub fn give(self, sources: Vec<Source>, folders: Vec<String>) {
+        let is_weights = |source: &Source| is_weights(&source.name());
+        let (weights, sources): (Vec<_>, Vec<_>) = sources.into_iter().partition(is_weights);
+        if !weights.is_empty() {
+            self.give_model(weights);
+            if sources.is_empty() {
+                return;
+            }
+        }
         let names: Vec<String> = sources.iter().map(Source::name).collect();
         let kept = untrack(|| self.of_session(|session| session.rows_kept(names.len())));
         self.given.update_value(|given| {
@@ -358,6 +383,28 @@ impl State {
         self.tell(|session| session.give(names, folders));
         let rows = untrack(|| self.of_session(|session| session.worklist().rows().len()));
         self.given.update_value(|given| given.truncate(rows));
+    }
+
+    /// Takes the files of a model.
+    pub fn give_model(self, sources: Vec<Source>) {
+        spawn_local(async move {
+            let mut files = Vec::new();
+            let parts = Array::new();
+            for source in sources {
+                let name = source.name();
+                match source.blob().await {
+                    Ok(file) => {
+                        files.push((name, file.size() as u64));
+                        parts.push(&file);
+                    }
+                    Err(why) => return self.complain(why),
+                }
+            }
+            // Handles one after another: no bytes are copied.
+            self.weights
+                .set_value(Blob::new_with_blob_sequence(&parts).ok());
+            self.tell(|session| session.drop_model(files));
+        });
     }
 
     /// Forgets all files of the list.

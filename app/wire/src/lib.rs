@@ -41,7 +41,8 @@ const PATIENCE: u32 = 60;
 
 /// What a worker said, or that it is not there any more.
 pub enum Heard<A> {
-    Answer(A),
+    /// An answer, and a file that came beside it.
+    Answer(A, Option<Blob>),
     Ended(End),
 }
 
@@ -92,7 +93,7 @@ impl<Q: BorshSerialize, A: BorshDeserialize + 'static> Spawned<Q, A> {
                 let data = event.data();
                 match data.as_string() {
                     None => match decode(&data) {
-                        Some((answer, _)) => hear(Heard::Answer(answer)),
+                        Some((answer, file)) => hear(Heard::Answer(answer, file)),
                         None => hear(Heard::Ended(garbled())),
                     },
                     Some(said) => {
@@ -322,6 +323,13 @@ pub fn serve<Q: BorshDeserialize>(received: impl Fn(Q, Option<Blob>) + 'static) 
 /// Answers whoever started this worker.
 pub fn answer(answer: &impl BorshSerialize) {
     post((messages::encode(answer), None), |data, moved| {
+        scope().post_message_with_transfer(data, moved)
+    });
+}
+
+/// Answers with a file beside the answer.
+pub fn answer_with(answer: &impl BorshSerialize, file: Blob) {
+    post((messages::encode(answer), Some(file)), |data, moved| {
         scope().post_message_with_transfer(data, moved)
     });
 }

@@ -9,6 +9,7 @@
 //! | [`fit`](mod@fit) | which network the tensors are of |
 //! | [`convention`] | what the tools that weights come from take for granted |
 //! | [`recognise`](mod@recognise) | the two together: what files are taken for |
+//! | [`proposal`] | that, as a form to look over, and the form as settings |
 
 pub mod containers;
 pub mod convention;
@@ -17,6 +18,7 @@ pub mod fit;
 pub mod kinds;
 pub mod onnx;
 pub mod pickle;
+pub mod proposal;
 pub mod recognise;
 pub mod shards;
 mod spelling;
@@ -27,6 +29,7 @@ mod zip;
 pub use convention::Source;
 pub use error::ImportError;
 pub use fit::{Fit, fit};
+pub use proposal::{Proposal, propose};
 pub use recognise::Settings;
 pub use shards::Index;
 

@@ -4,7 +4,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use sightline_core::explain::fill::Fill;
 use sightline_core::explain::method::{Asking, Explanation};
-use sightline_core::package::{Manifest, Output};
+use sightline_core::package::{Manifest, ModelEntry, Output};
 use sightline_core::radiograph::GreyImage;
 use sightline_core::radiograph::film::Samples;
 use sightline_core::report::Report;
@@ -81,16 +81,56 @@ pub enum Request {
         /// The package's folder, where the card's pictures are.
         folder: String,
     },
+    /// Look at the weights in the file beside this message, without making anything of them. What is under way goes on, here and below.
+    Look {
+        /// The look's number. It comes back with the answer.
+        id: u32,
+        /// The names and lengths in bytes of the files that lie one after another in it.
+        files: Vec<(String, u64)>,
+        /// What is known already, by the names of a form's fields.
+        fields: Vec<(String, String)>,
+    },
+    /// Make a package of them, and keep it in this browser.
+    Keep {
+        id: u32,
+        files: Vec<(String, u64)>,
+        fields: Vec<(String, String)>,
+    },
+    /// Delete a model from this browser.
+    Delete { hash: String },
+    /// Make a file of a model's package. It comes beside the answer.
+    Pack { hash: String },
+    /// Make HTML of the card of a model that this browser keeps.
+    KeptCard { hash: String },
     /// Forget the reading or explaining that is under way.
     Cancel,
 }
 
 /// Where an engine finds a package.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub struct PackagePlace {
+pub enum PackagePlace {
+    /// In a folder: an address on the page's own server, relative to the page.
+    Beside { name: String, folder: String },
+    /// In the private files of the page's origin, under the hash of its weights.
+    Kept { name: String, hash: String },
+}
+
+/// A model that this browser keeps.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct KeptModel {
     pub name: String,
-    /// The package's folder: an address on the page's own server, relative to the page.
-    pub folder: String,
+    /// The SHA-256 of its weights, in lower-case hexadecimal.
+    pub hash: String,
+}
+
+impl KeptModel {
+    /// As a list of models has it.
+    pub fn entry(&self) -> ModelEntry {
+        ModelEntry {
+            name: self.name.clone(),
+            path: None,
+        }
+    }
 }
 
 /// Where to compute.
@@ -148,6 +188,18 @@ pub enum Answer {
     Scoring(usize),
     /// A model card as HTML.
     Card(String),
+    /// What weights are taken for: the fields of a form, as HTML.
+    Proposed {
+        id: u32,
+        form: String,
+    },
+    /// The models that this browser keeps: said by each engine as it begins, and when they change. `added`: the hash of one that is new.
+    Keeps {
+        models: Vec<KeptModel>,
+        added: Option<String>,
+    },
+    /// A package as a file, which comes beside this message.
+    Packed,
     /// A request could not be done.
     Refused(Refusal),
 }
@@ -159,6 +211,10 @@ pub enum Refusal {
     Model(Reason),
     /// The file of this reading cannot be read.
     File { id: u32, why: Reason },
+    /// The weights of this look are none that can be read, or a field of the form is not what it is to be.
+    Weights { id: u32, why: Reason },
+    /// Something about the models that this browser keeps cannot be done.
+    Keeping(Reason),
     /// An explanation, a measurement or a probe of this reading cannot be done. The reading stays as it is.
     Job { id: u32, why: Reason },
 }
@@ -169,6 +225,12 @@ pub enum Reason {
     /// Something of the package cannot be fetched, or the package is refused.
     #[error("{0}")]
     Package(String),
+    /// The weights of another tool cannot be read, or it is not known what they mean.
+    #[error("{0}")]
+    Weights(String),
+    /// This browser keeps no files, or has no room.
+    #[error("{0}")]
+    Storage(String),
     /// The device that was asked for is not there.
     #[error("{0}")]
     Device(String),

@@ -50,6 +50,9 @@ impl Session {
             Answer::Measured { id, trust } if current(id) => self.show_trust(*trust),
             Answer::Samples { id, samples } if current(id) => self.show_film(*samples),
             Answer::Card(html) => self.open_card(html),
+            Answer::Proposed { id, form } => self.proposed(id, form),
+            Answer::Keeps { models, added } => self.keeps(models, added),
+            Answer::Packed => {}
             Answer::Refused(refusal) => self.refused(refusal),
             Answer::Explained { .. }
             | Answer::Probed { .. }
@@ -90,6 +93,8 @@ impl Session {
                     }
                 }
             }
+            Refusal::Weights { id, why } => self.weights_refused(id, why.to_string()),
+            Refusal::Keeping(why) => self.complain(why.to_string()),
             Refusal::Job { id, why } => {
                 if id == self.id && self.asked.is_some() {
                     self.refuse_job(&why);

@@ -4,12 +4,15 @@
 //! job at most that is asked of it. While nothing of it is under way, the rows of the list are read one after another. A refusal ends the one that it is about, and leaves the others as they are.
 
 mod answers;
+mod dropped;
 mod jobs;
 mod look;
 mod models;
 mod radiograph;
 mod teaching;
 mod worklist;
+
+pub use dropped::{Review, is_weights};
 
 use std::sync::Arc;
 
@@ -24,13 +27,16 @@ use sightline_core::trust::erase::Spot;
 use sightline_core::vocabulary::Vocabulary;
 
 use crate::given::Given;
-use crate::messages::{Adapter, DeviceChoice, Progress, Request};
+use crate::messages::{Adapter, DeviceChoice, KeptModel, Progress, Request};
 use crate::picture::ReadPicture;
 use crate::teaching::Teaching;
 use crate::worklist::Worklist;
 
 /// LIME's samples: fewer explain nothing, more take minutes and change little.
 pub const SAMPLES: std::ops::RangeInclusive<usize> = 50..=10_000;
+
+/// What is said beside each reading of a model that was dropped here.
+const UNMEASURED: &str = "Nothing is known of this model: it was dropped into this page, and was not measured. A score may mean nothing.";
 
 /// What the page is doing; `data-state` of the status line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +82,8 @@ pub enum Effect {
     Send(Request),
     /// Send a request to read with the file that was fetched under this number.
     SendWithFile(Request, u32),
+    /// Send a request with the weights that were dropped last.
+    SendWithWeights(Request),
     /// Have a file at hand that was given, for [`Session::fetched`].
     Fetch {
         id: u32,
@@ -167,7 +175,12 @@ enum Job {
 /// Everything the page knows and does, but how it looks.
 #[derive(Clone, Debug)]
 pub struct Session {
+    /// The server's models, and after them those that this browser keeps.
     models: Vec<ModelEntry>,
+    kept: Vec<KeptModel>,
+    /// The model that was dropped, and the number of the last look at one.
+    review: Option<Review>,
+    reviews: u32,
     model: String,
     engine: Engine,
     adapter: Option<Adapter>,
@@ -212,6 +225,9 @@ impl Session {
     pub fn new(device: DeviceChoice) -> Self {
         Self {
             models: Vec::new(),
+            kept: Vec::new(),
+            review: None,
+            reviews: 0,
             model: String::new(),
             engine: Engine::Loading,
             adapter: None,
@@ -283,11 +299,19 @@ impl Session {
         &self.model
     }
 
+    /// The model that was dropped and is yet to be opened.
+    pub fn review(&self) -> Option<&Review> {
+        self.review.as_ref()
+    }
+
     /// The chosen package's folder: an address relative to the page.
     ///
     /// # Errors
-    /// When it would lead to another server.
+    /// When it would lead to another server, or this browser keeps the package.
     pub fn folder(&self) -> Result<String, PackageError> {
+        if let Some(kept) = self.kept_model() {
+            return Err(PackageError::Elsewhere(kept.name.clone()));
+        }
         let entry = self.models.iter().find(|entry| entry.name == self.model);
         let beside_the_page = ModelEntry {
             name: self.model.clone(),
@@ -423,7 +447,9 @@ impl Session {
             Study::Read(picture) => {
                 let of_the_picture = picture.report.image.notices.iter().cloned();
                 let of_the_rest = self.given.said_of_the_rest();
-                of_the_picture.chain(of_the_rest).collect()
+                let of_the_model = self.is_unmeasured().then(|| UNMEASURED.to_owned());
+                let of_both = of_the_picture.chain(of_the_model);
+                of_both.chain(of_the_rest).collect()
             }
             _ => Vec::new(),
         }

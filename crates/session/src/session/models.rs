@@ -8,13 +8,16 @@ use crate::messages::{Adapter, DeviceChoice, PackagePlace, Request};
 impl Session {
     /// The list of models is there, or why it is not.
     pub fn list(&mut self, models: Result<Vec<ModelEntry>, String>) {
-        if !self.models.is_empty() || !matches!(self.engine, Engine::Loading) {
+        let is_there = self.models.len() > self.kept.len();
+        if is_there || !matches!(self.engine, Engine::Loading) {
             return;
         }
         match models {
             Ok(models) => {
                 let first = models.first().map(|entry| entry.name.clone());
+                // What this browser keeps comes after them, once an engine is there to say it.
                 self.models = models;
+                self.kept.clear();
                 self.load_model(&first.unwrap_or_default());
             }
             Err(why) => self.fail(why, Remedy::LoadAgain),
@@ -45,14 +48,19 @@ impl Session {
         if model.is_empty() {
             return self.effects.push(Effect::FetchList);
         }
-        match self.folder() {
-            Ok(folder) => self.effects.extend([
+        let beside = |folder| PackagePlace::Beside {
+            name: self.model.clone(),
+            folder,
+        };
+        let place = match self.kept_place() {
+            Some(kept) => Ok(kept),
+            None => self.folder().map(beside),
+        };
+        match place {
+            Ok(package) => self.effects.extend([
                 Effect::StartEngine,
                 Effect::Send(Request::Load {
-                    package: PackagePlace {
-                        name: self.model.clone(),
-                        folder,
-                    },
+                    package,
                     device: self.device,
                     at_once: self.at_once,
                 }),
@@ -122,6 +130,15 @@ impl Session {
             self.load_again();
             self.fallback = Some(format!(
                 "The engine ended while it read {file} in the background. It starts again."
+            ));
+            return;
+        }
+        if matches!(end, End::Died(_) | End::Silent)
+            && let Some(file) = self.model_was_too_large()
+        {
+            self.load_again();
+            self.complain(format!(
+                "The engine ended while it read {file}, most likely out of memory. Close other tabs, or import it with the command line: import."
             ));
             return;
         }

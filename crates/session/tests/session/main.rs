@@ -1,5 +1,6 @@
 //! The page's behaviour, without a browser: what happened goes in, what is shown and what is to be done comes out.
 
+mod dropped;
 mod jobs;
 mod maps;
 mod page;

@@ -78,7 +78,9 @@ impl Page {
         event(&mut self.session);
         for effect in self.session.effects() {
             match effect {
-                Effect::Send(request) => self.requests.push(request),
+                Effect::Send(request) | Effect::SendWithWeights(request) => {
+                    self.requests.push(request);
+                }
                 Effect::SendWithFile(request, fetched_as) => {
                     self.requests.push(request);
                     assert!(
