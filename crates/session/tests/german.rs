@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use sightline_session::texts::{Texts, sentences};
 
 /// What is translated whole: a text that one of these says and the message file lacks is an error.
-const WHOLE: [&str; 9] = [
+const WHOLE: [&str; 11] = [
+    "app/engine/src/kept.rs",
     "app/page/src",
+    "crates/import/src/proposal.rs",
     "crates/session/src",
     "crates/core/src/finding.rs",
     "crates/core/src/vocabulary.rs",

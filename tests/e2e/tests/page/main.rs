@@ -2,6 +2,7 @@
 
 mod devices;
 mod dicom;
+mod dropped;
 mod engine;
 mod everyone;
 mod explain;

@@ -85,27 +85,41 @@ async fn weights_that_are_damaged_and_packages_of_another_version_are_refused() 
     page.close().await
 }
 
-/// Weights as PyTorch saved them, through `import` and the page.
-async fn read_an_imported_model(name: &str, file: &str, arguments: &[&str]) -> Result<Page> {
-    let folder = tempfile::tempdir()?;
+/// Weights as PyTorch saved them, in a folder.
+pub fn unpacked(folder: &Path, file: &str) -> Result<PathBuf> {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../golden/import");
     let packed = std::fs::File::open(fixtures.join(format!("{file}.gz")))?;
-    let weights = folder.path().join(file);
+    let weights = folder.join(file);
     let mut plain = flate2::read::GzDecoder::new(packed);
     std::io::copy(&mut plain, &mut std::fs::File::create(&weights)?)?;
-    let package = folder.path().join(name);
+    Ok(weights)
+}
+
+/// Makes a package of weights by the command line.
+pub fn import(weights: &Path, package: &Path, arguments: &[&str]) -> Result<()> {
     // Beside `deps`, where this test is; built by the native tests, which run before.
     let trainer = std::env::current_exe()?.with_file_name("../sightline-trainer");
     let imported = std::process::Command::new(&trainer)
-        .args(["import", "--from"])
+        .arg("import")
         .args(arguments)
-        .arg(&weights)
+        .arg(weights)
         .arg("--out")
-        .arg(&package)
+        .arg(package)
         .output()
         .with_context(|| format!("{}: run cargo build --release first", trainer.display()))?;
     let said = String::from_utf8_lossy(&imported.stderr).into_owned();
     ensure!(imported.status.success(), "{said}");
+    Ok(())
+}
+
+/// Weights as PyTorch saved them, through `import` and the page.
+async fn read_an_imported_model(name: &str, file: &str, arguments: &[&str]) -> Result<Page> {
+    let folder = tempfile::tempdir()?;
+    let weights = unpacked(folder.path(), file)?;
+    let package = folder.path().join(name);
+    let mut from = vec!["--from"];
+    from.extend(arguments);
+    import(&weights, &package, &from)?;
 
     let server = Server::start()?;
     // Not beside the page: a large package may lie anywhere on its server.
