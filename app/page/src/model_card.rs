@@ -12,8 +12,10 @@ use super::state::State;
 #[component]
 pub fn ModelCard() -> impl IntoView {
     let state = expect_context::<State>();
+    // A memo of its own compares manifests: the one that lasts counts as changed now and then.
+    let manifest = Memo::new(move |_| state.manifest.get());
     view! {
-        {live(move || state.manifest.get().map(|manifest| {
+        {live(move || manifest.get().map(|manifest| {
             let training = manifest.training.clone();
             let limits = manifest.limits.clone();
             let folder = state.folder();
@@ -55,6 +57,8 @@ fn WholeCard(
 ) -> impl IntoView {
     let state = expect_context::<State>();
     let dialog = NodeRef::<Dialog>::new();
+    // Not among the values that last: it goes with this view, and the dialog opens each time that it changes.
+    let card = Memo::new(move |_| state.of_session(|session| session.card().clone()));
     let open = move |_| {
         let Some(folder) = folder.clone() else {
             return state.tell(|session| session.show_kept_card());
@@ -65,7 +69,7 @@ fn WholeCard(
         });
     };
     effect(move || {
-        let is_there = state.card.with(|(_, card)| !card.is_empty());
+        let is_there = card.with(|(_, card)| !card.is_empty());
         if let (Some(dialog), true) = (dialog.get(), is_there) {
             // It fails only where it is open already.
             let _ = dialog.show_modal();
@@ -80,7 +84,7 @@ fn WholeCard(
         <button type="button" data-testid="model-card-button" on:click=open>"Show the whole model card"</button>
         <dialog node_ref=dialog class="whole-card" data-testid="model-card" aria-label="The model card">
             <form method="dialog"><button type="button" on:click=close>"Close"</button></form>
-            <article lang="en" translate="no" inner_html=move || state.card.get().1></article>
+            <article lang="en" translate="no" inner_html=move || card.get().1></article>
         </dialog>
     }
 }

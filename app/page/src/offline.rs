@@ -33,8 +33,10 @@ pub struct Offline {
     waits: RwSignal<bool>,
     /// Whether the reader asked for it.
     wanted: StoredValue<bool>,
-    /// The weights that the service worker is to look for.
-    weights: StoredValue<String>,
+    /// The weights that the service worker is to look for, and the manifest that it is to keep.
+    model: StoredValue<[String; 2]>,
+    /// Whether the service worker is waited for.
+    waited_for: StoredValue<bool>,
     registration: StoredValue<Option<ServiceWorkerRegistration>, LocalStorage>,
     requests: Requests,
 }
@@ -46,7 +48,8 @@ impl Offline {
             kept: RwSignal::new(Kept::NotYet),
             waits: RwSignal::new(false),
             wanted: StoredValue::new(false),
-            weights: StoredValue::new(String::new()),
+            model: StoredValue::new(Default::default()),
+            waited_for: StoredValue::new(false),
             registration: StoredValue::new_local(None),
             requests,
         };
@@ -78,9 +81,11 @@ impl Offline {
             }
         });
         effect(move || {
+            // Whatever begins or ends, the service worker is asked: it then tells what happened meanwhile, too.
+            state.status.track();
             let manifest = state.manifest.get();
             if let (Some(manifest), Some(folder)) = (manifest, state.folder()) {
-                offline.keep(container.clone(), &folder, &manifest.weights.sha256);
+                offline.keep(&container, &folder, &manifest.weights.sha256);
             }
         });
         offline
@@ -136,19 +141,26 @@ impl Offline {
     }
 
     /// Has the service worker keep what belongs to a model, and say whether its weights are kept.
-    fn keep(self, container: ServiceWorkerContainer, folder: &str, sha256: &str) {
+    fn keep(self, container: &ServiceWorkerContainer, folder: &str, sha256: &str) {
         let weights = format!("{folder}/weights?sha256={sha256}");
-        let manifest = format!("{folder}/manifest.json");
-        self.weights.set_value(weights.clone());
+        self.model
+            .set_value([weights, format!("{folder}/manifest.json")]);
+        // One waits for all: where no service worker can be installed, it waits for good, and is never freed.
+        if self.waited_for.get_value() {
+            return;
+        }
         let Ok(ready) = container.ready() else {
             return;
         };
+        self.waited_for.set_value(true);
         spawn_local(async move {
-            // It never is where no service worker can be installed.
-            let Ok(registration) = JsFuture::from(ready).await else {
+            let ready = JsFuture::from(ready).await;
+            self.waited_for.set_value(false);
+            let Ok(registration) = ready else {
                 return;
             };
             let registration: ServiceWorkerRegistration = registration.unchecked_into();
+            let [weights, manifest] = self.model.get_value();
             let parts = ["keep", &weights, "models/index.json", &manifest];
             tell(registration.active(), &parts);
         });
@@ -160,7 +172,7 @@ impl Offline {
             "asked" => self.requests.hear("the service worker", &said.slice(1, 5)),
             "note" => self.requests.note(word(1)),
             // Of a model that is not chosen any more, otherwise.
-            "kept" if word(1) == self.weights.get_value() => self.kept.set(Kept::Whole),
+            "kept" if word(1) == self.model.get_value()[0] => self.kept.set(Kept::Whole),
             "not kept" => self.kept.set(Kept::No(word(1))),
             _ => {}
         }

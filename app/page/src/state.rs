@@ -52,8 +52,6 @@ pub struct State {
     pub depths: Memo<Option<Depths>>,
     pub models: Memo<Vec<ModelEntry>>,
     pub model: Memo<String>,
-    /// The model card as HTML, once it was asked for, and how often one was shown.
-    pub card: Memo<(u32, String)>,
     pub manifest: Memo<Option<Arc<Manifest>>>,
     pub picture: Memo<Option<Arc<ReadPicture>>>,
     /// What is shown of the radiograph, large and small.
@@ -201,8 +199,6 @@ impl State {
             depths: lasting::memo(move |_| session.with(Session::depths)),
             models: lasting::memo(move |_| session.with(|session| session.models().to_vec())),
             model: lasting::memo(move |_| session.with(|session| session.model().to_owned())),
-            // Not among those that last: its dialog opens each time that it changes, and stays.
-            card: Memo::new(move |_| session.with(|session| session.card().clone())),
             manifest: lasting::memo(move |_| session.with(|session| session.manifest().cloned())),
             picture,
             preview,
@@ -429,9 +425,10 @@ impl State {
         self.of_session(|session| session.vocabulary().findings.clone())
     }
 
-    /// The chosen package's folder, where there is one on this server.
+    /// The chosen package's folder, where there is one on this server. Whoever reads it follows the manifest, which is another where the
+    /// folder is; the session changes several times with each reading.
     pub fn folder(self) -> Option<String> {
-        self.session.with(|session| session.folder().ok())
+        self.session.with_untracked(|session| session.folder().ok())
     }
 
     /// The picture's width as a share of its height.
