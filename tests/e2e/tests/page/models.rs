@@ -341,6 +341,15 @@ async fn the_model_card_is_read_in_the_page_and_runs_nothing() -> Result<()> {
             .is_null(),
         "the card ran a script"
     );
+    let close = By::Css("[data-testid='model-card'] form button");
+    page.driver.find(close).await?.click().await?;
+    page.element("sample-1").await?.click().await?;
+    page.wait_for(&["ready"], READ).await?;
+    let closed = "return !document.querySelector(\"[data-testid='model-card']\").open";
+    ensure!(
+        page.script(closed, vec![]).await? == serde_json::json!(true),
+        "the card opened again with the next radiograph"
+    );
     ensure!(server.foreign().is_empty(), "{:?}", server.foreign());
     page.close().await
 }
