@@ -15,6 +15,7 @@ mod commands;
 mod data;
 mod device;
 #[cfg(test)]
+#[path = "../../crates/measure/src/golden.rs"]
 mod golden;
 mod history;
 mod measure;

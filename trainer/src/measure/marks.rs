@@ -7,11 +7,9 @@ use anyhow::{Context, Result, bail};
 use sightline::finding::Finding;
 use sightline::vocabulary;
 
+use super::overlap::SIDE;
 use crate::data::{Boxes, Dataset, Label, Row, columns, key};
 use crate::storage::Location;
-
-/// Maps and marks are compared on a grid of this side over the whole picture.
-pub const SIDE: usize = 224;
 
 pub enum Marks {
     Boxes(Boxes),

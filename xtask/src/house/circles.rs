@@ -9,12 +9,13 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 /// The folders of sources that are looked at, one a crate.
-const CRATES: [&str; 10] = [
+const CRATES: [&str; 11] = [
     "src",
     "app/engine/src",
     "app/page/src",
     "crates/core/src",
     "crates/import/src",
+    "crates/measure/src",
     "crates/session/src",
     "fuzz/src",
     "tests/e2e/src",

@@ -10,6 +10,7 @@ use sightline::finding::Finding;
 use sightline::package::{Manifest, Maps, Pointing, about};
 use sightline::reader::Reader;
 use sightline::vocabulary::CallRule;
+pub use sightline_measure::record::{MEASURED_ON, UNTESTED, limit_of, record};
 
 use crate::data::{Dataset, Label};
 use crate::history::Epoch;
@@ -21,9 +22,6 @@ use crate::storage::{Location, write_together};
 
 /// Columns by whose values the images are told apart, where the CSV has them.
 const SUBGROUPS: [&str; 3] = ["Sex", "Age group", "AP/PA"];
-/// A limit of packages whose figures are of validation images.
-pub const UNTESTED: &str = "No image was kept for testing. The figures are of the validation images, on which the epoch, the \
-                            calibration and the operating points were chosen too: on other images they are worse.";
 /// Smaller subgroups are left out of the card.
 const LEAST: usize = 20;
 /// The weights' file in a package's folder.
@@ -36,34 +34,6 @@ pub fn parts(unselected: Option<&str>) -> Vec<String> {
     let column = unselected.and_then(|part| part.split_once('='));
     let columns = column.map(|(column, _)| column).into_iter();
     columns.chain(SUBGROUPS).map(str::to_owned).collect()
-}
-
-/// How a limit begins that says which images the figures are of.
-pub const MEASURED_ON: &str = "The figures are of ";
-
-/// What is to be said of figures that are not of test images, as far as their split tells.
-pub fn limit_of(set: &str, split: Option<&str>) -> Option<String> {
-    let why = match split.map(str::to_ascii_lowercase).as_deref() {
-        Some("test") => return None,
-        Some("train" | "valid" | "val" | "validation") => {
-            "the model was trained on them, or chosen by them, so they flatter it"
-        }
-        _ => "whether the model was trained on some of these images was not checked",
-    };
-    Some(format!("{MEASURED_ON}{set}: {why}."))
-}
-
-/// Brings the figures of the whole set into a manifest.
-pub fn record(manifest: &mut Manifest, report: &Report) {
-    for card in &mut manifest.findings {
-        let mut results = report.parts[0].findings.iter();
-        if let Some(result) = results.find(|result| result.name == card.name) {
-            card.positives = result.positives;
-            card.negatives = result.negatives;
-            card.auc = result.auc.as_ref().map(|auc| auc.value);
-            card.auc_ci95 = result.auc.as_ref().map(|auc| auc.ci95);
-        }
-    }
 }
 
 /// What a card is written of.

@@ -1,7 +1,7 @@
 //! Two models' figures beside each other.
 
 use serde::Serialize;
-use sightline::finding::Finding;
+use sightline_core::finding::Finding;
 
 use super::metrics::Estimate;
 

@@ -1,6 +1,6 @@
 //! Whether a score of 0.3 means 30%: proper scores, calibration error, and Platt's correction.
 
-use sightline::package::{Calibration, sigmoid};
+use sightline_core::package::{Calibration, sigmoid};
 
 use super::{Case, totals};
 

@@ -180,7 +180,8 @@ fn platt_brings_overconfident_logits_back() {
             Case::new(4.0 * logit, draw < chance)
         })
         .collect();
-    let Some(sightline::package::Calibration::Platt { scale, offset }) = probability::platt(&cases)
+    let Some(sightline_core::package::Calibration::Platt { scale, offset }) =
+        probability::platt(&cases)
     else {
         panic!("both classes are there");
     };
@@ -231,7 +232,7 @@ fn a_temperature_brings_overconfident_logits_back_and_leaves_one_half_where_it_i
         cases.push(Case::new(3.0, i < positives));
         cases.push(Case::new(-3.0, i >= positives));
     }
-    let Some(sightline::package::Calibration::Platt { scale, offset }) =
+    let Some(sightline_core::package::Calibration::Platt { scale, offset }) =
         probability::temperature(&cases)
     else {
         panic!("both classes are there");

@@ -1,6 +1,7 @@
 //! How far a map and a mark lie over each other.
 
-use super::marks::SIDE;
+/// Maps and marks are compared on a grid of this side over the whole picture.
+pub const SIDE: usize = 224;
 
 /// Where the map is highest; of a plateau, such as a region of LIME, the pixel nearest to its middle. `None` for a
 /// map that is 0 everywhere.
