@@ -7,6 +7,7 @@
 //! | `metrics` | how good scores are |
 //! | `evaluation`, `beside` | figures of scored images; of two models on the same images |
 //! | `pointing`, `overlap` | whether maps point at what radiologists marked |
+//! | `tables` | labels and boxes, from the text of a CSV |
 //! | `record` | what a manifest keeps of figures |
 
 pub mod beside;
@@ -17,3 +18,4 @@ pub mod metrics;
 pub mod overlap;
 pub mod pointing;
 pub mod record;
+pub mod tables;

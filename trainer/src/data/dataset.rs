@@ -9,12 +9,9 @@ use sightline::package::sha256;
 use sightline::radiograph::levels::Rule;
 use sightline::radiograph::{Options, Radiograph};
 use sightline::vocabulary::CHEXPERT;
+use sightline_measure::tables::{Labels, Place, Position, Reading, Row, paths};
 
-use super::labels::Labels;
-use super::paths;
-use super::reading::Reading;
-use super::row::{Position, Row};
-use super::table::text_of;
+use super::files::{at, text_of};
 use crate::storage::Location;
 
 /// Which views.
@@ -253,19 +250,13 @@ impl Dataset {
     /// # Errors
     /// When it has too many different values for that.
     pub fn has_column(&self, name: &str) -> Result<bool> {
-        let mut sheets = self.rows.iter().map(|row| &row.origin.sheet);
-        let Some(sheet) = sheets.next() else {
-            return Ok(false);
-        };
-        sheet.columns.has(name)
+        let first = self.rows.first();
+        first.map_or(Ok(false), |row| row.has_column(name))
     }
 
     /// The file of a row's image.
     pub fn file(&self, row: &Row) -> Location {
-        match &row.origin.sheet.format {
-            Some(format) => format.file(&self.root, &row.path),
-            None => self.root.join(&row.path),
-        }
+        at(&self.root, &row.file(&self.root))
     }
 
     /// A row's image, decoded in full.
@@ -279,14 +270,11 @@ impl Dataset {
 
     /// The file of another path that is written as those of the images are: a mask's, for example.
     pub fn file_at(&self, path: &str) -> Location {
-        let format = self
-            .rows
-            .first()
-            .and_then(|row| row.origin.sheet.format.as_ref());
-        match format {
-            Some(format) => format.file(&self.root, path),
-            None => self.root.join(path),
-        }
+        let place = match self.rows.first() {
+            Some(row) => row.file_at(&self.root, path),
+            None => Place::below(path),
+        };
+        at(&self.root, &place)
     }
 
     /// Where rows have their label of a finding; `None` where they have none.
@@ -329,7 +317,7 @@ impl Dataset {
             return refuse(ours, by_name[ours.patient.as_ref()]);
         }
         // Where only one of two tables has a column, the other's paths may name the same patient.
-        let columns = |data: &Dataset| data.rows.iter().any(|row| row.origin.by_column);
+        let columns = |data: &Dataset| data.rows.iter().any(|row| row.names_patient_by_column());
         if !columns(self) && !columns(other) {
             return Ok(());
         }
@@ -342,7 +330,7 @@ impl Dataset {
         for ours in &self.rows {
             for name in ours.other_names() {
                 if let Some(theirs) = by_path.get(&name)
-                    && !(ours.origin.by_column && theirs.origin.by_column)
+                    && !(ours.names_patient_by_column() && theirs.names_patient_by_column())
                 {
                     return refuse(ours, theirs);
                 }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail};
 use sightline::finding::Finding;
 use sightline::vocabulary;
+use sightline_measure::tables::{Table, nih, number, paths};
 
-use super::table::{Table, number, text_of};
-use super::{nih, paths};
+use super::files::text_of;
 use crate::storage::Location;
 
 /// What a model said of images, by their [`paths::key`], in the order of the findings that were read.

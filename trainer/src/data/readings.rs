@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result, bail};
 use sightline::finding::Finding;
 use sightline::vocabulary::{self, CHEXPERT};
+use sightline_measure::tables::{Table, paths};
 
 use super::dataset::Dataset;
-use super::paths;
+use super::files::text_of;
 use super::probabilities::{Probabilities, with_suffix};
-use super::table::{Table, text_of};
 use crate::storage::Location;
 
 /// What stands behind a finding's name in the column of the model's scores.

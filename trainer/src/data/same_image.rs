@@ -7,9 +7,9 @@ use sightline::radiograph::{GreyImage, resize};
 
 use super::dataset::{Dataset, Splits};
 use super::pictures::Pictures;
-use super::row::Row;
 use super::square::read_square;
 use crate::storage::Location;
+use sightline_measure::tables::Row;
 
 /// Pictures are first compared at so many pixels a side, and are alike if no pixel is further away than so many levels.
 const SMALL: usize = 8;

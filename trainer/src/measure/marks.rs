@@ -8,7 +8,7 @@ use sightline::finding::Finding;
 use sightline::vocabulary;
 
 use super::overlap::SIDE;
-use crate::data::{Boxes, Dataset, Label, Row, columns, key};
+use crate::data::{Boxes, Dataset, Label, Row, boxes, columns, key};
 use crate::storage::Location;
 
 pub enum Marks {
@@ -23,7 +23,7 @@ impl Marks {
     /// # Errors
     /// When the file cannot be read.
     pub fn boxes(csv: &Location, findings: &[Finding]) -> Result<Self> {
-        Boxes::read(csv, findings).map(Marks::Boxes)
+        boxes(csv, findings).map(Marks::Boxes)
     }
 
     /// Masks of the findings that the rows have labels of; and of hearts, which show Cardiomegaly where it is.

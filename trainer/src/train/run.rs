@@ -18,7 +18,7 @@ use super::soft_labels::SoftTargets;
 use super::step::{Devices, Precision};
 use super::trainer::Trainer;
 use crate::data::{
-    Boxes, Dataset, Pack, Pictures, Splits, load_pictures, load_squares, refuse_same_files,
+    Boxes, Dataset, Pack, Pictures, Splits, boxes, load_pictures, load_squares, refuse_same_files,
     refuse_same_pixels,
 };
 use crate::device::DeviceName;
@@ -242,7 +242,7 @@ impl Recipe {
             return Ok(None);
         };
         let csv = data.join(&pointing.csv.to_string_lossy());
-        let boxes = Boxes::read(&csv, &Finding::ALL)?;
+        let boxes = boxes(&csv, &Finding::ALL)?;
         let rows = train.rows.iter();
         let marked = rows.filter(|row| boxes.of_image(&row.path).next().is_some());
         match marked.count() {

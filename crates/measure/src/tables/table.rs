@@ -1,13 +1,10 @@
-//! Tables in text: CSV as pandas, R, Excel and people write it. Every table that a command takes is read here.
+//! Tables in text: CSV as pandas, R, Excel and people write it. Every table that a command or the page takes is read here.
 //!
 //! The encoding, Excel's `sep=` line and the delimiter are found out first; then the crate `csv` reads. A row with too few or
 //! too many cells is named by its line.
 
 use anyhow::{Context, Result, bail};
 use csv::{ReaderBuilder, StringRecord};
-
-use super::text;
-use crate::storage::Location;
 
 /// The first is taken where nothing tells.
 const DELIMITERS: [u8; 4] = *b",;\t|";
@@ -16,35 +13,6 @@ const DELIMITERS: [u8; 4] = *b",;\t|";
 const BLANKS: [&str; 13] = [
     "", "nan", "-nan", "#nv", "na", "n/a", "#n/a", "<na>", "none", "null", "\\n", "-", "--",
 ];
-
-/// The text of a table's file.
-///
-/// # Errors
-/// When the file cannot be read, or is no text.
-pub fn text_of(file: &Location) -> Result<String> {
-    text::decode(file.read()?).with_context(|| file.to_string())
-}
-
-/// Some columns of a table, in each row.
-///
-/// # Errors
-/// When the file cannot be read, or a column is missing.
-pub fn columns<const N: usize>(file: &Location, names: [&str; N]) -> Result<Vec<[String; N]>> {
-    let text = text_of(file)?;
-    let read = || -> Result<Vec<[String; N]>> {
-        let mut table = Table::of(&text)?;
-        let mut places = [0; N];
-        for (place, name) in places.iter_mut().zip(names) {
-            *place = table.needed(name)?;
-        }
-        let mut rows = Vec::new();
-        while let Some(line) = table.next()? {
-            rows.push(places.map(|place| line.cell(place).to_owned()));
-        }
-        Ok(rows)
-    };
-    read().with_context(|| file.to_string())
-}
 
 /// A table, read row by row.
 pub struct Table<'t> {

@@ -146,7 +146,7 @@ fn nih_patient(file: &str) -> Option<String> {
 
 /// Whether the file's name says that the view is lateral (`view2_lateral.jpg`) or frontal.
 pub fn is_lateral(path: &str) -> Option<bool> {
-    sightline::radiograph::is_lateral(file_name(&plain(path)))
+    sightline_core::radiograph::is_lateral(file_name(&plain(path)))
 }
 
 fn file_name(plain: &str) -> &str {

@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, bail};
-use sightline::finding::Finding;
-use sightline::package::sha256;
-use sightline::vocabulary;
+use sightline_core::finding::Finding;
+use sightline_core::package::sha256;
+use sightline_core::vocabulary;
 
-use super::table::{Line, Table, number, text_of};
+use super::table::{Line, Table, number};
 use super::{nih, paths};
-use crate::storage::Location;
 
 /// A box on an image, in shares of its width and height.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -109,26 +108,12 @@ impl Columns {
 }
 
 impl Boxes {
-    /// Reads the boxes of some findings from a CSV with Path, Class, X, Y, W, H, the last four as shares of the image, or from
-    /// ChestX-ray14's `BBox_List_2017.csv`. Classes that are none of the findings are left out, and said on stderr.
+    /// Reads the boxes of some findings from the text of a CSV with Path, Class, X, Y, W, H, the last four as shares of the image, or of
+    /// ChestX-ray14's `BBox_List_2017.csv`; and the classes that are none of the findings.
     ///
     /// # Errors
-    /// When the file cannot be read, a column is missing, or a box is none.
-    pub fn read(file: &Location, findings: &[Finding]) -> Result<Self> {
-        let boxes = Self::parse(&text_of(file)?, findings);
-        let (boxes, others) = boxes.with_context(|| file.to_string())?;
-        if !others.is_empty() {
-            let others: Vec<String> = others.into_iter().collect();
-            eprintln!(
-                "{file}: boxes of what is no finding are left out: {}",
-                others.join(", ")
-            );
-        }
-        Ok(boxes)
-    }
-
-    /// Reads the boxes from a CSV's text, and the classes that are no finding.
-    pub(super) fn parse(text: &str, findings: &[Finding]) -> Result<(Self, BTreeSet<String>)> {
+    /// When a column is missing, or a box is none.
+    pub fn parse(text: &str, findings: &[Finding]) -> Result<(Self, BTreeSet<String>)> {
         let mut boxes = Self::default();
         let mut others = BTreeSet::new();
         let mut table = Table::of(text)?;
@@ -163,7 +148,7 @@ impl Boxes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sightline::vocabulary::NIH;
+    use sightline_core::vocabulary::NIH;
 
     #[test]
     fn the_published_list_of_chestx_ray14_is_read() {

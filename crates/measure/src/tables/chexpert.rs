@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
-use sightline::finding::{Finding, plain};
-use sightline::vocabulary::is_called;
+use sightline_core::finding::{Finding, plain};
+use sightline_core::vocabulary::is_called;
 
 use super::labels::Label;
-use super::row::{Entry, Format, Position, Row};
+use super::row::{Entry, Folder, Format, Place, Position, Row};
 use super::table::{Line, Table};
 use super::{nih, paths};
-use crate::storage::Location;
 
 /// Where CheXpert's columns are; all but the path may be missing, and they may be in any order.
 #[derive(Debug)]
@@ -21,12 +20,12 @@ pub struct CheXpert {
     position: Option<usize>,
     /// Not CheXpert's: the patient, where the path does not say.
     patient: Option<usize>,
-    places: Vec<Place>,
+    leads: Vec<Lead>,
 }
 
 /// Paths that begin with `given`, and with what instead of it they lead to the images.
 #[derive(Debug, PartialEq)]
-struct Place {
+struct Lead {
     given: String,
     found: String,
     /// Below the folder above the root, not below the root itself.
@@ -70,7 +69,7 @@ impl CheXpert {
             view: table.column("Frontal/Lateral")?,
             position: one_of(&["AP/PA", "View Position", "ViewPosition"])?,
             patient: one_of(&["Patient", "Patient ID", "PatientID", "subject_id"])?,
-            places: Vec::new(),
+            leads: Vec::new(),
         })
     }
 
@@ -115,7 +114,7 @@ impl Format for CheXpert {
 
     /// Paths begin with CheXpert's own folder, whether one points at that folder or at the one above, and whether the images are
     /// those of the small set or of the full one; or with a drive and folders of another machine.
-    fn look(&mut self, root: &Location, rows: &[Row]) {
+    fn look(&mut self, folder: &dyn Folder, rows: &[Row]) {
         let mut begin: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for row in rows {
             let path = paths::plain(&row.path);
@@ -138,22 +137,22 @@ impl Format for CheXpert {
                 }
             }
         }
-        let places = begin.iter().filter_map(|(lead, paths)| {
+        let leads = begin.iter().filter_map(|(lead, paths)| {
             let (folders, paths) = paths.split_first()?;
-            found(root, lead, folders, paths)
+            found(folder, lead, folders, paths)
         });
-        self.places = places.collect();
-        self.places
-            .sort_by_key(|place| std::cmp::Reverse(place.given.len()));
+        self.leads = leads.collect();
+        self.leads
+            .sort_by_key(|lead| std::cmp::Reverse(lead.given.len()));
     }
 
-    fn file(&self, root: &Location, path: &str) -> Location {
+    fn file(&self, folder: &dyn Folder, path: &str) -> Place {
         let path = paths::plain(path);
-        let mut places = self.places.iter();
-        match places.find(|place| path.starts_with(&place.given)) {
-            Some(place) => place.file(root, &path),
-            None if paths::is_nih(&path) => nih::file(root, &path),
-            None => root.join(&path),
+        let mut leads = self.leads.iter();
+        match leads.find(|lead| path.starts_with(&lead.given)) {
+            Some(lead) => lead.file(&path),
+            None if paths::is_nih(&path) => nih::file(folder, &path),
+            None => Place::below(&path),
         }
     }
 
@@ -170,13 +169,13 @@ impl Format for CheXpert {
     }
 }
 
-impl Place {
-    fn file(&self, root: &Location, path: &str) -> Location {
-        let above = self.above.then(|| root.parent()).flatten();
+impl Lead {
+    fn file(&self, path: &str) -> Place {
         let rest = &path[self.given.len()..];
-        above
-            .unwrap_or_else(|| root.clone())
-            .join(&format!("{}{rest}", self.found))
+        Place {
+            above: self.above,
+            path: format!("{}{rest}", self.found),
+        }
     }
 }
 
@@ -188,8 +187,8 @@ fn common_folders(folders: &str, path: &str) -> usize {
 }
 
 /// Where the images of some paths are that begin alike; `None` where none is found, or all are where the paths say.
-fn found(root: &Location, lead: &str, folders: &str, paths: &[String]) -> Option<Place> {
-    let place = |given: &str, found: &str, above| Place {
+fn found(folder: &dyn Folder, lead: &str, folders: &str, paths: &[String]) -> Option<Lead> {
+    let place = |given: &str, found: &str, above| Lead {
         given: given.to_owned(),
         found: found.to_owned(),
         above,
@@ -212,47 +211,13 @@ fn found(root: &Location, lead: &str, folders: &str, paths: &[String]) -> Option
         let ends = ends.filter(|end| *end >= lead.len());
         tried.extend(ends.map(|end| place(&folders[..end], "", false)));
     }
-    let leads = |place: &Place| paths.iter().any(|path| place.file(root, path).exists());
+    let leads = |lead: &Lead| paths.iter().any(|path| folder.has(&lead.file(path)));
     tried.into_iter().find(leads)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Dataset, Selection};
-    use crate::golden;
-
-    #[test]
-    fn golden_rows_are_read_from_either_spelling_of_the_header() {
-        let expected = golden::json("labels/expected.json");
-        for file in ["labels/chexpert.csv", "labels/chexpert_underscores.csv"] {
-            let data = Dataset::read(&golden::path(file).as_path().into(), None)
-                .expect("CheXpert's format");
-            assert_eq!(
-                data.rows.len() as u64,
-                expected["rows_total"].as_u64().expect("a count")
-            );
-            let data = data.select(&Selection::default()).expect("frontal rows");
-            let rows = expected["rows"].as_array().expect("rows");
-            assert_eq!(data.rows.len(), rows.len());
-            for (row, expected) in data.rows.iter().zip(rows) {
-                assert_eq!(row.path, expected["path"].as_str().expect("a path"));
-                let last = |text: &str| text.rsplit('/').next().map(str::to_owned);
-                assert_eq!(last(&row.patient).as_deref(), expected["patient"].as_str());
-                assert_eq!(last(&row.study).as_deref(), expected["study"].as_str());
-                let position = match row.position {
-                    Some(Position::Ap) => Some("AP"),
-                    Some(Position::Pa) => Some("PA"),
-                    None => None,
-                };
-                assert_eq!(position, expected["view_position"].as_str(), "{}", row.path);
-                let raw = expected["raw"].as_array().expect("labels").iter();
-                let raw: Vec<Option<f32>> = raw.map(|v| v.as_f64().map(|v| v as f32)).collect();
-                let labels = row.labels.iter().map(|label| label.value());
-                assert_eq!(labels.collect::<Vec<_>>(), raw, "{}", row.path);
-            }
-        }
-    }
 
     #[test]
     fn columns_are_found_by_the_names_of_the_package() {

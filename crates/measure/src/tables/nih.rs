@@ -1,13 +1,12 @@
 //! `Data_Entry_2017.csv` of NIH ChestX-ray14 (Wang et al., CVPR 2017), in any of its headers, and where its images are.
 
 use anyhow::{Result, bail};
-use sightline::finding::Finding;
+use sightline_core::finding::Finding;
 
 use super::labels::Label;
 use super::paths;
-use super::row::{Entry, Format, Position};
+use super::row::{Entry, Folder, Format, Place, Position};
 use super::table::{Line, Table, plain};
-use crate::storage::Location;
 
 /// Where the columns are.
 #[derive(Debug)]
@@ -94,15 +93,15 @@ pub fn marked(name: &str) -> Option<Finding> {
 }
 
 /// The file of an image: ChestX-ray14 as it is distributed, in twelve folders; as others unpack it, in one.
-pub fn file(root: &Location, name: &str) -> Location {
-    let plain = root.join(name);
-    if name.contains('/') || plain.exists() {
+pub fn file(folder: &dyn Folder, name: &str) -> Place {
+    let plain = Place::below(name);
+    if name.contains('/') || folder.has(&plain) {
         return plain;
     }
     let folders = (1..=12).map(|n| format!("images_{n:03}/images"));
     let folders = std::iter::once("images".to_owned()).chain(folders);
-    let mut places = folders.map(|folder| root.join(&folder).join(name));
-    places.find(Location::exists).unwrap_or(plain)
+    let mut places = folders.map(|below| Place::below(&format!("{below}/{name}")));
+    places.find(|place| folder.has(place)).unwrap_or(plain)
 }
 
 impl DataEntry {
@@ -159,8 +158,8 @@ impl Format for DataEntry {
         })
     }
 
-    fn file(&self, root: &Location, path: &str) -> Location {
-        file(root, &paths::plain(path))
+    fn file(&self, folder: &dyn Folder, path: &str) -> Place {
+        file(folder, &paths::plain(path))
     }
 }
 
@@ -198,100 +197,4 @@ fn chexpert_of(said: &str) -> Result<[Label; Finding::COUNT]> {
         *opacity = Label::Absent;
     }
     Ok(labels)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::data::Dataset;
-    use sightline::vocabulary::NIH;
-
-    #[test]
-    fn data_entry_is_read_and_its_images_are_found_where_they_are_unpacked() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let csv = folder.path().join("Data_Entry_2017_v2020.csv");
-        let text = "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position\n\
-                    00000001_000.png,Cardiomegaly|Effusion,0,1,57,M,PA\n\
-                    00000002_000.png,No Finding,0,2,57,F,AP\n\
-                    00000003_000.png,Nodule,0,3,57,F,AP\n\
-                    00000003_001.png,Emphysema,1,3,57,F,AP\n";
-        std::fs::write(&csv, text).expect("written");
-        let place = folder.path().join("images_002/images");
-        std::fs::create_dir_all(&place).expect("a folder");
-        std::fs::write(place.join("00000002_000.png"), "").expect("written");
-
-        let data = Dataset::read(&csv.as_path().into(), None).expect("ChestX-ray14's format");
-        let label = |row: usize, finding: Finding| data.rows[row].labels[finding.index()];
-        let (present, absent, unlabelled) = (Label::Present, Label::Absent, Label::Unlabelled);
-        assert_eq!(label(0, Finding::Cardiomegaly), present);
-        assert_eq!(label(0, Finding::PleuralEffusion), present);
-        assert_eq!(label(0, Finding::Edema), absent);
-        assert_eq!(label(0, Finding::LungOpacity), unlabelled);
-        assert_eq!(label(0, Finding::Fracture), unlabelled);
-        assert_eq!(label(1, Finding::NoFinding), present);
-        assert_eq!(label(1, Finding::LungOpacity), absent);
-        assert_eq!(label(2, Finding::LungLesion), present);
-        assert_eq!(label(2, Finding::LungOpacity), present);
-        assert_eq!(label(3, Finding::LungOpacity), unlabelled);
-        assert_eq!(data.rows[1].position, Some(Position::Ap));
-
-        // A package with ChestX-ray14's own findings keeps them apart.
-        let data = Dataset::read_of(&csv.as_path().into(), None, &NIH).expect("its own labels");
-        let label = |row: usize, name: &str| {
-            let finding = Finding::named(name).expect("a name");
-            data.rows[row].labels[data.place(finding).expect("it is there")]
-        };
-        assert_eq!(label(0, "Effusion"), present);
-        assert_eq!(label(0, "Nodule"), absent);
-        assert_eq!(label(2, "Nodule"), present);
-        assert_eq!(label(2, "Mass"), absent);
-        assert_eq!(label(3, "Emphysema"), present);
-        assert_eq!(label(3, "Cardiomegaly"), absent);
-        assert_eq!(data.place(Finding::PleuralEffusion), None);
-        assert_eq!(data.patients().len(), 3);
-        assert!(
-            data.file(&data.rows[1])
-                .to_string()
-                .ends_with("images_002/images/00000002_000.png")
-        );
-
-        std::fs::write(&csv, text.replace("Nodule", "Gout")).expect("written");
-        let error = Dataset::read(&csv.as_path().into(), None).expect_err("no label of the set");
-        assert!(format!("{error:#}").contains("\"Gout\""), "{error:#}");
-    }
-
-    #[test]
-    fn headers_of_2017_and_2020_are_read_and_copies_without_the_patient() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let csv = folder.path().join("Data_Entry_2017.csv");
-        let read = |text: &str| {
-            std::fs::write(&csv, text).expect("written");
-            Dataset::read(&csv.as_path().into(), None).expect("ChestX-ray14's format")
-        };
-        let size = "OriginalImage[Width,Height],OriginalImagePixelSpacing[x,y]";
-        for text in [
-            format!(
-                "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position,{size},\n\
-                 00000012_001.png,Pleural_Thickening|Infiltration,1,12,058Y,M,PA,2682,2749,0.143,0.143,\n"
-            ),
-            format!(
-                "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Sex,View Position,{size}\r\n\
-                 00000012_001.png,Infiltration|Pleural Thickening,1,12,58,M,PA,2682,2749,0.143,0.143\r\n"
-            ),
-            "Image Index,Finding Labels,Patient Age,Patient Gender,View Position\n\
-             00000012_001.png,Infiltration|Pleural_Thickening,58,M,PA\n"
-                .to_owned(),
-        ] {
-            let data = read(&text);
-            let row = &data.rows[0];
-            let label = |finding: Finding| row.labels[finding.index()];
-            assert_eq!(label(Finding::PleuralOther), Label::Present);
-            assert_eq!(label(Finding::LungOpacity), Label::Present);
-            assert_eq!(label(Finding::NoFinding), Label::Absent);
-            assert_eq!(row.patient.as_ref(), "12");
-            assert_eq!(row.column("Sex"), Some("M"));
-            assert_eq!(row.column("AP/PA"), Some("PA"));
-            assert_eq!(row.column("Age group"), Some("40 to 59"));
-        }
-    }
 }

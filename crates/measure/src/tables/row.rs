@@ -9,19 +9,18 @@ use super::columns::Columns;
 use super::labels::Labels;
 use super::paths;
 use super::table::Line;
-use crate::storage::Location;
 
 /// One image.
 #[derive(Clone, Debug, Default)]
 pub struct Row {
     /// In the CSV, from 0.
     pub number: usize,
-    /// As the CSV writes it; [`Dataset::file`] is where the image is, [`paths::key`] what to look it up by in another table.
+    /// As the CSV writes it; [`Row::file`] is where the image is, [`paths::key`] what to look it up by in another table.
     pub path: String,
     /// Where nobody names the patient, the image itself.
     pub patient: Arc<str>,
     pub study: Arc<str>,
-    /// In the order of [`Dataset::findings`](super::Dataset::findings).
+    /// In the order of the findings that the table was read for.
     pub labels: Labels,
     pub lateral: bool,
     /// The position of a frontal image, where it is known.
@@ -57,13 +56,39 @@ impl Row {
         columns.value(name, self.origin.record as usize)
     }
 
+    /// Whether rows of this CSV can be told apart by a column.
+    ///
+    /// # Errors
+    /// When it has too many different values for that.
+    pub fn has_column(&self, name: &str) -> Result<bool> {
+        self.origin.sheet.columns.has(name)
+    }
+
+    /// Where the image is.
+    pub fn file(&self, folder: &dyn Folder) -> Place {
+        self.file_at(folder, &self.path)
+    }
+
+    /// Where the file of another path is that is written as those of the images are.
+    pub fn file_at(&self, folder: &dyn Folder, path: &str) -> Place {
+        match &self.origin.sheet.format {
+            Some(format) => format.file(folder, path),
+            None => Place::below(path),
+        }
+    }
+
+    /// Whether a column, and not the path, says whose image this is.
+    pub fn names_patient_by_column(&self) -> bool {
+        self.origin.by_column
+    }
+
     /// Whether the CSV says whose image this is.
     pub fn names_patient(&self) -> bool {
         self.origin.names_patient
     }
 
     /// Every name that the patient may have in another table: the column's and the path's, the latter also as a bare number.
-    pub(super) fn other_names(&self) -> Vec<String> {
+    pub fn other_names(&self) -> Vec<String> {
         let mut names = Vec::new();
         if self.origin.by_column {
             names.push(paths::same_patient(&self.patient));
@@ -100,15 +125,39 @@ impl Position {
     }
 }
 
+/// Where an image is, or may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Below the folder above that of the images, where there is one.
+    pub above: bool,
+    pub path: String,
+}
+
+impl Place {
+    /// Below the folder of the images.
+    pub fn below(path: &str) -> Self {
+        Self {
+            above: false,
+            path: path.to_owned(),
+        }
+    }
+}
+
+/// A folder of images, as far as a table has to know it.
+pub trait Folder {
+    /// Whether a file is there.
+    fn has(&self, place: &Place) -> bool;
+}
+
 /// A format of CSV.
 pub trait Format: std::fmt::Debug + Send + Sync {
     fn entry(&self, line: &Line) -> Result<Entry>;
 
     /// Finds out where the images are, from the first of them.
-    fn look(&mut self, _root: &Location, _rows: &[Row]) {}
+    fn look(&mut self, _folder: &dyn Folder, _rows: &[Row]) {}
 
     /// The file of an image by its path.
-    fn file(&self, root: &Location, path: &str) -> Location;
+    fn file(&self, folder: &dyn Folder, path: &str) -> Place;
 
     /// What there is to say of the table as a whole.
     fn notes(&self) -> Vec<String> {
