@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use sightline_core::finding::Finding;
-use sightline_core::package::Unit;
+use sightline_core::package::{Manifest, Unit};
 use sightline_core::vocabulary::{CHEXPERT, CallRule, Score, called};
 
 use super::beside::Beside;
@@ -51,6 +51,25 @@ fn chexperts_rules() -> Vec<CallRule> {
 }
 
 impl Header {
+    /// Of a package, on a set of images that are scored whole and told apart by nothing.
+    pub fn of(manifest: &Manifest, set: String, unit: Unit) -> Self {
+        let vocabulary = manifest.vocabulary();
+        let cards = || manifest.findings.iter();
+        let operating_points = cards().map(|card| card.operating_point.filter(|_| card.trained));
+        Self {
+            model: manifest.name.clone(),
+            weights_sha256: manifest.weights.sha256.clone(),
+            set,
+            unit,
+            crops: one(),
+            findings: vocabulary.findings,
+            trained: cards().map(|card| card.trained).collect(),
+            operating_points: operating_points.collect(),
+            rules: vocabulary.rules,
+            parts: Vec::new(),
+        }
+    }
+
     /// The places of those of some findings that the package has.
     pub fn places(&self, wanted: &[Finding]) -> Vec<usize> {
         let place = |finding: &Finding| self.findings.iter().position(|known| known == finding);

@@ -8,6 +8,7 @@
 //! | `evaluation`, `beside` | figures of scored images; of two models on the same images |
 //! | `pointing`, `overlap` | whether maps point at what radiologists marked |
 //! | `tables` | labels and boxes, from the text of a CSV |
+//! | `validation` | pictures that were read against tables that were given with them, for the page |
 //! | `record` | what a manifest keeps of figures |
 
 pub mod beside;
@@ -19,3 +20,4 @@ pub mod overlap;
 pub mod pointing;
 pub mod record;
 pub mod tables;
+pub mod validation;

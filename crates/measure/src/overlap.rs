@@ -1,7 +1,19 @@
 //! How far a map and a mark lie over each other.
 
+use super::tables::Rectangle;
+
 /// Maps and marks are compared on a grid of this side over the whole picture.
 pub const SIDE: usize = 224;
+
+/// Which pixels of the grid are in one of the rectangles, by their middles in shares of the picture's width and height.
+pub fn grid(rectangles: &[Rectangle]) -> Vec<bool> {
+    let middle = |index: usize| (index as f64 + 0.5) / SIDE as f64;
+    let marked = (0..SIDE * SIDE).map(|place| {
+        let (x, y) = (middle(place % SIDE), middle(place / SIDE));
+        rectangles.iter().any(|rectangle| rectangle.contains(x, y))
+    });
+    marked.collect()
+}
 
 /// Where the map is highest; of a plateau, such as a region of LIME, the pixel nearest to its middle. `None` for a
 /// map that is 0 everywhere.

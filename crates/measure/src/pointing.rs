@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sightline_core::explain::lime;
 use sightline_core::finding::Finding;
 use sightline_core::heat_map::HeatMap;
-use sightline_core::package::{Localisation, Maps, OverMiddle};
+use sightline_core::package::{Localisation, LocalisedBy, Manifest, Maps, OverMiddle};
 use sightline_core::radiograph::Region;
 
 use super::metrics::{Case, Estimate, Scored, bootstrap, cases_of, sign_flip};
@@ -164,6 +164,15 @@ impl Report {
             );
         }
         text
+    }
+
+    /// Brings the figures into a manifest.
+    pub fn record(&self, manifest: &mut Manifest, by: &LocalisedBy) {
+        for card in &mut manifest.findings {
+            if let Some(measured) = self.localisation(card.name) {
+                card.localisation.insert(by.clone(), measured);
+            }
+        }
     }
 
     /// What a package's manifest keeps of a finding.

@@ -1,6 +1,6 @@
 //! What a manifest keeps of figures.
 
-use sightline_core::package::Manifest;
+use sightline_core::package::{Evaluation, Manifest};
 
 use super::evaluation::Report;
 
@@ -33,4 +33,17 @@ pub fn record(manifest: &mut Manifest, report: &Report) {
             card.auc_ci95 = result.auc.as_ref().map(|auc| auc.ci95);
         }
     }
+}
+
+/// Brings figures into a manifest that are not its export's: of which images they are, and what is to be said of that, as far as their
+/// split tells.
+pub fn evaluated(manifest: &mut Manifest, report: &Report, split: Option<&str>) {
+    let limits = &mut manifest.limits;
+    limits.retain(|limit| limit != UNTESTED && !limit.starts_with(MEASURED_ON));
+    limits.extend(limit_of(&report.set, split));
+    manifest.evaluation = Some(Evaluation {
+        set: report.set.clone(),
+        unit: report.unit,
+    });
+    record(manifest, report);
 }

@@ -1,7 +1,7 @@
 //! `card`: measures a package anew.
 
 use anyhow::{Context, Result, bail};
-use sightline::package::{Evaluation, Unit};
+use sightline::package::Unit;
 
 use super::options::{Images, Model};
 use crate::data::{Views, probabilities};
@@ -9,9 +9,7 @@ use crate::history::Epoch;
 use crate::measure::comparison::beside;
 use crate::measure::evaluation::{report, score};
 use crate::measure::score::{Augmented, Package};
-use crate::publish::card::{
-    HISTORY, MEASURED_ON, Measured, UNTESTED, limit_of, parts, record, write,
-};
+use crate::publish::card::{HISTORY, Measured, evaluated, parts, write};
 use crate::storage::Location;
 
 #[derive(clap::Args)]
@@ -72,7 +70,7 @@ pub fn run(options: &Options) -> Result<()> {
         shard,
         Unit::Image,
         &parts,
-        set.clone(),
+        set,
         Augmented::NONE,
     )?;
     let mut report = report(&scores);
@@ -81,18 +79,15 @@ pub fn run(options: &Options) -> Result<()> {
         let theirs = probabilities(csv, &findings)?;
         report.beside = Some(beside(&name, &theirs, &scores, &data, unselected)?);
     }
-    let limits = &mut package.manifest.limits;
-    limits.retain(|limit| limit != UNTESTED && !limit.starts_with(MEASURED_ON));
-    limits.extend(limit_of(&set, options.images.split.as_deref()));
-    package.manifest.evaluation = Some(Evaluation {
-        set,
-        unit: Unit::Image,
-    });
     let history = folder.join(HISTORY).read();
     let history = history.context("the package has no training.json: `export` writes it")?;
     let history: Vec<Epoch> =
         serde_json::from_slice(&history).context("training.json is damaged")?;
-    record(&mut package.manifest, &report);
+    evaluated(
+        &mut package.manifest,
+        &report,
+        options.images.split.as_deref(),
+    );
     let measured = Measured {
         scores: &scores,
         report: &report,

@@ -109,11 +109,7 @@ pub fn run(options: &Options) -> Result<()> {
                 None => MarkedBy::Boxes,
             },
         };
-        for card in &mut manifest.findings {
-            if let Some(measured) = report.localisation(card.name) {
-                card.localisation.insert(by.clone(), measured);
-            }
-        }
+        report.record(&mut manifest, &by);
         record_later(&options.model.model, &manifest)?;
     }
     Ok(())

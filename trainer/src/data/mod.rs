@@ -46,7 +46,7 @@ use crate::storage::Location;
 /// Reads bytes as every kind of table that a command takes: images with labels, boxes, probabilities, readings. For `fuzz/`: what comes of it
 /// is forgotten.
 pub fn read_as_tables(bytes: Vec<u8>) {
-    let Ok(text) = self::text(bytes) else {
+    let Ok(text) = text(bytes) else {
         return;
     };
     let root = Location::from(Path::new("nowhere"));

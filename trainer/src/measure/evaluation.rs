@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use sightline::package::Unit;
 use sightline::radiograph::Radiograph;
-pub use sightline_measure::evaluation::{
-    Figures, FindingResult, Header, Report, ScoredRow, column_of,
-};
+pub use sightline_measure::evaluation::{Figures, Header, Report, ScoredRow, column_of};
 
 use super::metrics::Scored;
 use super::parts::{Part, Shard};
@@ -60,22 +58,13 @@ pub fn score(
         Ok(())
     })?;
     notes.say(&data)?;
-    let cards = || package.manifest.findings.iter();
-    let operating_points = cards().map(|card| card.operating_point.filter(|_| card.trained));
     Ok(Scores {
         of: "evaluate".to_owned(),
         shard,
         header: Header {
-            model: package.manifest.name.clone(),
-            weights_sha256: package.manifest.weights.sha256.clone(),
-            set,
-            unit,
             crops: augmented.crops,
-            findings: vocabulary.findings,
-            trained: cards().map(|card| card.trained).collect(),
-            operating_points: operating_points.collect(),
-            rules: vocabulary.rules,
             parts: parts.to_vec(),
+            ..Header::of(&package.manifest, set, unit)
         },
         rows: scored,
     })

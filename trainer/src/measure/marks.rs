@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use sightline::finding::Finding;
 use sightline::vocabulary;
 
-use super::overlap::SIDE;
+use super::overlap::{SIDE, grid};
 use crate::data::{Boxes, Dataset, Label, Row, boxes, columns, key};
 use crate::storage::Location;
 
@@ -77,14 +77,8 @@ impl Marks {
     pub fn grids(&self, path: &str) -> Result<BTreeMap<usize, Vec<bool>>> {
         match self {
             Marks::Boxes(boxes) => {
-                let middle = |index: usize| (index as f64 + 0.5) / SIDE as f64;
-                let grids = boxes.of_image(path).map(|(finding, rectangles)| {
-                    let marked = (0..SIDE * SIDE).map(|place| {
-                        let (x, y) = (middle(place % SIDE), middle(place / SIDE));
-                        rectangles.iter().any(|rectangle| rectangle.contains(x, y))
-                    });
-                    (finding, marked.collect())
-                });
+                let grids = boxes.of_image(path);
+                let grids = grids.map(|(finding, rectangles)| (finding, grid(rectangles)));
                 Ok(grids.collect())
             }
             Marks::Masks(masks) => {

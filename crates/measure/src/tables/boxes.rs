@@ -108,6 +108,14 @@ impl Columns {
 }
 
 impl Boxes {
+    /// Whether a table is a list of boxes, by its header.
+    ///
+    /// # Errors
+    /// When it is no table.
+    pub fn is_list(text: &str) -> Result<bool> {
+        Ok(Columns::of(&Table::of(text)?).is_ok())
+    }
+
     /// Reads the boxes of some findings from the text of a CSV with Path, Class, X, Y, W, H, the last four as shares of the image, or of
     /// ChestX-ray14's `BBox_List_2017.csv`; and the classes that are none of the findings.
     ///

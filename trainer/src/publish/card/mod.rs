@@ -10,7 +10,7 @@ use sightline::finding::Finding;
 use sightline::package::{Manifest, Maps, Pointing, about};
 use sightline::reader::Reader;
 use sightline::vocabulary::CallRule;
-pub use sightline_measure::record::{MEASURED_ON, UNTESTED, limit_of, record};
+pub use sightline_measure::record::{UNTESTED, evaluated, record};
 
 use crate::data::{Dataset, Label};
 use crate::history::Epoch;
@@ -353,8 +353,8 @@ fn with_localisation(card: &str, manifest: &Manifest) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::evaluation::FindingResult;
     use sightline::package::Unit;
+    use sightline_measure::evaluation::FindingResult;
 
     #[test]
     fn figures_stand_beside_the_finding_that_they_are_of_in_whatever_order_it_is() {
