@@ -6,9 +6,9 @@
 //! | `model` | a package on a device, the picture that was read with it, and scoring |
 //! | `line` | where answers go, and whether anyone still waits for them |
 //! | `pool`, `helper` | other workers that score pictures beside this one, and this program as one of them |
-//! | `card` | a model card as HTML |
 //! | `dropped` | weights that were dropped into the page: looked at, and made packages of |
 //! | `kept` | the models that this browser keeps |
+//! | `card`, `validation` | a model card as HTML; the model measured on pictures that the page has scores of |
 //! | `device`, `weights` | opening a device, fetching a package |
 
 mod card;
@@ -21,6 +21,7 @@ mod line;
 mod model;
 mod pool;
 mod requests;
+mod validation;
 mod weights;
 
 use sightline_wire::{self as wire, Role};

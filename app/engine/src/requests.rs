@@ -15,7 +15,7 @@ use sightline::trust::erase::{Spot, erasing};
 use sightline::trust::faithfulness;
 use sightline::trust::measuring::{Measured, Measuring, parts_to_draw};
 use sightline_session::messages::{
-    Answer, PREVIEW_SIDE, Reason, Refusal, Request, SMALL_PREVIEW_SIDE,
+    Answer, PREVIEW_SIDE, Reason, Refusal, Request, SMALL_PREVIEW_SIDE, ScoredPicture,
 };
 use sightline_wire as wire;
 use wasm_bindgen::JsCast;
@@ -27,6 +27,7 @@ use crate::clock::now;
 use crate::dropped;
 use crate::line::{Line, Stop};
 use crate::model::{Model, Study, Together};
+use crate::validation::measured;
 
 /// Between two partial explanations, in milliseconds, at least: each costs a fit here, and the page's thread a picture.
 const SHOWN_EVERY: f64 = 1000.0;
@@ -51,6 +52,14 @@ pub fn serve() {
             Ok(()) => return,
             Err(request) => request,
         };
+        if let Request::Validate {
+            id,
+            tables,
+            pictures,
+        } = request
+        {
+            return spawn_local(validated(slot.clone(), id, (tables, file), pictures));
+        }
         let line = Line::open(&current);
         spawn_local(received(slot.clone(), line, request, file));
     });
@@ -84,7 +93,8 @@ async fn received(slot: Slot, line: Line, request: Request, file: Option<Blob>) 
         | Request::Keep { .. }
         | Request::Delete { .. }
         | Request::Pack { .. }
-        | Request::KeptCard { .. } => return,
+        | Request::KeptCard { .. }
+        | Request::Validate { .. } => return,
         Request::Load {
             package,
             device,
@@ -138,6 +148,28 @@ fn answer_samples(slot: &Slot, id: u32) {
         let samples = Box::new(study.radiograph.film());
         wire::answer(&Answer::Samples { id, samples });
     }
+}
+
+/// Measures the model on pictures that were read. It is no work on a picture, and ends none.
+async fn validated(
+    slot: Slot,
+    id: u32,
+    (tables, file): (Vec<(String, u64)>, Option<Blob>),
+    pictures: Vec<ScoredPicture>,
+) {
+    let measured = async {
+        let bytes = bytes("The table", file).await?;
+        measured(&model(&slot)?.reader.manifest, &tables, &bytes, pictures)
+    };
+    wire::answer(&match measured.await {
+        Ok((html, evaluation, manifest)) => Answer::Validated {
+            id,
+            html,
+            evaluation,
+            manifest: Box::new(manifest),
+        },
+        Err(why) => Answer::Refused(Refusal::Tables { id, why }),
+    });
 }
 
 fn model(slot: &Slot) -> Result<Rc<Model>, Reason> {

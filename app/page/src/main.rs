@@ -41,6 +41,7 @@ mod teaching;
 mod theme;
 mod tool;
 mod trust;
+mod validation;
 mod viewer;
 mod viewing;
 mod worklist;
@@ -89,6 +90,7 @@ fn Page() -> impl IntoView {
                 <section class="trust-part" aria-label="Trust">
                     <trust::TrustPanel/>
                     <model_card::ModelCard/>
+                    <validation::Validation/>
                 </section>
             </div>
         </main>

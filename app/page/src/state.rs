@@ -23,6 +23,7 @@ use sightline_core::trust::erase::Spot;
 use sightline_session::messages::{Adapter, Answer, DeviceChoice, Progress, Request};
 use sightline_session::picture::ReadPicture;
 use sightline_session::session::{Depths, Effect, End, Remedy, Session, Status, is_weights};
+use sightline_session::validation::TABLES;
 use wasm_bindgen_futures::spawn_local;
 
 use super::canvas::THUMBNAIL_SIDE;
@@ -97,6 +98,8 @@ pub struct State {
     row_file: StoredValue<Option<(u32, Blob)>, LocalStorage>,
     /// The files of the model that was dropped, one after another.
     weights: StoredValue<Option<Blob>, LocalStorage>,
+    /// The tables that the model is to be measured with, one behind the other.
+    tables: StoredValue<Option<(u32, Blob)>, LocalStorage>,
     engine: StoredValue<Option<Spawned<Request, Answer>>, LocalStorage>,
     /// The address of the engine's program.
     program: StoredValue<Option<String>>,
@@ -123,6 +126,13 @@ impl Source {
             Source::Sample(file) => (*file).to_owned(),
             Source::Case(file) => file.clone(),
         }
+    }
+
+    /// Whether it is a table and no picture, by its name.
+    fn is_table(&self) -> bool {
+        let name = self.name();
+        let (_, ending) = name.rsplit_once('.').unwrap_or_default();
+        ending.eq_ignore_ascii_case("csv") || ending.eq_ignore_ascii_case("tsv")
     }
 
     /// By what a table of cases knows it, if it is one of the page's own, or a copy of one.
@@ -229,6 +239,7 @@ impl State {
             file: StoredValue::new_local(None),
             row_file: StoredValue::new_local(None),
             weights: StoredValue::new_local(None),
+            tables: StoredValue::new_local(None),
             engine: StoredValue::new_local(None),
             program: StoredValue::new(None),
         };
@@ -281,7 +292,7 @@ impl State {
             Effect::Send(request) => self.send(&request, None),
             Effect::SendWithWeights(request) => self.send(&request, self.weights.get_value()),
             Effect::SendWithFile(request, fetched_as) => {
-                let files = [self.file.get_value(), self.row_file.get_value()];
+                let files = [&self.file, &self.row_file, &self.tables].map(|file| file.get_value());
                 let mut files = files.into_iter().flatten();
                 let file = files.find(|(id, _)| *id == fetched_as);
                 self.send(&request, file.map(|(_, file)| file));
@@ -360,15 +371,16 @@ impl State {
         self.tell(|session| session.ended(end));
     }
 
-    /// Takes radiographs that were given together. `folders`: those in which there is no file.
+    /// Takes files that were given together: radiographs, a model, and tables to measure it with. `folders`: those in which there is no file.
     pub fn give(self, sources: Vec<Source>, folders: Vec<String>) {
         let is_weights = |source: &Source| is_weights(&source.name());
         let (weights, sources): (Vec<_>, Vec<_>) = sources.into_iter().partition(is_weights);
+        let (tables, sources): (Vec<_>, Vec<_>) = sources.into_iter().partition(Source::is_table);
         if !weights.is_empty() {
             self.give_model(weights);
-            if sources.is_empty() {
-                return;
-            }
+        }
+        if !tables.is_empty() {
+            self.take_tables(tables);
         }
         let names: Vec<String> = sources.iter().map(Source::name).collect();
         let kept = untrack(|| self.of_session(|session| session.rows_kept(names.len())));
@@ -384,22 +396,26 @@ impl State {
     /// Takes the files of a model.
     pub fn give_model(self, sources: Vec<Source>) {
         spawn_local(async move {
-            let mut files = Vec::new();
-            let parts = Array::new();
-            for source in sources {
-                let name = source.name();
-                match source.blob().await {
-                    Ok(file) => {
-                        files.push((name, file.size() as u64));
-                        parts.push(&file);
-                    }
-                    Err(why) => return self.complain(why),
+            match one_behind_the_other(sources).await {
+                Ok((named, file)) => {
+                    self.weights.set_value(Some(file));
+                    self.tell(|session| session.drop_model(named));
                 }
+                Err(why) => self.complain(why),
             }
-            // Handles one after another: no bytes are copied.
-            self.weights
-                .set_value(Blob::new_with_blob_sequence(&parts).ok());
-            self.tell(|session| session.drop_model(files));
+        });
+    }
+
+    /// Takes tables to measure the model with.
+    fn take_tables(self, tables: Vec<Source>) {
+        spawn_local(async move {
+            match one_behind_the_other(tables).await {
+                Ok((named, file)) => {
+                    self.tables.set_value(Some((TABLES, file)));
+                    self.tell(|session| session.validate(named));
+                }
+                Err(why) => self.complain(why),
+            }
         });
     }
 
@@ -532,6 +548,20 @@ impl State {
     pub fn of_picture<T>(self, what: impl FnOnce(&ReadPicture) -> T) -> Option<T> {
         self.picture.with(|picture| picture.as_deref().map(what))
     }
+}
+
+/// The names and lengths of files, and all of them as one. Their bytes stay where they are.
+async fn one_behind_the_other(sources: Vec<Source>) -> Result<(Vec<(String, u64)>, Blob), String> {
+    let (files, mut named) = (Array::new(), Vec::new());
+    for source in sources {
+        let name = source.name();
+        let file = source.blob().await?;
+        named.push((name, file.size() as u64));
+        files.push(&file);
+    }
+    let file = Blob::new_with_blob_sequence(&files);
+    let file = file.map_err(|_| "The browser does not hand the files over.".to_owned())?;
+    Ok((named, file))
 }
 
 /// Keeps a file at hand. One that comes late does not replace one that was asked for after it.

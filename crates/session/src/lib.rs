@@ -12,6 +12,7 @@
 //! | [`presentation`] | how it is looked at: zoom, pan, window, turned, inverted |
 //! | [`teaching`] | what a person read before the model's scores were in view |
 //! | [`texts`] | the page's texts in another language |
+//! | [`validation`] | tables that were given to measure the model with, and what was measured |
 //! | [`worklist`] | the list of the radiographs that were given, and its tables |
 
 pub mod compare;
@@ -24,4 +25,5 @@ pub mod session;
 mod table;
 pub mod teaching;
 pub mod texts;
+pub mod validation;
 pub mod worklist;

@@ -4,9 +4,10 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use sightline_core::explain::fill::Fill;
 use sightline_core::explain::method::{Asking, Explanation};
+use sightline_core::heat_map::HeatMap;
 use sightline_core::package::{Manifest, ModelEntry, Output};
-use sightline_core::radiograph::GreyImage;
 use sightline_core::radiograph::film::Samples;
+use sightline_core::radiograph::{GreyImage, Region};
 use sightline_core::report::Report;
 use sightline_core::trust::Trust;
 use sightline_core::trust::erase::{Erased, Spot};
@@ -102,8 +103,29 @@ pub enum Request {
     Pack { hash: String },
     /// Make HTML of the card of a model that this browser keeps.
     KeptCard { hash: String },
+    /// Measure the model on pictures that were read, against tables that come beside this message, one behind the other. What is under way
+    /// goes on.
+    Validate {
+        /// The number comes back with the answer.
+        id: u32,
+        /// Of each table, its name and how many bytes it has.
+        tables: Vec<(String, u64)>,
+        pictures: Vec<ScoredPicture>,
+    },
     /// Forget the reading or explaining that is under way.
     Cancel,
+}
+
+/// A picture that was read, to be compared with what a table says of it.
+#[derive(Clone, Debug, PartialEq, BorshSerialize, BorshDeserialize)]
+pub struct ScoredPicture {
+    pub file: String,
+    /// By finding of the model.
+    pub probabilities: Vec<Option<f64>>,
+    /// Grad-CAM's maps, by finding; none where there can be no boxes.
+    pub maps: Vec<HeatMap>,
+    /// The part of the picture that the maps cover.
+    pub region: Region,
 }
 
 /// Where an engine finds a package.
@@ -200,6 +222,16 @@ pub enum Answer {
     },
     /// A package as a file, which comes beside this message.
     Packed,
+    /// The model was measured.
+    Validated {
+        id: u32,
+        /// The figures as a table.
+        html: String,
+        /// A package's `evaluation.json`.
+        evaluation: String,
+        /// The model's, with these figures.
+        manifest: Box<Manifest>,
+    },
     /// A request could not be done.
     Refused(Refusal),
 }
@@ -215,6 +247,8 @@ pub enum Refusal {
     Weights { id: u32, why: Reason },
     /// Something about the models that this browser keeps cannot be done.
     Keeping(Reason),
+    /// The model cannot be measured with these tables.
+    Tables { id: u32, why: Reason },
     /// An explanation, a measurement or a probe of this reading cannot be done. The reading stays as it is.
     Job { id: u32, why: Reason },
 }
@@ -250,6 +284,9 @@ pub enum Reason {
     NoPicture,
     #[error("The map is not there any more. Choose the explanation again.")]
     NoMap,
+    /// A table cannot be read, or says nothing of the pictures.
+    #[error("{0}.")]
+    Tables(String),
     /// The measurement makes no sense.
     #[error("The map cannot be measured: {0}.")]
     Unmeasurable(String),

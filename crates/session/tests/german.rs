@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use sightline_session::texts::{Texts, sentences};
 
 /// What is translated whole: a text that one of these says and the message file lacks is an error.
-const WHOLE: [&str; 11] = [
+const WHOLE: [&str; 12] = [
     "app/engine/src/kept.rs",
     "app/page/src",
     "crates/import/src/proposal.rs",
     "crates/session/src",
+    "crates/measure/src/validation",
     "crates/core/src/finding.rs",
     "crates/core/src/vocabulary.rs",
     "crates/core/src/gate/kind.rs",

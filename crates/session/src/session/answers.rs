@@ -53,6 +53,12 @@ impl Session {
             Answer::Proposed { id, form } => self.proposed(id, form),
             Answer::Keeps { models, added } => self.keeps(models, added),
             Answer::Packed => {}
+            Answer::Validated {
+                id,
+                html,
+                evaluation,
+                manifest,
+            } => self.validated(id, (html, evaluation), *manifest),
             Answer::Refused(refusal) => self.refused(refusal),
             Answer::Explained { .. }
             | Answer::Probed { .. }
@@ -95,6 +101,7 @@ impl Session {
             }
             Refusal::Weights { id, why } => self.weights_refused(id, why.to_string()),
             Refusal::Keeping(why) => self.complain(why.to_string()),
+            Refusal::Tables { id, why } => self.tables_refused(id, &why),
             Refusal::Job { id, why } => {
                 if id == self.id && self.asked.is_some() {
                     self.refuse_job(&why);

@@ -10,6 +10,7 @@ mod look;
 mod models;
 mod radiograph;
 mod teaching;
+mod validation;
 mod worklist;
 
 pub use dropped::{Review, is_weights};
@@ -30,6 +31,7 @@ use crate::given::Given;
 use crate::messages::{Adapter, DeviceChoice, KeptModel, Progress, Request};
 use crate::picture::ReadPicture;
 use crate::teaching::Teaching;
+use crate::validation::Validation;
 use crate::worklist::Worklist;
 
 /// LIME's samples: fewer explain nothing, more take minutes and change little.
@@ -213,6 +215,7 @@ pub struct Session {
     film: Negative,
     /// The model card as HTML, once it was asked for, and how often one was shown.
     card: (u32, String),
+    validation: Validation,
     /// What did not work, while everything else goes on.
     complaint: Option<String>,
     /// What the engine fell back to.
@@ -252,6 +255,7 @@ impl Session {
             drawn: Drawn::default(),
             film: Negative::None,
             card: (0, String::new()),
+            validation: Validation::default(),
             complaint: None,
             fallback: None,
             effects: vec![Effect::FetchList],
@@ -261,6 +265,7 @@ impl Session {
     /// What is to be done now, in this order.
     pub fn effects(&mut self) -> Vec<Effect> {
         self.read_on();
+        self.measure_on();
         std::mem::take(&mut self.effects)
     }
 }

@@ -32,6 +32,7 @@ impl Session {
 
     fn load_model(&mut self, model: &str) {
         self.list.interrupt();
+        self.validation.again();
         if self.model != model {
             self.list.forget_readings();
         }
@@ -102,6 +103,7 @@ impl Session {
         self.progress = None;
         self.asked = None;
         self.list.interrupt();
+        self.validation.interrupt();
         self.engine = Engine::Failed { why, remedy };
         if matches!(self.study, Study::Reading | Study::Read(_)) {
             self.study = Study::Waiting;

@@ -18,6 +18,7 @@ impl Session {
         if !files.is_empty() {
             self.leave_radiograph();
             self.list.give(kept, &files);
+            self.validation.again();
             self.given = Given::new(files, folders);
             self.fetch(0);
         } else if !folders.is_empty() {

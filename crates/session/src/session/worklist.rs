@@ -131,6 +131,8 @@ impl Session {
         let name = self.given.name().to_owned();
         self.given = Given::new(vec![name], Vec::new());
         self.list.clear();
+        self.validation.tables.clear();
+        self.validation.again();
     }
 }
 

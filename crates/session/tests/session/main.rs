@@ -5,6 +5,7 @@ mod jobs;
 mod maps;
 mod page;
 mod teaching;
+mod validation;
 mod vocabulary;
 mod worklist;
 
