@@ -102,7 +102,10 @@ pub fn validate(
         let is_boxes = Boxes::is_list(&text).with_context(|| name.clone())?;
         if is_boxes { &mut boxes } else { &mut labels }.push((name, text));
     }
-    let (name, text) = one(labels, "labels")?.context(
+    let (name, text) = one(labels, |one, two| {
+        format!("There are two tables of labels, {one} and {two}: give one at a time")
+    })?
+    .context(
         "There is no table of labels among the files: give a CSV with a row for each picture",
     )?;
     let reading = Reading::of(&text, &name, &findings);
@@ -145,7 +148,9 @@ pub fn validate(
     }
     let mut manifest = manifest.clone();
     record::evaluated(&mut manifest, &report, None);
-    let pointing = match one(boxes, "boxes")? {
+    let pointing = match one(boxes, |one, two| {
+        format!("There are two tables of boxes, {one} and {two}: give one at a time")
+    })? {
         None => None,
         Some((name, text)) => {
             let (boxes, others) = Boxes::parse(&text, &findings).with_context(|| name.clone())?;
@@ -188,13 +193,12 @@ pub fn validate(
 }
 
 /// The only one of a kind, if there is one.
-fn one(mut tables: Vec<(String, String)>, what: &str) -> Result<Option<(String, String)>> {
+fn one(
+    mut tables: Vec<(String, String)>,
+    two: fn(&str, &str) -> String,
+) -> Result<Option<(String, String)>> {
     if let [first, second, ..] = tables.as_slice() {
-        bail!(
-            "There are two tables of {what}, {} and {}: give one at a time",
-            first.0,
-            second.0
-        );
+        bail!(two(&first.0, &second.0));
     }
     Ok(tables.pop())
 }

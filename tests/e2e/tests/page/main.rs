@@ -20,6 +20,7 @@ mod served;
 mod smooth;
 mod teaching;
 mod trust;
+mod validation;
 mod worklist;
 
 use std::path::{Path, PathBuf};
