@@ -40,7 +40,7 @@ pub fn Validation() -> impl IntoView {
                     class="validation-table"
                     data-testid="validation-table"
                     role="region"
-                    aria-label="The model on your pictures"
+                    aria-label="Figures of the model on your pictures"
                     tabindex="0"
                     inner_html=move || html.get().map_or(String::new(), |html| html.to_string())
                 ></div>

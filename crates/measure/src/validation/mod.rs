@@ -73,7 +73,10 @@ impl Validation {
             format!("<li lang=\"en\" translate=\"no\">{note}</li>")
         });
         let items: String = notes.chain(of_tables).collect();
-        html + &format!("<ul>{items}</ul>")
+        match items.is_empty() {
+            true => html,
+            false => html + &format!("<ul>{items}</ul>"),
+        }
     }
 }
 

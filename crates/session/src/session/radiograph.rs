@@ -125,6 +125,7 @@ impl Session {
         self.wanted_anyway |= self.shows_scores();
         self.complaint = None;
         self.forget_reading();
+        self.validation.again();
         self.read();
     }
 

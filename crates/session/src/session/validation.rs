@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sightline_core::package::Manifest;
 use sightline_core::report::Report;
 
-use super::{Effect, Engine, Session};
+use super::{Effect, Engine, Session, Study};
 use crate::messages::{Reason, Request, ScoredPicture};
 use crate::validation::{Stage, TABLES, Validation};
 use crate::worklist::{Outcome, Row};
@@ -44,8 +44,9 @@ impl Session {
     pub(super) fn measure_on(&mut self) {
         let rows = self.list.rows();
         let ready = matches!(self.engine, Engine::Ready(_));
+        let idle = matches!(self.study, Study::None | Study::Read(_) | Study::Refused(_));
         let wanted = self.validation.state() == "waiting";
-        if !wanted || !ready || rows.is_empty() || rows.iter().any(waits) {
+        if !wanted || !ready || !idle || rows.is_empty() || rows.iter().any(waits) {
             return;
         }
         // One table cannot be of labels and of boxes.

@@ -1,6 +1,7 @@
 //! The model measured on the pictures of the list: when it is asked for, and what becomes of the answer.
 
 use sightline_core::finding::Finding;
+use sightline_core::radiograph::{Depth, DepthSource};
 use sightline_session::messages::{Answer, Reason, Refusal, Request, ScoredPicture};
 use sightline_session::session::{End, Session};
 
@@ -166,4 +167,27 @@ fn an_engine_that_ends_while_it_measures_is_asked_again() {
     assert_eq!(asked.len(), 2);
     page.answer(validated(asked[1].0));
     assert_eq!(page.session.validation().state(), "ready");
+}
+
+#[test]
+fn a_picture_that_is_read_in_another_depth_is_measured_anew() {
+    let mut page = Page::loaded();
+    page.tell(|session| session.validate(tables(&["labels.csv"])));
+    let id = page.give(&["a.png"]);
+    page.arrives(id, "a.png");
+    let mut report = report("a.png");
+    report.image.depth = Some(Depth {
+        bits: 12,
+        source: DepthSource::Pixels,
+        other: Some(16),
+    });
+    let (id, _) = page.reading();
+    page.answer(reading(id, &report));
+    assert_eq!(asked(&page).len(), 1);
+    page.tell(|session| session.choose_depth(16));
+    // Not with the reading before.
+    assert_eq!(asked(&page).len(), 1);
+    let (id, _) = page.reading();
+    page.answer(reading(id, &report));
+    assert_eq!(asked(&page).len(), 2);
 }

@@ -1,7 +1,6 @@
 //! The model measured on pictures and tables that are given to the page.
 
 use sightline::finding::Finding;
-use sightline_measure::evaluation::FindingResult;
 use sightline_measure::validation::{Given, Picture, Validation, validate};
 
 use super::everyone::breaks_no_rule;
@@ -108,7 +107,7 @@ async fn a_table_and_pictures_give_the_figures_of_evaluate_and_localize() -> Res
     let native = natively(&page, tables.into()).await?;
     let mut compared = 0;
     for one in &native.report.parts[0].findings {
-        let FindingResult { name, .. } = one;
+        let name = one.name;
         for (cell, expected) in [
             ("auc", one.auc.map(|auc| auc.value)),
             ("average-precision", one.average_precision.map(|p| p.value)),
@@ -117,7 +116,7 @@ async fn a_table_and_pictures_give_the_figures_of_evaluate_and_localize() -> Res
             ("sensitivity", one.sensitivity),
             ("specificity", one.specificity),
         ] {
-            let ours = figure(&page, *name, cell).await?;
+            let ours = figure(&page, name, cell).await?;
             match (ours, expected) {
                 (Some(ours), Some(expected)) => {
                     compared += 1;
