@@ -63,6 +63,3 @@ pub fn boxes(file: &Location, findings: &[Finding]) -> Result<Boxes> {
     }
     Ok(boxes)
 }
-
-#[cfg(test)]
-mod tests;

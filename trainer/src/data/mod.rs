@@ -18,6 +18,8 @@ mod readings;
 mod same_image;
 mod square;
 mod stream;
+#[cfg(test)]
+mod tests;
 pub mod weights;
 
 pub use dataset::{Dataset, Selection, Splits, Views};

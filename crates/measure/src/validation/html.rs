@@ -25,7 +25,7 @@ pub fn table(part: &Figures, manifest: &Manifest, pointing: Option<&pointing::Re
             let count = one.positives + one.negatives;
             (Some(count as f64), count.to_string())
         }),
-        column("With it", "positives", |one| {
+        column("Positive", "positives", |one| {
             (Some(one.positives as f64), one.positives.to_string())
         }),
         column("AUC (95% interval)", "auc", |one| match one.auc {

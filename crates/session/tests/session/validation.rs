@@ -178,7 +178,7 @@ fn a_picture_that_is_read_in_another_depth_is_measured_anew() {
     let mut report = report("a.png");
     report.image.depth = Some(Depth {
         bits: 12,
-        source: DepthSource::Pixels,
+        told_by: DepthSource::Pixels,
         other: Some(16),
     });
     let (id, _) = page.reading();
