@@ -2,6 +2,7 @@
 
 use burn::tensor::Device;
 use js_sys::{Array, Date, Uint8Array};
+use sightline::package::Manifest;
 use sightline_import::{Imported, import_parts, proposal, propose};
 use sightline_session::messages::{Answer, Reason, Refusal};
 use sightline_wire as wire;
@@ -103,6 +104,13 @@ pub async fn delete(hash: String) {
         },
         Err(why) => Answer::Refused(Refusal::Keeping(Reason::Storage(why))),
     });
+}
+
+/// Writes what was measured into a package.
+pub async fn record(hash: String, manifest: Box<Manifest>, evaluation: String) {
+    if let Err(why) = kept::record(&hash, &manifest, &evaluation).await {
+        wire::answer(&Answer::Refused(Refusal::Keeping(Reason::Storage(why))));
+    }
 }
 
 /// Hands a package over as a file.

@@ -20,6 +20,7 @@ use zip::{CompressionMethod, ZipWriter};
 const FOLDER: &str = "models";
 const MANIFEST: &str = "manifest.json";
 const CARD: &str = "card.md";
+const EVALUATION: &str = "evaluation.json";
 
 /// # Errors
 /// In words, when this browser keeps no files.
@@ -123,7 +124,7 @@ pub async fn open(hash: &str, name: &str) -> Result<Response, String> {
 /// In words, when there is no room.
 pub async fn keep(manifest: &Manifest, weights: &[u8]) -> Result<String, String> {
     let hash = manifest.weights.sha256.clone();
-    let text = serde_json::to_vec_pretty(manifest).map_err(|error| error.to_string())?;
+    let text = text_of(manifest)?;
     let all = folder().await?;
     let written = async {
         let create = FileSystemGetDirectoryOptions::new();
@@ -144,6 +145,32 @@ pub async fn keep(manifest: &Manifest, weights: &[u8]) -> Result<String, String>
         ));
     }
     Ok(hash)
+}
+
+fn text_of(manifest: &Manifest) -> Result<Vec<u8>, String> {
+    serde_json::to_vec_pretty(manifest).map_err(|error| error.to_string())
+}
+
+/// Writes what was measured of a model beside its weights, and into its manifest and card.
+///
+/// # Errors
+/// In words, when there is no room, or the model is not there any more.
+pub async fn record(hash: &str, manifest: &Manifest, evaluation: &str) -> Result<(), String> {
+    let text = text_of(manifest)?;
+    let all = folder().await?;
+    let card = format!(
+        "{}\n## Measured\n\nIn the page, on pictures of its reader's own. The figures are in `{EVALUATION}`.\n",
+        about(manifest)
+    );
+    let written = async {
+        let folder = JsFuture::from(all.get_directory_handle(hash)).await?;
+        let folder: FileSystemDirectoryHandle = folder.unchecked_into();
+        write(&folder, EVALUATION, evaluation.as_bytes()).await?;
+        write(&folder, CARD, card.as_bytes()).await?;
+        write(&folder, MANIFEST, &text).await
+    };
+    let written: Result<(), JsValue> = written.await;
+    written.map_err(|_| "The figures cannot be kept: this browser has no room for them.".to_owned())
 }
 
 async fn write(
@@ -199,11 +226,15 @@ pub async fn packed(hash: &str) -> Result<(String, Vec<u8>), String> {
         let expected = manifest.weights.sha256;
         return Err(PackageError::Checksum { expected, found }.to_string());
     }
-    let files = [
+    let mut files = vec![
         (MANIFEST, bytes(hash, MANIFEST).await?),
         (CARD, bytes(hash, CARD).await?),
         (&*manifest.weights.file, weights),
     ];
+    // It is there once the model was measured.
+    if let Ok(figures) = bytes(hash, EVALUATION).await {
+        files.push((EVALUATION, figures));
+    }
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
     // Weights do not become smaller.
     let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);

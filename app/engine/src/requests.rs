@@ -71,6 +71,11 @@ fn about_models(request: Request, file: Option<Blob>) -> Result<(), Request> {
         Request::Look { id, files, fields } => spawn_local(dropped::look(id, files, file, fields)),
         Request::Keep { id, files, fields } => spawn_local(dropped::keep(id, files, file, fields)),
         Request::Delete { hash } => spawn_local(dropped::delete(hash)),
+        Request::Record {
+            hash,
+            manifest,
+            evaluation,
+        } => spawn_local(dropped::record(hash, manifest, evaluation)),
         Request::Pack { hash } => spawn_local(dropped::pack(hash)),
         Request::KeptCard { hash } => spawn_local(dropped::card(hash)),
         other => return Err(other),
@@ -92,6 +97,7 @@ async fn received(slot: Slot, line: Line, request: Request, file: Option<Blob>) 
         | Request::Look { .. }
         | Request::Keep { .. }
         | Request::Delete { .. }
+        | Request::Record { .. }
         | Request::Pack { .. }
         | Request::KeptCard { .. }
         | Request::Validate { .. } => return,

@@ -99,6 +99,13 @@ pub enum Request {
     },
     /// Delete a model from this browser.
     Delete { hash: String },
+    /// Write what was measured of a model into its package.
+    Record {
+        hash: String,
+        manifest: Box<Manifest>,
+        /// The package's `evaluation.json`.
+        evaluation: String,
+    },
     /// Make a file of a model's package. It comes beside the answer.
     Pack { hash: String },
     /// Make HTML of the card of a model that this browser keeps.

@@ -1,5 +1,7 @@
 //! Models that are dropped into the page: looked at, corrected, kept in this browser, and deleted from it.
 
+use sightline_core::package::Manifest;
+
 use super::{Effect, Engine, Session};
 use crate::messages::{KeptModel, PackagePlace, Request};
 
@@ -171,6 +173,17 @@ impl Session {
     /// Shows the card of the chosen model, which this browser keeps.
     pub fn show_kept_card(&mut self) {
         self.ask_of_kept(|hash| Request::KeptCard { hash });
+    }
+
+    /// Writes what was measured into the package, if this browser keeps it.
+    pub(super) fn record(&mut self, manifest: &Manifest, evaluation: &str) {
+        if let Some(hash) = self.kept_model().map(|kept| kept.hash.clone()) {
+            self.effects.push(Effect::Send(Request::Record {
+                hash,
+                manifest: Box::new(manifest.clone()),
+                evaluation: evaluation.to_owned(),
+            }));
+        }
     }
 
     fn ask_of_kept(&mut self, request: impl FnOnce(String) -> Request) {

@@ -76,6 +76,7 @@ impl Session {
             return;
         }
         if matches!(&self.engine, Engine::Ready(known) if known.weights == manifest.weights) {
+            self.record(&manifest, &evaluation);
             self.engine = Engine::Ready(Arc::new(manifest));
         }
         self.validation.stage = Stage::Done {
