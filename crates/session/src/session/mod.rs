@@ -82,7 +82,7 @@ pub enum Effect {
     StartEngine,
     StopEngine,
     Send(Request),
-    /// Send a request to read with the file that was fetched under this number.
+    /// Send a request with the file that was fetched under this number, or with the tables' ([`TABLES`](crate::validation::TABLES)).
     SendWithFile(Request, u32),
     /// Send a request with the weights that were dropped last.
     SendWithWeights(Request),
