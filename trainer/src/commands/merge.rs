@@ -87,7 +87,7 @@ fn predictions(files: &[Vec<u8>], places: &[Location]) -> Result<Vec<u8>> {
             bail!("{place} has other columns than {}", places[0]);
         }
         header = Some(names);
-        while let Some(line) = table.next().with_context(|| place.to_string())? {
+        while let Some(line) = table.next_line().with_context(|| place.to_string())? {
             let mut record: Vec<String> = line.cells().map(str::to_owned).collect();
             let number = record.pop().and_then(|number| number.parse().ok());
             let number: usize = number

@@ -39,7 +39,7 @@ pub fn columns<const N: usize>(file: &Location, names: [&str; N]) -> Result<Vec<
             *place = table.needed(name)?;
         }
         let mut rows = Vec::new();
-        while let Some(line) = table.next()? {
+        while let Some(line) = table.next_line()? {
             rows.push(places.map(|place| line.cell(place).to_owned()));
         }
         Ok(rows)

@@ -46,7 +46,7 @@ pub(super) fn with_suffix(
         return Ok(None);
     }
     let mut rows = BTreeMap::new();
-    while let Some(line) = table.next()? {
+    while let Some(line) = table.next_line()? {
         let mut row = vec![None; findings.len()];
         for (text, places) in line.cells().zip(&columns) {
             if text.is_empty() || places.is_empty() {

@@ -126,7 +126,7 @@ impl Boxes {
         let mut others = BTreeSet::new();
         let mut table = Table::of(text)?;
         let columns = Columns::of(&table)?;
-        while let Some(line) = table.next()? {
+        while let Some(line) = table.next_line()? {
             let class = line.cell(columns.class);
             let Some(place) = columns.place(class, findings) else {
                 if !class.is_empty() {

@@ -226,7 +226,7 @@ mod tests {
             let text = format!("{header}\na.png,1,0\n");
             let mut table = Table::of(&text).expect("a table");
             let format = CheXpert::of(&table, findings).expect("columns");
-            let line = table.next().expect("a table").expect("a row");
+            let line = table.next_line().expect("a table").expect("a row");
             format.entry(&line).expect("labels").labels.to_vec()
         };
         let (present, absent) = (Label::Present, Label::Absent);

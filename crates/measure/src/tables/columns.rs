@@ -158,7 +158,7 @@ mod tests {
     fn columns(text: &str) -> Columns {
         let mut table = Table::of(text).expect("a table");
         let mut collector = Collector::of(&table);
-        while let Some(line) = table.next().expect("a row") {
+        while let Some(line) = table.next_line().expect("a row") {
             collector.push(&line);
         }
         collector.finish()

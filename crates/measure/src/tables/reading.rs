@@ -44,7 +44,7 @@ impl Reading {
             contradicted: 0,
         };
         let mut words = HashSet::new();
-        while let Some(line) = table.next()? {
+        while let Some(line) = table.next_line()? {
             let entry = reading.format.entry(&line).with_context(|| line.place())?;
             let (number, place) = (reading.rows.len(), line.number);
             let row = reading.row(entry, number, place, &mut words)?;

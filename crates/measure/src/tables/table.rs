@@ -114,7 +114,7 @@ impl<'t> Table<'t> {
     ///
     /// # Errors
     /// When it has another number of cells than the header.
-    pub fn next(&mut self) -> Result<Option<Line<'_>>> {
+    pub fn next_line(&mut self) -> Result<Option<Line<'_>>> {
         loop {
             let before = self.position();
             if !self.reader.read_record(&mut self.record)? {
@@ -256,7 +256,7 @@ mod tests {
     fn read(text: &str) -> Result<Vec<(usize, Vec<String>)>> {
         let mut table = Table::of(text)?;
         let mut rows = Vec::new();
-        while let Some(line) = table.next()? {
+        while let Some(line) = table.next_line()? {
             rows.push((line.number, line.cells().map(str::to_owned).collect()));
         }
         Ok(rows)

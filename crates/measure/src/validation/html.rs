@@ -6,11 +6,14 @@ use crate::pointing;
 use sightline_core::finding::Finding;
 use sightline_core::package::Manifest;
 
+/// A figure, and how it is written.
+type Cell = (Option<f64>, String);
+
 /// A column of the table: what it is called, by what programs find its cells, and a finding's cell: the figure and how it is written.
 struct Column<'a> {
     title: &'static str,
     name: &'static str,
-    cell: Box<dyn Fn(&FindingResult) -> (Option<f64>, String) + 'a>,
+    cell: Box<dyn Fn(&FindingResult) -> Cell + 'a>,
 }
 
 /// The table of a part's figures. Columns of which nothing is known are left out.
@@ -96,7 +99,7 @@ pub fn table(part: &Figures, manifest: &Manifest, pointing: Option<&pointing::Re
 fn column<'a>(
     title: &'static str,
     name: &'static str,
-    cell: impl Fn(&FindingResult) -> (Option<f64>, String) + 'a,
+    cell: impl Fn(&FindingResult) -> Cell + 'a,
 ) -> Column<'a> {
     Column {
         title,
@@ -116,14 +119,14 @@ fn undefined(one: &FindingResult) -> &'static str {
     }
 }
 
-fn number(value: Option<f64>) -> (Option<f64>, String) {
+fn number(value: Option<f64>) -> Cell {
     (
         value,
         value.map_or(String::new(), |value| format!("{value:.3}")),
     )
 }
 
-fn estimate(value: Option<Estimate>) -> (Option<f64>, String) {
+fn estimate(value: Option<Estimate>) -> Cell {
     let said = value.map_or(String::new(), |value| value.to_string());
     (value.map(|value| value.value), said)
 }
