@@ -15,6 +15,7 @@ mod shipped;
 mod streams;
 mod tables;
 mod train;
+mod validation;
 
 use std::path::{Path, PathBuf};
 
