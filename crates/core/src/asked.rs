@@ -62,6 +62,8 @@ pub struct Scored {
 
 /// What takes so long that people are told of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, Serialize))]
+#[cfg_attr(feature = "schema", serde(rename_all = "kebab-case"))]
 pub enum Step {
     OpenDevice,
     /// In bytes.
@@ -79,8 +81,26 @@ pub enum Step {
     Randomise,
 }
 
+impl Step {
+    /// As programs are told of it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Step::OpenDevice => "open-device",
+            Step::FetchModel => "fetch-model",
+            Step::CompileShaders => "compile-shaders",
+            Step::Decode => "decode",
+            Step::Read => "read",
+            Step::Prepare => "prepare",
+            Step::Explain => "explain",
+            Step::Measure => "measure",
+            Step::Randomise => "randomise",
+        }
+    }
+}
+
 /// How far a step is; `total` 0 where nobody knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, Serialize))]
 pub struct Progress {
     pub step: Step,
     pub done: u64,

@@ -14,12 +14,14 @@
 //! | [`trust`] | whether a map can be trusted |
 //! | [`report`] | the replayable record of a reading |
 //! | [`library`] | the page's case library |
+//! | [`embedding`] | what a page that shows Sightline in a frame and Sightline say to each other |
 //! | [`view`] | a radiograph as one model sees it |
 //! | [`asked`] | work that asks for scores of pictures, and how it is driven |
 //! | [`heat_map`], [`output`], [`statistics`], [`mod@order`], [`json`] | a map, one of a network's outputs, numbers, orders and JSON that many use |
 
 pub mod architecture;
 pub mod asked;
+pub mod embedding;
 pub mod explain;
 pub mod finding;
 pub mod gate;

@@ -291,6 +291,12 @@ methods! {
 impl Method {
     /// The method that reports compare Grad-CAM with where they do not say which: there was one other.
     pub const COMPARED_BEFORE: Self = Self::Lime;
+
+    /// The method of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        let mut methods = Self::ALL.iter().copied();
+        methods.find(|method| method.name() == name)
+    }
 }
 
 impl std::str::FromStr for Method {
@@ -299,8 +305,7 @@ impl std::str::FromStr for Method {
     /// # Errors
     /// When no method is called so: those that there are are named.
     fn from_str(name: &str) -> Result<Self, String> {
-        let mut methods = Self::ALL.iter().copied();
-        methods.find(|method| method.name() == name).ok_or_else(|| {
+        Self::named(name).ok_or_else(|| {
             let names: Vec<&str> = Self::ALL.iter().map(|method| method.name()).collect();
             format!(
                 "there is no method {name:?}; there are {}",

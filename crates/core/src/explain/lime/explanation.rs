@@ -99,6 +99,15 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// Takes over what a program asks for. As many samples as it names are scored; without a number they end when the maps no longer change.
+    pub fn ask(&mut self, samples: Option<u32>, seed: Option<u32>) {
+        self.until_stable = samples.is_none();
+        self.samples = samples.map_or(Self::default().samples, |samples| samples as usize);
+        self.seed = seed.map_or(Self::default().seed, u64::from);
+    }
+}
+
 /// What LIME says of one finding.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

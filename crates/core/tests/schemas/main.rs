@@ -1,12 +1,17 @@
-//! `docs/schemas/` has the JSON Schemas of what is written as JSON, made from the types.
+//! `docs/schemas/` has the JSON Schemas of what is written as JSON, made from the types; `packages/sightline/types.d.ts` the same for TypeScript.
 //!
 //! `SIGHTLINE_UPDATE_SCHEMAS=1 cargo test -p sightline-core --test schemas` writes them.
+
+mod typescript;
 
 use std::path::{Path, PathBuf};
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::Value;
+use sightline_core::asked::{Progress, Step};
+use sightline_core::embedding::{FromPage, Handle, Marked, Message, State, ToPage, VERSION};
+use sightline_core::explain::method::Method;
 use sightline_core::package::{Manifest, ModelIndex};
 use sightline_core::report::Report;
 
@@ -31,11 +36,12 @@ fn written<T: JsonSchema>() -> Schema {
     settings.into_generator().into_root_schema_for::<T>()
 }
 
-fn schemas() -> [(&'static str, Schema); 3] {
+fn schemas() -> [(&'static str, Schema); 4] {
     [
         ("manifest", read::<Manifest>()),
         ("models", read::<ModelIndex>()),
         ("report", written::<Report>()),
+        ("messages", written::<Message>()),
     ]
 }
 
@@ -87,6 +93,85 @@ fn the_schemas_are_those_of_the_types() {
             "{} is not the schema of today's type; SIGHTLINE_UPDATE_SCHEMAS=1 cargo test -p sightline-core --test schemas writes it",
             path.display()
         );
+    }
+}
+
+#[test]
+fn the_types_of_the_npm_package_are_those_of_the_types() {
+    let mut generator = SchemaSettings::draft2020_12()
+        .for_serialize()
+        .into_generator();
+    generator.subschema_for::<Message>();
+    generator.subschema_for::<Manifest>();
+    generator.subschema_for::<Progress>();
+    let mut definitions = Value::Object(generator.definitions().clone());
+    definitions.sort_all_objects();
+    let definitions = definitions.as_object().expect("an object");
+    let text = format!(
+        "// What Sightline writes as JSON, and the messages of its page. Made of the Rust types by crates/core/tests/schemas: do not edit.\n\n{}",
+        typescript::declarations(definitions)
+    );
+    let path = workspace().join("packages/sightline/types.d.ts");
+    if std::env::var_os("SIGHTLINE_UPDATE_SCHEMAS").is_some() {
+        std::fs::write(&path, &text).expect("written");
+    }
+    let there = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        there == text,
+        "{} is not of today's types; SIGHTLINE_UPDATE_SCHEMAS=1 cargo test -p sightline-core --test schemas writes it",
+        path.display()
+    );
+}
+
+#[test]
+fn messages_fit_and_others_do_not() {
+    let of = |message: ToPage| {
+        let sightline = VERSION;
+        serde_json::to_value(Marked { sightline, message }).expect("JSON")
+    };
+    let explain = of(ToPage::Explain {
+        method: Method::Lime,
+        samples: Some(400),
+        seed: None,
+    });
+    let written =
+        serde_json::json!({ "sightline": 1, "type": "explain", "method": "lime", "samples": 400 });
+    assert_eq!(explain, written);
+    let open = of(ToPage::Open {
+        file: Handle,
+        name: None,
+    });
+    for message in [explain, open, of(ToPage::Measure), of(ToPage::Cancel)] {
+        fits("messages", &message, &message.to_string());
+    }
+    let message = FromPage::State {
+        state: State::Reading,
+        progress: None,
+    };
+    let sightline = VERSION;
+    let json = serde_json::to_value(Marked { sightline, message }).expect("JSON");
+    fits("messages", &json, &json.to_string());
+    for wrong_one in [
+        serde_json::json!({ "sightline": 2, "type": "measure" }),
+        serde_json::json!({ "type": "measure" }),
+        serde_json::json!({ "sightline": 1, "type": "destroy" }),
+        serde_json::json!({ "sightline": 1, "type": "explain", "method": "saliency" }),
+    ] {
+        assert_ne!(
+            wrong("messages", &wrong_one),
+            Vec::<String>::new(),
+            "{wrong_one}"
+        );
+    }
+}
+
+#[test]
+fn steps_are_called_as_they_are_written() {
+    let first = [Step::OpenDevice, Step::FetchModel, Step::CompileShaders];
+    let more = [Step::Decode, Step::Read, Step::Prepare];
+    let last = [Step::Explain, Step::Measure, Step::Randomise];
+    for step in [first, more, last].concat() {
+        assert_eq!(serde_json::to_value(step).expect("JSON"), step.name());
     }
 }
 
