@@ -5,6 +5,7 @@ mod depth;
 pub mod dicom;
 pub mod film;
 mod formats;
+pub mod in_memory;
 mod input;
 pub mod levels;
 mod picture;
