@@ -6,6 +6,7 @@
 //! | [`messages`] | everything page and engine say to each other |
 //! | [`helpers`] | what an engine and its helpers say to each other |
 //! | [`session`] | the page as a state machine: what happened goes in, what is to be done comes out |
+//! | [`errand`] | what a program asks of a session, and what came of it |
 //! | [`compare`] | two readings side by side |
 //! | [`given`] | the files that were given together, and which of them is shown |
 //! | [`picture`] | a radiograph that was read: its scores in order, its maps |
@@ -16,6 +17,7 @@
 //! | [`worklist`] | the list of the radiographs that were given, and its tables |
 
 pub mod compare;
+pub mod errand;
 pub mod given;
 pub mod helpers;
 pub mod messages;

@@ -135,7 +135,7 @@ impl Session {
             self.depth.told = Some([depth.bits, other]);
         }
         self.spots.clear();
-        self.selected = picture.trained().first().copied();
+        self.selected = self.first_finding(&picture);
         self.study = Study::Read(Arc::new(picture));
         self.film = Negative::None;
         self.put_drawn_into_report();

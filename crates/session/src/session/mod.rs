@@ -3,6 +3,7 @@
 //! Three things go on apart from each other: the engine, which loads a model or has one; the radiograph that was given last; and one
 //! job at most that is asked of it. While nothing of it is under way, the rows of the list are read one after another. A refusal ends the one that it is about, and leaves the others as they are.
 
+mod address;
 mod answers;
 mod dropped;
 mod jobs;
@@ -33,6 +34,8 @@ use crate::picture::ReadPicture;
 use crate::teaching::Teaching;
 use crate::validation::Validation;
 use crate::worklist::Worklist;
+
+pub use address::Wanted;
 
 /// LIME's samples: fewer explain nothing, more take minutes and change little.
 pub const SAMPLES: std::ops::RangeInclusive<usize> = 50..=10_000;
@@ -187,6 +190,7 @@ pub struct Session {
     engine: Engine,
     adapter: Option<Adapter>,
     device: DeviceChoice,
+    wanted: Wanted,
     /// Pictures that may be scored at once: fewer after an engine failed with more.
     at_once: usize,
     /// Pictures that the engine is scoring at once now.
@@ -235,6 +239,7 @@ impl Session {
             engine: Engine::Loading,
             adapter: None,
             device,
+            wanted: Wanted::default(),
             at_once: usize::MAX,
             scoring: 0,
             progress: None,

@@ -14,11 +14,11 @@ impl Session {
         }
         match models {
             Ok(models) => {
-                let first = models.first().map(|entry| entry.name.clone());
                 // What this browser keeps comes after them, once an engine is there to say it.
                 self.models = models;
                 self.kept.clear();
-                self.load_model(&first.unwrap_or_default());
+                let first = self.first_model();
+                self.load_model(&first);
             }
             Err(why) => self.fail(why, Remedy::LoadAgain),
         }

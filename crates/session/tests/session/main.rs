@@ -1,6 +1,8 @@
 //! The page's behaviour, without a browser: what happened goes in, what is shown and what is to be done comes out.
 
+mod address;
 mod dropped;
+mod errand;
 mod jobs;
 mod maps;
 mod page;

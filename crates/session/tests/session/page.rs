@@ -50,8 +50,9 @@ pub struct Page {
 }
 
 impl Page {
-    pub fn new() -> Self {
-        let mut page = Self {
+    /// Without a list of models.
+    pub fn empty() -> Self {
+        Self {
             session: Session::new(DeviceChoice::Best),
             requests: Vec::new(),
             files: Vec::new(),
@@ -60,7 +61,11 @@ impl Page {
             fetches: Vec::new(),
             row_fetches: Vec::new(),
             row_at_hand: None,
-        };
+        }
+    }
+
+    pub fn new() -> Self {
+        let mut page = Self::empty();
         let entry = |name: &str| ModelEntry {
             name: name.to_owned(),
             path: None,
