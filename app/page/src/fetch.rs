@@ -27,6 +27,14 @@ pub async fn json(url: &str) -> Result<Json, String> {
 pub struct Json(JsValue);
 
 impl Json {
+    pub fn of(value: JsValue) -> Self {
+        Self(value)
+    }
+
+    pub fn into_value(self) -> JsValue {
+        self.0
+    }
+
     /// # Errors
     /// When it has no such value.
     pub fn get(&self, name: &str) -> Result<Json, String> {

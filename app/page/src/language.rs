@@ -11,10 +11,9 @@ use sightline_session::texts::Texts;
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{
-    Element, MutationObserver, MutationObserverInit, MutationRecord, Node, Url, UrlSearchParams,
-};
+use web_sys::{Element, MutationObserver, MutationObserverInit, MutationRecord, Node, Url};
 
+use super::address::parameter;
 use super::controls::Choice;
 use super::fetch;
 use super::state::State;
@@ -63,9 +62,7 @@ impl Language {
 
     /// The one that the address asks for, or that was chosen before, or that the browser speaks.
     fn at_first() -> Self {
-        let search = window().location().search().unwrap_or_default();
-        let asked = UrlSearchParams::new_with_str(&search).ok();
-        let asked = asked.and_then(|parameters| parameters.get(PARAMETER));
+        let asked = parameter(PARAMETER);
         let names = [asked, storage::kept(KEY), window().navigator().language()];
         let mut named = names.into_iter().flatten();
         named

@@ -4,6 +4,7 @@
 //! page.
 
 mod account;
+mod address;
 mod audit;
 mod canvas;
 mod color_bar;
@@ -12,6 +13,7 @@ mod contours;
 mod controls;
 mod dropped;
 mod effect;
+mod embedding;
 mod erase;
 mod export;
 mod fetch;
@@ -65,6 +67,7 @@ fn Page() -> impl IntoView {
     let offline = offline::Offline::start(state, requests);
     provide_context(print::Reference::new(state));
     open::listen_for_paste_and_drop(state);
+    embedding::begin(state);
     viewing::listen_for_keys(state);
     view! {
         <a class="skip" href="#content">"Skip to the radiograph"</a>

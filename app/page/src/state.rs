@@ -20,12 +20,13 @@ use sightline_core::report::FindingReport;
 use sightline_core::report::drawn::Drawn;
 use sightline_core::trust::Trust;
 use sightline_core::trust::erase::Spot;
-use sightline_session::messages::{Adapter, Answer, DeviceChoice, Progress, Request};
+use sightline_session::messages::{Adapter, Answer, Progress, Request};
 use sightline_session::picture::ReadPicture;
 use sightline_session::session::{Depths, Effect, End, Remedy, Session, Status, is_weights};
 use sightline_session::validation::TABLES;
 use wasm_bindgen_futures::spawn_local;
 
+use super::address;
 use super::canvas::THUMBNAIL_SIDE;
 use super::effect::effect;
 use super::export::save_as_named;
@@ -183,7 +184,9 @@ fn not_too_long(file: Blob, name: &str) -> Result<Blob, String> {
 impl State {
     /// The page as it begins: the engine starts, and the first model is loaded.
     pub fn start() -> Self {
-        let session = lasting::signal(RwSignal::new(Session::new(device_of_address())));
+        let mut begun = Session::new(address::device());
+        begun.begin_with(address::wanted());
+        let session = lasting::signal(RwSignal::new(begun));
         let picture = lasting::memo_with(
             move |_| session.with(|session| session.picture().cloned()),
             is_another,
@@ -592,17 +595,6 @@ fn thumbnail(image: &GreyImage) -> GreyImage {
     }
     let scaled = |length: usize| (length * THUMBNAIL_SIDE / side).max(1);
     resize(image, scaled(image.width), scaled(image.height))
-}
-
-/// `?device=cpu` and `?device=webgpu` force a device.
-fn device_of_address() -> DeviceChoice {
-    let search = window().location().search().unwrap_or_default();
-    let parameters = web_sys::UrlSearchParams::new_with_str(&search).ok();
-    match parameters.and_then(|p| p.get("device")).as_deref() {
-        Some("cpu") => DeviceChoice::Cpu,
-        Some("webgpu") => DeviceChoice::WebGpu,
-        _ => DeviceChoice::Best,
-    }
 }
 
 async fn fetch_list() -> Result<Vec<ModelEntry>, String> {
