@@ -1,10 +1,11 @@
-//! `cargo xtask serve | test | build | bench | house | weights`: installs what is missing, then does it. A second run has nothing to
+//! `cargo xtask serve | test | build | npm | bench | house | weights`: installs what is missing, then does it. A second run has nothing to
 //! install and starts within seconds.
 
 mod bench;
 mod bench_web;
 mod build_table;
 mod house;
+mod npm;
 mod run;
 mod shrink;
 mod test;
@@ -20,6 +21,7 @@ const HELP: &str = "\
 cargo xtask serve    install what is missing, then serve the page at http://127.0.0.1:8080
 cargo xtask test     install what is missing, then run every test: native, wasm in Chromium, end to end
 cargo xtask build    install what is missing, then build dist/ for a web server
+cargo xtask npm      install what is missing, build dist/, and make of it the npm package: target/npm/sightline-VERSION.tgz
 cargo xtask bench    install what is missing, then measure: train and data against PyTorch, lime (how many samples it needs),
                      page (LIME in Chromium), web (the page's engine against ONNX Runtime Web and TensorFlow.js), size (what a
                      visitor loads)
@@ -37,6 +39,13 @@ fn main() -> Result<()> {
             .trunk("serve")
             .run("serve the page at http://127.0.0.1:8080"),
         Some("build") => Tools::for_page(&root)?.trunk("build").run("build dist/"),
+        Some("npm") => {
+            let tools = Tools::for_page(&root)?;
+            tools.trunk("build").run("build dist/")?;
+            let package = npm::package(&root, &tools)?;
+            println!("\n{}", package.display());
+            Ok(())
+        }
         Some("shrink") => shrink::staged(&root),
         Some("test") => test::all(&root),
         Some("bench") => bench::run(&root, std::env::args().nth(2).as_deref()),

@@ -101,6 +101,21 @@ pub fn all(root: &Path) -> Result<()> {
             ("SIGHTLINE_WITHOUT_AXE", "1".as_ref())
         }
     };
+    let package = crate::npm::package(root, &tools).and_then(|package| {
+        let tools = tools::npm_tools(root)?;
+        Ok((package, tools))
+    });
+    let (packed, packed_with) = match &package {
+        Ok((package, tools)) => (
+            ("SIGHTLINE_NPM", package.as_os_str()),
+            ("SIGHTLINE_NPM_TOOLS", tools.as_os_str()),
+        ),
+        Err(error) => {
+            println!("the tests of the npm package are left out: {error:#}");
+            let without = ("SIGHTLINE_WITHOUT_NPM", "1".as_ref());
+            (without, without)
+        }
+    };
     enough_storage(&std::env::temp_dir())?;
     suite(
         "end to end",
@@ -121,7 +136,9 @@ pub fn all(root: &Path) -> Result<()> {
         .env("CHROMEDRIVER", &browser.driver)
         .env("SIGHTLINE_DIST", root.join("dist"))
         .env(served.0, served.1)
-        .env(checked.0, checked.1),
+        .env(checked.0, checked.1)
+        .env(packed.0, packed.1)
+        .env(packed_with.0, packed_with.1),
         "test the built page in headless Chromium",
     )?;
     println!(

@@ -14,12 +14,20 @@ const AXE: &str = "4.14.1";
 const ONNX: [&str; 2] = ["onnx==1.23.2", "onnxruntime==1.32.0"];
 const ONNX_VERSIONS: &str = "import onnx, onnxruntime; print(f'onnx=={onnx.__version__} onnxruntime=={onnxruntime.__version__}')";
 
+/// What the npm package is tested with: its types are checked, and an example is bundled.
+const NPM: [(&str, &str); 4] = [
+    ("typescript", "5.9.3"),
+    ("esbuild", "0.28.2"),
+    ("react", "19.3.1"),
+    ("react-dom", "19.3.1"),
+];
+
 /// Where the tools are.
 pub struct Tools {
     /// The PATH to run them with.
     pub path: OsString,
     /// Whether wasm-opt is among them; without it the page works, and is larger.
-    shrinks: bool,
+    pub shrinks: bool,
 }
 
 /// A browser and its driver.
@@ -143,6 +151,30 @@ pub fn axe(root: &Path) -> Result<PathBuf> {
     }
     let purpose = "test that everyone can use the page";
     Ok(npm_package(root, "axe-core", AXE, purpose)?.join("axe.min.js"))
+}
+
+/// The folder of packages that the npm package is tested with, from `SIGHTLINE_NPM_TOOLS` or npm. It is one of its own: where packages are
+/// installed one by one, npm may remove those that others asked for.
+pub fn npm_tools(root: &Path) -> Result<PathBuf> {
+    if let Some(folder) = std::env::var_os("SIGHTLINE_NPM_TOOLS") {
+        return Ok(folder.into());
+    }
+    let folder = root.join("target/tools/npm");
+    let there = |(name, version): (&str, &str)| {
+        let about = std::fs::read(folder.join("node_modules").join(name).join("package.json"));
+        let about = serde_json::from_slice(&about.unwrap_or_default());
+        let about: serde_json::Value = about.unwrap_or_default();
+        about["version"] == version
+    };
+    if !NPM.into_iter().all(there) {
+        std::fs::create_dir_all(&folder)?;
+        let place = folder.to_string_lossy();
+        let packages = NPM.map(|(name, version)| format!("{name}@{version}"));
+        let mut arguments = vec!["install", "--no-audit", "--no-fund", "--prefix", &place];
+        arguments.extend(packages.iter().map(String::as_str));
+        Step::new("npm", &arguments).run("test the npm package")?;
+    }
+    Ok(folder)
 }
 
 /// A Python of its own for the peers, with PyTorch, and with these packages of PyPI in their versions.

@@ -66,6 +66,7 @@ fn dependencies(root: &Path) -> Result<Vec<String>> {
     let mut wrong = Vec::new();
     for (package, banned) in [
         ("sightline-page", "burn"),
+        ("sightline-embed", "burn"),
         ("sightline-core", "burn"),
         ("sightline-session", "burn"),
         ("sightline-wire", "burn"),
