@@ -3,6 +3,7 @@
 mod devices;
 mod dicom;
 mod dropped;
+mod embed;
 mod engine;
 mod everyone;
 mod explain;
