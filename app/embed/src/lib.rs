@@ -13,7 +13,7 @@ use sightline_core::json::{Layout, text};
 use sightline_core::package::ModelEntry;
 use sightline_core::radiograph::in_memory::{self, InMemory};
 use sightline_session::errand::{Errand, UnderWay};
-use sightline_session::messages::{Adapter, Answer, DeviceChoice, Request};
+use sightline_session::messages::{Adapter, Answer, DeviceChoice, PackagePlace, Request};
 use sightline_session::picture::ReadPicture;
 use sightline_session::session::{Effect, Session};
 use sightline_wire::{Heard, Role, Spawned, program};
@@ -287,15 +287,16 @@ impl Inner {
 
     fn perform(self: &Rc<Self>, effect: Effect) {
         match effect {
-            // The list was given, and has no rows to be read in the background.
-            Effect::FetchList | Effect::FetchRow { .. } => {}
+            // The list was given, and has no rows to be read in the background. No weights are dropped here.
+            Effect::FetchList | Effect::FetchRow { .. } | Effect::SendWithWeights(_) => {}
             Effect::StopEngine => drop(self.worker.replace(None)),
             Effect::StartEngine => self.start(),
             Effect::Send(mut request) => {
                 if let Request::Load { package, .. } = &mut request
-                    && let Some(folder) = self.folders.get(&package.name)
+                    && let PackagePlace::Beside { name, folder } = package
+                    && let Some(said) = self.folders.get(name)
                 {
-                    folder.clone_into(&mut package.folder);
+                    said.clone_into(folder);
                 }
                 self.send(&request, None);
             }
@@ -318,7 +319,7 @@ impl Inner {
         let hear = move |heard| {
             if let Some(inner) = inner.upgrade() {
                 match heard {
-                    Heard::Answer(answer) => inner.tell(|session| session.hear(answer)),
+                    Heard::Answer(answer, _) => inner.tell(|session| session.hear(answer)),
                     Heard::Ended(end) => inner.tell(|session| session.ended(end)),
                 }
             }
