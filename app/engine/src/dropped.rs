@@ -107,8 +107,8 @@ pub async fn delete(hash: String) {
 }
 
 /// Writes what was measured into a package.
-pub async fn record(hash: String, manifest: Box<Manifest>, evaluation: String) {
-    if let Err(why) = kept::record(&hash, &manifest, &evaluation).await {
+pub async fn record(hash: &str, manifest: &Manifest, evaluation: &str) {
+    if let Err(why) = kept::record(hash, manifest, evaluation).await {
         wire::answer(&Answer::Refused(Refusal::Keeping(Reason::Storage(why))));
     }
 }

@@ -56,9 +56,11 @@ pub fn serve() {
             id,
             tables,
             pictures,
+            kept,
         } = request
         {
-            return spawn_local(validated(slot.clone(), id, (tables, file), pictures));
+            let given = (tables, file, pictures);
+            return spawn_local(validated(slot.clone(), id, given, kept));
         }
         let line = Line::open(&current);
         spawn_local(received(slot.clone(), line, request, file));
@@ -71,11 +73,6 @@ fn about_models(request: Request, file: Option<Blob>) -> Result<(), Request> {
         Request::Look { id, files, fields } => spawn_local(dropped::look(id, files, file, fields)),
         Request::Keep { id, files, fields } => spawn_local(dropped::keep(id, files, file, fields)),
         Request::Delete { hash } => spawn_local(dropped::delete(hash)),
-        Request::Record {
-            hash,
-            manifest,
-            evaluation,
-        } => spawn_local(dropped::record(hash, manifest, evaluation)),
         Request::Pack { hash } => spawn_local(dropped::pack(hash)),
         Request::KeptCard { hash } => spawn_local(dropped::card(hash)),
         other => return Err(other),
@@ -97,7 +94,6 @@ async fn received(slot: Slot, line: Line, request: Request, file: Option<Blob>) 
         | Request::Look { .. }
         | Request::Keep { .. }
         | Request::Delete { .. }
-        | Request::Record { .. }
         | Request::Pack { .. }
         | Request::KeptCard { .. }
         | Request::Validate { .. } => return,
@@ -160,22 +156,23 @@ fn answer_samples(slot: &Slot, id: u32) {
 async fn validated(
     slot: Slot,
     id: u32,
-    (tables, file): (Vec<(String, u64)>, Option<Blob>),
-    pictures: Vec<ScoredPicture>,
+    (tables, file, pictures): (Vec<(String, u64)>, Option<Blob>, Vec<ScoredPicture>),
+    kept: Option<String>,
 ) {
     let measured = async {
         let bytes = bytes("The table", file).await?;
         measured(&model(&slot)?.reader.manifest, &tables, &bytes, pictures)
     };
-    wire::answer(&match measured.await {
-        Ok((html, evaluation, manifest)) => Answer::Validated {
-            id,
-            html,
-            evaluation,
-            manifest: Box::new(manifest),
-        },
-        Err(why) => Answer::Refused(Refusal::Tables { id, why }),
-    });
+    match measured.await {
+        Ok((html, evaluation, manifest)) => {
+            if let Some(hash) = kept.filter(|hash| *hash == manifest.weights.sha256) {
+                dropped::record(&hash, &manifest, &evaluation).await;
+            }
+            let manifest = Box::new(manifest);
+            wire::answer(&Answer::Validated { id, html, manifest });
+        }
+        Err(why) => wire::answer(&Answer::Refused(Refusal::Tables { id, why })),
+    }
 }
 
 fn model(slot: &Slot) -> Result<Rc<Model>, Reason> {

@@ -99,13 +99,6 @@ pub enum Request {
     },
     /// Delete a model from this browser.
     Delete { hash: String },
-    /// Write what was measured of a model into its package.
-    Record {
-        hash: String,
-        manifest: Box<Manifest>,
-        /// The package's `evaluation.json`.
-        evaluation: String,
-    },
     /// Make a file of a model's package. It comes beside the answer.
     Pack { hash: String },
     /// Make HTML of the card of a model that this browser keeps.
@@ -118,6 +111,8 @@ pub enum Request {
         /// Of each table, its name and how many bytes it has.
         tables: Vec<(String, u64)>,
         pictures: Vec<ScoredPicture>,
+        /// The hash of the model, if this browser keeps it: the figures are written into its package.
+        kept: Option<String>,
     },
     /// Forget the reading or explaining that is under way.
     Cancel,
@@ -234,8 +229,6 @@ pub enum Answer {
         id: u32,
         /// The figures as a table.
         html: String,
-        /// A package's `evaluation.json`.
-        evaluation: String,
         /// The model's, with these figures.
         manifest: Box<Manifest>,
     },

@@ -21,10 +21,8 @@ pub(crate) enum Stage {
     #[default]
     Wanted,
     Asked,
-    Done {
-        html: Arc<str>,
-        evaluation: Arc<str>,
-    },
+    /// The figures as a table in HTML.
+    Done(Arc<str>),
     Refused(String),
 }
 
@@ -52,7 +50,7 @@ impl Validation {
             _ if self.tables.is_empty() => "none",
             Stage::Wanted => "waiting",
             Stage::Asked => "measuring",
-            Stage::Done { .. } => "ready",
+            Stage::Done(_) => "ready",
             Stage::Refused(_) => "error",
         }
     }
@@ -60,15 +58,7 @@ impl Validation {
     /// The figures as a table in HTML, once they are there.
     pub fn html(&self) -> Option<&Arc<str>> {
         match &self.stage {
-            Stage::Done { html, .. } => Some(html),
-            _ => None,
-        }
-    }
-
-    /// The figures as a package's `evaluation.json`, once they are there. The manifest of the session has them then, too.
-    pub fn evaluation(&self) -> Option<&Arc<str>> {
-        match &self.stage {
-            Stage::Done { evaluation, .. } => Some(evaluation),
+            Stage::Done(html) => Some(html),
             _ => None,
         }
     }

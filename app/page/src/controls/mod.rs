@@ -35,8 +35,9 @@ pub fn Controls() -> impl IntoView {
         std::iter::once(all).chain(each).collect::<Vec<_>>()
     };
     let choose_opacity = move |event| {
-        if let Ok(percent) = event_target_value(&event).parse::<f32>() {
-            state.opacity.set((percent / 100.0).clamp(0.0, 1.0));
+        // A whole number: to read any other takes a table that is 3% of the page's program.
+        if let Ok(percent) = event_target_value(&event).parse::<u8>() {
+            state.opacity.set((f32::from(percent) / 100.0).min(1.0));
         }
     };
     view! {

@@ -53,12 +53,7 @@ impl Session {
             Answer::Proposed { id, form } => self.proposed(id, form),
             Answer::Keeps { models, added } => self.keeps(models, added),
             Answer::Packed => {}
-            Answer::Validated {
-                id,
-                html,
-                evaluation,
-                manifest,
-            } => self.validated(id, (html, evaluation), *manifest),
+            Answer::Validated { id, html, manifest } => self.validated(id, html, *manifest),
             Answer::Refused(refusal) => self.refused(refusal),
             Answer::Explained { .. }
             | Answer::Probed { .. }

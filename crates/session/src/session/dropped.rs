@@ -1,7 +1,5 @@
 //! Models that are dropped into the page: looked at, corrected, kept in this browser, and deleted from it.
 
-use sightline_core::package::Manifest;
-
 use super::{Effect, Engine, Session};
 use crate::messages::{KeptModel, PackagePlace, Request};
 
@@ -44,7 +42,8 @@ pub struct Review {
 
 /// Whether a file is called as weights are.
 pub fn is_weights(name: &str) -> bool {
-    let name = name.to_lowercase();
+    // Letters of other scripts end no such name, and their table is 10 kB of the page's program.
+    let name = name.to_ascii_lowercase();
     WEIGHTS.iter().any(|ending| name.ends_with(ending))
 }
 
@@ -173,17 +172,6 @@ impl Session {
     /// Shows the card of the chosen model, which this browser keeps.
     pub fn show_kept_card(&mut self) {
         self.ask_of_kept(|hash| Request::KeptCard { hash });
-    }
-
-    /// Writes what was measured into the package, if this browser keeps it.
-    pub(super) fn record(&mut self, manifest: &Manifest, evaluation: &str) {
-        if let Some(hash) = self.kept_model().map(|kept| kept.hash.clone()) {
-            self.effects.push(Effect::Send(Request::Record {
-                hash,
-                manifest: Box::new(manifest.clone()),
-                evaluation: evaluation.to_owned(),
-            }));
-        }
     }
 
     fn ask_of_kept(&mut self, request: impl FnOnce(String) -> Request) {

@@ -24,7 +24,7 @@ impl Session {
         let (all, left) = (rows.len(), rows.iter().filter(|row| waits(row)).count());
         match &self.validation.stage {
             Stage::Refused(why) => why.clone(),
-            Stage::Done { .. } => format!("Measured with {first}."),
+            Stage::Done(_) => format!("Measured with {first}."),
             Stage::Asked => "The figures are computed.".to_owned(),
             Stage::Wanted if all == 0 => format!("Now give the pictures that {first} names."),
             Stage::Wanted if left > 0 => {
@@ -62,27 +62,19 @@ impl Session {
             id: self.validation.id,
             tables: self.validation.tables.clone(),
             pictures,
+            kept: self.kept_model().map(|kept| kept.hash.clone()),
         };
         self.effects.push(Effect::SendWithFile(request, TABLES));
     }
 
-    pub(super) fn validated(
-        &mut self,
-        id: u32,
-        (html, evaluation): (String, String),
-        manifest: Manifest,
-    ) {
+    pub(super) fn validated(&mut self, id: u32, html: String, manifest: Manifest) {
         if !self.awaits_figures(id) {
             return;
         }
         if matches!(&self.engine, Engine::Ready(known) if known.weights == manifest.weights) {
-            self.record(&manifest, &evaluation);
             self.engine = Engine::Ready(Arc::new(manifest));
         }
-        self.validation.stage = Stage::Done {
-            html: html.into(),
-            evaluation: evaluation.into(),
-        };
+        self.validation.stage = Stage::Done(html.into());
     }
 
     pub(super) fn tables_refused(&mut self, id: u32, why: &Reason) {
