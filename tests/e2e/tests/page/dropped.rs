@@ -1,5 +1,6 @@
 //! Weights that are dropped into the page: looked over, opened, kept, saved, deleted, refused.
 
+use sightline::finding::Finding;
 use sightline::vocabulary::{NIH, TORCHXRAYVISION};
 
 use super::models::{import, unpacked};
