@@ -7,7 +7,7 @@ use sightline::explain::method::{Explanation, Method, Settings};
 use sightline::explain::{hirescam, occlusion};
 use sightline::finding::Finding;
 use sightline::package::{Manifest, ModelEntry, Output};
-use sightline::radiograph::GreyImage;
+use sightline::radiograph::{GreyImage, Region};
 use sightline::report::Report;
 use sightline::trust::Trust;
 use sightline::trust::erase::{Erased, Spot};
@@ -16,8 +16,8 @@ use sightline::trust::sanity::Randomised;
 use sightline_fuzz::{Damage, seeds, within_limits};
 use sightline_session::helpers::{Done, Task};
 use sightline_session::messages::{
-    Adapter, Answer, DeviceChoice, PackagePlace, Progress, Reason, Refusal, Request, Step, decode,
-    encode,
+    Adapter, Answer, DeviceChoice, KeptModel, PackagePlace, Progress, Reason, Refusal, Request,
+    ScoredPicture, Step, decode, encode,
 };
 use sightline_session::session::Session;
 
@@ -26,7 +26,7 @@ fn requests() -> Vec<Vec<u8>> {
     let asking = settings.asking(Method::Lime).expect("LIME is asked for");
     let requests = [
         Request::Load {
-            package: PackagePlace {
+            package: PackagePlace::Beside {
                 name: "a".to_owned(),
                 folder: "models/a".to_owned(),
             },
@@ -59,6 +59,30 @@ fn requests() -> Vec<Vec<u8>> {
             markdown: "# A card".to_owned(),
             folder: "models/a".to_owned(),
         },
+        Request::Look {
+            id: 1,
+            files: vec![("a.pth".to_owned(), 9)],
+            fields: vec![("title".to_owned(), "A".to_owned())],
+        },
+        Request::Pack {
+            hash: "00ff".to_owned(),
+        },
+        Request::Validate {
+            id: 1,
+            tables: vec![("a.csv".to_owned(), 9)],
+            pictures: vec![ScoredPicture {
+                file: "a.png".to_owned(),
+                probabilities: vec![Some(0.5), None],
+                maps: vec![HeatMap::new(1, 1, vec![0.5])],
+                region: Region {
+                    x: 0.0,
+                    y: 0.0,
+                    width: 1.0,
+                    height: 1.0,
+                },
+            }],
+            kept: Some("00ff".to_owned()),
+        },
         Request::Cancel,
     ];
     let asked = Method::ALL
@@ -71,9 +95,9 @@ fn requests() -> Vec<Vec<u8>> {
 #[test]
 fn damaged_messages_of_helpers_are_understood_or_not() {
     let tasks = [
-        Task::Load(PackagePlace {
+        Task::Load(PackagePlace::Kept {
             name: "a".to_owned(),
-            folder: "models/a".to_owned(),
+            hash: "00ff".to_owned(),
         }),
         Task::Score {
             ticket: 1,
@@ -137,6 +161,7 @@ fn page(answers: &[Answer]) -> Session {
     session.hear(answers[0].clone());
     session.give(vec!["a.png".to_owned()], Vec::new());
     session.fetched(1, Ok("a.png".to_owned()));
+    session.drop_model(vec![("a.pth".to_owned(), 9)]);
     session
 }
 
@@ -249,6 +274,21 @@ fn damaged_answers_leave_a_page_that_goes_on() {
         Answer::Refused(Refusal::Job {
             id,
             why: Reason::NoMap,
+        }),
+        Answer::Proposed {
+            id: 1,
+            form: "<p></p>".to_owned(),
+        },
+        Answer::Keeps {
+            models: vec![KeptModel {
+                name: "b".to_owned(),
+                hash: "00ff".to_owned(),
+            }],
+            added: Some("00ff".to_owned()),
+        },
+        Answer::Refused(Refusal::Weights {
+            id: 1,
+            why: Reason::Weights("no".to_owned()),
         }),
     ];
     let seeds: Vec<Vec<u8>> = answers.iter().map(encode).collect();

@@ -84,7 +84,7 @@ pub async fn manifest(hash: &str) -> Result<Manifest, String> {
     Manifest::parse(&bytes).map_err(|error| error.to_string())
 }
 
-/// Its card, as text.
+/// A model's card, as text.
 ///
 /// # Errors
 /// In words, when it is not there.
@@ -214,7 +214,7 @@ pub async fn delete(hash: &str) -> Result<(), String> {
     deleted.map(|_| ()).map_err(failed)
 }
 
-/// Its package as one file, a ZIP archive, and what the package is called.
+/// A model's package as one file, a ZIP archive, and what the package is called.
 ///
 /// # Errors
 /// In words, when it is not all there.

@@ -1,17 +1,17 @@
 //! The reading as files: JSON to go on with, PNG to show. And on paper.
 
-use js_sys::{Array, Uint8Array};
 use leptos::prelude::*;
 use sightline_core::explain::look::MapKind;
 use sightline_core::json::{Layout, text};
 use sightline_session::picture::ReadPicture;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{Blob, BlobPropertyBag, File, HtmlAnchorElement, HtmlCanvasElement, Url};
+use web_sys::{Blob, HtmlCanvasElement};
 
 use super::canvas::{context, paint_picture};
 use super::color_bar;
 use super::contours;
+use super::download::{save, save_text};
 use super::language::said;
 use super::print::PrintButton;
 use super::state::State;
@@ -48,15 +48,6 @@ fn save_json(picture: &ReadPicture) -> Result<(), JsValue> {
     save_text(&text, "application/json", &file_name(picture, "json"))
 }
 
-/// Saves a text of a kind as a file.
-pub fn save_text(text: &str, kind: &str, name: &str) -> Result<(), JsValue> {
-    let parts = Array::of1(&Uint8Array::from(text.as_bytes()));
-    let options = BlobPropertyBag::new();
-    options.set_type(kind);
-    let blob = Blob::new_with_u8_array_sequence_and_options(&parts, &options)?;
-    save(&blob, name)
-}
-
 /// `<the picture's name>-sightline.<extension>`.
 fn file_name(picture: &ReadPicture, extension: &str) -> String {
     let file = &picture.report.image.file;
@@ -65,26 +56,6 @@ fn file_name(picture: &ReadPicture, extension: &str) -> String {
         .map_or(file.as_str(), |(stem, _)| stem);
     let stem = if stem.is_empty() { "radiograph" } else { stem };
     format!("{stem}-sightline.{extension}")
-}
-
-/// Saves a file under its own name.
-pub fn save_as_named(file: Blob) -> Result<(), JsValue> {
-    let file: File = file.dyn_into()?;
-    save(&file, &file.name())
-}
-
-fn save(blob: &Blob, name: &str) -> Result<(), JsValue> {
-    let url = Url::create_object_url_with_blob(blob)?;
-    let anchor: HtmlAnchorElement = document().create_element("a")?.unchecked_into();
-    anchor.set_href(&url);
-    anchor.set_download(name);
-    anchor.click();
-    // The browser has taken the address by the time the next task runs.
-    gloo::timers::callback::Timeout::new(10_000, move || {
-        let _ = Url::revoke_object_url(&url);
-    })
-    .forget();
-    Ok(())
 }
 
 const MARGIN: f64 = 24.0;

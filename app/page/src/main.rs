@@ -11,6 +11,7 @@ mod color_bar;
 mod compare;
 mod contours;
 mod controls;
+mod download;
 mod dropped;
 mod effect;
 mod embedding;

@@ -28,8 +28,8 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::address;
 use super::canvas::THUMBNAIL_SIDE;
+use super::download::save_as_named;
 use super::effect::effect;
-use super::export::save_as_named;
 use super::fetch;
 use super::handles;
 use super::lasting;

@@ -9,8 +9,8 @@ use sightline_core::library::Case;
 use sightline_session::session::Session;
 use sightline_session::teaching::{Confidences, SCALE, csv};
 
+use super::download::save_text;
 use super::effect::effect;
-use super::export::save_text;
 use super::live::live;
 use super::show::Show;
 use super::state::State;

@@ -8,8 +8,8 @@ use sightline_session::worklist::{ListState, Row, RowState, Study};
 use web_sys::HtmlElement;
 
 use super::canvas::paint_picture;
+use super::download::save_text;
 use super::effect::effect;
-use super::export::save_text;
 use super::gate;
 use super::lasting;
 use super::live::live;

@@ -39,7 +39,7 @@ use burn::tensor::Device;
 use sightline::finding::{Finding, plain};
 use sightline::network::{Architecture, Network, wrong_value};
 use sightline::package::{
-    self, Calibration, FindingCard, Manifest, SCHEMA_VERSION, Training, Weights,
+    self, Calibration, FindingCard, Manifest, SCHEMA_VERSION, Training, UNMEASURED, Weights,
 };
 use sightline::vocabulary::{CHEXPERT, CallRule};
 
@@ -161,10 +161,7 @@ pub fn import_parts(
     })?;
     say(format!("{} tensors taken", used.len()));
     say_surplus(&tensors, &fit, &mut say);
-    let mut limits = vec![
-        "Imported weights: nothing was measured here. Evaluate them on images of your own before you trust a score or a map."
-            .to_owned(),
-    ];
+    let mut limits = vec![UNMEASURED.to_owned()];
     if !left_out.is_empty() {
         limits.push(format!(
             "The network has outputs that are none of CheXpert's observations, which were left out: {left_out}."

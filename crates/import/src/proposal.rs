@@ -31,7 +31,7 @@ pub struct Proposal {
     /// Under which the weights are, and where the same network is once more.
     pub prefix: String,
     pub copies: Vec<String>,
-    /// What each output stands for, [`LEFT_OUT`] for one that is left out; or why it is not known.
+    /// What each output stands for, `-` for one that is left out; or why it is not known.
     pub findings: Result<Vec<String>, String>,
     pub size: usize,
     pub resize: Resize,
@@ -109,7 +109,7 @@ impl Proposal {
             add(&choice("Findings of", "order", &orders, ""));
         }
         let said = self.findings.as_deref().unwrap_or_default();
-        let rows = said.len().clamp(4, 18);
+        let rows = said.len().clamp(4, 9);
         // A line break right after the tag is not part of the text.
         add(&format!(
             "<label class=\"wide\"><span>Findings, a line for each output</span>\

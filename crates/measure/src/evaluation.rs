@@ -51,7 +51,7 @@ fn chexperts_rules() -> Vec<CallRule> {
 }
 
 impl Header {
-    /// Of a package, on a set of images that are scored whole and told apart by nothing.
+    /// The header for a package and a set of images that are scored whole and told apart by nothing.
     pub fn of(manifest: &Manifest, set: String, unit: Unit) -> Self {
         let vocabulary = manifest.vocabulary();
         let cards = || manifest.findings.iter();

@@ -1,6 +1,6 @@
 //! What a manifest keeps of figures.
 
-use sightline_core::package::{Evaluation, Manifest};
+use sightline_core::package::{Evaluation, Manifest, UNMEASURED};
 
 use super::evaluation::Report;
 
@@ -39,7 +39,9 @@ pub fn record(manifest: &mut Manifest, report: &Report) {
 /// split tells.
 pub fn evaluated(manifest: &mut Manifest, report: &Report, split: Option<&str>) {
     let limits = &mut manifest.limits;
-    limits.retain(|limit| limit != UNTESTED && !limit.starts_with(MEASURED_ON));
+    let is_past =
+        |limit: &str| [UNTESTED, UNMEASURED].contains(&limit) || limit.starts_with(MEASURED_ON);
+    limits.retain(|limit| !is_past(limit));
     limits.extend(limit_of(&report.set, split));
     manifest.evaluation = Some(Evaluation {
         set: report.set.clone(),

@@ -108,7 +108,7 @@ pub enum Request {
     Validate {
         /// The number comes back with the answer.
         id: u32,
-        /// Of each table, its name and how many bytes it has.
+        /// The name of each table, and how many bytes it has.
         tables: Vec<(String, u64)>,
         pictures: Vec<ScoredPicture>,
         /// The hash of the model, if this browser keeps it: the figures are written into its package.

@@ -2,6 +2,9 @@
 
 use super::Manifest;
 
+/// A limit of packages of imported weights, until they are measured.
+pub const UNMEASURED: &str = "Imported weights: nothing was measured here. Evaluate them on images of your own before you trust a score or a map.";
+
 /// What every card begins with, and all that there is to say of imported weights.
 pub fn about(manifest: &Manifest) -> String {
     let training = &manifest.training;

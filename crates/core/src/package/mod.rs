@@ -7,7 +7,7 @@
 mod card;
 mod manifest;
 
-pub use card::about;
+pub use card::{UNMEASURED, about};
 pub use manifest::{
     Calibration, Evaluation, FindingCard, Localisation, LocalisedBy, Manifest, Maps, Marks,
     ModelEntry, ModelIndex, OverMiddle, Pointing, SCHEMA_VERSION, Training, Unit, Weights,

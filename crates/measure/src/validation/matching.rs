@@ -30,7 +30,7 @@ pub fn rows_of(rows: &[Row], files: &[&str]) -> Vec<Option<usize>> {
 /// How far two paths are alike, from their ends.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Likeness {
-    /// The same name in other folders.
+    /// The name alone is the same; the folders are others.
     Name,
     /// The name and so many folders are the same, and more folders are not.
     Folders(usize),

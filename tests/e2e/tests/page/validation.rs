@@ -4,6 +4,7 @@ use sightline::finding::Finding;
 use sightline_measure::validation::{Given, Picture, Validation, validate};
 
 use super::everyone::breaks_no_rule;
+use super::models::unpacked;
 use super::*;
 
 fn cases() -> PathBuf {
@@ -167,4 +168,52 @@ async fn tables_that_name_none_of_the_pictures_are_refused_with_what_to_do() -> 
     page.wait_for_words("validation-table", "3 pictures of 3 patients", SLOW)
         .await?;
     Ok(())
+}
+
+#[tokio::test]
+async fn figures_of_a_model_that_was_dropped_are_written_into_its_package() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let weights = unpacked(folder.path(), "whole_with_labels.pt")?;
+    let server = Server::start()?;
+    let page = open(&server, "?device=cpu").await?;
+    page.drop_paths(&[&weights]).await?;
+    page.element("model-findings").await?;
+    page.element("model-accept").await?.click().await?;
+    page.element("model-delete").await?;
+    page.wait_for(&["idle"], LOAD).await?;
+    let (text, mut paths) = labels(4)?;
+    let table = folder.path().join("labels.csv");
+    std::fs::write(&table, text)?;
+    paths.push(table);
+    choose_here(&page, &paths).await?;
+    page.wait_for_words("validation-table", "4 pictures", SLOW)
+        .await?;
+    let (_, archive) = page.saved_by("model-save").await?;
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(archive))?;
+    archive.extract(folder.path())?;
+    let package = folder.path().join("whole_with_labels".replace('_', "-"));
+    let manifest = Manifest::parse(&std::fs::read(package.join("manifest.json"))?)?;
+    ensure!(manifest.evaluation.is_some(), "the manifest has no figures");
+    let limits = manifest.limits.join(" ");
+    ensure!(!limits.contains("nothing was measured"), "{limits}");
+    let shown = figure(&page, Finding::PleuralEffusion, "auc").await?;
+    let card = manifest.findings.iter();
+    let mut card = card.filter(|card| card.name == Finding::PleuralEffusion);
+    let card = card.next().context("the finding")?;
+    ensure!(card.positives + card.negatives == 4);
+    let written = card.auc;
+    ensure!(shown == written, "{shown:?} is shown, {written:?} written");
+    let figures = std::fs::read(package.join("evaluation.json"))?;
+    ensure!(serde_json::from_slice::<serde_json::Value>(&figures)?.is_object());
+    // At the next visit the model is known.
+    page.driver.refresh().await?;
+    page.wait_for(&["idle"], LOAD).await?;
+    page.element("model-select").await?;
+    choose(&page, "model-select", "whole-with-labels").await?;
+    page.wait_for(&["idle"], LOAD).await?;
+    page.element("sample-1").await?.click().await?;
+    page.wait_for(&["ready"], SLOW).await?;
+    let notices = page.driver.find(By::Css(".notices")).await?.text().await?;
+    ensure!(!notices.contains("Nothing is known"), "{notices}");
+    page.close().await
 }
