@@ -331,3 +331,24 @@ impl Adapter {
 pub const PREVIEW_SIDE: usize = 1024;
 /// The longer side of the picture that a list shows.
 pub const SMALL_PREVIEW_SIDE: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_whose_sides_are_not_those_of_its_pixels_is_no_message() {
+        let sides = |width, height| {
+            let pixels = vec![0; 4];
+            encode(&GreyImage {
+                width,
+                height,
+                pixels,
+            })
+        };
+        assert!(decode::<GreyImage>(&sides(2, 2)).is_some());
+        for (width, height) in [(1 << 40, 1), (2, 1), (0, 4), (usize::MAX, usize::MAX)] {
+            assert_eq!(decode::<GreyImage>(&sides(width, height)), None);
+        }
+    }
+}

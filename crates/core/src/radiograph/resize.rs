@@ -1,5 +1,6 @@
 //! Resizing with antialiasing, bit for bit as Pillow and torchvision do it.
 
+use std::io::{ErrorKind, Read};
 use std::ops::Range;
 
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -7,12 +8,28 @@ use image::metadata::Orientation;
 use image::{DynamicImage, GrayImage};
 
 /// An 8-bit grey picture, row by row from the top left.
-#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize)]
 pub struct GreyImage {
     pub width: usize,
     pub height: usize,
     /// `height * width` values, 0 black.
     pub pixels: Vec<u8>,
+}
+
+/// A message whose sides are not those of its pixels is none: to scale it would take any amount of memory.
+impl BorshDeserialize for GreyImage {
+    fn deserialize_reader<R: Read>(reader: &mut R) -> std::io::Result<Self> {
+        let (width, height) = <(usize, usize)>::deserialize_reader(reader)?;
+        let pixels = Vec::deserialize_reader(reader)?;
+        match width.checked_mul(height) {
+            Some(count) if count == pixels.len() && count > 0 => Ok(Self {
+                width,
+                height,
+                pixels,
+            }),
+            _ => Err(ErrorKind::InvalidData.into()),
+        }
+    }
 }
 
 impl GreyImage {
