@@ -85,6 +85,10 @@ fn safetensors(bytes: &[u8]) -> Result<Tensors<'_>, ImportError> {
     let tensors =
         tensors.map_err(|error| ImportError::Container(damaged_safetensors(bytes, &error)))?;
     let mut result = Tensors::default();
+    let metadata = SafeTensors::read_metadata(bytes).ok();
+    let texts = metadata.and_then(|(_, header)| header.metadata().clone());
+    let texts = texts.into_iter().flatten();
+    result.texts = texts.map(|(name, text)| (name, vec![text])).collect();
     for (name, tensor) in tensors.iter() {
         let number = match tensor.dtype() {
             safetensors::Dtype::F64 => Number::F64,

@@ -45,7 +45,7 @@ use sightline::vocabulary::{CHEXPERT, CallRule};
 
 use convention::{Output, THRESHOLDS};
 use fit::fit_body;
-use recognise::{Recognised, input, outputs, recognise};
+use recognise::{Recognised, recognise};
 use tensors::Tensors;
 
 /// A package in memory.
@@ -107,24 +107,20 @@ pub fn import_parts(
     device: &Device,
     mut say: impl FnMut(String),
 ) -> Result<Imported, ImportError> {
+    let known = recognise(files, settings, &mut say)?;
+    let (file, bytes) = files[0];
+    let outputs = known.outputs(settings.findings.as_deref(), &mut say)?;
+    let input = known.input(settings)?;
     let Recognised {
         mut tensors,
         fit,
         source,
-    } = recognise(files, settings, &mut say)?;
-    let (file, bytes) = files[0];
-    let outputs = outputs(
-        source,
-        settings.findings.as_deref(),
-        &fit,
-        &tensors,
-        &mut say,
-    )?;
+        own,
+    } = known;
     say_outputs(&outputs, &mut say);
     let left_out = left_out(&outputs).join(", ");
     let outputs: Vec<Option<Finding>> = outputs.iter().map(|output| output.finding).collect();
     let thresholds = thresholds(&mut tensors, &fit);
-    let input = input(settings, source, &fit)?;
     let cards = findings(&outputs, thresholds.as_deref(), source);
 
     let place = |card: &FindingCard| outputs.iter().position(|output| *output == Some(card.name));
@@ -170,6 +166,22 @@ pub fn import_parts(
 
     let refused = |error: &dyn std::fmt::Display| ImportError::Refused(error.to_string());
     let weights = package::save_exactly(&network).map_err(|error| refused(&error))?;
+    let is_same = |own: &Manifest| {
+        let findings = own.findings.iter().map(|card| Some(card.name));
+        own.weights.sha256 == package::sha256(&weights)
+            && own.input == input
+            && findings.eq(outputs.iter().copied())
+    };
+    if let Some(own) = own.filter(is_same) {
+        say("it has the package's weights: all that is known of them is taken over".to_owned());
+        let title = match settings.title == settings.name {
+            true => own.title.clone(),
+            false => settings.title.clone(),
+        };
+        let name = settings.name.clone();
+        let manifest = Manifest { name, title, ..own };
+        return Ok(Imported { manifest, weights });
+    }
     let hash = package::sha256(bytes);
     let name = file.rsplit(['/', '\\']).next().unwrap_or(file);
     let manifest = Manifest {

@@ -8,7 +8,7 @@ use sightline::finding::Finding;
 use sightline::network::{Architecture, Family, Head, Naming, Network, StateDictTensor};
 
 use crate::fit::KNOWN;
-use crate::tensors::{Number, Storage, Stored, Tensors};
+use crate::tensors::{MANIFEST, Number, Storage, Stored, Tensors};
 
 /// Why it cannot be read.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -281,12 +281,19 @@ fn graph(bytes: &[u8]) -> Result<Graph<'_>, OnnxError> {
 pub fn read(bytes: &[u8]) -> Result<Tensors<'_>, OnnxError> {
     let model = fields(bytes)?;
     let body = model
-        .into_iter()
+        .iter()
         .find_map(|(field, value)| match (field, value) {
-            (7, Value::Bytes(bytes)) => Some(bytes),
+            (7, Value::Bytes(bytes)) => Some(*bytes),
             _ => None,
         });
-    let graph = graph(body.ok_or(OnnxError::NoGraph)?)?;
+    let body = body.ok_or(OnnxError::NoGraph)?;
+    let texts = metadata(&model)?;
+    if texts.contains_key(MANIFEST) {
+        let mut tensors = named(body)?;
+        tensors.texts = texts;
+        return Ok(tensors);
+    }
+    let graph = graph(body)?;
     let count = |is: fn(&Layer<'_>) -> bool| graph.layers.iter().filter(|layer| is(layer)).count();
     let linear = count(|layer| matches!(layer, Layer::Linear(..)));
     for name in KNOWN {
@@ -320,6 +327,39 @@ pub fn read(bytes: &[u8]) -> Result<Tensors<'_>, OnnxError> {
         convolutions: count(|layer| matches!(layer, Layer::Convolution(..))),
         linear,
     })
+}
+
+/// The texts that a file has beside its graph, by name.
+fn metadata(model: &[(u64, Value<'_>)]) -> Result<BTreeMap<String, Vec<String>>, OnnxError> {
+    let mut texts = BTreeMap::new();
+    for (field, value) in model {
+        let (14, Value::Bytes(entry)) = (field, value) else {
+            continue;
+        };
+        let (mut key, mut said) = (String::new(), String::new());
+        for (field, value) in fields(entry)? {
+            match (field, value) {
+                (1, Value::Bytes(bytes)) => key = text(bytes),
+                (2, Value::Bytes(bytes)) => said = text(bytes),
+                _ => {}
+            }
+        }
+        texts.insert(key, vec![said]);
+    }
+    Ok(texts)
+}
+
+/// The initialisers of a graph under their names, which are a state dict's in files that Sightline wrote.
+fn named(graph: &[u8]) -> Result<Tensors<'_>, OnnxError> {
+    let mut tensors = Tensors::default();
+    for (field, value) in fields(graph)? {
+        if let (5, Value::Bytes(bytes)) = (field, value)
+            && let (name, Some(stored)) = tensor(bytes)?
+        {
+            tensors.insert(name, stored);
+        }
+    }
+    Ok(tensors)
 }
 
 static ZERO: [u8; 4] = 0.0_f32.to_le_bytes();

@@ -8,9 +8,9 @@ use sightline::network::Architecture;
 use sightline::radiograph::Resize;
 use sightline::vocabulary;
 
-use crate::convention::Source;
+use crate::convention::{Output, Source};
 use crate::error::ImportError;
-use crate::recognise::{Recognised, Settings, input, outputs, recognise};
+use crate::recognise::{Recognised, Settings, recognise};
 
 /// The names of orders that a form offers, where they have as many findings as the file has outputs.
 const ORDERS: [(&str, &str); 4] = [
@@ -46,23 +46,23 @@ pub struct Proposal {
 /// As [`crate::import_parts`], but for what the outputs and the pixels mean: that may be left open.
 pub fn propose(files: &[(&str, &[u8])], settings: &Settings) -> Result<Proposal, ImportError> {
     let mut say = |_| ();
-    let Recognised {
-        tensors,
-        fit,
-        source,
-    } = recognise(files, settings, &mut say)?;
-    let said = settings.findings.as_deref();
-    let findings = outputs(source, said, &fit, &tensors, &mut say).map(|outputs| {
-        let name = |output: crate::convention::Output| {
+    let known = recognise(files, settings, &mut say)?;
+    let findings = known.outputs(settings.findings.as_deref(), &mut say);
+    let findings = findings.map(|outputs| {
+        let name = |output: Output| {
             let name = output.finding.map(|finding| finding.name().to_owned());
             name.unwrap_or_else(|| LEFT_OUT.to_owned())
         };
         outputs.into_iter().map(name).collect()
     });
-    let usual = source.input(&fit);
-    let (size, resize, mean, std) = match input(settings, source, &fit) {
+    let input = known.input(settings);
+    let Recognised { fit, source, .. } = known;
+    let (size, resize, mean, std) = match input {
         Ok(input) => (input.size, input.resize, input.mean, input.std),
-        Err(_) => (usual.size, usual.resize, Vec::new(), Vec::new()),
+        Err(_) => {
+            let usual = source.input(&fit);
+            (usual.size, usual.resize, Vec::new(), Vec::new())
+        }
     };
     Ok(Proposal {
         findings: findings.map_err(|error| error.to_string()),
@@ -103,7 +103,7 @@ impl Proposal {
         let fitting = ORDERS.iter().filter(|(name, _)| {
             vocabulary::named(name).is_some_and(|order| order.len() == self.outputs)
         });
-        let mut orders = vec![(String::new(), "as below")];
+        let mut orders = vec![(String::new(), "as listed")];
         orders.extend(fitting.map(|(name, title)| ((*name).to_owned(), *title)));
         if orders.len() > 1 {
             add(&choice("Findings of", "order", &orders, ""));

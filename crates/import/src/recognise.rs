@@ -1,6 +1,7 @@
 //! What files are taken for: which network, whose conventions, what its outputs and its pixels are.
 
 use sightline::network::{Family, Head};
+use sightline::package::Manifest;
 use sightline::radiograph::levels::Rule;
 use sightline::radiograph::{Input, Resize};
 use sightline::vocabulary::{CHEXPERT, NIH, TORCHXRAYVISION};
@@ -9,7 +10,7 @@ use crate::containers;
 use crate::convention::{Output, Source, as_chexpert, labels_of, order, outputs_of};
 use crate::error::ImportError;
 use crate::fit::{Fit, fit};
-use crate::tensors::Tensors;
+use crate::tensors::{MANIFEST, Tensors};
 
 const IMAGENET_CLASSES: usize = 1000;
 
@@ -44,6 +45,8 @@ pub struct Recognised<'a> {
     pub tensors: Tensors<'a>,
     pub fit: Fit,
     pub source: Source,
+    /// The manifest of the package of which Sightline made the file.
+    pub own: Option<Manifest>,
 }
 
 pub fn recognise<'a>(
@@ -54,8 +57,9 @@ pub fn recognise<'a>(
     let none = || ImportError::Container("there is no file".to_owned());
     let (file, _) = *files.first().ok_or_else(none)?;
     let tensors = containers::read_all(files)?;
+    let own = own_manifest(&tensors);
     let candidates = match (settings.source, settings.architecture.as_deref()) {
-        (None, None) => None,
+        (None, None) => own.as_ref().map(|own| vec![own.architecture.clone()]),
         (source, named) => source.unwrap_or(Source::Torchvision).architectures(named)?,
     };
     let fit = fit(&tensors, candidates.as_deref(), settings.prefix.as_deref())?;
@@ -76,7 +80,16 @@ pub fn recognise<'a>(
             copies.join(", ")
         ));
     }
+    let own =
+        own.filter(|own| own.findings.len() == fit.outputs && own.architecture == fit.architecture);
     let source = settings.source.unwrap_or_else(|| {
+        if let Some(own) = &own {
+            say(format!(
+                "Sightline made the file of its package {}",
+                own.name
+            ));
+            return Source::Safetensors;
+        }
         let (source, why) = Source::recognise(&fit, &tensors);
         say(format!(
             "its conventions are taken to be those of {source} ({why}); --from says otherwise"
@@ -87,11 +100,48 @@ pub fn recognise<'a>(
         tensors,
         fit,
         source,
+        own,
     })
 }
 
+fn own_manifest(tensors: &Tensors<'_>) -> Option<Manifest> {
+    let text = tensors.texts.get(MANIFEST)?.first()?;
+    Manifest::parse(text.as_bytes()).ok()
+}
+
+impl Recognised<'_> {
+    /// What each output of the file stands for.
+    pub fn outputs(
+        &self,
+        said: Option<&[String]>,
+        say: &mut impl FnMut(String),
+    ) -> Result<Vec<Output>, ImportError> {
+        match (&self.own, said) {
+            (Some(own), None) => Ok(outputs_of(&own.vocabulary().findings)),
+            _ => outputs(self.source, said, &self.fit, &self.tensors, say),
+        }
+    }
+
+    /// The pixels that the network expects.
+    pub fn input(&self, settings: &Settings) -> Result<Input, ImportError> {
+        let Some(own) = &self.own else {
+            return input(settings, self.source, &self.fit);
+        };
+        let own = own.input.clone();
+        let known = Settings {
+            size: settings.size.or(Some(own.size)),
+            resize: settings.resize.or(Some(own.resize)),
+            mean: settings.mean.clone().or(Some(own.mean)),
+            std: settings.std.clone().or(Some(own.std)),
+            ..settings.clone()
+        };
+        let levels = own.levels;
+        input(&known, self.source, &self.fit).map(|input| Input { levels, ..input })
+    }
+}
+
 /// What each output of the file stands for.
-pub fn outputs(
+fn outputs(
     source: Source,
     said: Option<&[String]>,
     fit: &Fit,
@@ -195,7 +245,7 @@ fn usual_outputs(
 }
 
 /// The input as the source has it, with what the command line says otherwise.
-pub fn input(settings: &Settings, source: Source, fit: &Fit) -> Result<Input, ImportError> {
+fn input(settings: &Settings, source: Source, fit: &Fit) -> Result<Input, ImportError> {
     let channels = fit.architecture.in_channels;
     let usual = source.input(fit);
     let per_channel = |said: &Option<Vec<f32>>, usual: Option<Vec<f32>>, what: &str| {

@@ -148,6 +148,9 @@ impl<'a> Stored<'a> {
     }
 }
 
+/// The text in which files that Sightline exported have the manifest of their package.
+pub const MANIFEST: &str = "manifest";
+
 /// The floating-point tensors of a file by the name under which it has them, and what else it says of itself.
 #[derive(Clone, Debug, Default)]
 pub struct Tensors<'a> {

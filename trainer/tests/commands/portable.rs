@@ -287,6 +287,48 @@ fn an_export_that_is_imported_has_the_same_weights() {
 }
 
 #[test]
+fn an_export_is_imported_as_the_package_that_it_was_without_a_word() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, format) in [
+        ("efficientnet-lite0-nih", "onnx"),
+        ("efficientnet-lite0-nih", "safetensors"),
+        ("combined-nih", "onnx"),
+    ] {
+        let package = Package::shipped(name);
+        let file = folder.path().join(format!("{name}.{format}"));
+        package.export(format, &file);
+        let again = folder.path().join(format!("{name}-{format}"));
+        succeed(&[&"import", &file, &"--out", &again]);
+        let manifest = std::fs::read(again.join("manifest.json")).expect("a manifest");
+        let manifest = Manifest::parse(&manifest).expect("sound");
+        let expected = Manifest {
+            name: format!("{name}-{format}"),
+            // What it looks at is not among the file's outputs.
+            gate: None,
+            ..package.manifest.clone()
+        };
+        assert_eq!(manifest, expected, "{name} {format}");
+    }
+    // Other pixels make another package of it, of which nothing is known.
+    let (file, again) = (
+        folder.path().join("efficientnet-lite0-nih.onnx"),
+        folder.path().join("other"),
+    );
+    succeed(&[&"import", &file, &"--size", &"256", &"--out", &again]);
+    let manifest = std::fs::read(again.join("manifest.json")).expect("a manifest");
+    let manifest = Manifest::parse(&manifest).expect("sound");
+    let shipped = Package::shipped("efficientnet-lite0-nih").manifest;
+    assert_eq!(manifest.weights, shipped.weights);
+    assert_eq!(
+        (manifest.input.size, &manifest.input.mean),
+        (256, &shipped.input.mean)
+    );
+    assert!(manifest.evaluation.is_none());
+    let names = |manifest: &Manifest| manifest.vocabulary().findings.clone();
+    assert_eq!(names(&manifest), names(&shipped));
+}
+
+#[test]
 fn the_metadata_says_what_the_outputs_and_the_pixels_are() {
     let folder = tempfile::tempdir().expect("a folder");
     let package = Package::shipped("efficientnet-lite0-nih");
