@@ -38,6 +38,8 @@ impl Session {
         let name = first.map(|entry| entry.name.clone());
         if wanted.is_some() && wanted != name {
             self.complain(NOT_THERE.to_owned());
+            // Perhaps this browser keeps it: the engine says so when it is there.
+            self.wanted.model = wanted;
         }
         name.unwrap_or_default()
     }

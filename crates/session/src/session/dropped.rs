@@ -148,10 +148,18 @@ impl Session {
             if let Some(name) = new.map(|kept| kept.name.clone()) {
                 self.load(&name);
             }
+        } else if let Some(wanted) = self.wanted_of_kept() {
+            self.load(&wanted);
         } else if was_kept && self.kept_model().is_none() {
             let first = self.models.first().map(|entry| entry.name.clone());
             self.load(&first.unwrap_or_default());
         }
+    }
+
+    /// The model that the page's address asks for, if this browser keeps it.
+    fn wanted_of_kept(&mut self) -> Option<String> {
+        let is_kept = |name: &mut String| self.kept.iter().any(|kept| kept.name == *name);
+        self.wanted.model.take_if(is_kept)
     }
 
     /// The chosen model, if this browser keeps it.

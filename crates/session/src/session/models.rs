@@ -27,6 +27,7 @@ impl Session {
     /// Loads a package in a fresh engine; a radiograph that is open is then read with it.
     pub fn load(&mut self, model: &str) {
         self.complaint = None;
+        self.wanted.model = None;
         self.load_model(model);
     }
 

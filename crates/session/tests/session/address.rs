@@ -1,5 +1,6 @@
 //! What the page's address asks for.
 
+use sightline_session::messages::KeptModel;
 use sightline_session::session::Wanted;
 
 use super::*;
@@ -64,4 +65,30 @@ fn what_is_not_there_is_said_and_the_page_begins_as_ever() {
     page.open("a.png");
     let trained = page.session.picture().expect("a picture").trained();
     assert_eq!(page.session.selected(), trained.first().copied());
+}
+
+#[test]
+fn a_model_that_this_browser_keeps_is_loaded_once_the_engine_says_so() {
+    let wanted = || Wanted {
+        model: some("mine"),
+        ..Wanted::default()
+    };
+    let keeps = || Answer::Keeps {
+        models: vec![KeptModel {
+            name: "mine".to_owned(),
+            hash: "00ff".to_owned(),
+        }],
+        added: None,
+    };
+    let mut page = with(wanted());
+    assert_eq!(page.session.model(), "one");
+    assert!(page.complaint().contains("not there"));
+    page.answer(keeps());
+    assert_eq!(page.session.model(), "mine");
+    assert_eq!(page.complaint(), "");
+    // What was chosen meanwhile goes before it.
+    let mut page = with(wanted());
+    page.tell(|session| session.load("two"));
+    page.answer(keeps());
+    assert_eq!(page.session.model(), "two");
 }
