@@ -131,7 +131,8 @@ pub fn OpenPanel() -> impl IntoView {
                 <p class="call">
                     {live(move || if open() { "Read another chest X-ray" } else { "Drop chest X-rays here" })}
                 </p>
-                <p class="hint">{FORMATS}" Or paste a picture, or "
+                <p class="hint">
+                    <span class="formats">{FORMATS}" Or paste a picture, or "</span>
                     <label class="button">
                         "choose files"
                         <input

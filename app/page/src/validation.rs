@@ -29,11 +29,11 @@ pub fn Validation() -> impl IntoView {
     let html = Memo::new(move |_| state.of_session(|session| session.validation().html().cloned()));
     view! {
         <section class="validation" aria-label="The model on your pictures">
-            <label class="validate-drop" data-testid="validate-drop" data-state=stage>
-                <span>"Measure the model on your pictures"</span>
-                <small>"Drop the pictures with a CSV of their labels, and with one of boxes if there is one, or choose them here."</small>
+            <label class="button" data-testid="validate-drop" data-state=stage>
+                "Measure the model on your pictures"
                 <input node_ref=input type="file" multiple on:change=choose/>
             </label>
+            <small>"Drop the pictures with a CSV of their labels, and with one of boxes if there is one, or choose them here."</small>
             <p role="status" data-testid="validation-status">{live(move || said.get())}</p>
             <Show when=move || html.with(Option::is_some)>
                 <div
