@@ -504,6 +504,8 @@ impl Page {
 
 impl Drop for Page {
     fn drop(&mut self) {
+        // Who asks a driver that is gone to quit waits for two minutes.
+        let _ = self.driver.clone().leak();
         // A failed test leaves no browser behind, and a browser that hangs does not end with its driver.
         for id in self.processes().unwrap_or_default() {
             let _ = Command::new("kill")
