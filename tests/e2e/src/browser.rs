@@ -304,7 +304,11 @@ impl Page {
     pub async fn drop_paths(&self, paths: &[&std::path::Path]) -> Result<()> {
         let mut files = Vec::new();
         for path in paths {
-            files.push(path.canonicalize()?);
+            let path = path.canonicalize()?;
+            files.push(path.to_str().context("a path in UTF-8")?.to_owned());
+        }
+        if paths.iter().all(|path| path.is_file()) {
+            return self.drop_files(&files).await;
         }
         let tools = self.driver.cdp();
         for kind in ["dragEnter", "dragOver", "drop"] {
@@ -314,6 +318,24 @@ impl Page {
             });
             tools.send_raw("Input.dispatchDragEvent", event).await?;
         }
+        Ok(())
+    }
+
+    /// Drops files by an event of the page's own: a drag of the browser's, which folders need, is sometimes not answered for a minute.
+    async fn drop_files(&self, files: &[String]) -> Result<()> {
+        let make = "const input = document.createElement('input');
+            Object.assign(input, { type: 'file', multiple: true, id: 'dropped-files' });
+            document.body.append(input);";
+        self.script(make, Vec::new()).await?;
+        let input = self.driver.find(By::Id("dropped-files")).await?;
+        input.send_keys(files.join("\n")).await?;
+        let drop = "const input = document.getElementById('dropped-files');
+            const transfer = new DataTransfer();
+            for (const file of input.files) transfer.items.add(file);
+            input.remove();
+            const options = { bubbles: true, cancelable: true, dataTransfer: transfer };
+            document.body.dispatchEvent(new DragEvent('drop', options));";
+        self.script(drop, Vec::new()).await?;
         Ok(())
     }
 
