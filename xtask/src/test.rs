@@ -101,10 +101,11 @@ pub fn all(root: &Path) -> Result<()> {
             ("SIGHTLINE_WITHOUT_AXE", "1".as_ref())
         }
     };
-    let package = crate::npm::package(root, &tools).and_then(|package| {
-        let tools = tools::npm_tools(root)?;
-        Ok((package, tools))
-    });
+    let package = match tools::npm_tools(root) {
+        // What cannot be packed is an error, and no reason to leave its tests out.
+        Ok(tools_of_npm) => Ok((crate::npm::package(root, &tools)?, tools_of_npm)),
+        Err(error) => Err(error),
+    };
     let (packed, packed_with) = match &package {
         Ok((package, tools)) => (
             ("SIGHTLINE_NPM", package.as_os_str()),
