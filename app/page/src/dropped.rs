@@ -21,15 +21,7 @@ const ACCEPTED: &str = ".pth,.pt,.tar,.ckpt,.safetensors,.json,.bin,.onnx,.pkl";
 pub fn OwnModels() -> impl IntoView {
     let state = expect_context::<State>();
     let input = NodeRef::<Input>::new();
-    let choose = move |_| {
-        if let Some(input) = input.get() {
-            if let Some(files) = input.files() {
-                state.give_model(folders::listed(&files));
-            }
-            // So that the same file can be chosen again.
-            input.set_value("");
-        }
-    };
+    let choose = move |_| state.give_model(folders::chosen(input));
     let is_kept = lasting::memo(move |_| state.of_session(|all| all.kept_model().is_some()));
     view! {
         <label class="button" title="PyTorch (.pth, .pt, .ckpt), .safetensors or .onnx. They stay on this machine.">

@@ -110,6 +110,16 @@ pub fn listed(files: &FileList) -> Vec<Source> {
     files.collect()
 }
 
+/// The files that were chosen by a field, which is then empty: so the same file can be chosen again.
+pub fn chosen(input: NodeRef<Input>) -> Vec<Source> {
+    let Some(input) = input.get_untracked() else {
+        return Vec::new();
+    };
+    let files = input.files().map_or_else(Vec::new, |files| listed(&files));
+    input.set_value("");
+    files
+}
+
 /// The button that chooses a folder.
 #[component]
 pub fn FolderButton() -> impl IntoView {

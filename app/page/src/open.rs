@@ -101,15 +101,7 @@ pub fn OpenPanel() -> impl IntoView {
     let state = expect_context::<State>();
     let input = NodeRef::<Input>::new();
     let (over, set_over) = signal(false);
-    let choose = move |_| {
-        if let Some(input) = input.get() {
-            if let Some(files) = input.files() {
-                state.give(folders::listed(&files), Vec::new());
-            }
-            // So that the same file can be chosen again.
-            input.set_value("");
-        }
-    };
+    let choose = move |_| state.give(folders::chosen(input), Vec::new());
     let open = move || state.picture.with(Option::is_some);
     // What the source says of a sample would tell a reader who reads first.
     let reads_first = lasting::memo(move |_| state.of_session(Session::reads_first));

@@ -15,15 +15,7 @@ use super::state::State;
 pub fn Validation() -> impl IntoView {
     let state = expect_context::<State>();
     let input = NodeRef::<Input>::new();
-    let choose = move |_| {
-        if let Some(input) = input.get() {
-            if let Some(files) = input.files() {
-                state.give(folders::listed(&files), Vec::new());
-            }
-            // So that the same files can be chosen again.
-            input.set_value("");
-        }
-    };
+    let choose = move |_| state.give(folders::chosen(input), Vec::new());
     let said = Memo::new(move |_| state.of_session(Session::validation_said));
     let stage = move || state.of_session(|session| session.validation().state());
     let html = Memo::new(move |_| state.of_session(|session| session.validation().html().cloned()));
