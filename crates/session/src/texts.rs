@@ -16,6 +16,8 @@ pub struct Text {
     /// What is between the holes: one more than there are holes.
     pub english: Vec<String>,
     pub translated: Vec<String>,
+    /// How many letters are between the holes of the English.
+    letters: usize,
 }
 
 impl Texts {
@@ -77,43 +79,64 @@ impl Texts {
         if !sentence.contains(|c: char| c.is_ascii_alphabetic()) {
             return None;
         }
-        let more = || {
-            let (length, said) = self.found(&[sentence, "."].concat())?;
-            Some((length, said.strip_suffix('.').unwrap_or(&said).to_owned()))
-        };
-        let less = || {
-            let (length, said) = self.found(sentence.strip_suffix('.')?)?;
-            Some((length, said + "."))
-        };
-        // Of texts that have as much in common with it, the sentence as it is.
-        let ways = [less(), more(), self.found(sentence)];
-        let best = ways.into_iter().flatten().max_by_key(|(length, _)| *length);
-        best.map(|(_, said)| said)
+        let with_stop = [sentence, "."].concat();
+        let less = sentence.strip_suffix('.').and_then(|less| self.found(less));
+        let ways = [less, self.found(&with_stop), self.found(sentence)];
+        // Of texts that have as much in common with it, the sentence as it is. What fills its holes is looked up for this one alone: looked up
+        // for all three, a list of twenty would take 3 to the power of 20 steps.
+        let ways = ways.into_iter().enumerate();
+        let found = ways.filter_map(|(way, found)| Some((way, found?)));
+        let (way, best) = found.max_by_key(|(_, found)| found.text.letters)?;
+        let said = self.filled(&best);
+        Some(match way {
+            0 => said + ".",
+            1 => said.strip_suffix('.').unwrap_or(&said).to_owned(),
+            _ => said,
+        })
     }
 
-    /// The translation by the text that has most in common with the sentence, and how many letters these are.
-    fn found(&self, sentence: &str) -> Option<(usize, String)> {
-        let mut best: Option<(usize, &Text, Vec<&str>)> = None;
+    /// The text that has most letters in common with the sentence; of equals the one whose first hole ends first, as in
+    /// `a.pth: this (or that), and that`.
+    fn found<'a>(&'a self, sentence: &'a str) -> Option<Found<'a>> {
+        let mut best: Option<Found<'a>> = None;
         for text in &self.0 {
-            let length = text.english.iter().map(String::len).sum();
-            let is_better = best.as_ref().is_none_or(|(most, ..)| *most < length);
-            if !is_better || length > sentence.len() {
+            if best
+                .as_ref()
+                .is_some_and(|best| text.letters < best.text.letters)
+            {
                 continue;
             }
-            if let Some(filled) = fill(&text.english, sentence) {
-                best = Some((length, text, filled));
+            let Some(holes) = fill(&text.english, sentence) else {
+                continue;
+            };
+            let found = Found { text, holes };
+            let first = |found: &Found<'_>| found.holes.first().map_or(0, |hole| hole.len());
+            let is_better =
+                |best: &Found<'_>| text.letters > best.text.letters || first(&found) < first(best);
+            if best.as_ref().is_none_or(is_better) {
+                best = Some(found);
             }
         }
-        let (length, text, filled) = best?;
+        best
+    }
+
+    fn filled(&self, found: &Found<'_>) -> String {
         let mut said = String::new();
-        for (place, part) in text.translated.iter().enumerate() {
+        for (place, part) in found.text.translated.iter().enumerate() {
             said.push_str(part);
-            if let Some(filling) = filled.get(place) {
+            if let Some(filling) = found.holes.get(place) {
                 said.push_str(&self.said(filling));
             }
         }
-        Some((length, said))
+        said
     }
+}
+
+/// A text that a sentence is.
+struct Found<'a> {
+    text: &'a Text,
+    /// What stands in the holes.
+    holes: Vec<&'a str>,
 }
 
 /// Adds the text whose two sides were read, if there is one.
@@ -129,6 +152,7 @@ fn add(texts: &mut Vec<Text>, sides: &mut [Option<String>; 2]) -> Option<()> {
     let sound = english.len() == translated.len() && literal > 1;
     sound.then(|| {
         texts.push(Text {
+            letters: english.iter().map(|part| letters(part)).sum(),
             english,
             translated,
         });
@@ -173,6 +197,10 @@ fn fill<'a>(parts: &[String], sentence: &'a str) -> Option<Vec<&'a str>> {
     // What is in brackets is in one hole, with both of them or with neither.
     let fits = !is_balanced(sentence) || filled.iter().all(|filling| is_balanced(filling));
     fits.then_some(filled)
+}
+
+fn letters(text: &str) -> usize {
+    text.chars().filter(char::is_ascii_alphabetic).count()
 }
 
 /// Whether each bracket has its other half.
@@ -253,6 +281,12 @@ msgstr "{}, {}"
 msgid "{} ({})"
 msgstr "{} ({})"
 
+msgid "{}: {}"
+msgstr "{}: {}"
+
+msgid "cut, or damaged"
+msgstr "abgeschnitten oder beschädigt"
+
 msgid "Not readable: {}"
 msgstr "Nicht lesbar: {}"
 
@@ -282,6 +316,12 @@ msgstr "Nicht lesbar: {} Dateien"
                 "Not readable: a text file.",
                 "Nicht lesbar: eine Textdatei.",
             ),
+            // What comes first parts first.
+            (
+                "a.txt: cut, or damaged",
+                "a.txt: abgeschnitten oder beschädigt",
+            ),
+            ("7, b: a text file", "7, b: eine Textdatei"),
             // The longer of two that fit.
             ("Not readable: 3 files", "Nicht lesbar: 3 Dateien"),
             // What is in brackets is a text of its own, without its full stop.
@@ -293,6 +333,14 @@ msgstr "Nicht lesbar: {} Dateien"
         for (english, expected) in cases {
             assert_eq!(texts.said(english), expected);
         }
+    }
+
+    #[test]
+    fn a_long_list_takes_no_more_steps_than_it_has_parts() {
+        // Each part used to be looked up three times for each part before it: forty would not end.
+        let english = ["a text file"; 40].join(", ");
+        let expected = ["eine Textdatei"; 40].join(", ");
+        assert_eq!(texts().said(&english), expected);
     }
 
     #[test]
