@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 use sightline_session::texts::{Texts, sentences};
 
 /// What is translated whole: a text that one of these says and the message file lacks is an error.
-const WHOLE: [&str; 12] = [
-    "app/engine/src/kept.rs",
+const WHOLE: [&str; 11] = [
     "app/page/src",
     "crates/import/src/proposal.rs",
     "crates/session/src",
@@ -21,17 +20,49 @@ const WHOLE: [&str; 12] = [
     "crates/core/src/radiograph/formats",
     "crates/core/src/radiograph/refusal.rs",
 ];
-/// Where else texts come from that people read on the page.
-const OTHERS: [&str; 5] = [
+/// Likewise, where single words are names that are the same in every language.
+const SENTENCES: [&str; 21] = [
     "app/engine/src",
+    "crates/core/src/architecture.rs",
+    "crates/core/src/package/manifest.rs",
+    "crates/core/src/package/mod.rs",
+    "crates/core/src/radiograph/input.rs",
+    "crates/import/src/containers.rs",
+    "crates/import/src/error.rs",
+    "crates/import/src/fit.rs",
+    "crates/import/src/kinds.rs",
+    "crates/import/src/onnx.rs",
+    "crates/import/src/pickle.rs",
+    "crates/import/src/recognise.rs",
+    "crates/import/src/shards.rs",
+    "crates/import/src/torch_file.rs",
+    "crates/import/src/zip.rs",
+    "crates/measure/src/tables/boxes.rs",
+    "crates/measure/src/tables/chexpert.rs",
+    "crates/measure/src/tables/labels.rs",
+    "crates/measure/src/tables/reading.rs",
+    "crates/measure/src/tables/table.rs",
+    "crates/measure/src/tables/text.rs",
+];
+/// Where else texts come from that people read on the page.
+const OTHERS: [&str; 8] = [
+    "src/network/state_dict.rs",
     "crates/core/src",
+    "crates/import/src/lib.rs",
+    "crates/measure/src/tables/columns.rs",
+    "crates/measure/src/tables/nih.rs",
     "www/cases/index.json",
     "www/index.html",
     "www/sw.js",
 ];
 /// What comes right before a literal that nobody reads.
-const NOT_READ: [&str; 20] = [
+const NOT_READ: [&str; 25] = [
     " b",
+    "!b",
+    "column(",
+    "needed(",
+    "one_of(&[",
+    "say(format!(",
     "(b",
     "class=",
     "closest(",
@@ -53,7 +84,7 @@ const NOT_READ: [&str; 20] = [
     "warn!(",
 ];
 /// What is the same in every language, is said to programs or by them, or is part of a model's card.
-const ALLOWED: [&str; 43] = [
+const ALLOWED: [&str; 49] = [
     "(prefers-color-scheme: {name})",
     "Adebayo et al., 2018",
     "And {more} more: see the model's card.",
@@ -69,6 +100,8 @@ const ALLOWED: [&str; 43] = [
     "Escape",
     "Krishna et al., 2022",
     "Path",
+    "Patient ID",
+    "View Position",
     "What an output stands for: a name of printable characters, without a space at its ends.",
     "Petsiuk et al., RISE (2018)",
     "Ribeiro et al., 2016",
@@ -76,7 +109,11 @@ const ALLOWED: [&str; 43] = [
     "There is no radiograph: read one first.",
     "VinDr-CXR",
     "Zech et al., 2018",
+    " on masks",
     "airspace opacity",
+    "basic render",
+    "the file lacks the network's last layer, such as {prefix}classifier.weight",
+    "{error}, center, random",
     "exhausted data",
     "failed to fill",
     "line {number} is no line of a message file",
@@ -212,8 +249,8 @@ fn pieces(text: &str) -> Vec<String> {
     pieces.filter(worded).collect()
 }
 
-/// Whether it reads as English: several words, or one that begins a line.
-fn is_read(text: &str) -> bool {
+/// Whether it reads as English: several words, or one that begins a line if `least` is not more.
+fn is_read(text: &str, least: usize) -> bool {
     let words = text.split_whitespace();
     let words = words.filter(|word| word.chars().any(char::is_alphabetic));
     let known = |c: char| {
@@ -222,7 +259,10 @@ fn is_read(text: &str) -> bool {
     let begins = text.chars().next().is_some_and(char::is_uppercase);
     let words = words.count();
     let speaks = text.chars().any(char::is_lowercase);
-    speaks && text.chars().all(known) && (words > 1 || (begins && words == 1 && text.len() > 3))
+    speaks
+        && text.chars().all(known)
+        && words >= least
+        && (words > 1 || (begins && words == 1 && text.len() > 3))
 }
 
 #[test]
@@ -235,11 +275,17 @@ fn every_text_of_the_page_is_in_the_message_file() {
         .collect();
     let mut missing = Vec::new();
     let mut seen = 0;
-    let all = WHOLE.iter().flat_map(|path| sources(path));
-    for (name, source) in all.filter(|(name, _)| !name.ends_with(NAMES)) {
+    let of = |paths: &[&str], words| {
+        let sources = paths.iter().flat_map(|path| sources(path));
+        sources
+            .map(|(name, source)| (name, source, words))
+            .collect::<Vec<_>>()
+    };
+    let all = of(&WHOLE, 1).into_iter().chain(of(&SENTENCES, 2));
+    for (name, source, words) in all.filter(|(name, ..)| !name.ends_with(NAMES)) {
         for (before, literal) in literals(&source) {
             let nobody_reads = NOT_READ.iter().any(|end| before.ends_with(end));
-            if nobody_reads || !is_read(&literal) || ALLOWED.contains(&literal.as_str()) {
+            if nobody_reads || !is_read(&literal, words) || ALLOWED.contains(&literal.as_str()) {
                 continue;
             }
             for sentence in sentences(&literal) {
@@ -327,6 +373,26 @@ fn what_is_put_together_is_translated_in_all_its_parts() {
         "yes (0.40)",
         "0.87 (0.80 to 0.92)",
         "8 bits: darker",
+        "weights.pth: the file is empty (0 bytes): copying or downloading it failed. Get it again.",
+        "weights.h5: the file is an HDF5 file, as Keras and TensorFlow save weights (.h5). Only PyTorch's weights can be imported. Convert \
+         the model to ONNX or to a PyTorch state dict first.",
+        "a.zip: the file is an archive (zip) of other files: a/b.pth, c. Unpack it, and import the file of the weights that is in it.",
+        "a.pt: the file is a TorchScript program (torch.jit.save). Load it with torch.jit.load, save its weights alone with \
+         torch.save(model.state_dict(), \"weights.pth\"), and import that.",
+        "a.pth: the file is damaged, or cut off: it ends within a value.",
+        "a.pth: the file is damaged, or cut off: it lacks the numbers of storage 3.",
+        "a.pth: the weights are of a vision transformer, which Sightline does not have. Sightline has densenet121, 169 and 201, \
+         efficientnet_b0 to b5, efficientnet_lite0 to 2, mnasnet1_0, vgg19 and vgg19_bn, and several of them together.",
+        "a.pth: the weights are not of densenet121: of its tensors 12% are there. The file has 300 tensors, the first being conv1.weight, \
+         bn1.weight. They are of a ResNet.",
+        "a.pth: features.conv0.weight has a value that is not a number (NaN); the weights are damaged, or their training failed.",
+        "b.safetensors: a.safetensors: features.conv0.weight is in another of the files too.",
+        "a.csv: line 12 has 3 cells, the header 14: the row is cut, or a delimiter is missing or too many.",
+        "a.csv: line 3 and line 9 are of one image, patient1/a.jpg, so it is in two splits, \"train\" and \"test\".",
+        "a.csv: this is no table in text, but an Excel workbook or another ZIP archive: save the sheet as CSV.",
+        "a.csv: there is no column Path; the header says: a, b, c.",
+        "a.csv: line 4: \"maybe\" is no label; labels are 1 or True, 0 or False, -1 or u (uncertain), and blank.",
+        "3 of 12 rows repeat a row before them and are left out; the first is in line 5",
         "00000129_000.png. No box was drawn on it. NIH Clinical Center, ChestX-ray14 (Wang et al., CVPR 2017): no restrictions on use, \
          attribution asked for.",
     ];
@@ -350,6 +416,7 @@ fn what_is_put_together_is_translated_in_all_its_parts() {
 fn every_text_of_the_message_file_is_said_somewhere_once_and_is_a_sentence() {
     let said: Vec<String> = WHOLE
         .iter()
+        .chain(&SENTENCES)
         .chain(&OTHERS)
         .flat_map(|path| sources(path))
         .flat_map(|(_, source)| {

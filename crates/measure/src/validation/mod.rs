@@ -47,8 +47,6 @@ pub struct Validation {
     pub manifest: Manifest,
     /// What is to be known of pictures and tables, a sentence each.
     pub notes: Vec<String>,
-    /// What the tables' reader says of them.
-    pub of_tables: Vec<String>,
 }
 
 impl Validation {
@@ -66,13 +64,10 @@ impl Validation {
         if let Some(part) = self.report.parts.first() {
             html += &html::table(part, &self.manifest, self.pointing.as_ref());
         }
-        let (notes, of_tables) = (self.notes.iter(), self.of_tables.iter());
-        let notes = notes.map(|note| format!("<li>{}</li>", html::escaped(note)));
-        let of_tables = of_tables.map(|note| {
-            let note = html::escaped(note);
-            format!("<li lang=\"en\" translate=\"no\">{note}</li>")
-        });
-        let items: String = notes.chain(of_tables).collect();
+        let notes = self.notes.iter();
+        let items: String = notes
+            .map(|note| format!("<li>{}</li>", html::escaped(note)))
+            .collect();
         match items.is_empty() {
             true => html,
             false => html + &format!("<ul>{items}</ul>"),
@@ -112,7 +107,7 @@ pub fn validate(
         "There is no table of labels among the files: give a CSV with a row for each picture",
     )?;
     let reading = Reading::of(&text, &name, &findings);
-    let (rows, of_tables) = reading
+    let (rows, mut notes) = reading
         .and_then(|reading| reading.finish(&Nowhere))
         .with_context(|| name.clone())?;
     let says = |row: &Row| row.labels.iter().any(|label| *label != Label::Unlabelled);
@@ -123,7 +118,6 @@ pub fn validate(
             names.join(", ")
         );
     }
-    let mut notes = Vec::new();
     let matched = matched(&name, &rows, pictures, &mut notes)?;
     let scored: Vec<ScoredRow> = matched
         .iter()
@@ -191,7 +185,6 @@ pub fn validate(
         pointing,
         manifest,
         notes,
-        of_tables,
     })
 }
 

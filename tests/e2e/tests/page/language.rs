@@ -173,6 +173,53 @@ async fn what_comes_later_is_german_too() -> Result<()> {
     page.close().await
 }
 
+#[tokio::test]
+async fn what_weights_and_tables_are_refused_for_is_said_in_german() -> Result<()> {
+    let server = Server::start()?;
+    let page = open(&server, "?device=cpu&lang=de").await?;
+    speaks(&page, "de").await?;
+    page.element("sample-1").await?.click().await?;
+    page.wait_for(&["ready"], READ).await?;
+    let weights: [(&str, &[u8], &str); 3] = [
+        (
+            "page.pth",
+            b"<!DOCTYPE html><html><body>Sign in</body></html>",
+            "page.pth: die Datei ist eine HTML-Seite, keine Gewichte",
+        ),
+        (
+            "lfs.safetensors",
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
+            "ein Git-LFS-Zeiger, der nur sagt, wo die Gewichte liegen. Holen Sie die Gewichte",
+        ),
+        ("empty.pt", b"", "die Datei ist leer (0 Bytes)"),
+    ];
+    for (name, bytes, said) in weights {
+        page.give("drop", name, bytes).await?;
+        page.wait_for_error(said, LOAD).await?;
+        is_german(&page, name).await?;
+    }
+    let tables: [(&[u8], &str); 3] = [
+        (
+            b"PAR1",
+            "das ist keine Tabelle als Text, sondern eine Parquet-Datei",
+        ),
+        (
+            b"Path,Edema\na.png,maybe\n",
+            "Zeile 2: \"maybe\" ist keine Angabe",
+        ),
+        (
+            b"Path,Edema\na.png,1\nb.png,0\n",
+            "Keine Zeile von labels.csv nennt ein Bild",
+        ),
+    ];
+    for (bytes, said) in tables {
+        page.give("drop", "labels.csv", bytes).await?;
+        page.wait_for_words("validation-status", said, READ).await?;
+        is_german(&page, said).await?;
+    }
+    page.close().await
+}
+
 /// A file that is no picture.
 fn file_of_text() -> Result<PathBuf> {
     let path = std::env::temp_dir().join(format!("sightline-language-{}.txt", std::process::id()));
