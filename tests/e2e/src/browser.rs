@@ -17,6 +17,9 @@ use crate::schemas::fits_report;
 /// States that last as long as some work: a moment, where it is quick.
 const PASSING: [&str; 3] = ["loading", "reading", "explaining"];
 
+/// What the driver does, in the browser's folder.
+const LOG: &str = "driver.log";
+
 /// Notes the states that `status` leaves.
 const NOTE_STATES: &str = "
     window.passedStates = [];
@@ -54,8 +57,10 @@ impl Default for Options {
 pub struct Page {
     pub driver: WebDriver,
     chromedriver: Child,
+    /// Whether the test came to its end.
+    closed: bool,
     /// Profile, downloads and caches of this browser: up to 200 MB, gone with it.
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Page {
@@ -91,6 +96,8 @@ impl Page {
         let folder = tempfile::tempdir()?;
         let chromedriver = Command::new(&program)
             .arg(format!("--port={port}"))
+            .arg("--log-level=ALL")
+            .arg(format!("--log-path={}", folder.path().join(LOG).display()))
             .env("TMPDIR", folder.path())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -144,7 +151,8 @@ impl Page {
         let page = Self {
             driver,
             chromedriver,
-            _folder: folder,
+            closed: false,
+            folder,
         };
         page.driver
             .set_script_timeout(Duration::from_secs(120))
@@ -156,8 +164,21 @@ impl Page {
         Ok(page)
     }
 
-    pub async fn close(self) -> Result<()> {
+    pub async fn close(mut self) -> Result<()> {
+        self.closed = true;
         Ok(self.driver.clone().quit().await?)
+    }
+
+    /// The end of what the driver wrote down, without what is long in it: what it was at when a test failed.
+    fn last_of_log(&self) -> String {
+        const LINES: usize = 60;
+        const LETTERS: usize = 200;
+        let log = std::fs::read(self.folder.path().join(LOG)).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        let lines: Vec<&str> = log.lines().collect();
+        let last = lines[lines.len().saturating_sub(LINES)..].iter();
+        let short = last.map(|line| line.chars().take(LETTERS).collect::<String>());
+        short.collect::<Vec<_>>().join("\n")
     }
 
     /// The most memory, in bytes, that the page's process with its workers has held so far.
@@ -433,7 +454,10 @@ impl Page {
     }
 
     pub async fn script(&self, script: &str, arguments: Vec<Value>) -> Result<Value> {
-        Ok(self.driver.execute(script, arguments).await?.json().clone())
+        let answer = self.driver.execute(script, arguments).await;
+        let begin: String = script.trim().chars().take(100).collect();
+        let answer = answer.with_context(|| format!("a script fails: {begin}"))?;
+        Ok(answer.json().clone())
     }
 
     /// The scores on the page by finding; `None` where it says "not trained".
@@ -526,6 +550,9 @@ impl Page {
 
 impl Drop for Page {
     fn drop(&mut self) {
+        if !self.closed {
+            println!("the driver's last words:\n{}", self.last_of_log());
+        }
         // Who asks a driver that is gone to quit waits for two minutes.
         let _ = self.driver.clone().leak();
         // A failed test leaves no browser behind, and a browser that hangs does not end with its driver.
