@@ -12,6 +12,8 @@ const MODELS = `${OWN}models`;
 
 // What may change without a new build: the server is asked first. Weights are not among them: the engine keeps those by itself.
 const LATEST = /^(samples|cases)\/|(^|\/)(index|manifest)\.json$|\/card\.md$|^models\/.*\.(svg|png|jpe?g)$/;
+// The engine's programs: which one a browser needs depends on its graphics card. The page says which.
+const ENGINE = /^engine/;
 // How long the server may take where there is a kept answer, in milliseconds; once it was silent, it is not waited for again.
 const PATIENCE = 4000;
 const IMPATIENCE = 300;
@@ -22,6 +24,9 @@ const later = [];
 
 // Files whose kept copies were found to be whole since this worker started.
 const whole = new Set();
+
+// Files that the server was found to have of another build since then.
+const strange = new Set();
 
 addEventListener('install', event => event.waitUntil(install()));
 addEventListener('activate', event => event.waitUntil(activate()));
@@ -56,7 +61,7 @@ async function tell(...message) {
   }
 }
 
-// Keeps all files of this build: every one, of this build, or the worker is not installed.
+// Keeps all files of this build: every one, of this build, or the worker is not installed. Of the engine's programs those that were kept before.
 async function install() {
   try {
     if (!BUILD) throw new Error('this copy of Sightline was built without the list of its files');
@@ -64,10 +69,7 @@ async function install() {
     // At the first visit, the browser has just loaded the files and has them still. Later ones may be of the build before.
     const mode = self.registration.active ? 'no-cache' : 'force-cache';
     for (const name in BUILD.files) {
-      if (await copied(name, cache)) continue;
-      const response = await fetched(name, mode);
-      if (!response) throw new Error(`${name} on the server is of another build than sw.js`);
-      await cache.put(address(name), response);
+      if (!ENGINE.test(name) || (await kept(name))) await copy(name, cache, mode);
     }
   } catch (error) {
     if (error.name === 'QuotaExceededError') await caches.delete(PROGRAMS);
@@ -81,6 +83,25 @@ async function install() {
 function said(error) {
   if (error.name === 'QuotaExceededError') return 'the storage that the browser gives this page is full';
   return error.message;
+}
+
+// Whether a file of this name is kept, of any build.
+async function kept(name) {
+  for (const key of await caches.keys()) {
+    if (key.startsWith(OWN) && (await (await caches.open(key)).match(address(name)))) return true;
+  }
+  return false;
+}
+
+// Keeps a file of this build. One that was of another build is not asked for again while this worker runs.
+async function copy(name, cache, mode) {
+  if (await copied(name, cache)) return;
+  const response = strange.has(name) ? undefined : await fetched(name, mode);
+  if (!response) {
+    strange.add(name);
+    throw new Error(`${name} on the server is of another build than sw.js`);
+  }
+  await cache.put(address(name), response);
 }
 
 // Whether the file is kept already, of this build or an earlier one.
@@ -150,9 +171,11 @@ async function program(name, request) {
       return response;
     }
     const say = async (...message) => later.push(message);
-    const again = await fetched(name, 'no-cache', say);
+    // An engine that was not needed before.
+    const isNew = !response && ENGINE.test(name);
+    const again = await fetched(name, isNew ? 'default' : 'no-cache', say);
     if (again) {
-      await say('note', `The copy of ${name} that was kept here was damaged or gone. It was fetched again.`);
+      if (!isNew) await say('note', `The copy of ${name} that was kept here was damaged or gone. It was fetched again.`);
       await cache.put(address(name), again.clone());
       return again;
     }
@@ -189,12 +212,16 @@ async function latest(event) {
   return (await kept().catch(() => undefined)) ?? asked;
 }
 
-// Keeps what the page needs of a model beside the weights, which the engine has kept, or has not; and tells which.
+// Keeps the engine's program and what the page needs of a model beside the weights, which the engine has kept, or has not; and tells which.
 async function keep(weights, ...files) {
   for (const message of later.splice(0)) await tell(...message);
   try {
-    const cache = await caches.open(MODELS);
+    const [cache, programs] = [await caches.open(MODELS), await caches.open(PROGRAMS)];
     for (const file of files) {
+      if (ENGINE.test(file)) {
+        if (!(await programs.match(address(file)))) await copy(file, programs, 'force-cache');
+        continue;
+      }
       const url = new URL(file, HOME).href;
       if (await cache.match(url)) continue;
       // The page or its engine has just loaded it.

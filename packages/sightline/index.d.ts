@@ -11,7 +11,7 @@ export interface Waiting {
 }
 
 export interface LoadOptions extends Waiting {
-  /** The folder of engine.js, engine_bg.wasm and sightline_bg.wasm; by itself the folder of this package. */
+  /** The folder of this package's engine*.js and *_bg.wasm; by itself the folder of this package. */
   base?: string | URL;
   /** The folder of index.json and of the models; by itself `models/` in `base`. It is on the same server as `base`. */
   models?: string | URL;

@@ -8,7 +8,12 @@ use crate::run::Step;
 use crate::tools::Tools;
 
 /// What it has of `dist/`, and of the workspace's root.
-const OF_DIST: [&str; 2] = ["engine.js", "engine_bg.wasm"];
+const OF_DIST: [&str; 4] = [
+    "engine.js",
+    "engine_bg.wasm",
+    "engine-webgpu.js",
+    "engine-webgpu_bg.wasm",
+];
 const OF_ROOT: [&str; 3] = ["LICENSE", "LICENSE-APACHE", "LICENSE-MIT"];
 
 /// Makes the package of a `dist/` that was built, and gives the archive that npm installs.

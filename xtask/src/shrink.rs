@@ -12,7 +12,7 @@ use crate::run::Step;
 pub const BINARYEN: &str = "132.0.0";
 /// Set where wasm-opt is there to be used; a plain `trunk serve` does not wait for it.
 pub const WANTED: &str = "SIGHTLINE_SHRINK";
-/// The engine's level. Levels beyond take three times as long for two per cent less.
+/// The engines' level. Levels beyond take three times as long for two per cent less.
 const LEVEL: &str = "-O1";
 /// What nobody reads is left out, and addresses are folded: rustc puts the stack first, so that no data lies in the first 1,024 bytes.
 const MORE: &[&str] = &[
@@ -60,7 +60,13 @@ fn programs(root: &Path, staging: &Path) -> Result<()> {
     // Trunk calls this with the path of the tools.
     let path = std::env::var_os("PATH").unwrap_or_default();
     smaller(root, &staging.join("page_bg.wasm"), PAGE, &path)?;
-    smaller(root, &staging.join("engine_bg.wasm"), &[LEVEL], &path)
+    smaller(root, &staging.join("engine_bg.wasm"), &[LEVEL], &path)?;
+    smaller(
+        root,
+        &staging.join("engine-webgpu_bg.wasm"),
+        &[LEVEL],
+        &path,
+    )
 }
 
 /// Shrinks the program of the npm package as the page's. `path`: where wasm-opt is.

@@ -73,6 +73,8 @@ pub fn all(root: &Path) -> Result<()> {
                 "sightline",
                 "-p",
                 "sightline-engine",
+                "--features",
+                "sightline-engine/webgpu",
                 "--test",
                 "browser",
             ],

@@ -312,7 +312,8 @@ impl Inner {
     }
 
     fn start(self: &Rc<Self>) {
-        let program = program(&self.home, Role::Engine).unwrap_or_default();
+        let webgpu = self.session.borrow().may_use_webgpu();
+        let program = program(&self.home, Role::Engine, webgpu).unwrap_or_default();
         // The engine that there was ends.
         self.worker.replace(None);
         let inner = Rc::downgrade(self);

@@ -45,7 +45,7 @@ pub async fn open(choice: DeviceChoice) -> Result<Opened, String> {
                 software,
                 largest_buffer,
             } = found;
-            match Device::wgpu_options().init_async().await {
+            match webgpu().await {
                 Ok(device) => Ok(Opened {
                     device,
                     adapter: Adapter::WebGpu { name, software },
@@ -64,6 +64,18 @@ pub async fn open(choice: DeviceChoice) -> Result<Opened, String> {
                 .to_owned(),
         ),
     }
+}
+
+#[cfg(feature = "webgpu")]
+async fn webgpu() -> Result<Device, String> {
+    let device = Device::wgpu_options().init_async().await;
+    device.map_err(|error| error.to_string())
+}
+
+/// This program stands in for the one that has WebGPU.
+#[cfg(not(feature = "webgpu"))]
+async fn webgpu() -> Result<Device, String> {
+    Err("the engine's program for it cannot be fetched".to_owned())
 }
 
 struct WebGpuAdapter {

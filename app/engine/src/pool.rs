@@ -172,7 +172,7 @@ impl Helper {
     fn start(package: &PackagePlace) -> Option<Self> {
         let state = Rc::new(State::default());
         let heard = state.clone();
-        let program = wire::program(&wire::home(), Role::Helper).ok()?;
+        let program = wire::program(&wire::home(), Role::Helper, false).ok()?;
         let spawned = Spawned::start(&program, move |said| heard.hear(said)).ok()?;
         spawned.send(&Task::Load(package.clone()));
         Some(Self { spawned, state })

@@ -33,8 +33,8 @@ pub struct Offline {
     waits: RwSignal<bool>,
     /// Whether the reader asked for it.
     wanted: StoredValue<bool>,
-    /// The weights that the service worker is to look for, and the manifest that it is to keep.
-    model: StoredValue<[String; 2]>,
+    /// The weights that the service worker is to look for, and what it is to keep: the manifest, and the engine's program.
+    model: StoredValue<[String; 4]>,
     /// Whether the service worker is waited for.
     waited_for: StoredValue<bool>,
     registration: StoredValue<Option<ServiceWorkerRegistration>, LocalStorage>,
@@ -84,8 +84,14 @@ impl Offline {
             // Whatever begins or ends, the service worker is asked: it then tells what happened meanwhile, too.
             state.status.track();
             let manifest = state.manifest.get();
-            if let (Some(manifest), Some(folder)) = (manifest, state.folder()) {
-                offline.keep(&container, &folder, &manifest.weights.sha256);
+            let engine = state.program();
+            if let (Some(manifest), Some(folder), false) =
+                (manifest, state.folder(), engine.is_empty())
+            {
+                let weights = format!("{folder}/weights?sha256={}", manifest.weights.sha256);
+                let manifest = format!("{folder}/manifest.json");
+                let [script, program] = [".js", "_bg.wasm"].map(|end| engine.clone() + end);
+                offline.keep(&container, [weights, manifest, script, program]);
             }
         });
         offline
@@ -141,10 +147,8 @@ impl Offline {
     }
 
     /// Has the service worker keep what belongs to a model, and say whether its weights are kept.
-    fn keep(self, container: &ServiceWorkerContainer, folder: &str, sha256: &str) {
-        let weights = format!("{folder}/weights?sha256={sha256}");
-        self.model
-            .set_value([weights, format!("{folder}/manifest.json")]);
+    fn keep(self, container: &ServiceWorkerContainer, model: [String; 4]) {
+        self.model.set_value(model);
         // One waits for all: where no service worker can be installed, it waits for good, and is never freed.
         if self.waited_for.get_value() {
             return;
@@ -160,8 +164,15 @@ impl Offline {
                 return;
             };
             let registration: ServiceWorkerRegistration = registration.unchecked_into();
-            let [weights, manifest] = self.model.get_value();
-            let parts = ["keep", &weights, "models/index.json", &manifest];
+            let [weights, manifest, script, program] = self.model.get_value();
+            let parts = [
+                "keep",
+                &weights,
+                "models/index.json",
+                &manifest,
+                &script,
+                &program,
+            ];
             tell(registration.active(), &parts);
         });
     }

@@ -102,8 +102,6 @@ pub struct State {
     /// The tables that the model is to be measured with, one behind the other.
     tables: StoredValue<Option<(u32, Blob)>, LocalStorage>,
     engine: StoredValue<Option<Spawned<Request, Answer>>, LocalStorage>,
-    /// The address of the engine's program.
-    program: StoredValue<Option<String>>,
 }
 
 /// Where a radiograph is.
@@ -244,7 +242,6 @@ impl State {
             weights: StoredValue::new_local(None),
             tables: StoredValue::new_local(None),
             engine: StoredValue::new_local(None),
-            program: StoredValue::new(None),
         };
         state.tell(|_| {});
         state.look_as_at_first();
@@ -344,14 +341,17 @@ impl State {
         });
     }
 
+    /// The name of the engine's program; empty while there is none.
+    pub fn program(self) -> String {
+        self.engine
+            .with_value(|engine| engine.as_ref().map_or_else(String::new, Spawned::program))
+    }
+
     fn start_engine(self) {
         self.branch.set(None);
-        if self.program.with_value(Option::is_none) {
-            let home = document().base_uri().ok().flatten().unwrap_or_default();
-            self.program
-                .set_value(wire::program(&home, Role::Engine).ok());
-        }
-        let program = self.program.get_value().unwrap_or_default();
+        let home = document().base_uri().ok().flatten().unwrap_or_default();
+        let webgpu = untrack(|| self.of_session(Session::may_use_webgpu));
+        let program = wire::program(&home, Role::Engine, webgpu).unwrap_or_default();
         // The engine that there was ends.
         self.engine.set_value(None);
         let hear = move |heard| match heard {

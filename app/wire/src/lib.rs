@@ -1,6 +1,6 @@
 //! How the page reaches its engine, and an engine its helpers: a worker is started, messages go both ways, and its end is noticed.
 //!
-//! The worker's program is a blob that loads `engine.js`. A worker from a blob has the policy of the page that made it, so what the page
+//! The worker's program is a blob that loads `engine.js`, or `engine-webgpu.js` where WebGPU may be used and there is an adapter. A worker from a blob has the policy of the page that made it, so what the page
 //! may not fetch, no engine can either; a worker from a file would have the policy of that file's headers, and plain servers send none.
 //!
 //! Messages of the two programs are bytes, and beside them perhaps a file: a handle, which copies none of its bytes. A few words of text go
@@ -25,7 +25,13 @@ use web_sys::{
 /// Names the sources that this program was built from: page and engine must be of the same.
 const VERSION: &str = env!("SIGHTLINE_BUILD");
 
-/// What an engine says first, followed by its version.
+/// The engine's programs: what they are called without `.js` and `_bg.wasm`.
+const WITHOUT: &str = "engine";
+const WITH_WEBGPU: &str = "engine-webgpu";
+/// The global name under which a worker has the name of its program.
+const PROGRAM: &str = "program";
+
+/// What an engine says first, followed by its version and the name of its program.
 const READY: &str = "ready ";
 /// The engine is at its end, followed by why.
 const ENDED: &str = "ended ";
@@ -51,6 +57,7 @@ pub struct Spawned<Q, A> {
     worker: Worker,
     /// What is sent as soon as the engine is there; `None` once it is.
     waiting: Rc<RefCell<Option<Vec<Message>>>>,
+    program: Rc<RefCell<String>>,
     _message: Closure<dyn FnMut(MessageEvent)>,
     _error: Closure<dyn FnMut(Event)>,
     _garbled: Closure<dyn FnMut(MessageEvent)>,
@@ -69,6 +76,7 @@ impl<Q: BorshSerialize, A: BorshDeserialize + 'static> Spawned<Q, A> {
     pub fn start(address: &str, hear: impl Fn(Heard<A>) + 'static) -> Result<Self, End> {
         let worker = Worker::new(address).map_err(|error| End::NotLoaded(text(&error)))?;
         let waiting = Rc::new(RefCell::new(Some(Vec::<Message>::new())));
+        let program = Rc::new(RefCell::default());
         let unanswered = Rc::new(Cell::new(0));
         let over = Cell::new(false);
         let hear = {
@@ -87,7 +95,7 @@ impl<Q: BorshSerialize, A: BorshDeserialize + 'static> Spawned<Q, A> {
 
         let message = {
             let (hear, waiting, worker) = (hear.clone(), waiting.clone(), worker.clone());
-            let unanswered = unanswered.clone();
+            let (unanswered, program) = (unanswered.clone(), program.clone());
             Closure::new(move |event: MessageEvent| {
                 unanswered.set(0);
                 let data = event.data();
@@ -97,10 +105,12 @@ impl<Q: BorshSerialize, A: BorshDeserialize + 'static> Spawned<Q, A> {
                         None => hear(Heard::Ended(garbled())),
                     },
                     Some(said) => {
-                        if let Some(version) = said.strip_prefix(READY) {
+                        if let Some(ready) = said.strip_prefix(READY) {
+                            let (version, name) = ready.split_once(' ').unwrap_or_default();
                             if version != VERSION {
                                 return hear(Heard::Ended(End::OtherVersion));
                             }
+                            name.clone_into(&mut program.borrow_mut());
                             for message in waiting.take().unwrap_or_default() {
                                 post(message, |data, moved| {
                                     worker.post_message_with_transfer(data, moved)
@@ -148,12 +158,18 @@ impl<Q: BorshSerialize, A: BorshDeserialize + 'static> Spawned<Q, A> {
         Ok(Self {
             worker,
             waiting,
+            program,
             _message: message,
             _error: error,
             _garbled: unreadable,
             _heartbeat: heartbeat,
             _speaks: PhantomData,
         })
+    }
+
+    /// The name of the worker's program; empty while it is not there.
+    pub fn program(&self) -> String {
+        self.program.borrow().clone()
     }
 
     /// Sends a request, now or as soon as the worker is there.
@@ -195,11 +211,11 @@ pub enum Role {
     Helper,
 }
 
-/// The address of a program that starts a worker. `home`: the page's address.
+/// The address of a program that starts a worker. `home`: the page's address; `webgpu`: whether it may compute on a graphics card.
 ///
 /// # Errors
 /// When the browser makes no blobs.
-pub fn program(home: &str, role: Role) -> Result<String, JsValue> {
+pub fn program(home: &str, role: Role, webgpu: bool) -> Result<String, JsValue> {
     let home = js_sys::JSON::stringify(&home.into())?;
     let home = String::from(home);
     let channel = channel();
@@ -226,12 +242,20 @@ try {{
 }} catch {{
   // A browser without one of these works, and its page lists less.
 }}
-try {{
-  importScripts(new URL('engine.js', home).href);
-  wasm_bindgen({{ module_or_path: new URL('engine_bg.wasm', home).href }}).catch(failed);
-}} catch (error) {{
-  failed(error);
-}}
+const chosen = async () => {{
+  if ({webgpu} && await navigator.gpu?.requestAdapter().catch(() => null)) try {{
+    importScripts(new URL('{WITH_WEBGPU}.js', home).href);
+    return '{WITH_WEBGPU}';
+  }} catch {{
+    // Without network, and not kept: the other one may be.
+  }}
+  importScripts(new URL('{WITHOUT}.js', home).href);
+  return '{WITHOUT}';
+}};
+chosen().then(name => {{
+  self.{PROGRAM} = name;
+  return wasm_bindgen({{ module_or_path: new URL(name + '_bg.wasm', home).href }});
+}}).catch(failed);
 ",
         role == Role::Helper
     );
@@ -316,7 +340,9 @@ pub fn serve<Q: BorshDeserialize>(received: impl Fn(Q, Option<Blob>) + 'static) 
         .is_ok()
     {
         hear.forget();
-        say(&format!("{READY}{VERSION}"));
+        let program = Reflect::get(&scope(), &PROGRAM.into()).ok();
+        let program = program.and_then(|name| name.as_string());
+        say(&format!("{READY}{VERSION} {}", program.unwrap_or_default()));
     }
 }
 

@@ -1,22 +1,22 @@
-// A worker with the page's engine, started as app/wire starts it.
+// A worker with one of the page's engines, started as app/wire starts it.
 
 import { Read } from './borsh.js';
 
 const HOME = new URL('/page/', location.href).href;
 
-const program = helper => `
+const program = (helper, name) => `
   self.home = ${JSON.stringify(HOME)};
   self.isHelper = ${helper};
   self.sightlineChannel = 'bench';
   addEventListener('unhandledrejection', event => postMessage('ended ' + event.reason));
-  importScripts(new URL('engine.js', self.home).href);
-  wasm_bindgen({ module_or_path: new URL('engine_bg.wasm', self.home).href }).catch(error => postMessage('failed ' + error));
+  importScripts(new URL('${name}.js', self.home).href);
+  wasm_bindgen({ module_or_path: new URL('${name}_bg.wasm', self.home).href }).catch(error => postMessage('failed ' + error));
 `;
 
 export class Engine {
   // `heard` takes each answer, and `failed` why there will be none.
-  async start(helper) {
-    const address = URL.createObjectURL(new Blob([program(helper)], { type: 'text/javascript' }));
+  async start(helper, name) {
+    const address = URL.createObjectURL(new Blob([program(helper, name)], { type: 'text/javascript' }));
     this.worker = new Worker(address);
     await new Promise((resolve, reject) => {
       this.failed = reject;

@@ -13,7 +13,7 @@ const AT_ONCE = 2;
 
 class Helper extends Engine {
   async load(known) {
-    await this.start(true);
+    await this.start(true, 'engine');
     const [name, place] = folder(known);
     const loaded = this.until(answer => {
       const kind = answer.byte();

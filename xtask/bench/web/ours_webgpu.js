@@ -35,7 +35,7 @@ export class OursOnWebgpu {
   async load({ known }) {
     this.known = known;
     this.engine = new Engine();
-    await this.engine.start(false);
+    await this.engine.start(false, 'engine-webgpu');
     const [name, place] = folder(known);
     const ready = this.answer(kind => kind === READY || undefined);
     this.engine.post(message(LOAD, text(name), text(place), WEBGPU, u64(AT_ONCE)));

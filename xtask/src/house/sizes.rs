@@ -1,4 +1,4 @@
-//! How large the two programs are that a visitor loads.
+//! How large the programs are that a visitor loads.
 
 use std::io::Write;
 use std::path::Path;
@@ -16,7 +16,7 @@ pub struct Size {
     pub gzipped: u64,
 }
 
-/// The sizes of the page's and the engine's programs in `dist/`.
+/// The sizes of the page's and the engines' programs in `dist/`.
 ///
 /// # Errors
 /// When they are not there, or there is no gzip.
@@ -30,7 +30,7 @@ pub fn of_programs(root: &Path) -> Result<Vec<Size>> {
             gzipped: gzipped(bytes)?,
         })
     };
-    ["page_bg.wasm", "engine_bg.wasm"]
+    ["page_bg.wasm", "engine_bg.wasm", "engine-webgpu_bg.wasm"]
         .into_iter()
         .map(size)
         .collect()

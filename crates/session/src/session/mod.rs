@@ -297,6 +297,11 @@ impl Session {
         self.progress.as_ref()
     }
 
+    /// Whether the engine may compute on a graphics card.
+    pub fn may_use_webgpu(&self) -> bool {
+        self.device != DeviceChoice::Cpu
+    }
+
     pub fn adapter(&self) -> Option<&Adapter> {
         self.adapter.as_ref()
     }

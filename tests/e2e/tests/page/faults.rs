@@ -138,7 +138,7 @@ async fn a_gpu_that_is_lost_in_a_reading_gives_way_to_the_cpu_which_reads_the_sa
             };
             return device;
         };";
-    server.answer_instead("engine.js", engine_after(loses)?);
+    server.answer_instead(GPU_ENGINE, program_after(loses, GPU_ENGINE)?);
     let page = open_on_gpu(&server).await?;
     page.element("sample-1").await?.click().await?;
     page.wait_for(&["reading"], READ).await?;

@@ -195,8 +195,16 @@ async fn explain_by_lime(page: &Page, samples: usize) -> Result<()> {
     Ok(())
 }
 
-/// The engine's program with a script in front, which runs in the worker before it.
+/// The program of the engine on the CPU with a script in front, which runs in the worker before it.
 fn engine_after(script: &str) -> Result<Vec<u8>> {
-    let program = std::fs::read_to_string(sightline_e2e::dist().join("engine.js"))?;
+    program_after(script, "engine.js")
+}
+
+/// A program with a script in front.
+fn program_after(script: &str, name: &str) -> Result<Vec<u8>> {
+    let program = std::fs::read_to_string(sightline_e2e::dist().join(name))?;
     Ok(format!("{script}\n{program}").into_bytes())
 }
+
+/// The program of the engine that can compute on a graphics card.
+const GPU_ENGINE: &str = "engine-webgpu.js";

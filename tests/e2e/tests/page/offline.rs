@@ -114,6 +114,28 @@ async fn after_one_visit_the_page_reads_without_its_server() -> Result<()> {
 }
 
 #[tokio::test]
+async fn after_one_visit_the_graphics_card_reads_without_the_server() -> Result<()> {
+    let server = Server::start()?;
+    let options = Options {
+        webgpu: Webgpu::Software,
+        ..Options::default()
+    };
+    let page = Page::open(&server, "?device=webgpu", options).await?;
+    page.wait_for(&["idle"], SLOW).await?;
+    page.element("offline-ready").await?;
+    // The other engine is not needed here.
+    ensure!(server.count("engine.js") + server.count("engine_bg.wasm") == 0);
+    server.stop();
+    page.driver.refresh().await?;
+    page.wait_for(&["idle"], SLOW).await?;
+    page.element("sample-1").await?.click().await?;
+    page.wait_for(&["ready"], SLOW).await?;
+    let adapter = page.text("adapter").await?;
+    ensure!(adapter.starts_with("WebGPU: "), "{adapter}");
+    page.close().await
+}
+
+#[tokio::test]
 async fn a_new_version_is_offered_and_comes_when_it_is_asked_for() -> Result<()> {
     let server = Server::start()?;
     let page = open_and_keep(&server).await?;

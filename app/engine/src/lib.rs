@@ -1,4 +1,5 @@
-//! The engine worker: owns the device and the model, and does all the computing.
+//! The engine worker: owns the device and the model, and does all the computing. There are two programs of it: the feature `webgpu` is in
+//! the larger one.
 //!
 //! | module | what it is for |
 //! |---|---|
@@ -29,7 +30,7 @@ use wasm_bindgen::prelude::JsCast;
 use web_sys::DedicatedWorkerGlobalScope;
 
 /// Serves whoever started this worker.
-fn main() {
+pub fn serve() {
     // A panic ends the engine: its memory may be in any state. The page is told and starts a new one.
     std::panic::set_hook(Box::new(|info| {
         console_error_panic_hook::hook(info);

@@ -1,0 +1,5 @@
+//! The engine that computes on the CPU.
+
+fn main() {
+    sightline_engine::serve();
+}
