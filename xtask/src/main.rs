@@ -1,9 +1,10 @@
-//! `cargo xtask serve | test | build | npm | bench | house | weights`: installs what is missing, then does it. A second run has nothing to
+//! `cargo xtask serve | test | build | compress | npm | bench | house | weights`: installs what is missing, then does it. A second run has nothing to
 //! install and starts within seconds.
 
 mod bench;
 mod bench_web;
 mod build_table;
+mod compress;
 mod house;
 mod npm;
 mod run;
@@ -21,6 +22,7 @@ const HELP: &str = "\
 cargo xtask serve    install what is missing, then serve the page at http://127.0.0.1:8080
 cargo xtask test     install what is missing, then run every test: native, wasm in Chromium, end to end
 cargo xtask build    install what is missing, then build dist/ for a web server
+cargo xtask compress put each file of a built dist/ beside itself as Brotli and gzip, for servers that send those
 cargo xtask npm      install what is missing, build dist/, and make of it the npm package: target/npm/sightline-VERSION.tgz
 cargo xtask bench    install what is missing, then measure: train and data against PyTorch, lime (how many samples it needs),
                      page (LIME in Chromium), web (the page's engine against ONNX Runtime Web and TensorFlow.js), size (what a
@@ -46,6 +48,7 @@ fn main() -> Result<()> {
             println!("\n{}", package.display());
             Ok(())
         }
+        Some("compress") => compress::run(&root.join("dist")),
         Some("shrink") => shrink::staged(&root),
         Some("test") => test::all(&root),
         Some("bench") => bench::run(&root, std::env::args().nth(2).as_deref()),

@@ -95,6 +95,14 @@ pub fn all(root: &Path) -> Result<()> {
             ("SIGHTLINE_WITHOUT_NGINX", "1".as_ref())
         }
     };
+    let module = tools::nginx_brotli(root);
+    let brotli = match &module {
+        Some(module) => ("SIGHTLINE_NGINX_BROTLI", module.as_os_str()),
+        None => {
+            println!("the test of Brotli behind nginx is left out: its module is not there");
+            ("SIGHTLINE_WITHOUT_BROTLI", "1".as_ref())
+        }
+    };
     let axe = tools::axe(root);
     let checked = match &axe {
         Ok(script) => ("SIGHTLINE_AXE", script.as_os_str()),
@@ -139,6 +147,7 @@ pub fn all(root: &Path) -> Result<()> {
         .env("CHROMEDRIVER", &browser.driver)
         .env("SIGHTLINE_DIST", root.join("dist"))
         .env(served.0, served.1)
+        .env(brotli.0, brotli.1)
         .env(checked.0, checked.1)
         .env(packed.0, packed.1)
         .env(packed_with.0, packed_with.1),

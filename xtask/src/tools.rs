@@ -230,7 +230,7 @@ pub fn nginx(root: &Path, path: &OsString) -> Option<PathBuf> {
     if let Some(program) = std::env::var_os("SIGHTLINE_NGINX") {
         return Some(program.into());
     }
-    let folder = root.join("target/tools/nginx");
+    let folder = nginx_folder(root);
     let unpacked = folder.join("usr/sbin/nginx");
     let mut places = std::env::split_paths(path)
         .chain(["/usr/sbin".into()])
@@ -240,7 +240,8 @@ pub fn nginx(root: &Path, path: &OsString) -> Option<PathBuf> {
     }
     if !unpacked.is_file() {
         std::fs::create_dir_all(&folder).ok()?;
-        let unpack = "cd \"$0\" && apt-get download -q nginx && dpkg-deb -x nginx_*.deb .";
+        let unpack = "cd \"$0\" && apt-get download -q nginx libnginx-mod-http-brotli-static \
+                      && for package in *.deb; do dpkg-deb -x $package . || exit 1; done";
         let step = Step::new("sh", &["-c", unpack, &folder.to_string_lossy()]);
         step.path(path)
             .run("test the page behind a web server (nginx is missing)")
@@ -248,6 +249,17 @@ pub fn nginx(root: &Path, path: &OsString) -> Option<PathBuf> {
     }
     output(&unpacked.to_string_lossy(), &["-v"], path)?;
     Some(unpacked)
+}
+
+fn nginx_folder(root: &Path) -> PathBuf {
+    root.join("target/tools/nginx")
+}
+
+/// The module with which the unpacked nginx sends Brotli; `None` where there is none.
+pub fn nginx_brotli(root: &Path) -> Option<PathBuf> {
+    let module = "usr/lib/nginx/modules/ngx_http_brotli_static_module.so";
+    let module = nginx_folder(root).join(module);
+    module.is_file().then_some(module)
 }
 
 fn install_chromium(path: &OsString) -> Result<()> {

@@ -1,5 +1,6 @@
 //! The page behind a web server with the headers that `deploy/web/` has for it.
 
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 
@@ -15,6 +16,11 @@ struct Nginx {
 impl Nginx {
     /// Serves what these lines of a `server` block say.
     fn start(locations: &str) -> Result<Self> {
+        Self::start_with("", locations)
+    }
+
+    /// With lines for the beginning of the configuration.
+    fn start_with(begin: &str, locations: &str) -> Result<Self> {
         let program = std::env::var("SIGHTLINE_NGINX").unwrap_or_else(|_| "nginx".to_owned());
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let address = format!("127.0.0.1:{port}");
@@ -25,7 +31,7 @@ impl Nginx {
             .map(|what| format!("{what}_temp_path {}/{what};", place.display()))
             .join(" ");
         let configuration = format!(
-            "daemon off; master_process off; pid {}/pid; error_log stderr;
+            "{begin} daemon off; master_process off; pid {}/pid; error_log stderr;
              events {{}}
              http {{
                  access_log off; {temporary}
@@ -119,6 +125,60 @@ async fn behind_nginx_with_the_headers_of_deploy_the_page_reads_and_explains() -
         page.close().await?;
     }
     Ok(())
+}
+
+/// What `cargo xtask compress` puts beside a file is sent in its place, to whoever can read it.
+#[test]
+fn nginx_sends_the_compressed_files_that_are_there() -> Result<()> {
+    if is_left_out() || std::env::var_os("SIGHTLINE_WITHOUT_BROTLI").is_some() {
+        return Ok(());
+    }
+    let module = std::env::var("SIGHTLINE_NGINX_BROTLI").context(
+        "SIGHTLINE_NGINX_BROTLI names no module; SIGHTLINE_WITHOUT_BROTLI leaves this out",
+    )?;
+    let folder = tempfile::tempdir()?;
+    for (end, text) in [("", "as it is"), (".br", "Brotli"), (".gz", "gzip")] {
+        std::fs::write(folder.path().join(format!("page.wasm{end}")), text)?;
+    }
+    let text = std::fs::read_to_string(of_deploy("nginx.conf"))?;
+    let with_brotli = text.replace("#brotli_static on;", "brotli_static on;");
+    ensure!(with_brotli != text, "there is no line for Brotli");
+    let headers = folder.path().join("headers.conf");
+    std::fs::write(&headers, with_brotli)?;
+    let (place, headers) = (folder.path().display(), headers.display());
+    let nginx = Nginx::start_with(
+        &format!("load_module {module};"),
+        &format!("location / {{ root {place}; include {headers}; }}"),
+    )?;
+    for (accepts, kind, body) in [
+        ("br, gzip", Some("br"), "Brotli"),
+        ("gzip", Some("gzip"), "gzip"),
+        ("identity", None, "as it is"),
+    ] {
+        let answer = answer_of(&nginx, accepts)?;
+        let encoding = answer
+            .lines()
+            .find_map(|line| line.strip_prefix("Content-Encoding: "));
+        ensure!(encoding == kind, "{accepts}: {answer}");
+        ensure!(answer.ends_with(&format!("\r\n\r\n{body}")), "{answer}");
+        ensure!(
+            answer.contains("Content-Type: application/wasm"),
+            "{answer}"
+        );
+    }
+    Ok(())
+}
+
+/// The answer for `page.wasm` to someone who reads these encodings.
+fn answer_of(nginx: &Nginx, accepts: &str) -> Result<String> {
+    let mut connection = TcpStream::connect(&nginx.address)?;
+    let request = format!(
+        "GET /page.wasm HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: {accepts}\r\nConnection: close\r\n\r\n"
+    );
+    connection.write_all(request.as_bytes())?;
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer)?;
+    Ok(answer)
 }
 
 /// As GitHub Pages serves a repository: in a folder, kept for ten minutes, with no header of the repository's own.
