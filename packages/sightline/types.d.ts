@@ -92,6 +92,13 @@ export interface Detector {
   weights: string;
 }
 
+/** How long a picture took on each device when the device was chosen, in milliseconds: medians of three. */
+export interface DeviceTimes {
+  /** On one core. */
+  cpu: number;
+  webgpu: number;
+}
+
 /** Everything that was drawn. */
 export interface Drawn {
   /** The heart's width as a share of the chest's, where both were drawn. */
@@ -600,6 +607,8 @@ export type Step = "open-device" | "compile-shaders" | "decode" | "read" | "fetc
 /** In milliseconds. */
 export interface Timings {
   decode: number;
+  /** By which the device was chosen; absent where there was no choice. */
+  devices?: DeviceTimes | null;
   /** Forward pass and all maps. */
   read: number;
 }

@@ -14,25 +14,33 @@ pub struct Opened {
     pub largest_buffer: f64,
 }
 
-/// Opens the best device that the choice allows.
+impl Opened {
+    /// The CPU, and why it is not WebGPU: empty if the CPU was asked for.
+    pub fn cpu(because: &str) -> Self {
+        Self {
+            device: Device::flex(),
+            adapter: Adapter::Cpu {
+                workers: 1,
+                because: because.to_owned(),
+            },
+            largest_buffer: f64::INFINITY,
+        }
+    }
+}
+
+/// Opens the device that the choice allows: WebGPU, if it can be had.
 ///
 /// A software adapter (SwiftShader, llvmpipe, WARP) computes on the CPU and slower than the CPU backend does, so
-/// it is taken only if WebGPU was asked for by name.
+/// it is taken only if it was asked for.
 ///
 /// # Errors
 /// When WebGPU was asked for and there is none.
 pub async fn open(choice: DeviceChoice) -> Result<Opened, String> {
-    let cpu = |because: &str| Opened {
-        device: Device::flex(),
-        adapter: Adapter::Cpu {
-            workers: 1,
-            because: because.to_owned(),
-        },
-        largest_buffer: f64::INFINITY,
-    };
+    let cpu = Opened::cpu;
     if choice == DeviceChoice::Cpu {
         return Ok(cpu(""));
     }
+    let may_be_cpu = choice != DeviceChoice::WebGpu;
     let adapter = request_adapter().await;
     match (adapter, choice) {
         (Some(adapter), DeviceChoice::Best) if adapter.software => Ok(cpu(&format!(
@@ -51,13 +59,11 @@ pub async fn open(choice: DeviceChoice) -> Result<Opened, String> {
                     adapter: Adapter::WebGpu { name, software },
                     largest_buffer,
                 }),
-                Err(error) if choice == DeviceChoice::Best => {
-                    Ok(cpu(&format!("WebGPU did not start: {error}")))
-                }
+                Err(error) if may_be_cpu => Ok(cpu(&format!("WebGPU did not start: {error}"))),
                 Err(error) => Err(format!("WebGPU did not start: {error}")),
             }
         }
-        (None, DeviceChoice::Best) => Ok(cpu("this browser does not offer WebGPU on this page")),
+        (None, _) if may_be_cpu => Ok(cpu("this browser does not offer WebGPU on this page")),
         (None, _) => Err(
             "This browser does not offer WebGPU. Open the page without ?device=webgpu \
                           to read on the CPU."

@@ -11,10 +11,12 @@
 //! | `kept` | the models that this browser keeps |
 //! | `card`, `validation` | a model card as HTML; the model measured on pictures that the page has scores of |
 //! | `device`, `weights` | opening a device, fetching a package |
+//! | `device_times` | how long a picture takes on each device: measured once, and kept |
 
 mod card;
 mod clock;
 mod device;
+mod device_times;
 mod dropped;
 mod helper;
 mod kept;

@@ -3,18 +3,21 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use burn::tensor::Device;
 use sightline::asked::{Progress, Scored, Scorer, Step, Wants};
 use sightline::explain::heat_map::HeatMap;
 use sightline::explain::method::{Asking, Explanation};
-use sightline::package::Output;
-use sightline::radiograph::{GreyImage, Radiograph};
+use sightline::package::{Manifest, Output};
+use sightline::radiograph::Radiograph;
 use sightline::reader::Reader;
 use sightline::reading::ReadError;
+use sightline::report::DeviceTimes;
 use sightline::view::View;
 use sightline_session::messages::{Adapter, Answer, DeviceChoice, PackagePlace, Reason};
 use sightline_wire as wire;
 
 use crate::device::{self, Opened};
+use crate::device_times;
 use crate::line::{Line, Stop};
 use crate::pool::{self, Pool, Scoring};
 use crate::weights;
@@ -29,6 +32,8 @@ const BYTES_PER_PIXEL: f64 = 64.0 * 4.0;
 pub struct Model {
     pub reader: Reader,
     pub adapter: Adapter,
+    /// By which the device was chosen, where there was a choice.
+    pub times: Option<DeviceTimes>,
     /// Pictures that are scored at once, at most.
     at_once: usize,
     /// Where other engines find the package.
@@ -89,6 +94,28 @@ impl Study {
     }
 }
 
+/// The CPU, where an adapter was measured to be slower.
+fn slower(adapter: &str, DeviceTimes { webgpu, cpu }: DeviceTimes) -> Opened {
+    Opened::cpu(&format!(
+        "it is slower here, a picture took {webgpu:.0} ms on it ({adapter}) and {cpu:.0} ms on the CPU"
+    ))
+}
+
+/// A package on a device, ready to read.
+async fn fetched(
+    line: &Line,
+    package: &PackagePlace,
+    manifest: &Manifest,
+    device: &Device,
+) -> Result<Reader, Stop> {
+    let (step, total) = (Step::FetchModel, manifest.weights.bytes);
+    let network = weights::network(package, manifest, device, |done| {
+        line.report(Progress { step, done, total });
+    });
+    let network = network.await.map_err(Reason::Package)?;
+    Ok(Reader::new(manifest.clone(), network, device.clone()))
+}
+
 impl Model {
     /// Opens a device, fetches a package and gets ready to read with it.
     ///
@@ -101,34 +128,55 @@ impl Model {
         most: usize,
     ) -> Result<Self, Stop> {
         line.begin(Step::OpenDevice).await?;
-        let Opened {
-            device,
-            mut adapter,
-            largest_buffer,
-        } = device::open(choice).await.map_err(Reason::Device)?;
-        line.answer(&Answer::Opened(adapter.clone()));
+        let mut opened = device::open(choice).await.map_err(Reason::Device)?;
+        line.answer(&Answer::Opened(opened.adapter.clone()));
         line.begin(Step::FetchModel).await?;
         let manifest = weights::manifest(&package).await.map_err(Reason::Package)?;
-        let total = manifest.weights.bytes;
-        if let Adapter::Cpu { workers, .. } = &mut adapter {
-            *workers = (1 + pool::helpers(&manifest)).min((most / CPU_BATCH).max(1));
-        }
-        let step = Step::FetchModel;
-        let network = weights::network(&package, &manifest, &device, |done| {
-            line.report(Progress { step, done, total });
-        });
-        let network = network.await.map_err(Reason::Package)?;
         let size = manifest.input.size;
-        let reader = Reader::new(manifest, network, device);
-        if let Adapter::WebGpu { .. } = adapter {
+        let may_be_cpu = choice != DeviceChoice::WebGpu;
+        let name = match &opened.adapter {
+            Adapter::WebGpu { name, .. } if may_be_cpu => Some(name.clone()),
+            _ => None,
+        };
+        let mut times = match &name {
+            Some(name) => device_times::known(&manifest, name).await,
+            None => None,
+        };
+        if let (Some(name), Some(times)) = (&name, times)
+            && times.cpu < times.webgpu
+        {
+            opened = slower(name, times);
+        }
+        let mut reader = fetched(line, &package, &manifest, &opened.device).await?;
+        if let Adapter::WebGpu { .. } = opened.adapter {
             // The first pass compiles every shader; better now than under the reader's first picture.
             line.begin(Step::CompileShaders).await?;
-            let blank = GreyImage {
-                width: size,
-                height: size,
-                pixels: vec![0; size * size],
-            };
-            reader.read(&reader.view(&blank)).await?;
+            let picture = device_times::blank(size);
+            reader.read(&reader.view(&picture)).await?;
+            // Without a copy, the weights would be fetched twice.
+            if let (Some(name), None) = (&name, times)
+                && weights::are_kept(&package, &manifest).await
+            {
+                let webgpu = device_times::measured(&reader).await?;
+                let cpu = Opened::cpu("");
+                let other = fetched(line, &package, &manifest, &cpu.device).await?;
+                line.begin(Step::CompileShaders).await?;
+                let cpu = device_times::measured(&other).await?;
+                let measured = DeviceTimes { webgpu, cpu };
+                device_times::keep(&manifest, name, measured).await;
+                times = Some(measured);
+                if cpu < webgpu {
+                    (reader, opened) = (other, slower(name, measured));
+                }
+            }
+        }
+        let Opened {
+            mut adapter,
+            largest_buffer,
+            ..
+        } = opened;
+        if let Adapter::Cpu { workers, .. } = &mut adapter {
+            *workers = (1 + pool::helpers(&reader.manifest)).min((most / CPU_BATCH).max(1));
         }
         let picture = BYTES_PER_PIXEL * (size * size) as f64;
         let fitting = match adapter {
@@ -138,6 +186,7 @@ impl Model {
         Ok(Self {
             reader,
             adapter,
+            times,
             at_once: fitting.min(most).max(1),
             package,
             scoring: Cell::new(0),

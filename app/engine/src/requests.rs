@@ -210,6 +210,7 @@ async fn read(
     let timings = Timings {
         decode,
         read: now() - start,
+        devices: model.times,
     };
     let report = Report::new(
         &model.reader.manifest,

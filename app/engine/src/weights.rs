@@ -73,8 +73,7 @@ pub async fn network(
         }
     };
     let refused = |error| format!("The model {name} is refused: {error}.");
-    let versions = address(&format!("{folder}/weights?sha256="))?;
-    let key = format!("{versions}{}", manifest.weights.sha256);
+    let [versions, key] = place(folder, manifest)?;
     let cache = cache().await;
     if let Some(cache) = &cache {
         forget_others(cache, &versions, &key).await;
@@ -112,6 +111,24 @@ pub async fn network(
         }
     }
     network
+}
+
+/// Whether the weights of a package are on this machine.
+pub async fn are_kept(package: &PackagePlace, manifest: &Manifest) -> bool {
+    let PackagePlace::Beside { folder, .. } = package else {
+        return true;
+    };
+    let (Some(cache), Ok([_, key])) = (cache().await, place(folder, manifest)) else {
+        return false;
+    };
+    cached(&cache, &key).await.is_some()
+}
+
+/// How the addresses of a package's weights begin, and that of this version's.
+fn place(folder: &str, manifest: &Manifest) -> Result<[String; 2], String> {
+    let versions = address(&format!("{folder}/weights?sha256="))?;
+    let key = format!("{versions}{}", manifest.weights.sha256);
+    Ok([versions, key])
 }
 
 /// Hands a response's bytes over as they arrive.
@@ -174,6 +191,26 @@ async fn cached(cache: &Cache, key: &str) -> Option<Response> {
         .ok()?
         .dyn_into()
         .ok()
+}
+
+/// A short text that is kept here under an address.
+pub async fn kept_text(key: &str) -> Option<String> {
+    let response = cached(&cache().await?, key).await?;
+    JsFuture::from(response.text().ok()?)
+        .await
+        .ok()?
+        .as_string()
+}
+
+/// Keeps a short text under an address, in place of all whose addresses begin with `versions`.
+pub async fn keep_text(versions: &str, key: &str, text: &str) {
+    if let Some(cache) = cache().await
+        && let Ok(response) = Response::new_with_opt_str(Some(text))
+    {
+        forget_others(&cache, versions, key).await;
+        // A full disk: it is found out again at the next visit.
+        let _ = JsFuture::from(cache.put_with_str(key, &response)).await;
+    }
 }
 
 async fn fetch(url: &str) -> Result<Response, String> {

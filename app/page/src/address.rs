@@ -16,6 +16,7 @@ pub fn device() -> DeviceChoice {
     match parameter("device").as_deref() {
         Some("cpu") => DeviceChoice::Cpu,
         Some("webgpu") => DeviceChoice::WebGpu,
+        Some("measured") => DeviceChoice::Measured,
         _ => DeviceChoice::Best,
     }
 }

@@ -23,7 +23,7 @@ use web_sys::{
 };
 
 /// Names the sources that this program was built from: page and engine must be of the same.
-const VERSION: &str = env!("SIGHTLINE_BUILD");
+pub const VERSION: &str = env!("SIGHTLINE_BUILD");
 
 /// The engine's programs: what they are called without `.js` and `_bg.wasm`.
 const WITHOUT: &str = "engine";

@@ -160,9 +160,11 @@ impl KeptModel {
 /// Where to compute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum DeviceChoice {
-    /// WebGPU where the adapter is real hardware, else the CPU.
+    /// WebGPU where the adapter is real hardware and reads faster than the CPU does, else the CPU.
     #[default]
     Best,
+    /// As `Best`, and a software adapter may be the faster one too.
+    Measured,
     Cpu,
     /// WebGPU even on a software adapter.
     WebGpu,

@@ -189,6 +189,20 @@ pub struct Timings {
     pub decode: f64,
     /// Forward pass and all maps.
     pub read: f64,
+    /// By which the device was chosen; absent where there was no choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub devices: Option<DeviceTimes>,
+}
+
+/// How long a picture took on each device when the device was chosen, in milliseconds: medians of three.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,
+)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct DeviceTimes {
+    pub webgpu: f64,
+    /// On one core.
+    pub cpu: f64,
 }
 
 impl Report {

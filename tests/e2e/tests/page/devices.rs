@@ -82,6 +82,45 @@ async fn a_software_adapter_is_used_only_when_asked_for_and_said_to_be_one() -> 
     page.close().await
 }
 
+/// What the report says of the times by which the device was chosen.
+async fn device_times(page: &Page) -> Result<[f64; 2]> {
+    page.element("sample-1").await?.click().await?;
+    page.wait_for(&["ready"], READ).await?;
+    let (_, report) = page.saved_by("export-json").await?;
+    let report: serde_json::Value = serde_json::from_slice(&report)?;
+    let times = &report["timings"]["devices"];
+    let time = |device: &str| times[device].as_f64().context("no time in the report");
+    Ok([time("webgpu")?, time("cpu")?])
+}
+
+/// SwiftShader stands for a graphics card that is slower than the CPU.
+#[tokio::test]
+async fn an_adapter_that_reads_slower_than_the_cpu_is_measured_once_and_not_used() -> Result<()> {
+    let server = Server::start()?;
+    let options = Options {
+        webgpu: Webgpu::Software,
+        ..Options::default()
+    };
+    let page = Page::open(&server, "?device=measured", options).await?;
+    page.wait_for(&["idle"], SLOW).await?;
+    let adapter = page.text("adapter").await?;
+    ensure!(adapter.starts_with("CPU, "), "{adapter}");
+    let shown = page.driver.find(By::Css(".adapter")).await?.text().await?;
+    ensure!(shown.contains("slower here"), "{shown}");
+    let [webgpu, cpu] = device_times(&page).await?;
+    ensure!(
+        webgpu > cpu && cpu > 0.0,
+        "WebGPU {webgpu} ms, CPU {cpu} ms"
+    );
+    assert_scores_are_native(&page, &sample("effusion.jpg")).await?;
+    // It is remembered: the same times to the last digit.
+    page.driver.refresh().await?;
+    page.wait_for(&["idle"], LOAD).await?;
+    let again = device_times(&page).await?;
+    ensure!(again == [webgpu, cpu], "measured again: {again:?}");
+    page.close().await
+}
+
 /// A GPU without room for sixteen pictures, nor for eight: a third engine scores four at a time, and explains as the CPU does.
 #[tokio::test]
 async fn a_gpu_that_runs_out_of_memory_scores_fewer_pictures_at_once() -> Result<()> {

@@ -205,7 +205,7 @@ async fn what_weights_and_tables_are_refused_for_is_said_in_german() -> Result<(
         ),
         (
             b"Path,Edema\na.png,maybe\n",
-            "Zeile 2: \"maybe\" ist keine Angabe",
+            "\"maybe\" ist keine Angabe; Angaben sind 1 oder True",
         ),
         (
             b"Path,Edema\na.png,1\nb.png,0\n",

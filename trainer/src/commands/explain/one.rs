@@ -97,7 +97,11 @@ impl HowTo<'_> {
             out.write(&picture::png(&radiograph.image, &map, reading.region)?)?;
         }
         if let Some(json) = json {
-            let timings = Timings { decode, read };
+            let timings = Timings {
+                decode,
+                read,
+                devices: None,
+            };
             let mut report = Report::new(
                 &reader.manifest,
                 &radiograph,
