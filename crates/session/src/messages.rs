@@ -163,11 +163,11 @@ pub enum DeviceChoice {
     /// WebGPU where the adapter is real hardware and reads faster than the CPU does, else the CPU.
     #[default]
     Best,
-    /// As `Best`, and a software adapter may be the faster one too.
-    Measured,
     Cpu,
     /// WebGPU even on a software adapter.
     WebGpu,
+    /// As `Best`, and a software adapter may be the faster one too.
+    Measured,
 }
 
 /// From the engine to the page.

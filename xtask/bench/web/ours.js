@@ -5,6 +5,7 @@ import { Engine, folder, logit } from './engine.js';
 import { floats, message, text, u32, variant } from './borsh.js';
 
 const LOAD = variant(0);
+const BESIDE = variant(0);
 const SCORE = variant(1);
 const SCORES_ALONE = variant(0);
 const [LOADED, NOT_LOADED, SCORED] = [0, 1, 2];
@@ -20,7 +21,7 @@ class Helper extends Engine {
       if (kind === NOT_LOADED) throw new Error('the package cannot be loaded');
       return kind === LOADED || undefined;
     });
-    this.post(message(LOAD, text(name), text(place)));
+    this.post(message(LOAD, BESIDE, text(name), text(place)));
     await loaded;
   }
 

@@ -6,6 +6,7 @@ import { Engine, folder, logit } from './engine.js';
 import { message, text, u32, u64, variant } from './borsh.js';
 
 const LOAD = variant(0);
+const BESIDE = variant(0);
 const READ = variant(1);
 const EXPLAIN = variant(2);
 const PROBE = variant(3);
@@ -13,7 +14,8 @@ const WEBGPU = variant(2);
 const OCCLUSION = variant(2);
 const PICTURE_MEAN = variant(1);
 const NONE = variant(0);
-const [READY, WAS_READ, EXPLAINED, PROBED, SCORING, REFUSED] = [2, 3, 4, 5, 8, 10];
+const KEPT = variant(1);
+const [READY, WAS_READ, EXPLAINED, PROBED, SCORING, REFUSED] = [2, 3, 4, 5, 8, 14];
 const AT_ONCE = 8;
 
 export class OursOnWebgpu {
@@ -38,7 +40,7 @@ export class OursOnWebgpu {
     await this.engine.start(false, 'engine-webgpu');
     const [name, place] = folder(known);
     const ready = this.answer(kind => kind === READY || undefined);
-    this.engine.post(message(LOAD, text(name), text(place), WEBGPU, u64(AT_ONCE)));
+    this.engine.post(message(LOAD, BESIDE, text(name), text(place), WEBGPU, u64(AT_ONCE)));
     await ready;
     this.read = null;
   }
@@ -46,7 +48,7 @@ export class OursOnWebgpu {
   async reading(number) {
     if (this.read === number) return;
     const read = this.answer(kind => kind === WAS_READ || undefined);
-    this.engine.post(message(READ, u32(number), text(`${number}.png`), NONE), this.files[number]);
+    this.engine.post(message(READ, u32(number), text(`${number}.png`), NONE, KEPT), this.files[number]);
     await read;
     this.read = number;
   }
