@@ -44,7 +44,7 @@ const END: &str = "<!-- end of cargo xtask bench web -->\n";
 /// Measures, and writes `docs/measured-web.json` and the tables in `docs/measured.md`.
 ///
 /// `SIGHTLINE_DIST` names a page that is built already, `SIGHTLINE_ROUNDS` another number of rounds, and `SIGHTLINE_CASES` words that a
-/// case must have (`densenet121 cpu 1`). With fewer rounds, or with some of the cases, the documents stay as they are.
+/// case must have (`densenet121 cpu 1`): the others stay in the documents as they were. With fewer rounds all do.
 ///
 /// # Errors
 /// When something cannot be had or started, or a logit is not PyTorch's.
@@ -91,21 +91,24 @@ pub fn run(root: &Path) -> Result<()> {
         .path(&path)
         .run("measure in headless Chromium, in turns")?;
 
-    let text = std::fs::read_to_string(&out)?;
-    let measured: Value = serde_json::from_str(&text)?;
-    let tables = tables(&measured)?;
-    println!("\n{tables}");
+    let measured: Value = serde_json::from_str(&std::fs::read_to_string(&out)?)?;
+    let measured = merged(&json!({}), &measured);
+    println!("\n{}", tables(&measured)?);
     let wrong = wrong(&measured);
     if !wrong.is_empty() {
         bail!("{}", wrong.join("\n"));
     }
-    if rounds < ROUNDS || !wanted.is_empty() {
+    if rounds < ROUNDS {
         println!("The documents stay as they are: not all was measured {ROUNDS} times");
         return Ok(());
     }
-    std::fs::write(root.join("docs/measured-web.json"), text)?;
+    let kept = root.join("docs/measured-web.json");
+    let known = std::fs::read_to_string(&kept).ok();
+    let known = known.map_or(Ok(json!({})), |known| serde_json::from_str(&known))?;
+    let all = merged(&known, &measured);
+    std::fs::write(&kept, format!("{all:#}\n"))?;
     let document = root.join("docs/measured.md");
-    let with = between(&std::fs::read_to_string(&document)?, &tables)?;
+    let with = between(&std::fs::read_to_string(&document)?, &tables(&all)?)?;
     std::fs::write(&document, with)?;
     println!("docs/measured.md and docs/measured-web.json have it");
     Ok(())
@@ -162,6 +165,26 @@ fn cases(words: &str, rounds: u64) -> Vec<Value> {
     cases
 }
 
+/// The cases that are known, with the new ones in place of those. Each says by itself what was measured with, and where.
+fn merged(known: &Value, new: &Value) -> Value {
+    let found = |measured: &Value, wanted: &Value| {
+        let keys = ["package", "backend", "cores"];
+        let mut all = measured["cases"].as_array().into_iter().flatten();
+        let case = all.find(|case| keys.iter().all(|key| case[key] == wanted[key]));
+        case.cloned().map(|mut case| {
+            if case["about"].is_null() {
+                case["about"] = measured["about"].clone();
+            }
+            case
+        })
+    };
+    let cases = cases("", ROUNDS);
+    let cases = cases
+        .iter()
+        .filter_map(|case| found(new, case).or_else(|| found(known, case)));
+    json!({ "cases": cases.collect::<Vec<_>>() })
+}
+
 /// The median of a list of numbers; `None` where there is none.
 fn median(values: &Value) -> Option<f64> {
     let values = values.as_array()?.iter();
@@ -190,6 +213,7 @@ fn titles(case: &Value) -> Result<(&'static str, &'static str)> {
 
 /// The tables in Markdown.
 fn tables(measured: &Value) -> Result<String> {
+    let all_cases = cases("", ROUNDS);
     let cases = measured["cases"].as_array().context("cases")?;
     let mut table =
         String::from("Milliseconds for a batch of pictures.\n\n| network | where | batch |");
@@ -231,23 +255,32 @@ fn tables(measured: &Value) -> Result<String> {
             );
         }
     }
-    let versions = &measured["about"]["versions"];
-    let version = |who: &str| versions[who].as_str().unwrap_or("?").to_owned();
-    let browsers = cases.iter().flat_map(|case| {
-        CONTENDERS.map(|(who, _)| {
-            case["results"][who]["chromium"]
-                .as_str()
-                .unwrap_or_default()
-        })
-    });
-    table += &format!(
-        "\nONNX Runtime Web {}, TensorFlow.js {}, Chromium {}, {} of {} cores.\n",
-        version("onnxruntime"),
-        version("tensorflow"),
-        browsers.max().unwrap_or("?"),
-        measured["about"]["cpu"].as_str().unwrap_or("a CPU"),
-        measured["about"]["cpus"],
-    );
+    table.push('\n');
+    for case in cases {
+        let (network, place) = titles(case)?;
+        let about = &case["about"];
+        let version = |who: &str| about["versions"][who].as_str().unwrap_or("?");
+        let browsers = CONTENDERS.map(|(who, _)| case["results"][who]["chromium"].as_str());
+        table += &format!(
+            "- {network}, {place}: Sightline {}, ONNX Runtime Web {}, TensorFlow.js {}, Chromium {}, {} of {} cores, {} rounds.\n",
+            version("sightline"),
+            version("onnxruntime"),
+            version("tensorflow"),
+            browsers.iter().flatten().max().unwrap_or(&"?"),
+            about["cpu"].as_str().unwrap_or("a CPU"),
+            about["cpus"],
+            case["rounds"],
+        );
+    }
+    for case in all_cases {
+        let (network, place) = titles(&case)?;
+        if !cases
+            .iter()
+            .any(|known| titles(known).is_ok_and(|known| known == (network, place)))
+        {
+            table += &format!("- {network}, {place}: not measured.\n");
+        }
+    }
     Ok(table)
 }
 
@@ -317,6 +350,30 @@ mod tests {
         assert_eq!(wrong(&case(good.clone(), bad.clone())).len(), 1);
         assert_eq!(wrong(&case(bad, good.clone())).len(), 1);
         assert_eq!(wrong(&case(failed, good)).len(), 1);
+    }
+
+    #[test]
+    fn a_case_takes_the_place_of_its_last_one_and_others_stay() {
+        let of = |cores: u64, commit: &str| {
+            let case = json!({ "package": "densenet121-nih", "backend": "cpu", "cores": cores, "rounds": 7 });
+            json!({ "about": { "versions": { "sightline": commit } }, "cases": [case] })
+        };
+        let both = merged(&of(1, "first"), &of(2, "second"));
+        let again = merged(&both, &of(2, "third"));
+        let commits = again["cases"].as_array().expect("cases").iter();
+        let commits: Vec<_> = commits
+            .map(|case| &case["about"]["versions"]["sightline"])
+            .collect();
+        assert_eq!(commits, ["first", "third"]);
+        let tables = tables(&again).expect("tables");
+        assert!(
+            tables.contains("DenseNet-121, two cores: Sightline third"),
+            "{tables}"
+        );
+        assert!(
+            tables.contains("DenseNet-121, WebGPU (SwiftShader): not measured"),
+            "{tables}"
+        );
     }
 
     #[test]
