@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::bench_web;
 use crate::house::sizes;
 use crate::run::Step;
 use crate::tools::{self, Tools};
+use crate::{bench_growth, bench_web};
 
 /// Networks whose training is timed, at 224 pixels in batches of 16.
 const NETWORKS: [&str; 2] = ["efficientnet_lite0", "densenet121"];
@@ -29,6 +29,7 @@ pub fn run(root: &Path, what: Option<&str>) -> Result<()> {
         Some("lime") => lime(root),
         Some("page") => page(root),
         Some("web") => bench_web::run(root),
+        Some("growth") => bench_growth::run(root),
         Some("size") => {
             Tools::for_page(root)?
                 .trunk("build")
@@ -45,7 +46,9 @@ pub fn run(root: &Path, what: Option<&str>) -> Result<()> {
             train(&peer)
         }
         Some(other) => {
-            bail!("there is no bench {other:?}; there are train, data, lime, page, web and size")
+            bail!(
+                "there is no bench {other:?}; there are train, data, lime, page, web, growth and size"
+            )
         }
     }
 }

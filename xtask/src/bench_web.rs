@@ -108,7 +108,11 @@ pub fn run(root: &Path) -> Result<()> {
     let all = merged(&known, &measured);
     std::fs::write(&kept, format!("{all:#}\n"))?;
     let document = root.join("docs/measured.md");
-    let with = between(&std::fs::read_to_string(&document)?, &tables(&all)?)?;
+    let with = between(
+        &std::fs::read_to_string(&document)?,
+        &tables(&all)?,
+        [BEGIN, END],
+    )?;
     std::fs::write(&document, with)?;
     println!("docs/measured.md and docs/measured-web.json have it");
     Ok(())
@@ -313,12 +317,15 @@ fn wrong(measured: &Value) -> Vec<String> {
 }
 
 /// The document with other text between the two marks.
-fn between(document: &str, text: &str) -> Result<String> {
-    let parts = document.split_once(BEGIN);
-    let (before, rest) = parts.with_context(|| format!("no {BEGIN:?} in the document"))?;
-    let parts = rest.split_once(END);
-    let (_, after) = parts.with_context(|| format!("no {END:?} in the document"))?;
-    Ok(format!("{before}{BEGIN}\n{text}\n{END}{after}"))
+///
+/// # Errors
+/// When the document lacks one of them.
+pub fn between(document: &str, text: &str, [begin, end]: [&str; 2]) -> Result<String> {
+    let parts = document.split_once(begin);
+    let (before, rest) = parts.with_context(|| format!("no {begin:?} in the document"))?;
+    let parts = rest.split_once(end);
+    let (_, after) = parts.with_context(|| format!("no {end:?} in the document"))?;
+    Ok(format!("{before}{begin}\n{text}\n{end}{after}"))
 }
 
 #[cfg(test)]
@@ -328,10 +335,10 @@ mod tests {
     #[test]
     fn a_table_takes_the_place_of_the_last_one_and_of_nothing_else() {
         let document = format!("# Before\n{BEGIN}old\n{END}after\n");
-        let new = between(&document, "new").expect("both marks are there");
+        let new = between(&document, "new", [BEGIN, END]).expect("both marks are there");
         assert_eq!(new, format!("# Before\n{BEGIN}\nnew\n{END}after\n"));
-        assert_eq!(between(&new, "new").expect("as before"), new);
-        assert!(between("no marks", "new").is_err());
+        assert_eq!(between(&new, "new", [BEGIN, END]).expect("as before"), new);
+        assert!(between("no marks", "new", [BEGIN, END]).is_err());
     }
 
     #[test]

@@ -85,21 +85,32 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
 process.on('exit', end);
 
 class Browser {
-  static async start({ backend, cores }) {
-    const browser = new Browser();
-    open.add(browser);
+  async drive(cores) {
     const bound = ['-c', cpus.slice(0, cores).join(','), config.chromedriver, '--port=0'];
-    browser.driver = spawn('taskset', bound, { stdio: ['ignore', 'pipe', 'ignore'] });
-    browser.port = await new Promise((resolve, reject) => {
-      browser.driver.on('error', reject);
-      browser.driver.on('exit', () => reject(new Error('chromedriver ended')));
+    this.driver = spawn('taskset', bound, { stdio: ['ignore', 'pipe', 'ignore'] });
+    this.port = await new Promise((resolve, reject) => {
+      this.driver.on('error', reject);
+      this.driver.on('exit', () => reject(new Error('chromedriver ended')));
       let said = '';
-      browser.driver.stdout.on('data', part => {
+      this.driver.stdout.on('data', part => {
         said += part;
         const port = said.match(/started successfully on port (\d+)/);
         if (port) resolve(Number(port[1]));
       });
     });
+  }
+
+  static async start({ backend, cores }) {
+    const browser = new Browser();
+    open.add(browser);
+    // The driver was seen to end as it starts.
+    for (let tries = 3; browser.port === undefined; tries -= 1) {
+      try {
+        await browser.drive(cores);
+      } catch (error) {
+        if (tries === 1) throw error;
+      }
+    }
     const off = 'OptimizationHints,MediaRouter,Translate';
     const webgpu = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--enable-features=Vulkan', '--use-vulkan=swiftshader'];
     const args = ['--headless=new', '--no-sandbox', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
