@@ -194,6 +194,18 @@ pub struct Timings {
     pub devices: Option<DeviceTimes>,
 }
 
+impl Timings {
+    /// Where there was no choice of devices.
+    pub fn new(decode: f64, read: f64) -> Self {
+        let devices = None;
+        Self {
+            decode,
+            read,
+            devices,
+        }
+    }
+}
+
 /// How long a picture took on each device when the device was chosen, in milliseconds: medians of three.
 #[derive(
     Clone, Copy, Debug, PartialEq, Serialize, Deserialize, BorshSerialize, BorshDeserialize,

@@ -97,11 +97,7 @@ impl HowTo<'_> {
             out.write(&picture::png(&radiograph.image, &map, reading.region)?)?;
         }
         if let Some(json) = json {
-            let timings = Timings {
-                decode,
-                read,
-                devices: None,
-            };
+            let timings = Timings::new(decode, read);
             let mut report = Report::new(
                 &reader.manifest,
                 &radiograph,
