@@ -246,7 +246,22 @@ impl Page {
     }
 
     pub async fn text(&self, testid: &str) -> Result<String> {
-        Ok(self.element(testid).await?.text().await?)
+        loop {
+            match self.element(testid).await?.text().await {
+                Err(error) if is_stale(&error) => {}
+                text => return Ok(text?),
+            }
+        }
+    }
+
+    /// What stands in a field.
+    pub async fn value(&self, testid: &str) -> Result<String> {
+        loop {
+            match self.element(testid).await?.prop("value").await {
+                Err(error) if is_stale(&error) => {}
+                value => return Ok(value?.unwrap_or_default()),
+            }
+        }
     }
 
     pub async fn exists(&self, testid: &str) -> Result<bool> {
@@ -565,6 +580,11 @@ impl Drop for Page {
         let _ = self.chromedriver.kill();
         let _ = self.chromedriver.wait();
     }
+}
+
+/// Whether another element took an element's place between finding it and asking it.
+fn is_stale(error: &WebDriverError) -> bool {
+    error.to_string().contains("stale")
 }
 
 /// A number in a process's status.

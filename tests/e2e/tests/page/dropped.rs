@@ -17,8 +17,7 @@ async fn models(page: &Page) -> Result<Vec<String>> {
 }
 
 async fn findings(page: &Page) -> Result<Vec<String>> {
-    let field = page.element("model-findings").await?;
-    let text = field.prop("value").await?.unwrap_or_default();
+    let text = page.value("model-findings").await?;
     Ok(text.lines().map(str::to_owned).collect())
 }
 
