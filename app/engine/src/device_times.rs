@@ -7,6 +7,7 @@ use sightline::radiograph::GreyImage;
 use sightline::reader::Reader;
 use sightline::reading::ReadError;
 use sightline::report::DeviceTimes;
+use sightline::view::View;
 
 use crate::clock::now;
 use crate::weights;
@@ -43,14 +44,21 @@ pub async fn keep(manifest: &Manifest, adapter: &str, times: DeviceTimes) {
     }
 }
 
-/// Milliseconds that a reading takes. The first reading is not among the measured ones: it gets the device ready.
+/// Reads a picture for nothing: the first reading on a device takes longer. WebGPU compiles every shader for it.
+///
+/// # Errors
+/// When the device fails.
+pub async fn get_ready(reader: &Reader) -> Result<(), ReadError> {
+    reader.read(&blank(reader)).await?;
+    Ok(())
+}
+
+/// Milliseconds that a reading takes, once the device is ready.
 ///
 /// # Errors
 /// When the device fails.
 pub async fn measured(reader: &Reader) -> Result<f64, ReadError> {
-    let picture = blank(reader.manifest.input.size);
-    let view = reader.view(&picture);
-    reader.read(&view).await?;
+    let view = blank(reader);
     let mut times = [0.0; READINGS];
     for time in &mut times {
         let start = now();
@@ -62,10 +70,11 @@ pub async fn measured(reader: &Reader) -> Result<f64, ReadError> {
 }
 
 /// A picture as large as the model's input.
-pub fn blank(size: usize) -> GreyImage {
-    GreyImage {
+fn blank(reader: &Reader) -> View {
+    let size = reader.manifest.input.size;
+    reader.view(&GreyImage {
         width: size,
         height: size,
         pixels: vec![0; size * size],
-    }
+    })
 }

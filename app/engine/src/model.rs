@@ -151,8 +151,7 @@ impl Model {
         if let Adapter::WebGpu { .. } = opened.adapter {
             // The first pass compiles every shader; better now than under the reader's first picture.
             line.begin(Step::CompileShaders).await?;
-            let picture = device_times::blank(size);
-            reader.read(&reader.view(&picture)).await?;
+            device_times::get_ready(&reader).await?;
             // Without a copy, the weights would be fetched twice.
             if let (Some(name), None) = (&name, times)
                 && weights::are_kept(&package, &manifest).await
@@ -161,6 +160,7 @@ impl Model {
                 let cpu = Opened::cpu("");
                 let other = fetched(line, &package, &manifest, &cpu.device).await?;
                 line.begin(Step::CompileShaders).await?;
+                device_times::get_ready(&other).await?;
                 let cpu = device_times::measured(&other).await?;
                 let measured = DeviceTimes { webgpu, cpu };
                 device_times::keep(&manifest, name, measured).await;
