@@ -29,11 +29,7 @@ async fn without_webgpu_the_cpu_reads_and_asking_for_webgpu_says_what_to_do() ->
 async fn an_engine_for_webgpu_that_does_not_come_is_said() -> Result<()> {
     let server = Server::start()?;
     server.cut(GPU_ENGINE, true);
-    let options = Options {
-        webgpu: Webgpu::Software,
-        ..Options::default()
-    };
-    let page = Page::open(&server, "?device=webgpu", options).await?;
+    let page = open_with_webgpu(&server, "?device=webgpu").await?;
     page.wait_for(&["error"], LOAD).await?;
     let why = "WebGPU did not start: the engine's program for it cannot be fetched";
     page.wait_for_error(why, READ).await?;
@@ -49,11 +45,7 @@ async fn an_engine_for_webgpu_that_does_not_come_is_said() -> Result<()> {
 #[tokio::test]
 async fn a_software_adapter_is_used_only_when_asked_for_and_said_to_be_one() -> Result<()> {
     let server = Server::start()?;
-    let options = Options {
-        webgpu: Webgpu::Software,
-        ..Options::default()
-    };
-    let page = Page::open(&server, "", options).await?;
+    let page = open_with_webgpu(&server, "").await?;
     page.wait_for(&["idle"], LOAD).await?;
     ensure!(
         page.text("adapter").await?.starts_with("CPU, "),
@@ -62,7 +54,7 @@ async fn a_software_adapter_is_used_only_when_asked_for_and_said_to_be_one() -> 
     );
     page.close().await?;
 
-    let page = Page::open(&server, "?device=webgpu", options).await?;
+    let page = open_with_webgpu(&server, "?device=webgpu").await?;
     page.wait_for(&["idle"], SLOW).await?;
     let adapter = page.text("adapter").await?;
     ensure!(
@@ -97,11 +89,7 @@ async fn device_times(page: &Page) -> Result<[f64; 2]> {
 #[tokio::test]
 async fn an_adapter_that_reads_slower_than_the_cpu_is_measured_once_and_not_used() -> Result<()> {
     let server = Server::start()?;
-    let options = Options {
-        webgpu: Webgpu::Software,
-        ..Options::default()
-    };
-    let page = Page::open(&server, "?device=measured", options).await?;
+    let page = open_with_webgpu(&server, "?device=measured").await?;
     page.wait_for(&["idle"], SLOW).await?;
     let adapter = page.text("adapter").await?;
     ensure!(adapter.starts_with("CPU, "), "{adapter}");
@@ -139,11 +127,7 @@ async fn a_gpu_that_runs_out_of_memory_scores_fewer_pictures_at_once() -> Result
         };
     ";
     server.answer_instead(GPU_ENGINE, program_after(small_gpu, GPU_ENGINE)?);
-    let options = Options {
-        webgpu: Webgpu::Software,
-        ..Options::default()
-    };
-    let page = Page::open(&server, "?device=webgpu", options).await?;
+    let page = open_with_webgpu(&server, "?device=webgpu").await?;
     page.wait_for(&["idle"], SLOW).await?;
     page.element("sample-1").await?.click().await?;
     page.wait_for(&["ready"], SLOW).await?;

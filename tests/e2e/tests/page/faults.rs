@@ -86,11 +86,7 @@ fn large_file() -> Result<(tempfile::TempDir, PathBuf)> {
 }
 
 async fn open_on_gpu(server: &Server) -> Result<Page> {
-    let options = Options {
-        webgpu: Webgpu::Software,
-        ..Options::default()
-    };
-    let page = Page::open(server, "?device=webgpu", options).await?;
+    let page = open_with_webgpu(server, "?device=webgpu").await?;
     page.wait_for(&["idle"], SLOW).await?;
     let adapter = page.text("adapter").await?;
     ensure!(adapter.starts_with("WebGPU: "), "{adapter}");

@@ -195,6 +195,15 @@ async fn explain_by_lime(page: &Page, samples: usize) -> Result<()> {
     Ok(())
 }
 
+/// Opens the page in a browser whose adapter is SwiftShader.
+async fn open_with_webgpu(server: &Server, query: &str) -> Result<Page> {
+    let options = Options {
+        webgpu: Webgpu::Software,
+        ..Options::default()
+    };
+    Page::open(server, query, options).await
+}
+
 /// The program of the engine on the CPU with a script in front, which runs in the worker before it.
 fn engine_after(script: &str) -> Result<Vec<u8>> {
     program_after(script, "engine.js")

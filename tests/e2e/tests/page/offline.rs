@@ -116,11 +116,7 @@ async fn after_one_visit_the_page_reads_without_its_server() -> Result<()> {
 #[tokio::test]
 async fn after_one_visit_the_graphics_card_reads_without_the_server() -> Result<()> {
     let server = Server::start()?;
-    let options = Options {
-        webgpu: Webgpu::Software,
-        ..Options::default()
-    };
-    let page = Page::open(&server, "?device=webgpu", options).await?;
+    let page = open_with_webgpu(&server, "?device=webgpu").await?;
     page.wait_for(&["idle"], SLOW).await?;
     page.element("offline-ready").await?;
     // The other engine is not needed here.
