@@ -4,7 +4,7 @@ use crate::activation::Activation;
 use crate::buffer::Buffer;
 use crate::map::{View, ViewMut, groups};
 use crate::norm::Norm;
-use crate::product::{Panels, Product, ROWS, Target};
+use crate::product::{Panels, Product, Target};
 use crate::scratch::Scratch;
 use crate::simd::{LANES, Task, Vector, dispatch};
 
@@ -128,7 +128,7 @@ impl Task for Forward<'_> {
         self.offsets.clear();
         self.offsets
             .extend((0..groups(self.conv.inputs)).map(|group| group * plane));
-        let strip = strip(pixels, self.conv.inputs);
+        let strip = strip::<V>(pixels, self.conv.inputs);
         for first in (0..pixels).step_by(strip) {
             let product = Product {
                 panels: &self.conv.panels,
@@ -150,11 +150,11 @@ impl Task for Forward<'_> {
 }
 
 /// Pixels of a strip: whole tiles, strips of like size.
-fn strip(pixels: usize, inputs: usize) -> usize {
-    let most = (STRIP / (groups(inputs) * LANES)).max(2 * ROWS);
+fn strip<V: Vector>(pixels: usize, inputs: usize) -> usize {
+    let most = (STRIP / (groups(inputs) * LANES)).max(2 * V::ROWS);
     pixels
         .div_ceil(pixels.div_ceil(most))
-        .next_multiple_of(ROWS)
+        .next_multiple_of(V::ROWS)
 }
 
 struct Normalised<'a> {
@@ -173,7 +173,7 @@ impl Task for Normalised<'_> {
         let groups = groups(self.conv.inputs);
         let plane = self.out.plane();
         let pixels = plane / LANES;
-        let strip = strip(pixels, self.conv.inputs);
+        let strip = strip::<V>(pixels, self.conv.inputs);
         let inputs = self.scratch.inputs.first(groups * strip * LANES);
         let offsets = &mut self.scratch.offsets;
         for first in (0..pixels).step_by(strip) {

@@ -1,16 +1,13 @@
 //! The matrix product that every convolution but the depthwise ones is made of.
 //!
-//! A tile of outputs, up to [`ROWS`] pixels by two groups of channels, stays in registers while all inputs are gone through, each spread over a
-//! vector. The inputs are read as they lie.
+//! A tile of outputs, up to [`Vector::ROWS`] pixels by two groups of channels, stays in registers while all inputs are gone through, each spread
+//! over a vector. The inputs are read as they lie.
 
 use crate::activation::{Activation, silu};
 use crate::buffer::Buffer;
 use crate::map::groups;
-use crate::simd::{LANES, Vector};
+use crate::simd::{LANES, Sums, Vector};
 
-/// Pixels of a tile at most. Natively twelve sums, two vectors of weights and an input are fifteen of sixteen registers. LLVM's WebAssembly adds to the sums
-/// group by group, with the inputs of all pixels at hand: eight sums, four inputs, a vector of weights and a product are fourteen of fifteen.
-pub const ROWS: usize = if cfg!(target_arch = "wasm32") { 4 } else { 6 };
 /// Groups of output channels in a tile.
 pub const COLUMNS: usize = 2;
 
@@ -164,7 +161,7 @@ impl Product<'_> {
             bias: panels.bias[panel * COLUMNS * LANES..].as_ptr(),
         };
         // As many tiles as it takes, as like in size as they can be.
-        let tiles = pixels.div_ceil(ROWS);
+        let tiles = pixels.div_ceil(V::ROWS);
         let (rows, larger) = (pixels / tiles, pixels % tiles);
         let mut pixel = 0;
         for tile in 0..tiles {
@@ -179,9 +176,9 @@ impl Product<'_> {
                     None => std::ptr::null(),
                 };
                 if width == COLUMNS {
-                    sized::<V, COLUMNS, STEP>(rows, &tiling, x, out, residual);
+                    sized::<V, V::Pair, COLUMNS, STEP>(rows, &tiling, x, out, residual);
                 } else {
-                    sized::<V, 1, STEP>(rows, &tiling, x, out, residual);
+                    sized::<V, [V; 1], 1, STEP>(rows, &tiling, x, out, residual);
                 }
             }
             pixel += rows;
@@ -206,24 +203,24 @@ struct Tiling<'a> {
 /// # Safety
 /// As [`tile`].
 #[inline(always)]
-unsafe fn sized<V: Vector, const N: usize, const STEP: usize>(
+unsafe fn sized<V: Vector, S: Sums<V, N>, const N: usize, const STEP: usize>(
     rows: usize,
     tiling: &Tiling,
     x: *const f32,
     out: *mut f32,
     residual: *const f32,
 ) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        match rows {
-            1 => tile::<V, 1, N, STEP>(tiling, x, out, residual),
-            2 => tile::<V, 2, N, STEP>(tiling, x, out, residual),
-            3 => tile::<V, 3, N, STEP>(tiling, x, out, residual),
-            4 if ROWS > 4 => tile::<V, 4, N, STEP>(tiling, x, out, residual),
-            5 if ROWS > 5 => tile::<V, 5, N, STEP>(tiling, x, out, residual),
-            _ => tile::<V, ROWS, N, STEP>(tiling, x, out, residual),
-        }
+    // Sizes that an instruction set does not have are not compiled for it.
+    macro_rules! of {
+        ($($m:literal)*) => {
+            match rows {
+                $($m if $m <= V::ROWS => tile::<V, S, $m, N, STEP>(tiling, x, out, residual),)*
+                _ => unreachable!("a tile has at most V::ROWS pixels"),
+            }
+        };
     }
+    // SAFETY: the caller's promise.
+    unsafe { of!(1 2 3 4 5 6 7 8 9 10 11 12 13 14) }
 }
 
 /// `M` pixels by `N` groups.
@@ -235,7 +232,7 @@ unsafe fn sized<V: Vector, const N: usize, const STEP: usize>(
 // function that is compiled for the instruction set.
 #[cfg_attr(target_arch = "wasm32", inline(never))]
 #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
-unsafe fn tile<V: Vector, const M: usize, const N: usize, const STEP: usize>(
+unsafe fn tile<V: Vector, S: Sums<V, N>, const M: usize, const N: usize, const STEP: usize>(
     tiling: &Tiling,
     x: *const f32,
     out: *mut f32,
@@ -244,7 +241,7 @@ unsafe fn tile<V: Vector, const M: usize, const N: usize, const STEP: usize>(
     let step = if STEP == 0 { tiling.step } else { STEP };
     // SAFETY: the caller's promise.
     unsafe {
-        let mut sums = [[V::splat(0.0); N]; M];
+        let mut sums = [S::zero(); M];
         let mut row = tiling.weights;
         for offset in tiling.offsets {
             let mut x = x.add(*offset);
@@ -252,15 +249,9 @@ unsafe fn tile<V: Vector, const M: usize, const N: usize, const STEP: usize>(
             // spread input until then, far beyond the registers.
             let end = x.add(tiling.inputs);
             while x != end {
-                let mut weights = [V::splat(0.0); N];
-                for (column, weights) in weights.iter_mut().enumerate() {
-                    *weights = V::load(row.add(column * LANES));
-                }
+                let weights = S::load(row);
                 for (pixel, sums) in sums.iter_mut().enumerate() {
-                    let x = V::load_splat(x.add(pixel * step));
-                    for (sum, weights) in sums.iter_mut().zip(weights) {
-                        *sum = x.mul_add(weights, *sum);
-                    }
+                    *sums = sums.add_product(x.add(pixel * step), weights);
                 }
                 x = x.add(1);
                 row = row.add(N * LANES);
@@ -272,7 +263,7 @@ unsafe fn tile<V: Vector, const M: usize, const N: usize, const STEP: usize>(
             *bias = V::load(tiling.bias.add(column * LANES));
         }
         for (pixel, sums) in sums.into_iter().enumerate() {
-            for (column, sum) in sums.into_iter().enumerate() {
+            for (column, sum) in sums.vectors().into_iter().enumerate() {
                 let at = column * tiling.group + pixel * LANES;
                 let mut y = sum.add(bias[column]);
                 if !residual.is_null() {

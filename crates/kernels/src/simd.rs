@@ -1,5 +1,7 @@
 //! Vectors of [`LANES`] floats, and the choice among the instruction sets at hand.
 
+use std::cell::Cell;
+
 /// Floats in a vector, and channels in a group of a [`Map`](crate::Map): 4 in WebAssembly, 8 elsewhere.
 pub const LANES: usize = if cfg!(target_arch = "wasm32") { 4 } else { 8 };
 
@@ -7,6 +9,11 @@ pub const LANES: usize = if cfg!(target_arch = "wasm32") { 4 } else { 8 };
 ///
 /// Its functions may be called only where the instruction set is there: inside of [`Task::run`], which [`dispatch`] calls.
 pub trait Vector: Copy {
+    /// Two vectors side by side, as the machine adds products to them best.
+    type Pair: Sums<Self, 2>;
+    /// Pairs to which products are added at a time: as many as stay in registers.
+    const ROWS: usize;
+
     /// # Safety
     /// [`LANES`] floats can be read.
     unsafe fn load(from: *const f32) -> Self;
@@ -68,25 +75,117 @@ pub trait Vector: Copy {
     }
 }
 
+/// `N` vectors side by side, to which products are added.
+pub trait Sums<V, const N: usize>: Copy {
+    fn zero() -> Self;
+    /// # Safety
+    /// `N` vectors can be read.
+    unsafe fn load(from: *const f32) -> Self;
+    /// The sums, and a float, everywhere the same, times `factors`.
+    ///
+    /// # Safety
+    /// One float can be read.
+    unsafe fn add_product(self, from: *const f32, factors: Self) -> Self;
+    fn vectors(self) -> [V; N];
+}
+
+impl<V: Vector, const N: usize> Sums<V, N> for [V; N] {
+    #[inline(always)]
+    fn zero() -> Self {
+        [V::splat(0.0); N]
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller's promise.
+        std::array::from_fn(|index| unsafe { V::load(from.add(index * LANES)) })
+    }
+    #[inline(always)]
+    unsafe fn add_product(mut self, from: *const f32, factors: Self) -> Self {
+        // SAFETY: the caller's promise.
+        let value = unsafe { V::load_splat(from) };
+        for (sum, factor) in self.iter_mut().zip(factors) {
+            *sum = value.mul_add(factor, *sum);
+        }
+        self
+    }
+    #[inline(always)]
+    fn vectors(self) -> [V; N] {
+        self
+    }
+}
+
 /// Work that is compiled for each instruction set.
 pub trait Task {
     fn run<V: Vector>(self);
 }
 
-/// Runs a task with the widest vectors that the machine has.
+/// The instruction sets that tasks are compiled for. WebAssembly has its own alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Set {
+    /// What every machine of the kind has.
+    Plain,
+    /// AVX2 and FMA.
+    Avx2,
+    /// AVX2, FMA, and AVX-512's foundation for vectors of any length.
+    Avx512,
+}
+
+impl Set {
+    /// Those that the machine has, the best one last.
+    pub fn at_hand() -> &'static [Self] {
+        const ALL: [Set; 3] = [Set::Plain, Set::Avx2, Set::Avx512];
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") {
+                return &ALL;
+            }
+            return &ALL[..2];
+        }
+        &ALL[..1]
+    }
+
+    fn best() -> Self {
+        let at_hand = Self::at_hand();
+        CHOSEN.get().unwrap_or(at_hand[at_hand.len() - 1])
+    }
+
+    /// Does some work with this set on this thread, so that tests can see them all.
+    ///
+    /// # Panics
+    /// When the machine does not have it.
+    pub fn during<T>(self, work: impl FnOnce() -> T) -> T {
+        assert!(Self::at_hand().contains(&self), "no {self:?} here");
+        let before = CHOSEN.replace(Some(self));
+        let done = work();
+        CHOSEN.set(before);
+        done
+    }
+}
+
+thread_local! {
+    static CHOSEN: Cell<Option<Set>> = const { Cell::new(None) };
+}
+
+/// Runs a task with the best instruction set that the machine has.
 #[inline]
 pub fn dispatch(task: impl Task) {
     #[cfg(target_arch = "x86_64")]
     {
-        #[target_feature(enable = "avx2")]
+        #[target_feature(enable = "avx2,fma")]
         fn with_avx2(task: impl Task) {
-            task.run::<avx2::Avx2>();
+            task.run::<avx::Avx2>();
         }
-        if is_x86_feature_detected!("avx2") {
-            // SAFETY: the machine has both.
-            return unsafe { with_avx2(task) };
+        #[target_feature(enable = "avx2,fma,avx512f,avx512vl")]
+        fn with_avx512(task: impl Task) {
+            task.run::<avx::Avx512>();
         }
-        task.run::<Portable>();
+        match Set::best() {
+            Set::Plain => task.run::<Portable>(),
+            // SAFETY: the machine has the set.
+            Set::Avx2 => unsafe { with_avx2(task) },
+            // SAFETY: the machine has the set.
+            Set::Avx512 => unsafe { with_avx512(task) },
+        }
     }
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     task.run::<wasm::Wasm>();
@@ -109,6 +208,9 @@ impl Portable {
 }
 
 impl Vector for Portable {
+    type Pair = [Self; 2];
+    const ROWS: usize = 6;
+
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
         // SAFETY: the caller's promise; an array of floats needs a float's alignment.
@@ -171,75 +273,125 @@ impl Vector for Portable {
 }
 
 #[cfg(target_arch = "x86_64")]
-mod avx2 {
+mod avx {
     use std::arch::x86_64::*;
 
-    use super::Vector;
+    use super::{LANES, Sums, Vector};
 
-    /// Needs AVX2.
+    /// A vector of AVX2 with fused multiplication and addition, with a pair of a kind.
+    macro_rules! vector {
+        ($(#[$about:meta])* $name:ident, $pair:ty, $rows:literal) => {
+            $(#[$about])*
+            #[derive(Clone, Copy)]
+            pub struct $name(__m256);
+
+            // SAFETY of every block below: `dispatch` has seen AVX2 before any of these is called; pointers are the caller's promise.
+            #[allow(clippy::undocumented_unsafe_blocks)]
+            impl Vector for $name {
+                type Pair = $pair;
+                const ROWS: usize = $rows;
+
+                #[inline(always)]
+                unsafe fn load(from: *const f32) -> Self {
+                    Self(unsafe { _mm256_loadu_ps(from) })
+                }
+                #[inline(always)]
+                unsafe fn store(self, to: *mut f32) {
+                    unsafe { _mm256_storeu_ps(to, self.0) }
+                }
+                #[inline(always)]
+                unsafe fn load_splat(from: *const f32) -> Self {
+                    Self(unsafe { _mm256_broadcast_ss(&*from) })
+                }
+                #[inline(always)]
+                fn splat(value: f32) -> Self {
+                    Self(unsafe { _mm256_set1_ps(value) })
+                }
+                #[inline(always)]
+                fn add(self, other: Self) -> Self {
+                    Self(unsafe { _mm256_add_ps(self.0, other.0) })
+                }
+                #[inline(always)]
+                fn sub(self, other: Self) -> Self {
+                    Self(unsafe { _mm256_sub_ps(self.0, other.0) })
+                }
+                #[inline(always)]
+                fn mul(self, other: Self) -> Self {
+                    Self(unsafe { _mm256_mul_ps(self.0, other.0) })
+                }
+                #[inline(always)]
+                fn div(self, other: Self) -> Self {
+                    Self(unsafe { _mm256_div_ps(self.0, other.0) })
+                }
+                // The instructions give their second operand where either is not a number.
+                #[inline(always)]
+                fn max(self, other: Self) -> Self {
+                    Self(unsafe { _mm256_max_ps(other.0, self.0) })
+                }
+                #[inline(always)]
+                fn min(self, other: Self) -> Self {
+                    Self(unsafe { _mm256_min_ps(other.0, self.0) })
+                }
+                #[inline(always)]
+                fn mul_add(self, factor: Self, summand: Self) -> Self {
+                    Self(unsafe { _mm256_fmadd_ps(self.0, factor.0, summand.0) })
+                }
+                #[inline(always)]
+                fn round(self) -> Self {
+                    const NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+                    Self(unsafe { _mm256_round_ps::<NEAREST>(self.0) })
+                }
+                #[inline(always)]
+                fn exp2(self) -> Self {
+                    Self(unsafe {
+                        let n = _mm256_add_epi32(_mm256_cvtps_epi32(self.0), _mm256_set1_epi32(127));
+                        _mm256_castsi256_ps(_mm256_slli_epi32::<23>(n))
+                    })
+                }
+            }
+        };
+    }
+
+    vector!(
+        /// Needs AVX2 and FMA. Twelve sums, two vectors of weights and an input are fifteen of sixteen registers.
+        Avx2,
+        [Self; 2],
+        6
+    );
+    vector!(
+        /// Needs AVX-512, too: a pair is one register, of 32.
+        Avx512,
+        Both,
+        14
+    );
+
+    /// Two groups in one register.
     #[derive(Clone, Copy)]
-    pub struct Avx2(__m256);
+    pub struct Both(__m512);
 
-    // SAFETY of every block below: `dispatch` has seen AVX2 before any of these is called; pointers are the caller's promise.
+    // SAFETY of every block below: `dispatch` has seen AVX-512 before any of these is called; pointers are the caller's promise.
     #[allow(clippy::undocumented_unsafe_blocks)]
-    impl Vector for Avx2 {
+    impl Sums<Avx512, 2> for Both {
+        #[inline(always)]
+        fn zero() -> Self {
+            Self(unsafe { _mm512_setzero_ps() })
+        }
         #[inline(always)]
         unsafe fn load(from: *const f32) -> Self {
-            Self(unsafe { _mm256_loadu_ps(from) })
+            const { assert!(LANES == 8) };
+            Self(unsafe { _mm512_loadu_ps(from) })
         }
         #[inline(always)]
-        unsafe fn store(self, to: *mut f32) {
-            unsafe { _mm256_storeu_ps(to, self.0) }
+        unsafe fn add_product(self, from: *const f32, factors: Self) -> Self {
+            Self(unsafe { _mm512_fmadd_ps(_mm512_set1_ps(*from), factors.0, self.0) })
         }
         #[inline(always)]
-        unsafe fn load_splat(from: *const f32) -> Self {
-            Self(unsafe { _mm256_broadcast_ss(&*from) })
-        }
-        #[inline(always)]
-        fn splat(value: f32) -> Self {
-            Self(unsafe { _mm256_set1_ps(value) })
-        }
-        #[inline(always)]
-        fn add(self, other: Self) -> Self {
-            Self(unsafe { _mm256_add_ps(self.0, other.0) })
-        }
-        #[inline(always)]
-        fn sub(self, other: Self) -> Self {
-            Self(unsafe { _mm256_sub_ps(self.0, other.0) })
-        }
-        #[inline(always)]
-        fn mul(self, other: Self) -> Self {
-            Self(unsafe { _mm256_mul_ps(self.0, other.0) })
-        }
-        #[inline(always)]
-        fn div(self, other: Self) -> Self {
-            Self(unsafe { _mm256_div_ps(self.0, other.0) })
-        }
-        // The instructions give their second operand where either is not a number.
-        #[inline(always)]
-        fn max(self, other: Self) -> Self {
-            Self(unsafe { _mm256_max_ps(other.0, self.0) })
-        }
-        #[inline(always)]
-        fn min(self, other: Self) -> Self {
-            Self(unsafe { _mm256_min_ps(other.0, self.0) })
-        }
-        #[inline(always)]
-        fn mul_add(self, factor: Self, summand: Self) -> Self {
-            // Not fused: WebAssembly has no such instruction, and the page and the command line are to compute alike.
-            self.mul(factor).add(summand)
-        }
-        #[inline(always)]
-        fn round(self) -> Self {
-            const NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
-            Self(unsafe { _mm256_round_ps::<NEAREST>(self.0) })
-        }
-        #[inline(always)]
-        fn exp2(self) -> Self {
-            Self(unsafe {
-                let n = _mm256_add_epi32(_mm256_cvtps_epi32(self.0), _mm256_set1_epi32(127));
-                _mm256_castsi256_ps(_mm256_slli_epi32::<23>(n))
-            })
+        fn vectors(self) -> [Avx512; 2] {
+            let halves = unsafe {
+                let upper = _mm512_extractf64x4_pd::<1>(_mm512_castps_pd(self.0));
+                [_mm512_castps512_ps256(self.0), _mm256_castpd_ps(upper)]
+            };
+            halves.map(Avx512)
         }
     }
 }
@@ -255,6 +407,11 @@ mod wasm {
     pub struct Wasm(v128);
 
     impl Vector for Wasm {
+        type Pair = [Self; 2];
+        // LLVM's WebAssembly adds to the sums group by group, with the inputs of all pixels at hand: eight sums, four inputs, a vector of weights and a
+        // product are fourteen of fifteen registers.
+        const ROWS: usize = 4;
+
         #[inline(always)]
         unsafe fn load(from: *const f32) -> Self {
             // SAFETY: the caller's promise.

@@ -2,7 +2,7 @@
 
 use crate::activation::{Activation, silu};
 use crate::map::{View, ViewMut, groups};
-use crate::product::{COLUMNS, Panels, Product, ROWS, Target};
+use crate::product::{COLUMNS, Panels, Product, Target};
 use crate::scratch::Scratch;
 use crate::shape::Window;
 use crate::simd::{LANES, Task, Vector, dispatch};
@@ -13,7 +13,7 @@ const TILE: usize = 4;
 const REACH: usize = TILE + 2;
 const POINTS: usize = REACH * REACH;
 /// Tiles that are worked on together.
-const BLOCK: usize = 4 * ROWS;
+const BLOCK: usize = if cfg!(target_arch = "wasm32") { 16 } else { 24 };
 /// Floats between the points' matrices beyond their contents: else all points lie in a few sets of the cache.
 const GAP: usize = 16;
 

@@ -9,7 +9,7 @@ use sightline_kernels::norm::Norm;
 use sightline_kernels::pointwise::{Pointwise, PreNorm};
 use sightline_kernels::scratch::Scratch;
 use sightline_kernels::shape::{Padding, Window};
-use sightline_kernels::simd::{LANES, Task, Vector, dispatch};
+use sightline_kernels::simd::{LANES, Set, Task, Vector, dispatch};
 use sightline_kernels::winograd::Winograd;
 
 use crate::reference::{Laid, Picture, Random, convolve, error, pool, relu, silu};
@@ -21,6 +21,10 @@ const TRANSFORMED: f64 = 5e-5;
 fn activation() -> impl Strategy<Value = Activation> {
     use Activation::{Identity, Relu, Relu6, Silu};
     prop::sample::select(vec![Identity, Relu, Relu6, Silu])
+}
+
+fn set() -> impl Strategy<Value = Set> {
+    prop::sample::select(Set::at_hand())
 }
 
 fn apply(activation: Activation, x: f64) -> f64 {
@@ -97,6 +101,7 @@ proptest! {
         (height, width) in (1usize..12, 1usize..12),
         activation in activation(),
         residual: bool,
+        set in set(),
         seed: u64,
     ) {
         let mut random = Random::new(seed);
@@ -114,7 +119,7 @@ proptest! {
         let mut out = target(&expected);
         let residual = residual.then(|| before.view());
         let part = out.part_mut(LANES..LANES + outputs);
-        conv.forward(x.view(), residual, activation, part, &mut used());
+        set.during(|| conv.forward(x.view(), residual, activation, part, &mut used()));
         agrees(&out, &expected, EXACT);
     }
 
@@ -123,6 +128,7 @@ proptest! {
         (inputs, outputs) in (1usize..70, 1usize..40),
         (height, width) in (2usize..14, 2usize..14),
         halve: bool,
+        set in set(),
         seed: u64,
     ) {
         let mut random = Random::new(seed);
@@ -142,7 +148,7 @@ proptest! {
         let mut out = target(&expected);
         let part = out.part_mut(LANES..LANES + outputs);
         let norm = PreNorm::new(&norm);
-        conv.forward_normalised(x.view(), &norm, halve, Activation::Identity, part, &mut used());
+        set.during(|| conv.forward_normalised(x.view(), &norm, halve, Activation::Identity, part, &mut used()));
         agrees(&out, &expected, EXACT);
     }
 
@@ -152,6 +158,7 @@ proptest! {
         (height, width) in (1usize..20, 1usize..20),
         activation in activation(),
         side in prop::sample::select(vec![Some(0), Some(1), Some(2), None]),
+        set in set(),
         seed: u64,
     ) {
         prop_assume!(side != Some(0) || (height > 2 && width > 2));
@@ -163,7 +170,7 @@ proptest! {
         expected = expected.by_channel(|channel, x| apply(activation, x + f64::from(bias[channel])));
         let conv = Winograd::new(&weights, [outputs, inputs], window(3, 1, side), &bias);
         let mut out = target(&expected);
-        conv.forward(x.view(), activation, out.part_mut(LANES..LANES + outputs), &mut used());
+        set.during(|| conv.forward(x.view(), activation, out.part_mut(LANES..LANES + outputs), &mut used()));
         agrees(&out, &expected, TRANSFORMED);
     }
 
@@ -174,6 +181,7 @@ proptest! {
         (kernel, stride) in (1usize..8, 1usize..4),
         side in prop::sample::select(vec![Some(0), Some(1), Some(3), None]),
         activation in activation(),
+        set in set(),
         seed: u64,
     ) {
         let mut random = Random::new(seed);
@@ -185,12 +193,12 @@ proptest! {
         let (channels, window) = ([outputs, inputs], window(kernel, stride, side));
         let mut out = target(&expected);
         let conv = Direct::new(&weights, channels, window, &bias);
-        conv.forward(x.view(), activation, out.part_mut(LANES..LANES + outputs), &mut used());
+        set.during(|| conv.forward(x.view(), activation, out.part_mut(LANES..LANES + outputs), &mut used()));
         agrees(&out, &expected, EXACT);
         let mut out = target(&expected);
         let conv = Direct::of_planes(&weights, channels, window, &bias);
         let x = Planes { channels: inputs, height, width, values: &values };
-        conv.forward_planes(x, activation, out.part_mut(LANES..LANES + outputs), &mut used());
+        set.during(|| conv.forward_planes(x, activation, out.part_mut(LANES..LANES + outputs), &mut used()));
         agrees(&out, &expected, EXACT);
     }
 
@@ -201,6 +209,7 @@ proptest! {
         (kernel, stride) in (1usize..6, 1usize..4),
         side in prop::sample::select(vec![Some(0), Some(1), Some(2), None]),
         activation in activation(),
+        set in set(),
         seed: u64,
     ) {
         let mut random = Random::new(seed);
@@ -215,7 +224,7 @@ proptest! {
         let (x, picture, _) = maps(&mut random, outputs, [height, width]);
         let expected = of(&picture);
         let mut out = target(&expected);
-        conv.forward(x.view(), activation, out.part_mut(LANES..LANES + outputs), &mut used());
+        set.during(|| conv.forward(x.view(), activation, out.part_mut(LANES..LANES + outputs), &mut used()));
         agrees(&out, &expected, EXACT);
 
         let (x, picture, _) = maps(&mut random, inputs, [height, width]);
@@ -225,7 +234,7 @@ proptest! {
         let expected = of(&inner.by_channel(|channel, x| apply(activation, x + f64::from(shift[channel]))));
         let mut out = target(&expected);
         let part = out.part_mut(LANES..LANES + outputs);
-        conv.forward_expanded(x.view(), &expand, activation, part, &mut used());
+        set.during(|| conv.forward_expanded(x.view(), &expand, activation, part, &mut used()));
         agrees(&out, &expected, EXACT);
     }
 
@@ -235,6 +244,7 @@ proptest! {
         (height, width) in (3usize..16, 3usize..16),
         (kernel, stride) in (1usize..4, 1usize..4),
         side in 0usize..2,
+        set in set(),
         seed: u64,
     ) {
         let side = side.min(kernel - 1);
@@ -243,9 +253,9 @@ proptest! {
         let expected = pool(&picture, laid, f64::NEG_INFINITY, f64::max);
         let mut out = target(&expected);
         let part = out.part_mut(LANES..LANES + channels);
-        sightline_kernels::pool::max(x.view(), window(kernel, stride, Some(side)), part);
+        set.during(|| sightline_kernels::pool::max(x.view(), window(kernel, stride, Some(side)), part));
         agrees(&out, &expected, 0.0);
-        let means = sightline_kernels::pool::mean(x.view());
+        let means = set.during(|| sightline_kernels::pool::mean(x.view()));
         let pixels = height * width;
         let expected: Vec<f64> =
             picture.values.chunks(pixels).map(|plane| plane.iter().sum::<f64>() / pixels as f64).collect();
@@ -253,7 +263,7 @@ proptest! {
     }
 
     #[test]
-    fn exponentials_and_sigmoids(x in -80f32..80f32) {
+    fn exponentials_and_sigmoids(x in -80f32..80f32, set in set()) {
         struct Both<'a>(f32, &'a mut [f32], &'a mut [f32]);
         impl Task for Both<'_> {
             #[inline(always)]
@@ -267,7 +277,7 @@ proptest! {
             }
         }
         let (mut exp, mut sigmoid) = ([0.0; LANES], [0.0; LANES]);
-        dispatch(Both(x, &mut exp, &mut sigmoid));
+        set.during(|| dispatch(Both(x, &mut exp, &mut sigmoid)));
         let x = f64::from(x);
         prop_assert!((f64::from(exp[0]) / x.exp() - 1.0).abs() <= 2e-7);
         prop_assert!((f64::from(sigmoid[0]) / crate::reference::sigmoid(x) - 1.0).abs() <= 1e-6);

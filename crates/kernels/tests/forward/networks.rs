@@ -1,5 +1,6 @@
 //! Whole networks against 64-bit loops, with random weights.
 
+use sightline_kernels::simd::Set;
 use sightline_kernels::{Memory, Network, WeightsError};
 
 #[cfg(target_arch = "wasm32")]
@@ -38,8 +39,8 @@ fn agrees(
     let network = Network::new(family, variant, channels, &find).expect("all parameters are there");
     let mut memory = Memory::default();
     // Twice: what the first pass leaves in memory is not seen by the second.
-    for _ in 0..2 {
-        let maps = network.feature_maps(&batch, [height, width], &mut memory);
+    for set in Set::at_hand().iter().cycle().take(2 * Set::at_hand().len()) {
+        let maps = set.during(|| network.feature_maps(&batch, [height, width], &mut memory));
         let Picture {
             channels,
             height,
@@ -50,7 +51,7 @@ fn agrees(
         let length = channels * height * width;
         for (found, expected) in maps.values.chunks_exact(length).zip(&expected) {
             let error = error(found, &expected.values);
-            println!("{family}{variant}: {error:.1e}");
+            println!("{family}{variant}, {set:?}: {error:.1e}");
             assert!(error <= 1e-4, "{error}");
         }
     }
