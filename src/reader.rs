@@ -21,9 +21,7 @@ use crate::view::View;
 #[derive(Debug)]
 pub struct Reader {
     pub manifest: Manifest,
-    network: Network,
-    /// On the CPU, the backbones as its kernels want them.
-    inference: Option<Inference>,
+    network: Inference,
     device: Device,
     /// The gate's detector, unpacked.
     gate: Option<Head>,
@@ -44,9 +42,8 @@ impl Reader {
         let gate = manifest.gate.as_ref();
         Self {
             gate: gate.and_then(|detector| detector.head().ok()),
-            inference: Inference::new(&network, &manifest.architecture, &device),
+            network: Inference::new(network, &manifest.architecture, &device),
             manifest,
-            network,
             device,
         }
     }
@@ -76,8 +73,8 @@ impl Reader {
     pub async fn read(&self, view: &View) -> Result<Reading, ReadError> {
         let input = &self.manifest.input;
         let input = input.tensor_of(input.normalise(&view.square), &self.device);
-        let feature_maps = self.feature_maps(input);
-        let logits = self.network.classify(feature_maps.clone());
+        let feature_maps = self.network.feature_maps(input);
+        let logits = self.network.network().classify(feature_maps.clone());
         let odd = match &self.gate {
             Some(head) => {
                 let of_maps = numbers(features::of_maps(&feature_maps)).await?;
@@ -85,7 +82,7 @@ impl Reader {
             }
             None => None,
         };
-        let evidence = grad_cam::evidence(&self.network, feature_maps);
+        let evidence = grad_cam::evidence(self.network.network(), feature_maps);
         let logits = numbers(logits).await?;
         let bias = numbers(evidence.bias).await?;
         let mut branches = vec![Vec::new(); logits.len()];
@@ -122,11 +119,11 @@ impl Reader {
         {
             return self.randomised(input, *output, *part, seeds).await;
         }
-        let feature_maps = self.feature_maps(input);
-        let logits = self.network.classify(feature_maps.clone());
+        let feature_maps = self.network.feature_maps(input);
+        let logits = self.network.network().classify(feature_maps.clone());
         let evidence = match wants {
             Wants::Scores => None,
-            _ => Some(grad_cam::evidence(&self.network, feature_maps).cells),
+            _ => Some(grad_cam::evidence(self.network.network(), feature_maps).cells),
         };
         let findings = self.manifest.findings.len();
         let logits = numbers(logits).await?;
@@ -154,14 +151,6 @@ impl Reader {
         Ok(scored)
     }
 
-    /// The last feature maps, one per branch: see [`Network::feature_maps`].
-    fn feature_maps(&self, x: Tensor<4>) -> Vec<Tensor<4>> {
-        match &self.inference {
-            Some(inference) => inference.feature_maps(&self.network, x),
-            None => self.network.feature_maps(x),
-        }
-    }
-
     /// The log-odds of each probability, split over the cells of LIME's grid; 0 for outputs that were not trained.
     fn split(&self, probabilities: &[Option<f64>], cells: &[f32]) -> Vec<f32> {
         let mut evidence = cells.to_vec();
@@ -187,12 +176,12 @@ impl Reader {
     ) -> Result<Vec<Scored>, ReadError> {
         // What lies below the part is the same for all.
         let kept = match part {
-            Randomised::Classifier => Some(self.feature_maps(input.clone())),
+            Randomised::Classifier => Some(self.network.feature_maps(input.clone())),
             Randomised::LastStage => None,
         };
         let mut scored = Scored::default();
         for seed in seeds {
-            let network = self.network.clone().randomised(part, *seed);
+            let network = self.network.network().clone().randomised(part, *seed);
             let maps = match &kept {
                 Some(maps) => maps.clone(),
                 None => network.feature_maps(input.clone()),

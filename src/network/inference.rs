@@ -10,8 +10,9 @@ use sightline_kernels::{FeatureMaps, Memory, Network as Kernels};
 
 use super::{Architecture, Branch, Family, Naming, Network};
 
-/// A network's backbones, packed. Those that are not are left to Burn.
+/// A network that only reads. On the CPU its backbones are packed; those that are not are left to Burn.
 pub struct Inference {
+    network: Network,
     branches: Vec<Option<Kernels>>,
     /// What a pass works in; as many as pictures were computed at once.
     memories: Mutex<Vec<Memory>>,
@@ -24,11 +25,21 @@ impl fmt::Debug for Inference {
 }
 
 impl Inference {
-    /// Packs the weights of a network of this architecture; `None` on other devices than the CPU, and where a network is trained.
-    pub fn new(network: &Network, architecture: &Architecture, device: &Device) -> Option<Self> {
-        if !matches!(device.as_dispatch(), DispatchDevice::Flex(_)) {
-            return None;
+    /// Packs the weights of a network of this architecture, if they are on the CPU.
+    pub fn new(network: Network, architecture: &Architecture, device: &Device) -> Self {
+        let branches = match device.as_dispatch() {
+            DispatchDevice::Flex(_) => Self::packed(&network, architecture),
+            _ => None,
+        };
+        let none = || network.backbones.iter().map(|_| None).collect();
+        Self {
+            branches: branches.unwrap_or_else(none),
+            memories: Mutex::default(),
+            network,
         }
+    }
+
+    fn packed(network: &Network, architecture: &Architecture) -> Option<Vec<Option<Kernels>>> {
         let mut tensors = HashMap::new();
         network.for_each_value(Naming::Torchvision, |tensor, data| {
             if !tensor.head
@@ -55,11 +66,12 @@ impl Inference {
             let family = branch.family.to_string();
             Kernels::new(&family, &branch.variant, architecture.in_channels, &find).ok()
         };
-        let branches = branches.into_iter().enumerate().map(pack).collect();
-        Some(Self {
-            branches,
-            memories: Mutex::default(),
-        })
+        Some(branches.into_iter().enumerate().map(pack).collect())
+    }
+
+    /// The network itself.
+    pub fn network(&self) -> &Network {
+        &self.network
     }
 
     /// How many backbones are left to Burn.
@@ -71,14 +83,14 @@ impl Inference {
     }
 
     /// The last feature maps, one per branch: see [`Network::feature_maps`].
-    pub fn feature_maps(&self, network: &Network, x: Tensor<4>) -> Vec<Tensor<4>> {
+    pub fn feature_maps(&self, x: Tensor<4>) -> Vec<Tensor<4>> {
         let device = x.device();
         let shape = x.dims();
         let values = match self.branches.iter().any(Option::is_some) {
             true => x.clone().into_data().try_to_vec::<f32>().ok(),
             false => None,
         };
-        let branches = self.branches.iter().zip(&network.backbones);
+        let branches = self.branches.iter().zip(&self.network.backbones);
         let maps = branches.map(|(kernels, backbone)| match (kernels, &values) {
             (Some(kernels), Some(values)) => {
                 let FeatureMaps { shape, values } = self.compute(kernels, values, shape);
@@ -87,6 +99,11 @@ impl Inference {
             _ => backbone.feature_map(x.clone()),
         });
         maps.collect()
+    }
+
+    /// The logits: `[batch, channels, height, width]` to `[batch, outputs]`.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<2> {
+        self.network.classify(self.feature_maps(x))
     }
 
     #[cfg(target_arch = "wasm32")]
@@ -109,9 +126,11 @@ impl Inference {
             .map(|picture| self.compute_here(kernels, picture, [1, channels, height, width]))
             .collect();
         let [_, features, h, w] = maps.first().map_or([0; 4], |map| map.shape);
+        let shape = [maps.len(), features, h, w];
+        let values: Vec<_> = maps.into_iter().map(|map| map.values).collect();
         FeatureMaps {
-            shape: [maps.len(), features, h, w],
-            values: maps.into_iter().flat_map(|map| map.values).collect(),
+            shape,
+            values: values.concat(),
         }
     }
 

@@ -77,7 +77,7 @@ fn check(name: &str) {
     check_last_map(name, &case, feature_maps.last().expect("a branch"));
     check_features(name, &case, &network, &feature_maps);
     let kernels = golden::kernels(&case, &network, &device);
-    let by_kernels = kernels.feature_maps(&network, input.clone());
+    let by_kernels = kernels.feature_maps(input.clone());
     check_last_map(name, &case, by_kernels.last().expect("a branch"));
     check_features(name, &case, &network, &by_kernels);
     let logits = golden::values(network.classify(by_kernels));

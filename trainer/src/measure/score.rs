@@ -1,12 +1,13 @@
 //! Scores of many images.
 
 use std::borrow::Borrow;
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
 use burn::tensor::{Device, Tensor};
 use sightline::features;
 use sightline::input::Tensors;
-use sightline::network::Network;
+use sightline::network::{Inference, Network};
 use sightline::package::{self, Manifest, Output};
 use sightline::radiograph::{GreyImage, Input};
 use sightline::reading::ReadError;
@@ -57,21 +58,23 @@ pub const BATCH: usize = 16;
 /// # Errors
 /// When one of them is no number: no figure may be made of it.
 pub fn network_logits(
-    network: &Network,
+    network: &Inference,
     input: &Input,
     squares: &[impl Borrow<GreyImage>],
     device: &Device,
 ) -> Result<Vec<Vec<f32>>> {
     let mut all = Vec::with_capacity(squares.len());
     for batch in squares.chunks(BATCH) {
-        let values = batch
-            .iter()
-            .flat_map(|square| input.normalise(square.borrow()))
-            .collect();
-        let logits: Tensor<2> = network.forward(input.tensor_of(values, device));
+        let logits = network.forward(tensor(batch, input, device));
         all.extend(rows(logits, batch.len())?);
     }
     Ok(all)
+}
+
+/// Pictures as a network is given them: `[batch, channels, size, size]`.
+fn tensor(batch: &[impl Borrow<GreyImage>], input: &Input, device: &Device) -> Tensor<4> {
+    let normalised: Vec<_> = batch.iter().map(|p| input.normalise(p.borrow())).collect();
+    input.tensor_of(normalised.concat(), device)
 }
 
 /// The rows of a tensor, one for each picture.
@@ -132,27 +135,46 @@ pub struct Package {
     pub manifest: Manifest,
     pub network: Network,
     pub device: Device,
+    /// Made when pictures are read.
+    inference: OnceLock<Inference>,
 }
 
 impl Package {
+    pub fn new(manifest: Manifest, network: Network, device: Device) -> Self {
+        Self {
+            manifest,
+            network,
+            device,
+            inference: OnceLock::new(),
+        }
+    }
+
+    /// The network as it reads pictures.
+    pub fn inference(&self) -> &Inference {
+        let architecture = &self.manifest.architecture;
+        let new = || Inference::new(self.network.clone(), architecture, &self.device);
+        self.inference.get_or_init(new)
+    }
+
     pub fn open(folder: &Location, device: Device) -> Result<Self> {
         let read = |name: &str| folder.join(name).read();
         let manifest = Manifest::parse(&read("manifest.json")?)
             .with_context(|| format!("the package {folder} is refused"))?;
         let network = package::load(&manifest, &read(&manifest.weights.file)?, &device)
             .with_context(|| format!("the package {folder} is refused"))?;
-        Ok(Self {
-            manifest,
-            network,
-            device,
-        })
+        Ok(Self::new(manifest, network, device))
     }
 
     /// Probabilities of pictures, each in as many views as all others ([`Augmented::views`]), in the order of the
     /// package's findings; `None` where one was not trained.
     pub fn probabilities(&self, pictures: &[Vec<GreyImage>]) -> Result<Vec<Scores>> {
         let squares: Vec<&GreyImage> = pictures.iter().flatten().collect();
-        let logits = network_logits(&self.network, &self.manifest.input, &squares, &self.device)?;
+        let logits = network_logits(
+            self.inference(),
+            &self.manifest.input,
+            &squares,
+            &self.device,
+        )?;
         Ok(self.of_views(&logits, pictures))
     }
 
@@ -184,14 +206,10 @@ impl Package {
         &self,
         batch: &[impl Borrow<GreyImage>],
     ) -> Result<(Vec<Tensor<4>>, Vec<Vec<f32>>)> {
-        let input = &self.manifest.input;
-        let squares = batch.iter().map(Borrow::borrow);
-        let values = squares.clone().flat_map(|square| input.normalise(square));
-        let maps = self
-            .network
-            .feature_maps(input.tensor_of(values.collect(), &self.device));
+        let x = tensor(batch, &self.manifest.input, &self.device);
+        let maps = self.inference().feature_maps(x);
         let of_maps = rows(features::of_maps(&maps), batch.len())?;
-        let pictures = of_maps.iter().zip(squares);
+        let pictures = of_maps.iter().zip(batch.iter().map(Borrow::borrow));
         let features = pictures.map(|(of_maps, square)| features::with_thumbnail(of_maps, square));
         let features = features.collect();
         Ok((maps, features))

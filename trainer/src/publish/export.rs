@@ -139,16 +139,12 @@ pub fn export(settings: Settings<'_>) -> Result<Report> {
         ("valid".to_owned(), splits.valid.clone()),
     ];
     sets.extend(splits.test.clone().map(|test| ("test".to_owned(), test)));
-    let mut package = Package {
-        manifest: manifest.clone(),
-        network,
-        device,
-    };
+    let mut package = Package::new(manifest.clone(), network, device);
     let (valid, squares) = load_pictures(splits.valid, |image| manifest.input.square(&image))?;
     let input = &manifest.input;
     let logits = label_cases(
         &valid,
-        &network_logits(&package.network, input, &squares, &package.device)?,
+        &network_logits(package.inference(), input, &squares, &package.device)?,
     );
     let logits: Vec<_> = logits.iter().collect();
     for card in manifest.findings.iter_mut().filter(|card| card.trained) {

@@ -118,9 +118,9 @@ impl Teacher {
         logits: Tensor<2>,
     ) -> Result<Tensor<1>> {
         let device = logits.device();
-        let network = &self.package.network;
+        let network = self.package.inference();
         let wanted_maps = network.feature_maps(self.seen(x.inner(), input));
-        let wanted = sigmoid(network.classify(wanted_maps.clone()));
+        let wanted = sigmoid(network.network().classify(wanted_maps.clone()));
         let [batch, findings] = logits.dims();
         let knows = TensorData::new(self.knows.clone(), [1, findings]);
         let knows: Tensor<2> = Tensor::from_data(knows, &device);

@@ -9,7 +9,7 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::Tensor;
 use sightline::finding::Finding;
-use sightline::network::Network;
+use sightline::network::{Inference, Network};
 use sightline::package::sigmoid;
 use sightline::radiograph::GreyImage;
 
@@ -205,7 +205,8 @@ impl Trainer<'_> {
         squares: &[GreyImage],
     ) -> Result<Vec<Scored>> {
         let device = self.devices.first().clone().inner();
-        let logits = network_logits(network, &recipe.input, squares, &device)?;
+        let network = Inference::new(network.clone(), &recipe.architecture, &device);
+        let logits = network_logits(&network, &recipe.input, squares, &device)?;
         let probability = |logit: &f32| Some(sigmoid(f64::from(*logit)));
         let rows = logits
             .iter()
