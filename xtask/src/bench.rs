@@ -8,12 +8,14 @@ use serde_json::Value;
 use crate::house::sizes;
 use crate::run::Step;
 use crate::tools::{self, Tools};
-use crate::{bench_growth, bench_web};
+use crate::{bench_growth, bench_predict, bench_web};
 
 /// Networks whose training is timed, at 224 pixels in batches of 16.
 const NETWORKS: [&str; 2] = ["efficientnet_lite0", "densenet121"];
 const STEPS: &str = "5";
 const ROUNDS: usize = 2;
+const BEGIN: &str = "<!-- cargo xtask bench train -->\n";
+const END: &str = "<!-- end of cargo xtask bench train -->\n";
 /// LIME's samples in the browser: for the models offered, and for the six networks, where each takes seconds.
 const SAMPLES: &str = "1000";
 const SAMPLES_OF_SIX: &str = "50";
@@ -29,6 +31,7 @@ pub fn run(root: &Path, what: Option<&str>) -> Result<()> {
         Some("lime") => lime(root),
         Some("page") => page(root),
         Some("web") => bench_web::run(root),
+        Some("predict") => bench_predict::run(root),
         Some("growth") => bench_growth::run(root),
         Some("size") => {
             Tools::for_page(root)?
@@ -47,7 +50,7 @@ pub fn run(root: &Path, what: Option<&str>) -> Result<()> {
         }
         Some(other) => {
             bail!(
-                "there is no bench {other:?}; there are train, data, lime, page, web, growth and size"
+                "there is no bench {other:?}; there are train, data, predict, lime, page, web, growth and size"
             )
         }
     }
@@ -118,7 +121,7 @@ impl Peer {
 }
 
 /// What a program prints as its last line.
-fn json(step: Step, purpose: &str) -> Result<Value> {
+pub fn json(step: Step, purpose: &str) -> Result<Value> {
     let (lines, success) = step.run_and_read(purpose)?;
     if !success {
         bail!("it failed");
@@ -135,7 +138,7 @@ fn speeds(run: &Value) -> Result<Vec<f64>> {
     seconds.map(|seconds| Ok(batch / seconds?)).collect()
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }
@@ -167,10 +170,12 @@ fn train(peer: &Peer) -> Result<()> {
             ours / theirs
         );
     }
-    println!(
-        "\nTraining steps, 224 pixels, batch 16; medians of {ROUNDS} x {STEPS} steps\n\n{table}"
+    let table = format!(
+        "Training steps, 224 pixels, batch 16; medians of {ROUNDS} x {STEPS} steps, on {}.\n\n{table}",
+        bench_predict::cpu()
     );
-    Ok(())
+    println!("\n{table}");
+    bench_web::write(&peer.root, &table, [BEGIN, END])
 }
 
 /// Samples that LIME needs until its map is the one of 10,000 samples: as LIME's own code draws and fits them, and as ours does.
@@ -255,7 +260,7 @@ fn data(peer: &Peer) -> Result<()> {
 }
 
 /// A CSV of images and their folder: `SIGHTLINE_DATA`, or the bundled samples.
-fn images(root: &Path) -> Result<(PathBuf, PathBuf)> {
+pub fn images(root: &Path) -> Result<(PathBuf, PathBuf)> {
     if let Some(csv) = std::env::var_os("SIGHTLINE_DATA").map(PathBuf::from) {
         let folder = csv
             .parent()

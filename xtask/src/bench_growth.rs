@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::bench_web::between;
+use crate::bench_web;
 use crate::run::Step;
 
 const MODEL: &str = "www/models/efficientnet-lite0-nih";
@@ -54,11 +54,7 @@ pub fn run(root: &Path) -> Result<()> {
     let tables = tables.join("\n");
     println!("\n{tables}");
     std::fs::remove_dir_all(&bench.place)?;
-    let document = root.join("docs/measured.md");
-    let with = between(&std::fs::read_to_string(&document)?, &tables, [BEGIN, END])?;
-    std::fs::write(&document, with)?;
-    println!("docs/measured.md has it");
-    Ok(())
+    bench_web::write(root, &tables, [BEGIN, END])
 }
 
 struct Bench {

@@ -15,7 +15,7 @@ const ONNX_RUNTIME: &str = "1.30.0";
 const TENSORFLOW: &str = "4.22.0";
 const ONNX: &str = "1.23.2";
 
-const PACKAGES: [(&str, &str); 2] = [
+pub const PACKAGES: [(&str, &str); 2] = [
     ("efficientnet-lite0-nih", "EfficientNet-Lite0"),
     ("densenet121-nih", "DenseNet-121"),
 ];
@@ -107,15 +107,7 @@ pub fn run(root: &Path) -> Result<()> {
     let known = known.map_or(Ok(json!({})), |known| serde_json::from_str(&known))?;
     let all = merged(&known, &measured);
     std::fs::write(&kept, format!("{all:#}\n"))?;
-    let document = root.join("docs/measured.md");
-    let with = between(
-        &std::fs::read_to_string(&document)?,
-        &tables(&all)?,
-        [BEGIN, END],
-    )?;
-    std::fs::write(&document, with)?;
-    println!("docs/measured.md and docs/measured-web.json have it");
-    Ok(())
+    write(root, &tables(&all)?, [BEGIN, END])
 }
 
 /// The PATH, and the folder of the page: `SIGHTLINE_DIST`, or a fresh one.
@@ -132,8 +124,11 @@ fn page(root: &Path) -> Result<(OsString, PathBuf)> {
     Ok((tools.path, root.join("dist")))
 }
 
-/// The peers' networks, in a folder for each package.
-fn export(root: &Path, place: &Path) -> Result<()> {
+/// Exports the peers' networks, into a folder for each package.
+///
+/// # Errors
+/// When PyTorch cannot be had, or refuses the weights.
+pub fn export(root: &Path, place: &Path) -> Result<()> {
     let python = tools::peers_python(root, &[("onnx", ONNX)])?;
     for (package, _) in PACKAGES {
         let paths = [
@@ -316,11 +311,23 @@ fn wrong(measured: &Value) -> Vec<String> {
     wrong
 }
 
+/// Writes tables into `docs/measured.md`, in place of those between the two marks.
+///
+/// # Errors
+/// When the document lacks one of them, or cannot be written.
+pub fn write(root: &Path, text: &str, marks: [&str; 2]) -> Result<()> {
+    let document = root.join("docs/measured.md");
+    let with = between(&std::fs::read_to_string(&document)?, text, marks)?;
+    std::fs::write(&document, with)?;
+    println!("docs/measured.md has it");
+    Ok(())
+}
+
 /// The document with other text between the two marks.
 ///
 /// # Errors
 /// When the document lacks one of them.
-pub fn between(document: &str, text: &str, [begin, end]: [&str; 2]) -> Result<String> {
+fn between(document: &str, text: &str, [begin, end]: [&str; 2]) -> Result<String> {
     let parts = document.split_once(begin);
     let (before, rest) = parts.with_context(|| format!("no {begin:?} in the document"))?;
     let parts = rest.split_once(end);
