@@ -86,17 +86,22 @@ impl Inference {
     pub fn feature_maps(&self, x: Tensor<4>) -> Vec<Tensor<4>> {
         let device = x.device();
         let shape = x.dims();
-        let values = match self.branches.iter().any(Option::is_some) {
-            true => x.clone().into_data().try_to_vec::<f32>().ok(),
-            false => None,
+        let packed = self.branches.iter().filter(|branch| branch.is_some());
+        // A clone is a copy where the values are taken out.
+        let (x, data) = match packed.count() {
+            0 => (Some(x), None),
+            all if all == self.branches.len() => (None, Some(x.into_data())),
+            _ => (Some(x.clone()), Some(x.into_data())),
         };
+        let values = data.as_ref().and_then(|data| data.as_slice::<f32>().ok());
         let branches = self.branches.iter().zip(&self.network.backbones);
-        let maps = branches.map(|(kernels, backbone)| match (kernels, &values) {
-            (Some(kernels), Some(values)) => {
+        let maps = branches.map(|(kernels, backbone)| match (kernels, values, &x) {
+            (Some(kernels), Some(values), _) => {
                 let FeatureMaps { shape, values } = self.compute(kernels, values, shape);
                 Tensor::from_data(TensorData::new(values, shape), &device)
             }
-            _ => backbone.feature_map(x.clone()),
+            (_, _, Some(x)) => backbone.feature_map(x.clone()),
+            _ => unreachable!("the input is kept where Burn is to compute"),
         });
         maps.collect()
     }

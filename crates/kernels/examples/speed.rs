@@ -1,7 +1,7 @@
 //! How long a forward pass takes, natively and in WebAssembly, with random weights.
 //!
 //! ```sh
-//! cargo run --release -p sightline-kernels --example speed
+//! cargo run --release -p sightline-kernels --example speed [NETWORK ..]
 //! RUSTFLAGS="-C target-feature=+simd128" cargo build --release -p sightline-kernels --example speed --target wasm32-unknown-unknown
 //! node crates/kernels/examples/speed.mjs plain=PATH/speed.wasm
 //! ```
@@ -96,7 +96,9 @@ fn main() {}
 
 #[cfg(not(target_arch = "wasm32"))]
 fn main() {
-    for name in NETWORKS {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let wanted = |name: &&str| words.is_empty() || words.iter().any(|word| word == name);
+    for name in NETWORKS.into_iter().filter(wanted) {
         for batch in [1, 8] {
             let mut run = Run::new(name, batch);
             run.pass();

@@ -311,12 +311,21 @@ impl Filter<'_> {
                 for (column, weight) in weights.iter_mut().enumerate() {
                     *weight = V::load(self.weights.as_ptr().add((row * K + column) * LANES));
                 }
-                for at in 0..(N - 1) * S + K {
-                    let x = V::load(x.add(at * LANES));
+                if S == 1 {
+                    for at in 0..N - 1 + K {
+                        let x = V::load(x.add(at * LANES));
+                        for (column, weight) in weights.iter().enumerate() {
+                            if at >= column && at - column < N {
+                                let sum = &mut sums[at - column];
+                                *sum = x.mul_add(*weight, *sum);
+                            }
+                        }
+                    }
+                } else {
+                    // Few inputs are of several windows.
                     for (column, weight) in weights.iter().enumerate() {
-                        if at >= column && (at - column).is_multiple_of(S) && (at - column) / S < N
-                        {
-                            let sum = &mut sums[(at - column) / S];
+                        for (index, sum) in sums.iter_mut().enumerate() {
+                            let x = V::load(x.add((index * S + column) * LANES));
                             *sum = x.mul_add(*weight, *sum);
                         }
                     }

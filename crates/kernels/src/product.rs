@@ -241,7 +241,7 @@ unsafe fn tile<V: Vector, S: Sums<V, N>, const M: usize, const N: usize, const S
     let step = if STEP == 0 { tiling.step } else { STEP };
     // SAFETY: the caller's promise.
     unsafe {
-        let mut sums = [S::zero(); M];
+        let mut sums = [S::load(tiling.bias); M];
         let mut row = tiling.weights;
         for offset in tiling.offsets {
             let mut x = x.add(*offset);
@@ -257,19 +257,22 @@ unsafe fn tile<V: Vector, S: Sums<V, N>, const M: usize, const N: usize, const S
                 row = row.add(N * LANES);
             }
         }
-        let (low, high) = (V::splat(tiling.low), V::splat(tiling.high));
-        let mut bias = [V::splat(0.0); N];
-        for (column, bias) in bias.iter_mut().enumerate() {
-            *bias = V::load(tiling.bias.add(column * LANES));
-        }
-        for (pixel, sums) in sums.into_iter().enumerate() {
-            for (column, sum) in sums.vectors().into_iter().enumerate() {
-                let at = column * tiling.group + pixel * LANES;
-                let mut y = sum.add(bias[column]);
-                if !residual.is_null() {
-                    y = y.add(V::load(residual.add(at)));
+        let limits = [tiling.low, tiling.high];
+        if residual.is_null() {
+            let [low, high] = limits.map(S::splat);
+            for (pixel, sums) in sums.into_iter().enumerate() {
+                for (column, y) in sums.within(low, high).vectors().into_iter().enumerate() {
+                    y.store(out.add(column * tiling.group + pixel * LANES));
                 }
-                y.max(low).min(high).store(out.add(at));
+            }
+        } else {
+            let [low, high] = limits.map(V::splat);
+            for (pixel, sums) in sums.into_iter().enumerate() {
+                for (column, sum) in sums.vectors().into_iter().enumerate() {
+                    let at = column * tiling.group + pixel * LANES;
+                    let y = sum.add(V::load(residual.add(at)));
+                    y.max(low).min(high).store(out.add(at));
+                }
             }
         }
         if tiling.silu {

@@ -77,7 +77,7 @@ pub trait Vector: Copy {
 
 /// `N` vectors side by side, to which products are added.
 pub trait Sums<V, const N: usize>: Copy {
-    fn zero() -> Self;
+    fn splat(value: f32) -> Self;
     /// # Safety
     /// `N` vectors can be read.
     unsafe fn load(from: *const f32) -> Self;
@@ -86,13 +86,15 @@ pub trait Sums<V, const N: usize>: Copy {
     /// # Safety
     /// One float can be read.
     unsafe fn add_product(self, from: *const f32, factors: Self) -> Self;
+    /// Not below `low`, not above `high`; what is no number stays.
+    fn within(self, low: Self, high: Self) -> Self;
     fn vectors(self) -> [V; N];
 }
 
 impl<V: Vector, const N: usize> Sums<V, N> for [V; N] {
     #[inline(always)]
-    fn zero() -> Self {
-        [V::splat(0.0); N]
+    fn splat(value: f32) -> Self {
+        [V::splat(value); N]
     }
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
@@ -107,6 +109,10 @@ impl<V: Vector, const N: usize> Sums<V, N> for [V; N] {
             *sum = value.mul_add(factor, *sum);
         }
         self
+    }
+    #[inline(always)]
+    fn within(self, low: Self, high: Self) -> Self {
+        std::array::from_fn(|index| self[index].max(low[index]).min(high[index]))
     }
     #[inline(always)]
     fn vectors(self) -> [V; N] {
@@ -373,8 +379,8 @@ mod avx {
     #[allow(clippy::undocumented_unsafe_blocks)]
     impl Sums<Avx512, 2> for Both {
         #[inline(always)]
-        fn zero() -> Self {
-            Self(unsafe { _mm512_setzero_ps() })
+        fn splat(value: f32) -> Self {
+            Self(unsafe { _mm512_set1_ps(value) })
         }
         #[inline(always)]
         unsafe fn load(from: *const f32) -> Self {
@@ -384,6 +390,11 @@ mod avx {
         #[inline(always)]
         unsafe fn add_product(self, from: *const f32, factors: Self) -> Self {
             Self(unsafe { _mm512_fmadd_ps(_mm512_set1_ps(*from), factors.0, self.0) })
+        }
+        // As the vectors': the instructions give their second operand where either is not a number.
+        #[inline(always)]
+        fn within(self, low: Self, high: Self) -> Self {
+            Self(unsafe { _mm512_min_ps(high.0, _mm512_max_ps(low.0, self.0)) })
         }
         #[inline(always)]
         fn vectors(self) -> [Avx512; 2] {

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
 use burn::tensor::{Device, Tensor};
+use rayon::prelude::*;
 use sightline::features;
 use sightline::input::Tensors;
 use sightline::network::{Inference, Network};
@@ -73,7 +74,8 @@ pub fn network_logits(
 
 /// Pictures as a network is given them: `[batch, channels, size, size]`.
 fn tensor(batch: &[impl Borrow<GreyImage>], input: &Input, device: &Device) -> Tensor<4> {
-    let normalised: Vec<_> = batch.iter().map(|p| input.normalise(p.borrow())).collect();
+    let squares: Vec<&GreyImage> = batch.iter().map(Borrow::borrow).collect();
+    let normalised: Vec<_> = squares.par_iter().map(|s| input.normalise(s)).collect();
     input.tensor_of(normalised.concat(), device)
 }
 
