@@ -12,6 +12,7 @@ use crate::grad_cam;
 use crate::input::Tensors;
 use crate::network::{Inference, Network};
 use crate::package::{self, Manifest, Output, PackageError};
+use crate::pictures::Pictures;
 use crate::radiograph::{GreyImage, Options, Radiograph, RadiographError};
 use crate::reading::{ReadError, Reading};
 use crate::trust::sanity::Randomised;
@@ -215,13 +216,13 @@ impl Scorer for InBatches<'_> {
     async fn score(
         &mut self,
         wants: &Wants,
-        next: &mut dyn FnMut(usize) -> Vec<f32>,
+        next: &mut dyn FnMut(usize) -> Pictures,
     ) -> Result<Vec<Vec<Scored>>, ReadError> {
-        let values = next(self.batch);
-        if values.is_empty() {
+        let pictures = next(self.batch);
+        if pictures.is_empty() {
             return Ok(Vec::new());
         }
-        Ok(vec![self.reader.score(values, wants).await?])
+        Ok(vec![self.reader.score(pictures.values(), wants).await?])
     }
 }
 

@@ -7,6 +7,7 @@ use sightline::explain::method::{Explanation, Method, Settings};
 use sightline::explain::{hirescam, occlusion};
 use sightline::finding::Finding;
 use sightline::package::{Manifest, ModelEntry, Output};
+use sightline::pictures::Regions;
 use sightline::radiograph::{GreyImage, Region};
 use sightline::report::Report;
 use sightline::trust::Trust;
@@ -112,6 +113,16 @@ fn damaged_messages_of_helpers_are_understood_or_not() {
                 seeds: vec![1, 2],
             },
             values: Vec::new(),
+        },
+        Task::Regions(Regions {
+            labels: vec![0, 1, 1, 0],
+            picture: vec![0.5; 4],
+            hidden: vec![0.0; 4],
+        }),
+        Task::ScoreHidden {
+            ticket: 3,
+            wants: Wants::Scores,
+            shown: vec![vec![true, false], vec![false]],
         },
     ];
     let done = [

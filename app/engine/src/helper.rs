@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use burn::tensor::Device;
+use sightline::asked::Wants;
+use sightline::pictures::Regions;
 use sightline::reader::Reader;
 use sightline::reading::ReadError;
 use sightline_session::helpers::{Done, Task};
@@ -15,8 +17,9 @@ use crate::weights;
 
 pub fn serve() {
     let slot: Rc<RefCell<Option<Rc<Reader>>>> = Rc::default();
+    let regions: Rc<RefCell<Regions>> = Rc::default();
     wire::serve(move |task: Task, _| {
-        let slot = slot.clone();
+        let (slot, regions) = (slot.clone(), regions.clone());
         spawn_local(async move {
             match task {
                 Task::Load(package) => match load(&package).await {
@@ -30,23 +33,36 @@ pub fn serve() {
                     ticket,
                     wants,
                     values,
+                } => score(&slot, ticket, &wants, values).await,
+                Task::Regions(new) => {
+                    regions.replace(new);
+                }
+                Task::ScoreHidden {
+                    ticket,
+                    wants,
+                    shown,
                 } => {
-                    let reader = slot.borrow().clone();
-                    let scored = match reader {
-                        Some(reader) => reader.score(values, &wants).await,
-                        None => Err(ReadError::NotANumber),
-                    };
-                    match scored {
-                        Err(ReadError::Device(why)) => wire::end(&why),
-                        scored => {
-                            let scored = scored.ok();
-                            wire::answer(&Done::Scored { ticket, scored });
-                        }
-                    }
+                    let values = regions.borrow().values(&shown);
+                    score(&slot, ticket, &wants, values).await;
                 }
             }
         });
     });
+}
+
+async fn score(slot: &RefCell<Option<Rc<Reader>>>, ticket: u32, wants: &Wants, values: Vec<f32>) {
+    let reader = slot.borrow().clone();
+    let scored = match reader {
+        Some(reader) => reader.score(values, wants).await,
+        None => Err(ReadError::NotANumber),
+    };
+    match scored {
+        Err(ReadError::Device(why)) => wire::end(&why),
+        scored => {
+            let scored = scored.ok();
+            wire::answer(&Done::Scored { ticket, scored });
+        }
+    }
 }
 
 async fn load(package: &PackagePlace) -> Result<Reader, String> {

@@ -8,6 +8,7 @@ use sightline::asked::{Progress, Scored, Scorer, Step, Wants};
 use sightline::explain::heat_map::HeatMap;
 use sightline::explain::method::{Asking, Explanation};
 use sightline::package::{Manifest, Output};
+use sightline::pictures::Pictures;
 use sightline::radiograph::Radiograph;
 use sightline::reader::Reader;
 use sightline::reading::ReadError;
@@ -215,6 +216,11 @@ impl Model {
         self.pool.borrow().as_ref().map_or(1, |pool| pool.workers())
     }
 
+    /// Starts the helpers, if they are not yet.
+    pub fn start_helpers(&self) {
+        self.pool();
+    }
+
     /// The other engines; started here if they are not yet.
     fn pool(&self) -> Rc<Pool> {
         let count = match self.adapter {
@@ -255,7 +261,7 @@ impl Scorer for Together<'_> {
     async fn score(
         &mut self,
         wants: &Wants,
-        next: &mut dyn FnMut(usize) -> Vec<f32>,
+        next: &mut dyn FnMut(usize) -> Pictures,
     ) -> Result<Vec<Vec<Scored>>, Stop> {
         let batch = self.model.batch();
         let pictures = match wants.can_be_shared() {

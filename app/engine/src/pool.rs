@@ -6,11 +6,13 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
+use std::sync::{Arc, Weak};
 
 use futures::channel::oneshot;
 use js_sys::Reflect;
 use sightline::asked::{Scored, Wants};
 use sightline::package::Manifest;
+use sightline::pictures::{Pictures, Regions};
 use sightline::reader::Reader;
 use sightline::reading::ReadError;
 use sightline_session::helpers::{Done, Task};
@@ -23,8 +25,8 @@ const MOST: usize = 7;
 /// What the helpers may hold together, in bytes, and what each holds beside the weights.
 const MEMORY: u64 = 500 << 20;
 const BESIDE_WEIGHTS: u64 = 120 << 20;
-/// Batches that a helper has at once: one that it scores, and the next.
-const AHEAD: usize = 2;
+/// Batches that a helper has at once: one that it scores, and the next, for as long as this engine is busy with what was scored.
+const AHEAD: usize = 4;
 
 /// How many helpers a package may have on this machine.
 pub fn helpers(manifest: &Manifest) -> usize {
@@ -46,6 +48,8 @@ pub struct Pool {
 struct Helper {
     spawned: Spawned<Task, Done>,
     state: Rc<State>,
+    /// What it was sent last. Held weakly: so nothing else can be where they are.
+    regions: RefCell<Weak<Regions>>,
 }
 
 #[derive(Default)]
@@ -90,7 +94,7 @@ enum Batch {
     Scored(Vec<Scored>),
     Asked {
         wants: Wants,
-        values: Vec<f32>,
+        pictures: Pictures,
         /// The helper's answer. None comes if the helper ends, or cannot score these pictures.
         answer: oneshot::Receiver<Vec<Scored>>,
     },
@@ -116,36 +120,63 @@ impl<'a> Scoring<'a> {
         &mut self,
         most: usize,
         wants: &Wants,
-        next: &mut dyn FnMut(usize) -> Vec<f32>,
+        next: &mut dyn FnMut(usize) -> Pictures,
     ) -> Result<(), ReadError> {
         let rounds = if wants.can_be_shared() { AHEAD } else { 0 };
         for _ in 0..rounds {
             let helpers = self.pool.iter().flat_map(|pool| &pool.helpers);
             for helper in helpers.filter(|helper| helper.state.can_be_asked()) {
-                let values = next(most);
-                if !values.is_empty() {
-                    self.under_way.push_back(helper.ask(wants, values));
+                let pictures = next(most);
+                if !pictures.is_empty() {
+                    self.under_way.push_back(helper.ask(wants, pictures));
                 }
             }
         }
         let own = next(most);
         if !own.is_empty() {
-            let scored = self.reader.score(own, wants).await?;
+            let scored = self.reader.score(own.values(), wants).await?;
             self.under_way.push_back(Batch::Scored(scored));
+        } else if let Some(index) = self.not_begun() {
+            // Nothing else is left to do here.
+            if let Batch::Asked {
+                wants, pictures, ..
+            } = &self.under_way[index]
+            {
+                let values = pictures.clone().values();
+                let scored = self.reader.score(values, wants).await?;
+                self.under_way[index] = Batch::Scored(scored);
+            }
         } else if let Some(Batch::Asked {
             wants,
-            values,
+            pictures,
             answer,
         }) = self.under_way.front_mut()
         {
-            // Nothing is left to do here but to wait, or to do what a helper could not.
             let scored = match answer.await {
                 Ok(scored) => scored,
-                Err(oneshot::Canceled) => self.reader.score(std::mem::take(values), wants).await?,
+                Err(oneshot::Canceled) => {
+                    let values = pictures.clone().values();
+                    self.reader.score(values, wants).await?
+                }
             };
             self.under_way[0] = Batch::Scored(scored);
         }
         Ok(())
+    }
+
+    /// The last batch that no helper can have begun, since each has others to do before.
+    fn not_begun(&mut self) -> Option<usize> {
+        let begun = self.pool.as_ref().map_or(0, |pool| pool.helpers.len());
+        let mut waited_for = Vec::new();
+        for (index, batch) in self.under_way.iter_mut().enumerate() {
+            if let Batch::Asked { answer, .. } = batch {
+                match answer.try_recv() {
+                    Ok(Some(scored)) => *batch = Batch::Scored(scored),
+                    Ok(None) | Err(oneshot::Canceled) => waited_for.push(index),
+                }
+            }
+        }
+        waited_for.get(begun..)?.last().copied()
     }
 
     /// The scores of the first batch that was not taken yet, if they are there.
@@ -155,12 +186,15 @@ impl<'a> Scoring<'a> {
             Some(Batch::Scored(scored)) => std::mem::take(scored),
             Some(Batch::Asked {
                 wants,
-                values,
+                pictures,
                 answer,
             }) => match answer.try_recv() {
                 Ok(Some(scored)) => scored,
                 Ok(None) => return Ok(None),
-                Err(oneshot::Canceled) => self.reader.score(std::mem::take(values), wants).await?,
+                Err(oneshot::Canceled) => {
+                    let values = pictures.clone().values();
+                    self.reader.score(values, wants).await?
+                }
             },
         };
         self.under_way.pop_front();
@@ -175,22 +209,40 @@ impl Helper {
         let program = wire::program(&wire::home(), Role::Helper, false).ok()?;
         let spawned = Spawned::start(&program, move |said| heard.hear(said)).ok()?;
         spawned.send(&Task::Load(package.clone()));
-        Some(Self { spawned, state })
+        Some(Self {
+            spawned,
+            state,
+            regions: RefCell::default(),
+        })
     }
 
-    fn ask(&self, wants: &Wants, values: Vec<f32>) -> Batch {
+    fn ask(&self, wants: &Wants, pictures: Pictures) -> Batch {
         let (sender, answer) = oneshot::channel();
         let ticket = self.state.tickets.get() + 1;
         self.state.tickets.set(ticket);
         self.state.waiting.borrow_mut().insert(ticket, sender);
-        self.spawned.send(&Task::Score {
-            ticket,
-            wants: wants.clone(),
-            values: values.clone(),
-        });
+        let task = match &pictures {
+            Pictures::Whole(values) => Task::Score {
+                ticket,
+                wants: wants.clone(),
+                values: values.clone(),
+            },
+            Pictures::Hidden { regions, shown } => {
+                if !std::ptr::eq(self.regions.borrow().as_ptr(), Arc::as_ptr(regions)) {
+                    self.spawned.send(&Task::Regions((**regions).clone()));
+                    self.regions.replace(Arc::downgrade(regions));
+                }
+                Task::ScoreHidden {
+                    ticket,
+                    wants: wants.clone(),
+                    shown: shown.clone(),
+                }
+            }
+        };
+        self.spawned.send(&task);
         Batch::Asked {
             wants: wants.clone(),
-            values,
+            pictures,
             answer,
         }
     }

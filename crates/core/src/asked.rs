@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::heat_map::HeatMap;
 use crate::output::Output;
+use crate::pictures::Pictures;
 
 /// How much of a network loses what it has learned, from the top down.
 #[derive(
@@ -115,9 +116,14 @@ pub trait Asked {
     /// given before are scored.
     fn wants(&self) -> Wants;
 
-    /// The next pictures to score, at most `most` of them: normalised values, `[pictures, channels, height, width]`. Empty if none is to be
-    /// scored before the last ones are. More may be asked for before the last ones are scored.
-    fn next_batch(&mut self, most: usize) -> Vec<f32>;
+    /// The next pictures to score, at most `most` of them. Empty if none is to be scored before the last ones are. More may be asked for before the
+    /// last ones are scored.
+    fn next_pictures(&mut self, most: usize) -> Pictures;
+
+    /// The values of the next pictures, `[pictures, channels, height, width]`: see [`Asked::next_pictures`].
+    fn next_batch(&mut self, most: usize) -> Vec<f32> {
+        self.next_pictures(most).values()
+    }
 
     /// Takes what the network says of the pictures of a batch, in their order, batch by batch.
     fn push(&mut self, answers: Vec<Scored>);
@@ -175,11 +181,11 @@ impl<T> Asked for Once<T> {
         self.wants.clone()
     }
 
-    fn next_batch(&mut self, most: usize) -> Vec<f32> {
-        match most {
+    fn next_pictures(&mut self, most: usize) -> Pictures {
+        Pictures::Whole(match most {
             0 => Vec::new(),
             _ => std::mem::take(&mut self.picture),
-        }
+        })
     }
 
     fn push(&mut self, answers: Vec<Scored>) {
@@ -212,7 +218,7 @@ pub trait Scorer {
     fn score(
         &mut self,
         wants: &Wants,
-        next: &mut dyn FnMut(usize) -> Vec<f32>,
+        next: &mut dyn FnMut(usize) -> Pictures,
     ) -> impl Future<Output = Result<Vec<Vec<Scored>>, Self::Error>>;
 }
 
@@ -228,7 +234,7 @@ pub async fn drive<A: Asked, S: Scorer>(
     while !asked.is_done() {
         each(asked).await?;
         let wants = asked.wants();
-        let mut next = |most| asked.next_batch(most);
+        let mut next = |most| asked.next_pictures(most);
         let answers = scorer.score(&wants, &mut next).await?;
         for batch in answers {
             asked.push(batch);

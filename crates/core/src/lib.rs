@@ -31,6 +31,7 @@ pub mod library;
 pub mod order;
 pub mod output;
 pub mod package;
+pub mod pictures;
 pub mod radiograph;
 pub mod reading;
 pub mod report;

@@ -2,6 +2,7 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use sightline_core::asked::{Scored, Wants};
+use sightline_core::pictures::Regions;
 
 use crate::messages::PackagePlace;
 
@@ -17,6 +18,16 @@ pub enum Task {
         wants: Wants,
         /// Normalised values, `[pictures, channels, height, width]`.
         values: Vec<f32>,
+    },
+    /// Keep these regions in place of earlier ones, for the pictures that follow.
+    Regions(Regions),
+    /// Score pictures of the regions that were kept last.
+    ScoreHidden {
+        /// Comes back with the scores.
+        ticket: u32,
+        wants: Wants,
+        /// Picture by picture, whether each region is shown.
+        shown: Vec<Vec<bool>>,
     },
 }
 
@@ -48,6 +59,12 @@ mod tests {
         };
         let bytes = encode(&task);
         assert_eq!(decode::<Task>(&bytes), Some(task));
+        let task = Task::ScoreHidden {
+            ticket: 8,
+            wants: Wants::Scores,
+            shown: vec![vec![true, false], Vec::new()],
+        };
+        assert_eq!(decode::<Task>(&encode(&task)), Some(task));
         // A value that is cut.
         assert_eq!(decode::<Task>(&bytes[..bytes.len() - 1]), None);
     }

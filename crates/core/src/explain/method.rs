@@ -9,6 +9,7 @@ use super::{Explain, PER_CELL, hirescam, lime, occlusion};
 use crate::asked::{Asked, Progress, Scored, Wants};
 use crate::heat_map::HeatMap;
 use crate::output::Output;
+use crate::pictures::Pictures;
 use crate::radiograph::Input;
 use crate::view::View;
 
@@ -207,9 +208,9 @@ macro_rules! methods {
                 }
             }
 
-            fn next_batch(&mut self, most: usize) -> Vec<f32> {
+            fn next_pictures(&mut self, most: usize) -> Pictures {
                 match self {
-                    $(Self::$method(job) => job.next_batch(most),)+
+                    $(Self::$method(job) => job.next_pictures(most),)+
                 }
             }
 

@@ -11,6 +11,7 @@ use super::fill::Fill;
 use crate::asked::{Asked, Progress, Scored, Step, Wants};
 use crate::heat_map::HeatMap;
 use crate::output::Output;
+use crate::pictures::Pictures;
 use crate::radiograph::Input;
 use crate::view::View;
 
@@ -200,7 +201,7 @@ impl Asked for Occlusion {
         Wants::Scores
     }
 
-    fn next_batch(&mut self, most: usize) -> Vec<f32> {
+    fn next_pictures(&mut self, most: usize) -> Pictures {
         let end = (self.given + most).min(self.pictures());
         let mut values = Vec::new();
         for picture in self.given..end {
@@ -210,7 +211,7 @@ impl Asked for Occlusion {
             }
         }
         self.given = end;
-        values
+        Pictures::Whole(values)
     }
 
     fn push(&mut self, answers: Vec<Scored>) {

@@ -10,6 +10,7 @@ use crate::explain::method::Method;
 use crate::finding::Finding;
 use crate::heat_map::HeatMap;
 use crate::package::{Manifest, Output};
+use crate::pictures::Pictures;
 use crate::view::View;
 
 /// A map to measure.
@@ -128,14 +129,14 @@ impl Asked for Measuring {
         }
     }
 
-    fn next_batch(&mut self, most: usize) -> Vec<f32> {
+    fn next_pictures(&mut self, most: usize) -> Pictures {
         if !self.curves.is_done() {
-            return self.curves.next_batch(most);
+            return self.curves.next_pictures(most);
         }
         if self.rounds.is_empty() || most == 0 || std::mem::replace(&mut self.given, true) {
-            return Vec::new();
+            return Pictures::Whole(Vec::new());
         }
-        self.picture.clone()
+        Pictures::Whole(self.picture.clone())
     }
 
     fn push(&mut self, answers: Vec<Scored>) {

@@ -21,6 +21,8 @@ pub use segments::Segments;
 pub use slic::Slic;
 pub use surrogate::{Design, Surrogate};
 
+use std::sync::Arc;
+
 use emulator::{Coverage, Emulator, Prior};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
@@ -30,6 +32,7 @@ use super::account::Account;
 use crate::asked::{Asked, Progress, Scored, Step, Wants};
 use crate::heat_map::HeatMap;
 use crate::output::Output;
+use crate::pictures::{Pictures, Regions};
 use crate::radiograph::{GreyImage, Input, resize};
 use crate::statistics;
 use crate::statistics::sigmoid;
@@ -128,14 +131,10 @@ pub fn split_log_odds(probability: f64, scale: f64, cells: &mut [f32]) {
 #[derive(Debug)]
 pub struct Lime {
     options: Options,
-    input: Input,
     /// At the side of [`SEGMENTED_SIDE`].
     segments: Segments,
-    /// Region of each pixel of the network's input.
-    labels: Vec<u16>,
-    /// The whole picture, and the picture with all regions hidden, as the network takes them.
-    shown: Vec<f32>,
-    hidden: Vec<f32>,
+    /// Of the network's input.
+    regions: Arc<Regions>,
     sampler: Sampler,
     /// The samples that were given to score.
     samples: Vec<Vec<bool>>,
@@ -190,10 +189,11 @@ impl Lime {
         let region = |pixel: usize| usize::from(labels[pixel]);
         let filled = options.fill.levels(square, region, segments.count);
         Self {
-            input: input.clone(),
-            shown: input.normalise(square),
-            hidden: input.normalise_levels(&filled),
-            labels,
+            regions: Arc::new(Regions {
+                picture: input.normalise(square),
+                hidden: input.normalise_levels(&filled),
+                labels,
+            }),
             sampler: Sampler::new(options.sampling, segments.count, options.seed),
             coverage: Coverage::of(&segments),
             segments,
@@ -436,39 +436,20 @@ impl Asked for Lime {
         }
     }
 
-    /// The next pictures to score, at most `most` of them, as normalised values; none if all were given. More may be asked for
-    /// before the last ones are scored.
-    fn next_batch(&mut self, most: usize) -> Vec<f32> {
+    /// The next pictures to score, at most `most` of them; none if all were given. More may be asked for before the last ones are scored. Whether the
+    /// map is stable by then is not waited for: what is scored beyond the end is not looked at.
+    fn next_pictures(&mut self, most: usize) -> Pictures {
         let given = self.samples.len();
-        let most = match self.options.until_stable {
-            // None beyond the next check: where it stops does not depend on batches.
-            true => most.min(CHECK_EVERY - given % CHECK_EVERY),
-            false => most,
-        };
         let end = self.ends_at.unwrap_or(self.options.samples);
         let most = most.min(end.saturating_sub(given));
         self.samples.extend(self.sampler.by_ref().take(most));
-        let mut values = Vec::new();
-        for sample in &self.samples[given..] {
-            let pixels = self.labels.len();
-            for channel in 0..self.input.channels {
-                let channel = channel * pixels..(channel + 1) * pixels;
-                let both = self.shown[channel.clone()]
-                    .iter()
-                    .zip(&self.hidden[channel]);
-                values.extend(both.zip(&self.labels).map(|((shown, hidden), label)| {
-                    if sample[usize::from(*label)] {
-                        *shown
-                    } else {
-                        *hidden
-                    }
-                }));
-            }
+        Pictures::Hidden {
+            regions: self.regions.clone(),
+            shown: self.samples[given..].to_vec(),
         }
-        values
     }
 
-    /// Takes what the network says of pictures that [`Lime::next_batch`] gave: of each batch, in their order. What comes after the end is
+    /// Takes what the network says of pictures that [`Lime::next_pictures`] gave: of each batch, in their order. What comes after the end is
     /// not looked at.
     fn push(&mut self, answers: Vec<Scored>) {
         let mut answers = answers.into_iter();

@@ -22,6 +22,7 @@ use crate::asked::{Asked, Progress, Scored, Step, Wants};
 use crate::explain::fill::Fill;
 use crate::heat_map::HeatMap;
 use crate::package::Output;
+use crate::pictures::Pictures;
 use crate::radiograph::{GreyImage, Input};
 
 /// The level of the test: as many maps that say nothing may be said to be what the score rests on.
@@ -287,9 +288,8 @@ impl Asked for Curves {
         Wants::Scores
     }
 
-    /// The next pictures, normalised, at most `most`: `[pictures, channels, height, width]`; none if all were given. More may be asked for
-    /// before the last ones are scored.
-    fn next_batch(&mut self, most: usize) -> Vec<f32> {
+    /// The next pictures, at most `most`; none if all were given. More may be asked for before the last ones are scored.
+    fn next_pictures(&mut self, most: usize) -> Pictures {
         let jobs = self.given..self.jobs.len().min(self.given + most);
         self.given = jobs.end;
         let mut values = Vec::new();
@@ -297,7 +297,7 @@ impl Asked for Curves {
             let picture = self.draw(self.jobs[index]);
             values.extend(self.input.normalise(&picture));
         }
-        values
+        Pictures::Whole(values)
     }
 
     fn push(&mut self, answers: Vec<Scored>) {
