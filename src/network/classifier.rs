@@ -96,6 +96,10 @@ impl Classifier {
         }
     }
 
+    pub(super) fn never_drop(&mut self) {
+        self.dropout.prob = 0.0;
+    }
+
     /// With the dropout and the initial weights that a family's own classifier has in torchvision.
     pub(super) fn of_family(
         mut self,

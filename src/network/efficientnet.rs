@@ -235,6 +235,14 @@ impl Backbone for EfficientNet {
         self.dropout
     }
 
+    fn never_drop(&mut self) {
+        for block in &mut self.blocks {
+            if let Some(depth) = &mut block.stochastic_depth {
+                depth.prob = 0.0;
+            }
+        }
+    }
+
     fn linear_weights(&self, _inputs: usize, outputs: usize) -> Initializer {
         let bound = (1.0 / outputs as f64).sqrt();
         Initializer::Uniform {

@@ -75,6 +75,9 @@ trait Backbone {
         0.0
     }
 
+    /// Ends what is drawn at random in training.
+    fn never_drop(&mut self) {}
+
     /// How torchvision draws the weights of this family's linear layers (their biases are 0 there).
     fn linear_weights(&self, inputs: usize, outputs: usize) -> Initializer;
 
@@ -111,6 +114,14 @@ macro_rules! backbones {
                         Backbone::init(variant, in_channels, device).map(AnyBackbone::$family)
                     })+
                     Family::Combined => None,
+                }
+            }
+        }
+
+        impl std::ops::DerefMut for AnyBackbone {
+            fn deref_mut(&mut self) -> &mut Self::Target {
+                match self {
+                    $(AnyBackbone::$family(backbone) => backbone),+
                 }
             }
         }
@@ -197,6 +208,15 @@ impl Network {
             backbones,
             classifier,
         })
+    }
+
+    /// The network without dropout and stochastic depth: devices that draw other numbers then train it alike.
+    pub fn never_drop(mut self) -> Self {
+        for backbone in &mut self.backbones {
+            backbone.never_drop();
+        }
+        self.classifier.never_drop();
+        self
     }
 
     /// The last feature maps, one per branch, after their last activation.

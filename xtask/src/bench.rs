@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::house::sizes;
 use crate::run::Step;
 use crate::tools::{self, Tools};
-use crate::{bench_growth, bench_predict, bench_web};
+use crate::{bench_growth, bench_predict, bench_web, bench_wgpu};
 
 /// Networks whose training is timed, at 224 pixels in batches of 16.
 const NETWORKS: [&str; 2] = ["efficientnet_lite0", "densenet121"];
@@ -32,6 +32,7 @@ pub fn run(root: &Path, what: Option<&str>) -> Result<()> {
         Some("page") => page(root),
         Some("web") => bench_web::run(root),
         Some("predict") => bench_predict::run(root),
+        Some("wgpu") => bench_wgpu::run(root),
         Some("growth") => bench_growth::run(root),
         Some("size") => {
             Tools::for_page(root)?
@@ -50,7 +51,7 @@ pub fn run(root: &Path, what: Option<&str>) -> Result<()> {
         }
         Some(other) => {
             bail!(
-                "there is no bench {other:?}; there are train, data, predict, lime, page, web, growth and size"
+                "there is no bench {other:?}; there are train, data, predict, lime, page, web, wgpu, growth and size"
             )
         }
     }

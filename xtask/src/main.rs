@@ -5,6 +5,7 @@ mod bench;
 mod bench_growth;
 mod bench_predict;
 mod bench_web;
+mod bench_wgpu;
 mod build_table;
 mod compress;
 mod house;
@@ -28,7 +29,8 @@ cargo xtask compress put each file of a built dist/ beside itself as Brotli and 
 cargo xtask npm      install what is missing, build dist/, and make of it the npm package: target/npm/sightline-VERSION.tgz
 cargo xtask bench    install what is missing, then measure: train and data against PyTorch, predict against ONNX Runtime,
                      lime (how many samples it needs), page (LIME in Chromium), web (the page's engine against ONNX Runtime Web
-                     and TensorFlow.js), growth (with pictures, their size, samples, cores), size (what a visitor loads)
+                     and TensorFlow.js), wgpu (training by wgpu against the CPU), growth (with pictures, their size,
+                     samples, cores), size (what a visitor loads)
 cargo xtask house    check the structure of the code: circles, comments, dependencies, spelling, licences
 cargo xtask weights  fetch the ImageNet weights that the EfficientNet-Lite recipes start from
 ";

@@ -263,9 +263,36 @@ pub fn nginx_brotli(root: &Path) -> Option<PathBuf> {
 }
 
 fn install_chromium(path: &OsString) -> Result<()> {
+    of_system(
+        &["chromium", "chromium-driver", "fonts-dejavu-core"],
+        path,
+        "test in a real browser (chromedriver is missing)",
+    )
+}
+
+/// A Vulkan driver: where the system has none, Mesa's, which computes on the CPU.
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn vulkan(path: &OsString) -> Result<()> {
+    let drivers = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"];
+    let there = |folder: &str| std::fs::read_dir(folder).is_ok_and(|mut all| all.next().is_some());
+    if drivers.into_iter().any(there) {
+        return Ok(());
+    }
+    of_system(
+        &["mesa-vulkan-drivers"],
+        path,
+        "compute by Vulkan (no driver is there)",
+    )
+}
+
+/// Installs packages of the system.
+fn of_system(packages: &[&str], path: &OsString, purpose: &str) -> Result<()> {
     if output("apt-get", &["--version"], path).is_none() {
         bail!(
-            "the browser tests need Chromium and chromedriver, and there is no apt-get to install them with"
+            "{} is needed, and there is no apt-get to install it with",
+            packages.join(", ")
         );
     }
     let root = output("id", &["-u"], path).as_deref() == Some("0");
@@ -278,19 +305,8 @@ fn install_chromium(path: &OsString) -> Result<()> {
         step.env("DEBIAN_FRONTEND", "noninteractive").run(purpose)
     };
     apt(&["update", "-q"], "see which packages there are")?;
-    let packages = [
-        "install",
-        "-y",
-        "-q",
-        "--no-install-recommends",
-        "chromium",
-        "chromium-driver",
-        "fonts-dejavu-core",
-    ];
-    apt(
-        &packages,
-        "test in a real browser (chromedriver is missing)",
-    )
+    let options = ["install", "-y", "-q", "--no-install-recommends"];
+    apt(&[&options, packages].concat(), purpose)
 }
 
 /// Puts the ImageNet weights of the EfficientNet-Lite networks where the recipes expect them.
