@@ -29,8 +29,8 @@ pub mod reader;
 mod weights;
 
 pub use sightline_core::{
-    architecture, asked, explain, families, finding, gate, heat_map, pictures, radiograph, reading,
-    report, statistics, trust, view, vocabulary,
+    architecture, asked, batch_size, explain, families, finding, gate, heat_map, pictures,
+    radiograph, reading, report, statistics, trust, view, vocabulary,
 };
 
 /// The model package: a folder with `manifest.json` and `weights.bpk`, or the same over the wire.

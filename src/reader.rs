@@ -76,29 +76,37 @@ impl Reader {
         let input = input.tensor_of(input.normalise(&view.square), &self.device);
         let feature_maps = self.network.feature_maps(input);
         let logits = self.network.network().classify(feature_maps.clone());
-        let odd = match &self.gate {
-            Some(head) => {
-                let of_maps = numbers(features::of_maps(&feature_maps)).await?;
-                head.shares(&features::with_thumbnail(&of_maps, &view.square))
-            }
-            None => None,
-        };
+        let of_maps = self.gate.as_ref().map(|_| features::of_maps(&feature_maps));
         let evidence = grad_cam::evidence(self.network.network(), feature_maps);
-        let logits = numbers(logits).await?;
-        let bias = numbers(evidence.bias).await?;
+        let of_branches = match evidence.branches.len() {
+            ..2 => Vec::new(),
+            _ => evidence.branches,
+        };
+        let mut wanted = vec![logits.flatten(0, 1), evidence.bias.flatten(0, 1)];
+        let cells = std::iter::once(evidence.cells).chain(of_branches);
+        let cells: Vec<Tensor<4>> = cells.collect();
+        let sides: Vec<[usize; 2]> = cells.iter().map(sides).collect();
+        wanted.extend(cells.into_iter().map(|cells| cells.flatten(0, 3)));
+        wanted.extend(of_maps.map(|of_maps| of_maps.flatten(0, 1)));
+        let mut values = all_numbers(wanted).await?.into_iter();
+        let mut next = || values.next().unwrap_or_default();
+        let (logits, bias) = (next(), next());
+        let mut maps = sides.iter().map(|sides| heat_maps(*sides, &next()));
+        let evidence = maps.next().unwrap_or_default();
         let mut branches = vec![Vec::new(); logits.len()];
-        if evidence.branches.len() > 1 {
-            for branch in evidence.branches {
-                let maps = heat_maps(branch).await?;
-                for (branches, map) in branches.iter_mut().zip(maps) {
-                    branches.push(map);
-                }
+        for maps in maps {
+            for (branches, map) in branches.iter_mut().zip(maps) {
+                branches.push(map);
             }
         }
+        let odd = self
+            .gate
+            .as_ref()
+            .and_then(|head| head.shares(&features::with_thumbnail(&next(), &view.square)));
         Ok(Reading {
             probabilities: self.probabilities(&logits),
             logits,
-            evidence: heat_maps(evidence.cells).await?,
+            evidence,
             branches,
             bias,
             odd,
@@ -122,27 +130,35 @@ impl Reader {
         }
         let feature_maps = self.network.feature_maps(input);
         let logits = self.network.network().classify(feature_maps.clone());
-        let evidence = match wants {
-            Wants::Scores => None,
-            _ => Some(grad_cam::evidence(self.network.network(), feature_maps).cells),
-        };
+        let mut wanted = vec![logits.flatten(0, 1)];
+        let mut of_maps = [0; 2];
+        if *wants != Wants::Scores {
+            let cells = grad_cam::evidence(self.network.network(), feature_maps).cells;
+            let cells = match wants {
+                Wants::Evidence => grad_cam::regrid(&cells, GRID, GRID),
+                _ => cells,
+            };
+            of_maps = sides(&cells);
+            wanted.push(cells.flatten(0, 3));
+        }
+        let mut values = all_numbers(wanted).await?.into_iter();
+        let mut next = || values.next().unwrap_or_default();
+        let (logits, cells) = (next(), next());
         let findings = self.manifest.findings.len();
-        let logits = numbers(logits).await?;
         let rows = logits.chunks_exact(findings).map(|logits| Scored {
             probabilities: self.probabilities(logits),
             ..Scored::default()
         });
         let mut scored: Vec<Scored> = rows.collect();
-        match (wants, evidence) {
-            (Wants::Evidence, Some(evidence)) => {
-                let cells = numbers(grad_cam::regrid(&evidence, GRID, GRID)).await?;
+        match wants {
+            Wants::Evidence => {
                 let rows = cells.chunks_exact(findings * CELLS);
                 for (scored, cells) in scored.iter_mut().zip(rows) {
                     scored.evidence = self.split(&scored.probabilities, cells);
                 }
             }
-            (Wants::Maps, Some(evidence)) => {
-                let mut maps = heat_maps(evidence).await?.into_iter();
+            Wants::Maps => {
+                let mut maps = heat_maps(of_maps, &cells).into_iter();
                 for scored in &mut scored {
                     scored.maps = maps.by_ref().take(findings).collect();
                 }
@@ -188,7 +204,8 @@ impl Reader {
                 None => network.feature_maps(input.clone()),
             };
             let cells = grad_cam::evidence(&network, maps).cells;
-            let maps = heat_maps(cells).await?.into_iter();
+            let sides = sides(&cells);
+            let maps = heat_maps(sides, &numbers(cells).await?).into_iter();
             scored.maps.extend(maps.skip(output.0).take(1));
         }
         Ok(vec![scored])
@@ -226,14 +243,30 @@ impl Scorer for InBatches<'_> {
     }
 }
 
+/// Height and width of maps.
+fn sides(maps: &Tensor<4>) -> [usize; 2] {
+    let [_, _, height, width] = maps.dims();
+    [height, width]
+}
+
 /// The maps of pictures, `[pictures, outputs, h, w]`, picture by picture and output by output.
-async fn heat_maps(cells: Tensor<4>) -> Result<Vec<HeatMap>, ReadError> {
-    let [_, _, height, width] = cells.dims();
-    let values = numbers(cells).await?;
-    let maps = values.chunks_exact(width * height);
-    Ok(maps
-        .map(|values| HeatMap::new(width, height, values.to_vec()))
-        .collect())
+fn heat_maps([height, width]: [usize; 2], values: &[f32]) -> Vec<HeatMap> {
+    let maps = values.chunks_exact((width * height).max(1));
+    maps.map(|values| HeatMap::new(width, height, values.to_vec()))
+        .collect()
+}
+
+/// The values of each tensor, read back at once: a graphics card takes as long for one transfer as for many layers.
+async fn all_numbers(tensors: Vec<Tensor<1>>) -> Result<Vec<Vec<f32>>, ReadError> {
+    let lengths: Vec<usize> = tensors.iter().map(|tensor| tensor.dims()[0]).collect();
+    let all = numbers(Tensor::cat(tensors, 0)).await?;
+    let mut rest = &all[..];
+    let parts = lengths.iter().map(|length| {
+        let (part, others) = rest.split_at(*length);
+        rest = others;
+        part.to_vec()
+    });
+    Ok(parts.collect())
 }
 
 /// The values of a tensor, read back without blocking (a blocking read panics in a browser).

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use burn::tensor::Device;
 use sightline::asked::{Progress, Scored, Scorer, Step, Wants};
+use sightline::batch_size::BatchSize;
 use sightline::explain::heat_map::HeatMap;
 use sightline::explain::method::{Asking, Explanation};
 use sightline::package::{Manifest, Output};
@@ -17,6 +18,7 @@ use sightline::view::View;
 use sightline_session::messages::{Adapter, Answer, DeviceChoice, PackagePlace, Reason};
 use sightline_wire as wire;
 
+use crate::clock::now;
 use crate::device::{self, Opened};
 use crate::device_times;
 use crate::line::{Line, Stop};
@@ -35,8 +37,8 @@ pub struct Model {
     pub adapter: Adapter,
     /// By which the device was chosen, where there was a choice.
     pub times: Option<DeviceTimes>,
-    /// Pictures that are scored at once, at most.
-    at_once: usize,
+    /// Pictures that are scored at once, here.
+    at_once: RefCell<BatchSize>,
     /// Where other engines find the package.
     package: PackagePlace,
     /// How many pictures are being scored, in all jobs together.
@@ -181,14 +183,14 @@ impl Model {
         }
         let picture = BYTES_PER_PIXEL * (size * size) as f64;
         let fitting = match adapter {
-            Adapter::Cpu { .. } => usize::MAX,
+            Adapter::Cpu { .. } => CPU_BATCH,
             Adapter::WebGpu { .. } => ((largest_buffer / picture) as usize).min(GPU_BATCH),
         };
         Ok(Self {
             reader,
             adapter,
             times,
-            at_once: fitting.min(most).max(1),
+            at_once: RefCell::new(BatchSize::new(fitting.min(most))),
             package,
             scoring: Cell::new(0),
             pool: RefCell::default(),
@@ -231,11 +233,10 @@ impl Model {
         self.pool.borrow_mut().get_or_insert_with(start).clone()
     }
 
-    /// Pictures that are scored at once, here.
-    fn batch(&self) -> usize {
-        match self.adapter {
-            Adapter::Cpu { .. } => CPU_BATCH.min(self.at_once),
-            Adapter::WebGpu { .. } => self.at_once,
+    /// Takes how long pictures took that were scored here. On the CPU it is known how many are best.
+    fn took(&self, pictures: usize, milliseconds: f64) {
+        if let Adapter::WebGpu { .. } = self.adapter {
+            self.at_once.borrow_mut().took(pictures, milliseconds);
         }
     }
 }
@@ -263,7 +264,7 @@ impl Scorer for Together<'_> {
         wants: &Wants,
         next: &mut dyn FnMut(usize) -> Pictures,
     ) -> Result<Vec<Vec<Scored>>, Stop> {
-        let batch = self.model.batch();
+        let batch = self.model.at_once.borrow().size();
         let pictures = match wants.can_be_shared() {
             true => batch * self.scoring.shared_with(self.model.pool()).workers(),
             // The work is of one picture, and helpers that were started before hold their memory.
@@ -272,11 +273,16 @@ impl Scorer for Together<'_> {
         self.model.scoring.set(self.model.scoring.get() + pictures);
         wire::answer(&Answer::Scoring(self.model.scoring.get()));
         let scored = async {
+            let start = now();
             self.scoring.step(batch, wants, next).await?;
+            let milliseconds = now() - start;
             let mut all = Vec::new();
             while let Some(scored) = self.scoring.take().await? {
                 all.push(scored);
             }
+            // A graphics card has no helpers: this is what it scored.
+            self.model
+                .took(all.iter().map(Vec::len).sum(), milliseconds);
             Ok(all)
         };
         let scored: Result<_, ReadError> = scored.await;

@@ -21,6 +21,7 @@
 
 pub mod architecture;
 pub mod asked;
+pub mod batch_size;
 pub mod embedding;
 pub mod explain;
 pub mod finding;

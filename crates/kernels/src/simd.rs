@@ -150,6 +150,7 @@ impl Set {
         &ALL[..1]
     }
 
+    #[cfg(target_arch = "x86_64")]
     fn best() -> Self {
         let at_hand = Self::at_hand();
         CHOSEN.get().unwrap_or(at_hand[at_hand.len() - 1])
