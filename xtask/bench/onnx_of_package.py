@@ -134,6 +134,8 @@ def network(manifest, weights):
         model = Lite0(outputs)
     elif name == "densenet-121":
         model = torchvision.models.densenet121(num_classes=outputs)
+    elif name == "efficientnet-b5":
+        model = torchvision.models.efficientnet_b5(num_classes=outputs)
     else:
         raise ValueError(f"{name} is not built here")
     state = tensors(weights)
@@ -234,7 +236,8 @@ def steps(model):
             if step["activation"]:
                 step["output"] = followers[0].output[0]
                 replaced[step["output"]] = output
-        known = {"Conv", "BatchNormalization", "relu", "relu6", "Concat", "MaxPool", "AveragePool", "GlobalAveragePool", "Flatten", "Gemm", "Add"}
+        known = {"Conv", "BatchNormalization", "relu", "relu6", "Concat", "MaxPool", "AveragePool", "GlobalAveragePool", "Flatten", "Gemm", "Add",
+                 "Sigmoid", "Mul"}
         if step["op"] not in known:
             raise ValueError(f"{name} is not written here")
         listed.append(step)

@@ -19,6 +19,9 @@ pub const PACKAGES: [(&str, &str); 2] = [
     ("efficientnet-lite0-nih", "EfficientNet-Lite0"),
     ("densenet121-nih", "DenseNet-121"),
 ];
+/// A large network at its own size, which is not shipped: with random weights, on one core.
+const RANDOM: (&str, &str) = ("efficientnet-b5-random", "EfficientNet-B5, 456 pixels");
+const RANDOM_SIZE: &str = "456";
 /// Where it is computed: what a case says, its cores, and how the table calls it.
 const PLACES: [(&str, u64, &str); 3] = [
     ("cpu", 1, "one core"),
@@ -68,6 +71,12 @@ pub fn run(root: &Path) -> Result<()> {
     }
     let place = root.join("target/tools/bench-web");
     export(root, &place)?;
+    let mut added = serde_json::Map::new();
+    if cases.iter().any(|case| case["package"] == RANDOM.0) {
+        let package = random(root, &place)?;
+        export_one(root, &package, &place.join(RANDOM.0))?;
+        added.insert(RANDOM.0.to_owned(), json!(package));
+    }
     let commit = output("git", &["describe", "--always", "--dirty"], &path);
     let out = place.join("web.json");
     let config = json!({
@@ -75,6 +84,7 @@ pub fn run(root: &Path) -> Result<()> {
         "npm": root.join("target/tools/node_modules"),
         "bench": root.join("xtask/bench/web"),
         "data": place,
+        "packages": added,
         "chromedriver": browser.driver,
         "out": out,
         "limit_ms": LIMIT,
@@ -129,29 +139,62 @@ fn page(root: &Path) -> Result<(OsString, PathBuf)> {
 /// # Errors
 /// When PyTorch cannot be had, or refuses the weights.
 pub fn export(root: &Path, place: &Path) -> Result<()> {
-    let python = tools::peers_python(root, &[("onnx", ONNX)])?;
     for (package, _) in PACKAGES {
-        let paths = [
-            root.join("xtask/bench/onnx_of_package.py"),
-            root.join("www/models").join(package),
-            root.join("www/samples"),
-            place.join(package),
-        ];
-        let arguments = paths.each_ref().map(|path| path.to_string_lossy());
-        Step::new(
-            &python.to_string_lossy(),
-            &arguments.each_ref().map(AsRef::as_ref),
-        )
-        .run("export the network for the peers")?;
+        export_one(
+            root,
+            &root.join("www/models").join(package),
+            &place.join(package),
+        )?;
     }
     Ok(())
+}
+
+fn export_one(root: &Path, package: &Path, out: &Path) -> Result<()> {
+    let python = tools::peers_python(root, &[("onnx", ONNX)])?;
+    let (script, samples) = (
+        root.join("xtask/bench/onnx_of_package.py"),
+        root.join("www/samples"),
+    );
+    let paths = [&python, &script, package, &samples, out];
+    let [python, arguments @ ..] = &paths.map(|path| path.to_string_lossy());
+    Step::new(python, &arguments.each_ref().map(AsRef::as_ref))
+        .run("export the network for the peers")
+}
+
+/// The package with random weights; made once.
+fn random(root: &Path, place: &Path) -> Result<PathBuf> {
+    let package = place.join("packages").join(RANDOM.0);
+    if package.join("manifest.json").exists() {
+        return Ok(package);
+    }
+    let python = tools::peers_python(root, &[])?;
+    let (script, samples) = (
+        root.join("xtask/bench/random_b5.py"),
+        root.join("www/samples"),
+    );
+    let weights = place.join("random.pth");
+    let trainer = root.join("target/release/sightline-trainer");
+    let paths = [&python, &script, &samples, &weights, &trainer, &package];
+    let [python, script, samples, weights, trainer, out] =
+        &paths.map(|path| path.to_string_lossy());
+    let arguments = [script, samples, RANDOM_SIZE, weights].map(AsRef::as_ref);
+    Step::new(python, &arguments).run("make a network with random weights")?;
+    Step::new("cargo", &["build", "--release"]).run("build the trainer, which imports it")?;
+    let options = "--from torchvision --architecture efficientnet_b5 --findings chexpert --size";
+    let arguments = ["import", weights, "--out", out].into_iter();
+    let arguments = arguments.chain(options.split(' ')).chain([RANDOM_SIZE]);
+    Step::new(trainer, &arguments.collect::<Vec<_>>()).run("import it")?;
+    Ok(package)
 }
 
 /// What is measured: every network everywhere, where its name has the words.
 fn cases(words: &str, rounds: u64) -> Vec<Value> {
     let mut cases = Vec::new();
-    for (package, _) in PACKAGES {
+    for (package, _) in PACKAGES.into_iter().chain([RANDOM]) {
         for (backend, cores, _) in PLACES {
+            if package == RANDOM.0 && (backend, cores) != ("cpu", 1) {
+                continue;
+            }
             let names = [package, backend, &cores.to_string()];
             let has = |word: &str| names.contains(&word) || package.split('-').any(|p| p == word);
             if words.split_whitespace().all(has) {
@@ -202,12 +245,15 @@ fn shown(number: Option<f64>) -> String {
 
 /// Network and place of a case, as the tables call them.
 fn titles(case: &Value) -> Result<(&'static str, &'static str)> {
-    let mut packages = PACKAGES.iter().filter(|(name, _)| case["package"] == *name);
+    let mut packages = PACKAGES.iter().chain([&RANDOM]);
     let mut places = PLACES
         .iter()
         .filter(|(backend, cores, _)| case["backend"] == *backend && case["cores"] == *cores);
-    let package = packages.next().context("a package")?;
-    Ok((package.1, places.next().context("a place")?.2))
+    let package = packages.find(|(name, _)| case["package"] == *name);
+    Ok((
+        package.context("a package")?.1,
+        places.next().context("a place")?.2,
+    ))
 }
 
 /// The tables in Markdown.
@@ -392,7 +438,7 @@ mod tests {
 
     #[test]
     fn words_choose_cases() {
-        assert_eq!(cases("", 7).len(), PACKAGES.len() * PLACES.len());
+        assert_eq!(cases("", 7).len(), PACKAGES.len() * PLACES.len() + 1);
         assert_eq!(cases("webgpu", 7).len(), PACKAGES.len());
         let one =
             json!({ "package": "densenet121-nih", "backend": "cpu", "cores": 1, "rounds": 2 });

@@ -29,7 +29,9 @@ const asked = new Map(); // files since the last `asked.clear()`, by address
 
 const server = http.createServer((request, response) => {
   const [, first, ...rest] = decodeURIComponent(new URL(request.url, 'http://here').pathname).split('/');
-  const file = first in FOLDERS && join(FOLDERS[first], normalize(`/${rest.join('/')}`));
+  const path = normalize(`/${rest.join('/')}`);
+  const added = first === 'page' && rest[0] === 'models' && config.packages[rest[1]];
+  const file = added ? join(added, normalize(`/${rest.slice(2).join('/')}`)) : first in FOLDERS && join(FOLDERS[first], path);
   // Threads need a page that is isolated; every load is a first one.
   response.setHeader('Cross-Origin-Opener-Policy', 'same-origin');
   response.setHeader('Cross-Origin-Embedder-Policy', 'require-corp');

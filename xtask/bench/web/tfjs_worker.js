@@ -58,7 +58,9 @@ const OPS = {
   Concat: (_, all) => (all.length === 1 ? tf.clone(all[0]) : tf.concat(all, 3)),
   MaxPool: (step, [x]) => tf.maxPool(x, step.kernel, step.strides, padding(step, x)),
   AveragePool: (step, [x]) => tf.avgPool(x, step.kernel, step.strides, padding(step, x)),
-  GlobalAveragePool: (_, [x]) => tf.mean(x, [1, 2]),
+  Sigmoid: (_, [x]) => tf.sigmoid(x),
+  Mul: (_, [a, b]) => tf.mul(a, b),
+  GlobalAveragePool: (_, [x]) => tf.mean(x, [1, 2], true),
   Flatten: (_, [x]) => tf.reshape(x, [x.shape[0], -1]),
   Gemm: (step, [x]) => tf.fused.matMul({ a: x, b: step.matrix, bias: step.bias }),
 };
