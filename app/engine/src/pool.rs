@@ -92,12 +92,23 @@ pub struct Scoring<'a> {
 
 enum Batch {
     Scored(Vec<Scored>),
-    Asked {
-        wants: Wants,
-        pictures: Pictures,
-        /// The helper's answer. None comes if the helper ends, or cannot score these pictures.
-        answer: oneshot::Receiver<Vec<Scored>>,
-    },
+    Asked(Asked),
+}
+
+/// A batch that a helper was given.
+struct Asked {
+    wants: Wants,
+    pictures: Pictures,
+    /// The helper's answer. None comes if the helper ends, or cannot score these pictures.
+    answer: oneshot::Receiver<Vec<Scored>>,
+}
+
+impl Asked {
+    /// Scores the pictures here, in place of the helper.
+    async fn score(&self, reader: &Reader) -> Result<Vec<Scored>, ReadError> {
+        let values = self.pictures.clone().values();
+        reader.score(values, &self.wants).await
+    }
 }
 
 impl<'a> Scoring<'a> {
@@ -138,26 +149,13 @@ impl<'a> Scoring<'a> {
             self.under_way.push_back(Batch::Scored(scored));
         } else if let Some(index) = self.not_begun() {
             // Nothing else is left to do here.
-            if let Batch::Asked {
-                wants, pictures, ..
-            } = &self.under_way[index]
-            {
-                let values = pictures.clone().values();
-                let scored = self.reader.score(values, wants).await?;
-                self.under_way[index] = Batch::Scored(scored);
+            if let Batch::Asked(asked) = &self.under_way[index] {
+                self.under_way[index] = Batch::Scored(asked.score(self.reader).await?);
             }
-        } else if let Some(Batch::Asked {
-            wants,
-            pictures,
-            answer,
-        }) = self.under_way.front_mut()
-        {
-            let scored = match answer.await {
+        } else if let Some(Batch::Asked(asked)) = self.under_way.front_mut() {
+            let scored = match (&mut asked.answer).await {
                 Ok(scored) => scored,
-                Err(oneshot::Canceled) => {
-                    let values = pictures.clone().values();
-                    self.reader.score(values, wants).await?
-                }
+                Err(oneshot::Canceled) => asked.score(self.reader).await?,
             };
             self.under_way[0] = Batch::Scored(scored);
         }
@@ -169,8 +167,8 @@ impl<'a> Scoring<'a> {
         let begun = self.pool.as_ref().map_or(0, |pool| pool.helpers.len());
         let mut waited_for = Vec::new();
         for (index, batch) in self.under_way.iter_mut().enumerate() {
-            if let Batch::Asked { answer, .. } = batch {
-                match answer.try_recv() {
+            if let Batch::Asked(asked) = batch {
+                match asked.answer.try_recv() {
                     Ok(Some(scored)) => *batch = Batch::Scored(scored),
                     Ok(None) | Err(oneshot::Canceled) => waited_for.push(index),
                 }
@@ -184,17 +182,10 @@ impl<'a> Scoring<'a> {
         let scored = match self.under_way.front_mut() {
             None => return Ok(None),
             Some(Batch::Scored(scored)) => std::mem::take(scored),
-            Some(Batch::Asked {
-                wants,
-                pictures,
-                answer,
-            }) => match answer.try_recv() {
+            Some(Batch::Asked(asked)) => match asked.answer.try_recv() {
                 Ok(Some(scored)) => scored,
                 Ok(None) => return Ok(None),
-                Err(oneshot::Canceled) => {
-                    let values = pictures.clone().values();
-                    self.reader.score(values, wants).await?
-                }
+                Err(oneshot::Canceled) => asked.score(self.reader).await?,
             },
         };
         self.under_way.pop_front();
@@ -240,11 +231,11 @@ impl Helper {
             }
         };
         self.spawned.send(&task);
-        Batch::Asked {
+        Batch::Asked(Asked {
             wants: wants.clone(),
             pictures,
             answer,
-        }
+        })
     }
 }
 
