@@ -166,23 +166,22 @@ impl Config {
         device: &Device,
     ) -> ConvNorm {
         let side = (kernel - 1) / 2;
-        ConvNorm {
-            conv: Conv2dConfig::new(channels, [kernel, kernel])
-                .with_stride([stride, stride])
-                .with_groups(groups)
-                .with_bias(false)
-                .with_padding(if self.same_padding {
-                    PaddingConfig2d::Same
-                } else {
-                    PaddingConfig2d::Explicit(side, side, side, side)
-                })
-                .with_initializer(kaiming_fan_out(channels[1], kernel))
-                .init(device),
-            norm: BatchNormConfig::new(channels[1])
-                .with_epsilon(self.batch_norm_eps)
-                .with_momentum(self.batch_norm_momentum)
-                .init(device),
-        }
+        let conv = Conv2dConfig::new(channels, [kernel, kernel])
+            .with_stride([stride, stride])
+            .with_groups(groups)
+            .with_bias(false)
+            .with_padding(if self.same_padding {
+                PaddingConfig2d::Same
+            } else {
+                PaddingConfig2d::Explicit(side, side, side, side)
+            })
+            .with_initializer(kaiming_fan_out(channels[1], kernel))
+            .init(device);
+        let norm = BatchNormConfig::new(channels[1])
+            .with_epsilon(self.batch_norm_eps)
+            .with_momentum(self.batch_norm_momentum)
+            .init(device);
+        ConvNorm::new(conv, norm)
     }
 }
 
@@ -233,6 +232,18 @@ impl Backbone for EfficientNet {
 
     fn dropout(&self) -> f64 {
         self.dropout
+    }
+
+    fn fold(&mut self) {
+        for layer in [&mut self.stem, &mut self.head] {
+            layer.fold();
+        }
+        for block in &mut self.blocks {
+            let expand = block.expand.iter_mut();
+            for layer in expand.chain([&mut block.depthwise, &mut block.project]) {
+                layer.fold();
+            }
+        }
     }
 
     fn never_drop(&mut self) {

@@ -10,9 +10,11 @@ use sightline_kernels::{FeatureMaps, Memory, Network as Kernels};
 
 use super::{Architecture, Branch, Family, Naming, Network};
 
-/// A network that only reads. On the CPU its backbones are packed; those that are not are left to Burn.
+/// A network that only reads. On the CPU its backbones are packed; those that are not are left to Burn. On a graphics card its normalisations are folded.
 pub struct Inference {
     network: Network,
+    /// On a graphics card, what computes feature maps. The network itself is kept for what looks at its weights.
+    folded: Option<Network>,
     branches: Vec<Option<Kernels>>,
     /// What a pass works in; as many as pictures were computed at once.
     memories: Mutex<Vec<Memory>>,
@@ -27,14 +29,15 @@ impl fmt::Debug for Inference {
 impl Inference {
     /// Packs the weights of a network of this architecture, if they are on the CPU.
     pub fn new(network: Network, architecture: &Architecture, device: &Device) -> Self {
-        let branches = match device.as_dispatch() {
-            DispatchDevice::Flex(_) => Self::packed(&network, architecture),
-            _ => None,
+        let (branches, folded) = match device.as_dispatch() {
+            DispatchDevice::Flex(_) => (Self::packed(&network, architecture), None),
+            _ => (None, Some(network.clone().folded())),
         };
         let none = || network.backbones.iter().map(|_| None).collect();
         Self {
             branches: branches.unwrap_or_else(none),
             memories: Mutex::default(),
+            folded,
             network,
         }
     }
@@ -94,7 +97,8 @@ impl Inference {
             _ => (Some(x.clone()), Some(x.into_data())),
         };
         let values = data.as_ref().and_then(|data| data.as_slice::<f32>().ok());
-        let branches = self.branches.iter().zip(&self.network.backbones);
+        let network = self.folded.as_ref().unwrap_or(&self.network);
+        let branches = self.branches.iter().zip(&network.backbones);
         let maps = branches.map(|(kernels, backbone)| match (kernels, values, &x) {
             (Some(kernels), Some(values), _) => {
                 let FeatureMaps { shape, values } = self.compute(kernels, values, shape);

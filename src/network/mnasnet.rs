@@ -96,6 +96,18 @@ impl Backbone for MnasNet {
         graph.conv_norm("head", &self.head, &x, Relu)
     }
 
+    fn fold(&mut self) {
+        let ends = [
+            &mut self.stem,
+            &mut self.depthwise,
+            &mut self.pointwise,
+            &mut self.head,
+        ];
+        let blocks = self.stacks.iter_mut().flat_map(|stack| &mut stack.blocks);
+        let inner = blocks.flat_map(|b| [&mut b.expand, &mut b.depthwise, &mut b.project]);
+        ends.into_iter().chain(inner).for_each(ConvNorm::fold);
+    }
+
     fn features(&self) -> usize {
         HEAD_CHANNELS
     }
@@ -186,16 +198,15 @@ fn conv_norm(
     device: &Device,
 ) -> ConvNorm {
     let side = kernel / 2;
-    ConvNorm {
-        conv: Conv2dConfig::new(channels, [kernel, kernel])
-            .with_stride([stride, stride])
-            .with_groups(groups)
-            .with_padding(PaddingConfig2d::Explicit(side, side, side, side))
-            .with_bias(false)
-            .with_initializer(kaiming_fan_out(channels[1], kernel))
-            .init(device),
-        norm: BatchNormConfig::new(channels[1])
-            .with_momentum(BATCH_NORM_MOMENTUM)
-            .init(device),
-    }
+    let conv = Conv2dConfig::new(channels, [kernel, kernel])
+        .with_stride([stride, stride])
+        .with_groups(groups)
+        .with_padding(PaddingConfig2d::Explicit(side, side, side, side))
+        .with_bias(false)
+        .with_initializer(kaiming_fan_out(channels[1], kernel))
+        .init(device);
+    let norm = BatchNormConfig::new(channels[1])
+        .with_momentum(BATCH_NORM_MOMENTUM)
+        .init(device);
+    ConvNorm::new(conv, norm)
 }

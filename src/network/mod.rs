@@ -78,6 +78,9 @@ trait Backbone {
     /// Ends what is drawn at random in training.
     fn never_drop(&mut self) {}
 
+    /// Folds what only reading allows: see [`layers::ConvNorm::fold`].
+    fn fold(&mut self) {}
+
     /// How torchvision draws the weights of this family's linear layers (their biases are 0 there).
     fn linear_weights(&self, inputs: usize, outputs: usize) -> Initializer;
 
@@ -216,6 +219,14 @@ impl Network {
             backbone.never_drop();
         }
         self.classifier.never_drop();
+        self
+    }
+
+    /// The network with its normalisations folded into the convolutions before them, for reading alone.
+    pub fn folded(mut self) -> Self {
+        for backbone in &mut self.backbones {
+            backbone.fold();
+        }
         self
     }
 

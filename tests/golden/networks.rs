@@ -87,6 +87,20 @@ fn check(name: &str) {
         "{name}: the kernels' logits differ by {difference}"
     );
 
+    // As a graphics card computes it.
+    let folded = network.clone().folded();
+    check_last_map(
+        name,
+        &case,
+        folded.feature_maps(input.clone()).last().expect("a branch"),
+    );
+    let logits = golden::values(folded.forward(input.clone()));
+    let difference = golden::max_difference(&logits, &golden::numbers(&case["logits_f64"]));
+    assert!(
+        difference <= tolerance,
+        "{name}: the folded network's logits differ by {difference}"
+    );
+
     let logits = golden::values(network.classify(feature_maps));
     let difference = golden::max_difference(&logits, &golden::numbers(&case["logits_f64"]));
     assert!(
