@@ -74,7 +74,7 @@ async fn check_kernels(case: &str) {
     let network = golden::network(&golden, &device);
     let kernels = golden::kernels(&golden, &network, &device);
     let input = golden::generated_input(&golden, "input", &device);
-    let feature_maps = kernels.feature_maps(&network, input);
+    let feature_maps = kernels.feature_maps(input);
     let logits = read(network.classify(feature_maps)).await;
     let expected = golden::numbers(&golden["logits_f64"]);
     let difference = golden::max_difference(&logits, &expected);

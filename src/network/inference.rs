@@ -29,9 +29,10 @@ impl fmt::Debug for Inference {
 impl Inference {
     /// Packs the weights of a network of this architecture, if they are on the CPU.
     pub fn new(network: Network, architecture: &Architecture, device: &Device) -> Self {
-        let (branches, folded) = match device.as_dispatch() {
-            DispatchDevice::Flex(_) => (Self::packed(&network, architecture), None),
-            _ => (None, Some(network.clone().folded())),
+        let (branches, folded) = if matches!(device.as_dispatch(), DispatchDevice::Flex(_)) {
+            (Self::packed(&network, architecture), None)
+        } else {
+            (None, Some(network.clone().folded()))
         };
         let none = || network.backbones.iter().map(|_| None).collect();
         Self {

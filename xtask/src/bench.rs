@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::house::sizes;
+use crate::measuring::{cpu, images, json, median};
 use crate::run::Step;
 use crate::tools::{self, Tools};
 use crate::{bench_growth, bench_predict, bench_web, bench_wgpu};
@@ -121,27 +122,12 @@ impl Peer {
     }
 }
 
-/// What a program prints as its last line.
-pub fn json(step: Step, purpose: &str) -> Result<Value> {
-    let (lines, success) = step.run_and_read(purpose)?;
-    if !success {
-        bail!("it failed");
-    }
-    let last = lines.last().context("it said nothing")?;
-    serde_json::from_str(last).with_context(|| last.clone())
-}
-
 /// Images a second in each of a run's steps.
 fn speeds(run: &Value) -> Result<Vec<f64>> {
     let batch = run["batch"].as_f64().context("a batch")?;
     let seconds = run["seconds"].as_array().context("seconds")?.iter();
     let seconds = seconds.map(|s| s.as_f64().context("seconds"));
     seconds.map(|seconds| Ok(batch / seconds?)).collect()
-}
-
-pub fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 /// Ours and theirs in alternation, so that a busy neighbour slows both.
@@ -173,7 +159,7 @@ fn train(peer: &Peer) -> Result<()> {
     }
     let table = format!(
         "Training steps, 224 pixels, batch 16; medians of {ROUNDS} x {STEPS} steps, on {}.\n\n{table}",
-        bench_predict::cpu()
+        cpu()
     );
     println!("\n{table}");
     bench_web::write(&peer.root, &table, [BEGIN, END])
@@ -258,27 +244,4 @@ fn data(peer: &Peer) -> Result<()> {
         later / theirs
     );
     Ok(())
-}
-
-/// A CSV of images and their folder: `SIGHTLINE_DATA`, or the bundled samples.
-pub fn images(root: &Path) -> Result<(PathBuf, PathBuf)> {
-    if let Some(csv) = std::env::var_os("SIGHTLINE_DATA").map(PathBuf::from) {
-        let folder = csv
-            .parent()
-            .context("SIGHTLINE_DATA names a CSV")?
-            .to_owned();
-        return Ok((csv, folder));
-    }
-    println!("SIGHTLINE_DATA names no CSV: the bundled samples are read, again and again");
-    let folder = root.join("target/tools");
-    std::fs::create_dir_all(&folder)?;
-    let csv = folder.join("samples.csv");
-    let findings = "No Finding,Enlarged Cardiomediastinum,Cardiomegaly,Lung Opacity,Lung Lesion,Edema,Consolidation,\
-                    Pneumonia,Atelectasis,Pneumothorax,Pleural Effusion,Pleural Other,Fracture,Support Devices";
-    let mut text = format!("Path,{findings}");
-    for sample in ["cardiomegaly.jpg", "effusion.jpg", "no-finding.jpg"] {
-        text += &format!("\n{sample}{}", ",".repeat(14));
-    }
-    std::fs::write(&csv, text)?;
-    Ok((csv, root.join("www/samples")))
 }

@@ -6,8 +6,8 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::bench::{images, json, median};
 use crate::bench_web::{self, PACKAGES};
+use crate::measuring::{cpu, images, json, median};
 use crate::run::{Step, output};
 use crate::tools;
 
@@ -133,14 +133,4 @@ impl Bench {
         let seconds = run["seconds"].as_f64().context("seconds")?;
         Ok(run["pictures"].as_f64().context("pictures")? / seconds)
     }
-}
-
-/// The processor's name.
-pub fn cpu() -> String {
-    let about = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name = about
-        .lines()
-        .find_map(|line| line.strip_prefix("model name"));
-    let name = name.map(|name| name.trim_start_matches([' ', '\t', ':']).to_owned());
-    name.unwrap_or_else(|| std::env::consts::ARCH.to_owned())
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::bench::json;
 use crate::bench_web;
+use crate::measuring::json;
 use crate::run::Step;
 use crate::tools;
 

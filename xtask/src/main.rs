@@ -9,6 +9,7 @@ mod bench_wgpu;
 mod build_table;
 mod compress;
 mod house;
+mod measuring;
 mod npm;
 mod run;
 mod shrink;

@@ -264,7 +264,7 @@ async fn bytes(name: &str, file: Option<Blob>) -> Result<Vec<u8>, Reason> {
 /// An explanation, batch by batch. A cancelled one ends within a batch.
 async fn explain(line: &Line, slot: &Slot, id: u32, asking: &Asking) -> Result<Answer, Stop> {
     let model = model(slot)?;
-    if matches!(asking, Asking::Lime(_) | Asking::Occlusion(_)) {
+    if asking.method().is_of_many() {
         // They load while this engine prepares.
         model.start_helpers();
     }

@@ -137,7 +137,7 @@ pub enum Set {
 }
 
 impl Set {
-    /// Those that the machine has, the best one last.
+    /// The sets that the machine has, the best one last.
     pub fn at_hand() -> &'static [Self] {
         const ALL: [Set; 3] = [Set::Plain, Set::Avx2, Set::Avx512];
         #[cfg(target_arch = "x86_64")]

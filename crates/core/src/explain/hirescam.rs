@@ -38,6 +38,7 @@ impl Explain for Explanation {
     const SHOWS: &'static str = "the model's evidence for";
     const UNIT: &'static str = PER_CELL;
     const TAUGHT_BY_BOXES: bool = true;
+    const OF_MANY: bool = false;
     const ADDS_UP: bool = true;
 
     type Options = Options;

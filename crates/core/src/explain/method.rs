@@ -71,6 +71,14 @@ macro_rules! methods {
                 }
             }
 
+            /// Whether many pictures are scored, which several engines can share.
+            pub fn is_of_many(self) -> bool {
+                match self {
+                    Self::GradCam => false,
+                    $(Self::$method => <$module::Explanation as Explain>::OF_MANY,)+
+                }
+            }
+
             /// Whether the map and the bias of the reading add up to the logit.
             pub fn adds_up(self) -> bool {
                 match self {

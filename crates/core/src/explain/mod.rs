@@ -42,6 +42,8 @@ pub trait Explain: Sized {
     const COUNTS: &'static str = "pictures";
     /// Whether training on boxes, which is of Grad-CAM's maps, is of these too.
     const TAUGHT_BY_BOXES: bool = false;
+    /// Whether many pictures are scored, which several engines can share.
+    const OF_MANY: bool = true;
     /// Whether the map and the bias of the reading add up to the logit.
     const ADDS_UP: bool = false;
 

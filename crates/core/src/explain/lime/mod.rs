@@ -133,7 +133,7 @@ pub struct Lime {
     options: Options,
     /// At the side of [`SEGMENTED_SIDE`].
     segments: Segments,
-    /// Of the network's input.
+    /// The regions of the network's input, and what hides them.
     regions: Arc<Regions>,
     sampler: Sampler,
     /// The samples that were given to score.
