@@ -2,11 +2,11 @@
 
 use crate::activation::{Activation, silu};
 use crate::buffer::Buffer;
+use crate::crew::{Crew, Scratch};
 use crate::direct::{Planes, pad};
 use crate::map::{View, ViewMut, groups};
 use crate::pointwise::Pointwise;
 use crate::product::{COLUMNS, Product, Target};
-use crate::scratch::Scratch;
 use crate::shape::Window;
 use crate::simd::{LANES, Task, Vector, dispatch};
 
@@ -51,9 +51,9 @@ impl Depthwise {
     ///
     /// # Panics
     /// When the shapes do not fit.
-    pub fn forward(&self, x: View, activation: Activation, out: ViewMut, scratch: &mut Scratch) {
+    pub fn forward(&self, x: View, activation: Activation, out: ViewMut, crew: &mut Crew) {
         assert_eq!(x.channels, self.channels);
-        self.run(x, None, activation, out, scratch);
+        self.run(x, None, activation, out, crew);
     }
 
     /// `activation(convolution(activation(expand(x))) + bias)`.
@@ -66,9 +66,9 @@ impl Depthwise {
         expand: &Pointwise,
         activation: Activation,
         out: ViewMut,
-        scratch: &mut Scratch,
+        crew: &mut Crew,
     ) {
-        self.run(x, Some(expand), activation, out, scratch);
+        self.run(x, Some(expand), activation, out, crew);
     }
 
     /// One group's outputs, of its inputs among zeros in rows of `wide` pixels.
@@ -109,125 +109,143 @@ impl Depthwise {
         expand: Option<&Pointwise>,
         activation: Activation,
         out: ViewMut,
-        scratch: &mut Scratch,
+        crew: &mut Crew,
     ) {
         assert_eq!(out.channels, self.channels);
         let (rows, top) = self.window.along(x.height);
         let (columns, left) = self.window.along(x.width);
         assert_eq!((rows, columns), (out.height, out.width));
-        dispatch(Forward {
-            conv: self,
-            x,
-            expand,
+        let [tall, wide] = [out.height, out.width].map(|side| self.window.reach(side));
+        let Crew {
+            threads, offsets, ..
+        } = crew;
+        let plane = x.plane();
+        offsets.clear();
+        offsets.extend((0..groups(x.channels)).map(|group| group * plane));
+        let padding = Padding {
             before: [top, left],
-            activation,
-            out,
-            scratch,
+            // An input may be larger than what the outputs reach.
+            tall: tall.max(top + x.height),
+            wide: wide.max(left + x.width),
+        };
+        let in_rows = expand.is_some() && x.width >= WIDE;
+        let prepare = |scratch: &mut Scratch| {
+            if in_rows {
+                // What is around the rows stays as it is.
+                let padded = COLUMNS * padding.plane();
+                scratch.inputs.first(padded).fill(0.0);
+            }
+        };
+        let columns = out.width;
+        let together = COLUMNS * out.plane();
+        threads.each_chunk_after(prepare, out.values, together, |panel, out, scratch| {
+            dispatch(Part {
+                conv: self,
+                x,
+                expand,
+                offsets,
+                padding,
+                in_rows,
+                activation,
+                panel,
+                out,
+                columns,
+                scratch,
+            });
         });
     }
 }
 
-struct Forward<'a> {
+/// How an input lies among zeros.
+#[derive(Clone, Copy)]
+struct Padding {
+    /// Rows above, and columns to the left.
+    before: [usize; 2],
+    /// With zeros.
+    tall: usize,
+    wide: usize,
+}
+
+impl Padding {
+    /// Floats of a group.
+    fn plane(&self) -> usize {
+        self.tall * self.wide * LANES
+    }
+}
+
+/// A panel's groups, or fewer at the end.
+struct Part<'a> {
     conv: &'a Depthwise,
     x: View<'a>,
     expand: Option<&'a Pointwise>,
-    before: [usize; 2],
+    /// Where the input's groups begin.
+    offsets: &'a [usize],
+    padding: Padding,
+    /// Whether rows are expanded into their places.
+    in_rows: bool,
     activation: Activation,
-    out: ViewMut<'a>,
+    panel: usize,
+    /// Of these groups.
+    out: &'a mut [f32],
+    columns: usize,
     scratch: &'a mut Scratch,
 }
 
-impl Task for Forward<'_> {
+impl Task for Part<'_> {
     #[inline(always)]
     fn run<V: Vector>(self) {
-        let window = self.conv.window;
-        let [tall, wide] = [self.out.height, self.out.width].map(|side| window.reach(side));
-        // An input may be larger than what the outputs reach.
-        let tall = tall.max(self.before[0] + self.x.height);
-        let wide = wide.max(self.before[1] + self.x.width);
-        let padded_plane = tall * wide * LANES;
+        let Padding { before, tall, wide } = self.padding;
+        let padded_plane = self.padding.plane();
+        let first = self.panel * COLUMNS;
+        let some = COLUMNS.min(groups(self.conv.channels) - first);
         let padded = self.scratch.inputs.first(COLUMNS * padded_plane);
-        let (in_plane, out_plane) = (self.x.plane(), self.out.plane());
-        let Some(expand) = self.expand else {
-            for group in 0..groups(self.conv.channels) {
-                let x = Planes {
-                    channels: LANES,
-                    height: self.x.height,
-                    width: self.x.width,
-                    values: &self.x.values[group * in_plane..][..in_plane],
-                };
-                let padded = &mut padded[..padded_plane];
-                pad(&x, LANES, self.before, [tall, wide], padded);
-                let out = &mut self.out.values[group * out_plane..][..out_plane];
-                self.conv
-                    .plane::<V>(padded, wide, group, self.activation, self.out.width, out);
+        let plane = self.x.plane();
+        let (height, width) = (self.x.height, self.x.width);
+        let planes = |values| Planes {
+            channels: some * LANES,
+            height,
+            width,
+            values,
+        };
+        match self.expand {
+            None => {
+                let values = &self.x.values[first * plane..][..some * plane];
+                pad(&planes(values), LANES, before, [tall, wide], padded);
             }
-            return;
-        };
-        let offsets = &mut self.scratch.offsets;
-        offsets.clear();
-        offsets.extend((0..groups(self.x.channels)).map(|group| group * in_plane));
-        let product = Product {
-            panels: &expand.panels,
-            x: self.x.values,
-            offsets,
-            step: LANES,
-            pixels: 0,
-            activation: self.activation,
-        };
-        let (width, pixels) = (self.x.width, in_plane / LANES);
-        let in_rows = width >= WIDE;
-        if in_rows {
-            // What is around the rows stays as it is.
-            padded.fill(0.0);
-        }
-        let mut group = 0;
-        for panel in 0..expand.panels.panels() {
-            if in_rows {
-                for row in 0..self.x.height {
-                    let at = ((row + self.before[0]) * wide + self.before[1]) * LANES;
-                    let product = Product {
-                        x: &self.x.values[row * width * LANES..],
-                        pixels: width,
-                        ..product
-                    };
-                    product.panel::<V, LANES, LANES>(
-                        panel,
-                        &mut Target {
-                            out: &mut padded[at..],
-                            group: padded_plane,
-                            residual: None,
-                        },
-                    );
+            Some(expand) => {
+                let product = Product {
+                    panels: &expand.panels,
+                    x: self.x.values,
+                    offsets: self.offsets,
+                    step: LANES,
+                    pixels: plane / LANES,
+                    activation: self.activation,
+                };
+                if self.in_rows {
+                    for row in 0..height {
+                        let at = ((row + before[0]) * wide + before[1]) * LANES;
+                        let product = Product {
+                            x: &self.x.values[row * width * LANES..],
+                            pixels: width,
+                            ..product
+                        };
+                        let target = Target::new(&mut padded[at..], padded_plane);
+                        product.panel::<V, LANES, LANES>(self.panel, target);
+                    }
+                } else {
+                    let flat = self.scratch.outputs.first(COLUMNS * plane);
+                    product.panel::<V, LANES, LANES>(self.panel, Target::new(flat, plane));
+                    let values = &flat[..some * plane];
+                    pad(&planes(values), LANES, before, [tall, wide], padded);
                 }
-            } else {
-                let flat = self.scratch.outputs.first(COLUMNS * in_plane);
-                let product = Product { pixels, ..product };
-                product.panel::<V, LANES, LANES>(
-                    panel,
-                    &mut Target {
-                        out: flat,
-                        group: in_plane,
-                        residual: None,
-                    },
-                );
-                let x = Planes {
-                    channels: COLUMNS * LANES,
-                    height: self.x.height,
-                    width,
-                    values: flat,
-                };
-                pad(&x, LANES, self.before, [tall, wide], padded);
             }
-            for padded in padded
-                .chunks_exact(padded_plane)
-                .take(expand.panels.groups_of(panel))
-            {
-                let out = &mut self.out.values[group * out_plane..][..out_plane];
-                self.conv
-                    .plane::<V>(padded, wide, group, self.activation, self.out.width, out);
-                group += 1;
-            }
+        }
+        let out_plane = self.out.len() / some;
+        let outs = self.out.chunks_exact_mut(out_plane);
+        for (index, (out, padded)) in outs.zip(padded.chunks_exact(padded_plane)).enumerate() {
+            let group = first + index;
+            self.conv
+                .plane::<V>(padded, wide, group, self.activation, self.columns, out);
         }
     }
 }

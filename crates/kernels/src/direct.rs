@@ -1,9 +1,9 @@
 //! Convolutions of any window, computed as they are defined: of a picture's planes, or of maps.
 
 use crate::activation::Activation;
+use crate::crew::Crew;
 use crate::map::{View, ViewMut};
-use crate::product::{Panels, Product, Target};
-use crate::scratch::Scratch;
+use crate::product::{Panels, Places, Product, Target};
 use crate::shape::Window;
 use crate::simd::{LANES, Task, Vector, dispatch};
 
@@ -77,7 +77,7 @@ impl Direct {
     ///
     /// # Panics
     /// When the shapes do not fit, or this is a convolution of a picture.
-    pub fn forward(&self, x: View, activation: Activation, out: ViewMut, scratch: &mut Scratch) {
+    pub fn forward(&self, x: View, activation: Activation, out: ViewMut, crew: &mut Crew) {
         assert!(!self.planes, "packed for maps");
         let x = Planes {
             channels: x.channels,
@@ -85,22 +85,16 @@ impl Direct {
             width: x.width,
             values: x.values,
         };
-        self.run::<LANES>(x, activation, out, scratch);
+        self.run::<LANES>(x, activation, out, crew);
     }
 
     /// `activation(convolution(x) + bias)` of a picture.
     ///
     /// # Panics
     /// When the shapes do not fit, or this is a convolution of maps.
-    pub fn forward_planes(
-        &self,
-        x: Planes,
-        activation: Activation,
-        out: ViewMut,
-        scratch: &mut Scratch,
-    ) {
+    pub fn forward_planes(&self, x: Planes, activation: Activation, out: ViewMut, crew: &mut Crew) {
         assert!(self.planes, "packed for planes");
-        self.run::<1>(x, activation, out, scratch);
+        self.run::<1>(x, activation, out, crew);
     }
 
     fn run<const I: usize>(
@@ -108,7 +102,7 @@ impl Direct {
         x: Planes,
         activation: Activation,
         out: ViewMut,
-        scratch: &mut Scratch,
+        crew: &mut Crew,
     ) {
         assert_eq!((x.channels, out.channels), (self.inputs, self.outputs));
         let (window, [height, width]) = (self.window, [out.height, out.width]);
@@ -116,10 +110,23 @@ impl Direct {
         let (columns, left) = window.along(x.width);
         assert_eq!([rows, columns], [height, width]);
         let [tall, wide] = [height, width].map(|outputs| window.reach(outputs));
+        let Crew {
+            threads,
+            inputs,
+            offsets,
+            ..
+        } = crew;
         let planes = x.channels.div_ceil(I);
-        let inputs = scratch.inputs.first(planes * tall * wide * I);
-        pad(&x, I, [top, left], [tall, wide], inputs);
-        let offsets = &mut scratch.offsets;
+        let inputs = inputs.first(planes * tall * wide * I);
+        threads.each_chunk(inputs, tall * wide * I, |plane, padded, _| {
+            let pixels = x.height * x.width * I;
+            let x = Planes {
+                channels: I,
+                values: &x.values[plane * pixels..][..pixels],
+                ..x
+            };
+            pad(&x, I, [top, left], [tall, wide], padded);
+        });
         offsets.clear();
         for plane in 0..planes {
             for row in 0..window.kernel {
@@ -128,14 +135,19 @@ impl Direct {
                 }
             }
         }
-        dispatch(Rows::<I> {
-            panels: &self.panels,
-            inputs,
-            offsets,
-            stride: window.stride,
-            row: wide * I,
-            activation,
-            out,
+        let (group, places) = (out.plane(), Places::from(out.values));
+        threads.each(height, |row, _| {
+            let product = Product {
+                panels: &self.panels,
+                x: &inputs[row * window.stride * wide * I..],
+                offsets,
+                step: window.stride * I,
+                pixels: width,
+                activation,
+            };
+            // SAFETY: each part has a row of pixels to itself.
+            let target = unsafe { Target::shared(places, row * width * LANES, group, None) };
+            dispatch(Row::<I> { product, target });
         });
     }
 }
@@ -172,41 +184,18 @@ pub fn pad(
     }
 }
 
-struct Rows<'a, const I: usize> {
-    panels: &'a Panels,
-    inputs: &'a [f32],
-    offsets: &'a [usize],
-    stride: usize,
-    /// Floats of a padded row.
-    row: usize,
-    activation: Activation,
-    out: ViewMut<'a>,
+struct Row<'a, const I: usize> {
+    product: Product<'a>,
+    target: Target<'a>,
 }
 
-impl<const I: usize> Task for Rows<'_, I> {
+impl<const I: usize> Task for Row<'_, I> {
     #[inline(always)]
     fn run<V: Vector>(self) {
-        let line = self.out.width * LANES;
-        let group = self.out.plane();
-        for row in 0..self.out.height {
-            let product = Product {
-                panels: self.panels,
-                x: &self.inputs[row * self.stride * self.row..],
-                offsets: self.offsets,
-                step: self.stride * I,
-                pixels: self.out.width,
-                activation: self.activation,
-            };
-            let mut target = Target {
-                out: &mut self.out.values[row * line..],
-                group,
-                residual: None,
-            };
-            match (I, self.stride) {
-                (1, 2) => product.all::<V, I, 2>(&mut target),
-                (1, 1) => product.all::<V, I, 1>(&mut target),
-                _ => product.all::<V, I, 0>(&mut target),
-            }
+        match (I, self.product.step) {
+            (1, 2) => self.product.all::<V, I, 2>(self.target),
+            (1, 1) => self.product.all::<V, I, 1>(self.target),
+            _ => self.product.all::<V, I, 0>(self.target),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Forward passes of convolutional networks on one core, as fast as vectors of floats allow, natively and in WebAssembly. No tensor library, no threads.
+//! Forward passes of convolutional networks as fast as vectors of floats allow, natively and in WebAssembly. No tensor library.
+//! A pass is computed by one thread, or by a team of threads that are started elsewhere.
 //!
 //! | module | what it is for |
 //! |---|---|
@@ -41,6 +42,7 @@
 
 pub mod activation;
 pub mod buffer;
+pub mod crew;
 pub mod depthwise;
 pub mod direct;
 pub mod linear;
@@ -51,9 +53,9 @@ pub mod norm;
 pub mod pointwise;
 pub mod pool;
 pub mod product;
-pub mod scratch;
 pub mod shape;
 pub mod simd;
+pub mod team;
 pub mod weights;
 pub mod winograd;
 
@@ -61,4 +63,5 @@ pub use activation::Activation;
 pub use map::Map;
 pub use memory::Memory;
 pub use networks::{FeatureMaps, Network};
+pub use team::Team;
 pub use weights::WeightsError;

@@ -1,7 +1,7 @@
 //! Linear layers of single vectors, and squeeze-and-excitation.
 
-use crate::map::View;
-use crate::map::{ViewMut, groups};
+use crate::crew::Threads;
+use crate::map::{View, ViewMut, groups};
 use crate::pool;
 use crate::simd::LANES;
 
@@ -69,22 +69,23 @@ impl SqueezeExcitation {
     ///
     /// # Panics
     /// When there is another number of channels.
-    pub fn apply(&self, x: ViewMut) {
+    pub fn apply(&self, x: ViewMut, threads: &mut Threads) {
         debug_assert_eq!(
             x.values.len(),
             groups(x.channels) * x.height * x.width * LANES
         );
-        let means = pool::mean(View {
+        let view = View {
             channels: x.channels,
             height: x.height,
             width: x.width,
             values: x.values,
-        });
+        };
+        let means = pool::mean(view, threads);
         let sigmoid = |x: f32| 1.0 / (1.0 + (-x).exp());
         let mut inner = self.squeeze.forward(&means);
         inner.iter_mut().for_each(|x| *x *= sigmoid(*x));
         let mut gate = self.excite.forward(&inner);
         gate.iter_mut().for_each(|x| *x = sigmoid(*x));
-        pool::scale(x, &gate);
+        pool::scale(x, &gate, threads);
     }
 }

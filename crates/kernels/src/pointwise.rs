@@ -2,14 +2,16 @@
 
 use crate::activation::Activation;
 use crate::buffer::Buffer;
+use crate::crew::Crew;
 use crate::map::{View, ViewMut, groups};
 use crate::norm::Norm;
-use crate::product::{Panels, Product, Target};
-use crate::scratch::Scratch;
-use crate::simd::{LANES, Task, Vector, dispatch};
+use crate::product::{Panels, Places, Product, Target};
+use crate::simd::{LANES, Task, Vector, dispatch, rows};
 
 /// Floats of the inputs that are worked on together: a quarter of a megabyte.
 const STRIP: usize = 1 << 16;
+/// Groups that a thread normalises at once.
+const TOGETHER: usize = 8;
 
 /// A packed 1x1 convolution of stride 1.
 #[derive(Clone, Debug)]
@@ -50,17 +52,37 @@ impl Pointwise {
         residual: Option<View>,
         activation: Activation,
         out: ViewMut,
-        scratch: &mut Scratch,
+        crew: &mut Crew,
     ) {
         assert_eq!((x.channels, out.channels), (self.inputs, self.outputs));
         assert_eq!((x.height, x.width), (out.height, out.width));
-        dispatch(Forward {
-            conv: self,
-            x,
-            residual,
-            activation,
-            out,
-            offsets: &mut scratch.offsets,
+        let Crew {
+            threads, offsets, ..
+        } = crew;
+        let plane = x.plane();
+        let pixels = plane / LANES;
+        offsets.clear();
+        offsets.extend((0..groups(self.inputs)).map(|group| group * plane));
+        let strip = strip(pixels, self.inputs);
+        let panels = self.panels.panels();
+        let out = Places::from(out.values);
+        threads.each(pixels.div_ceil(strip) * panels, |part, _| {
+            let first = part / panels * strip;
+            let product = Product {
+                panels: &self.panels,
+                x: &x.values[first * LANES..],
+                offsets,
+                step: LANES,
+                pixels: strip.min(pixels - first),
+                activation,
+            };
+            let residual = residual.map(|residual| residual.values);
+            dispatch(Panel {
+                product,
+                panel: part % panels,
+                // SAFETY: each part has a strip's pixels of a panel's groups to itself.
+                target: unsafe { Target::shared(out, first * LANES, plane, residual) },
+            });
         });
     }
 
@@ -76,7 +98,7 @@ impl Pointwise {
         halve: bool,
         activation: Activation,
         out: ViewMut,
-        scratch: &mut Scratch,
+        crew: &mut Crew,
     ) {
         assert_eq!((x.channels, out.channels), (self.inputs, self.outputs));
         assert_eq!(norm.lanes.len(), 2 * groups(self.inputs) * LANES);
@@ -85,15 +107,52 @@ impl Pointwise {
             (x.height / factor, x.width / factor),
             (out.height, out.width)
         );
-        dispatch(Normalised {
-            conv: self,
-            x,
-            norm,
-            halve,
-            activation,
-            out,
-            scratch,
-        });
+        let Crew {
+            threads,
+            inputs,
+            offsets,
+            ..
+        } = crew;
+        let groups = groups(self.inputs);
+        let plane = out.plane();
+        let pixels = plane / LANES;
+        let strip = strip(pixels, self.inputs);
+        let inputs = inputs.first(groups * strip * LANES);
+        let out = Places::from(out.values);
+        for first in (0..pixels).step_by(strip) {
+            let count = strip.min(pixels - first);
+            let inputs = &mut inputs[..groups * count * LANES];
+            let several = TOGETHER * count * LANES;
+            threads.each_chunk(inputs, several, |part, inputs, _| {
+                dispatch(Normalised {
+                    x,
+                    norm,
+                    halve,
+                    group: part * TOGETHER,
+                    first,
+                    count,
+                    inputs,
+                });
+            });
+            offsets.clear();
+            offsets.extend((0..groups).map(|group| group * count * LANES));
+            threads.each(self.panels.panels(), |panel, _| {
+                let product = Product {
+                    panels: &self.panels,
+                    x: inputs,
+                    offsets,
+                    step: LANES,
+                    pixels: count,
+                    activation,
+                };
+                dispatch(Panel {
+                    product,
+                    panel,
+                    // SAFETY: each part has a panel's groups to itself.
+                    target: unsafe { Target::shared(out, first * LANES, plane, None) },
+                });
+            });
+        }
     }
 }
 
@@ -111,99 +170,57 @@ impl PreNorm {
     }
 }
 
-struct Forward<'a> {
-    conv: &'a Pointwise,
-    x: View<'a>,
-    residual: Option<View<'a>>,
-    activation: Activation,
-    out: ViewMut<'a>,
-    offsets: &'a mut Vec<usize>,
+/// A panel of a product.
+struct Panel<'a> {
+    product: Product<'a>,
+    panel: usize,
+    target: Target<'a>,
 }
 
-impl Task for Forward<'_> {
+impl Task for Panel<'_> {
     #[inline(always)]
     fn run<V: Vector>(self) {
-        let plane = self.x.plane();
-        let pixels = plane / LANES;
-        self.offsets.clear();
-        self.offsets
-            .extend((0..groups(self.conv.inputs)).map(|group| group * plane));
-        let strip = strip::<V>(pixels, self.conv.inputs);
-        for first in (0..pixels).step_by(strip) {
-            let product = Product {
-                panels: &self.conv.panels,
-                x: &self.x.values[first * LANES..],
-                offsets: self.offsets,
-                step: LANES,
-                pixels: strip.min(pixels - first),
-                activation: self.activation,
-            };
-            product.all::<V, LANES, LANES>(&mut Target {
-                out: &mut self.out.values[first * LANES..],
-                group: plane,
-                residual: self
-                    .residual
-                    .map(|residual| &residual.values[first * LANES..]),
-            });
-        }
+        self.product.one::<V, LANES, LANES>(self.panel, self.target);
     }
 }
 
 /// Pixels of a strip: whole tiles, strips of like size.
-fn strip<V: Vector>(pixels: usize, inputs: usize) -> usize {
-    let most = (STRIP / (groups(inputs) * LANES)).max(2 * V::ROWS);
+fn strip(pixels: usize, inputs: usize) -> usize {
+    let rows = rows();
+    let most = (STRIP / (groups(inputs) * LANES)).max(2 * rows);
     pixels
         .div_ceil(pixels.div_ceil(most))
-        .next_multiple_of(V::ROWS)
+        .next_multiple_of(rows)
 }
 
+/// Inputs of some pixels, normalised.
 struct Normalised<'a> {
-    conv: &'a Pointwise,
     x: View<'a>,
     norm: &'a PreNorm,
     halve: bool,
-    activation: Activation,
-    out: ViewMut<'a>,
-    scratch: &'a mut Scratch,
+    /// The first group.
+    group: usize,
+    /// The first pixel, and how many.
+    first: usize,
+    count: usize,
+    /// `[groups, count, LANES]`.
+    inputs: &'a mut [f32],
 }
 
 impl Task for Normalised<'_> {
     #[inline(always)]
     fn run<V: Vector>(self) {
-        let groups = groups(self.conv.inputs);
-        let plane = self.out.plane();
-        let pixels = plane / LANES;
-        let strip = strip::<V>(pixels, self.conv.inputs);
-        let inputs = self.scratch.inputs.first(groups * strip * LANES);
-        let offsets = &mut self.scratch.offsets;
-        for first in (0..pixels).step_by(strip) {
-            let count = strip.min(pixels - first);
-            for group in 0..groups {
-                let x = &self.x.values[group * self.x.plane()..][..self.x.plane()];
-                let line =
-                    [0, groups].map(|part| &self.norm.lanes[(part + group) * LANES..][..LANES]);
-                let target = &mut inputs[group * count * LANES..][..count * LANES];
-                if self.halve {
-                    halve::<V>(x, self.x.width, first, line, target);
-                } else {
-                    normalise::<V>(&x[first * LANES..], line, target);
-                }
+        let all = groups(self.x.channels);
+        let plane = self.x.plane();
+        for (index, target) in self.inputs.chunks_exact_mut(self.count * LANES).enumerate() {
+            let group = self.group + index;
+            let x = &self.x.values[group * plane..][..plane];
+            let line = [0, all].map(|part| &self.norm.lanes[(part + group) * LANES..][..LANES]);
+            if self.halve {
+                halve::<V>(x, self.x.width, self.first, line, target);
+            } else {
+                normalise::<V>(&x[self.first * LANES..], line, target);
             }
-            offsets.clear();
-            offsets.extend((0..groups).map(|group| group * count * LANES));
-            let product = Product {
-                panels: &self.conv.panels,
-                x: inputs,
-                offsets,
-                step: LANES,
-                pixels: count,
-                activation: self.activation,
-            };
-            product.all::<V, LANES, LANES>(&mut Target {
-                out: &mut self.out.values[first * LANES..],
-                group: plane,
-                residual: None,
-            });
         }
     }
 }

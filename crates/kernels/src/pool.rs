@@ -1,5 +1,6 @@
 //! Pooling, the scaling of channels, and a normalisation by itself.
 
+use crate::crew::Threads;
 use crate::map::{Map, View, ViewMut, groups};
 use crate::norm::Norm;
 use crate::shape::{Padding, Window};
@@ -9,24 +10,34 @@ use crate::simd::{LANES, Task, Vector, dispatch};
 ///
 /// # Panics
 /// When the shapes do not fit, or a window could lie in the padding alone.
-pub fn max(x: View, window: Window, out: ViewMut) {
+pub fn max(x: View, window: Window, out: ViewMut, threads: &mut Threads) {
     assert!(matches!(window.padding, Padding::Each(side) if side < window.kernel));
     assert_eq!(x.channels, out.channels);
     let (rows, before) = window.along(x.height);
     assert_eq!((rows, window.along(x.width).0), (out.height, out.width));
-    dispatch(Max {
-        x,
-        window,
-        before,
-        out,
+    let (plane, outs) = (x.plane(), out.plane());
+    let columns = out.width;
+    threads.each_chunk(out.values, outs, |group, out, _| {
+        dispatch(Max {
+            x: View {
+                values: &x.values[group * plane..][..plane],
+                ..x
+            },
+            window,
+            before,
+            out,
+            columns,
+        });
     });
 }
 
+/// Of a group.
 struct Max<'a> {
     x: View<'a>,
     window: Window,
     before: usize,
-    out: ViewMut<'a>,
+    out: &'a mut [f32],
+    columns: usize,
 }
 
 impl Task for Max<'_> {
@@ -37,78 +48,67 @@ impl Task for Max<'_> {
             let from = index * stride;
             from.saturating_sub(self.before)..(from + kernel - self.before).min(side)
         };
-        let (plane, line) = (self.x.plane(), self.x.width * LANES);
-        let outs = self.out.plane();
-        for (x, out) in self
-            .x
-            .values
-            .chunks_exact(plane)
-            .zip(self.out.values.chunks_exact_mut(outs))
-        {
-            for (row, out) in out.chunks_exact_mut(self.out.width * LANES).enumerate() {
-                let rows = range(row, self.x.height);
-                for (column, out) in out.chunks_exact_mut(LANES).enumerate() {
-                    let columns = range(column, self.x.width);
-                    let mut most = V::splat(f32::NEG_INFINITY);
-                    for row in rows.clone() {
-                        let x = &x[row * line..][columns.start * LANES..columns.end * LANES];
-                        for x in x.chunks_exact(LANES) {
-                            // SAFETY: a chunk is a vector.
-                            most = unsafe { V::load(x.as_ptr()) }.max(most);
-                        }
+        let line = self.x.width * LANES;
+        let rows_out = self.out.chunks_exact_mut(self.columns * LANES);
+        for (row, out) in rows_out.enumerate() {
+            let rows = range(row, self.x.height);
+            for (column, out) in out.chunks_exact_mut(LANES).enumerate() {
+                let columns = range(column, self.x.width);
+                let mut most = V::splat(f32::NEG_INFINITY);
+                for row in rows.clone() {
+                    let x = &self.x.values[row * line..];
+                    let x = &x[columns.start * LANES..columns.end * LANES];
+                    for x in x.chunks_exact(LANES) {
+                        // SAFETY: a chunk is a vector.
+                        most = unsafe { V::load(x.as_ptr()) }.max(most);
                     }
-                    // SAFETY: a chunk is a vector.
-                    unsafe { most.store(out.as_mut_ptr()) };
                 }
+                // SAFETY: a chunk is a vector.
+                unsafe { most.store(out.as_mut_ptr()) };
             }
         }
     }
 }
 
 /// The mean of every channel: `[channels]`.
-pub fn mean(x: View) -> Vec<f32> {
+pub fn mean(x: View, threads: &mut Threads) -> Vec<f32> {
     let mut means = vec![0.0; groups(x.channels) * LANES];
-    dispatch(Mean {
-        x,
-        means: &mut means,
+    let plane = x.plane();
+    threads.each_chunk(&mut means, LANES, |group, mean, _| {
+        let x = &x.values[group * plane..][..plane];
+        dispatch(Mean { x, mean });
     });
     means.truncate(x.channels);
     means
 }
 
+/// Of a group.
 struct Mean<'a> {
-    x: View<'a>,
-    means: &'a mut [f32],
+    x: &'a [f32],
+    mean: &'a mut [f32],
 }
 
 impl Task for Mean<'_> {
     #[inline(always)]
     fn run<V: Vector>(self) {
-        let plane = self.x.plane();
-        let share = V::splat(1.0 / (plane / LANES) as f32);
-        for (x, mean) in self
-            .x
-            .values
-            .chunks_exact(plane)
-            .zip(self.means.chunks_exact_mut(LANES))
-        {
-            // More sums than one, so that an addition need not wait for the one before.
-            let mut sums = [V::splat(0.0); 4];
-            let mut fours = x.chunks_exact(4 * LANES);
-            for four in &mut fours {
-                for (sum, x) in sums.iter_mut().zip(four.chunks_exact(LANES)) {
-                    // SAFETY: a chunk is a vector.
-                    *sum = sum.add(unsafe { V::load(x.as_ptr()) });
-                }
-            }
-            for x in fours.remainder().chunks_exact(LANES) {
+        let share = V::splat(1.0 / (self.x.len() / LANES) as f32);
+        // More sums than one, so that an addition need not wait for the one before.
+        let mut sums = [V::splat(0.0); 4];
+        let mut fours = self.x.chunks_exact(4 * LANES);
+        for four in &mut fours {
+            for (sum, x) in sums.iter_mut().zip(four.chunks_exact(LANES)) {
                 // SAFETY: a chunk is a vector.
-                sums[0] = sums[0].add(unsafe { V::load(x.as_ptr()) });
+                *sum = sum.add(unsafe { V::load(x.as_ptr()) });
             }
-            let sum = sums[0].add(sums[1]).add(sums[2].add(sums[3]));
-            // SAFETY: a chunk is a vector.
-            unsafe { sum.mul(share).store(mean.as_mut_ptr()) };
         }
+        for x in fours.remainder().chunks_exact(LANES) {
+            // SAFETY: a chunk is a vector.
+            sums[0] = sums[0].add(unsafe { V::load(x.as_ptr()) });
+        }
+        let sum = sums[0].add(sums[1]).add(sums[2].add(sums[3]));
+        assert!(self.mean.len() >= LANES);
+        // SAFETY: there is room for a vector.
+        unsafe { sum.mul(share).store(self.mean.as_mut_ptr()) };
     }
 }
 
@@ -116,16 +116,17 @@ impl Task for Mean<'_> {
 ///
 /// # Panics
 /// When there is another number of factors.
-pub fn scale(x: ViewMut, factors: &[f32]) {
+pub fn scale(x: ViewMut, factors: &[f32], threads: &mut Threads) {
     assert_eq!(x.channels, factors.len());
     let mut lanes = factors.to_vec();
     lanes.resize(groups(factors.len()) * LANES, 0.0);
     let plane = x.plane();
-    dispatch(Lines {
-        values: x.values,
-        plane,
-        slope: &lanes,
-        offset: None,
+    threads.each_chunk(x.values, plane, |group, values, _| {
+        dispatch(Line {
+            values,
+            slope: &lanes[group * LANES..][..LANES],
+            offset: None,
+        });
     });
 }
 
@@ -133,50 +134,49 @@ pub fn scale(x: ViewMut, factors: &[f32]) {
 ///
 /// # Panics
 /// When the number of channels is another.
-pub fn normalise_relu(map: &mut Map, norm: &Norm) {
+pub fn normalise_relu(map: &mut Map, norm: &Norm, threads: &mut Threads) {
     let channels = map.view().channels;
     assert_eq!(channels, norm.slope.len());
     let x = map.part_mut(0..channels);
     let lanes = norm.lanes();
     let (slope, offset) = lanes.split_at(groups(channels) * LANES);
     let plane = x.plane();
-    dispatch(Lines {
-        values: x.values,
-        plane,
-        slope,
-        offset: Some(offset),
+    threads.each_chunk(x.values, plane, |group, values, _| {
+        dispatch(Line {
+            values,
+            slope: &slope[group * LANES..][..LANES],
+            offset: Some(&offset[group * LANES..][..LANES]),
+        });
     });
 }
 
-/// `slope * x`, or `relu(slope * x + offset)`.
-struct Lines<'a> {
+/// `slope * x`, or `relu(slope * x + offset)`, of a group.
+struct Line<'a> {
     values: &'a mut [f32],
-    plane: usize,
     slope: &'a [f32],
     offset: Option<&'a [f32]>,
 }
 
-impl Task for Lines<'_> {
+impl Task for Line<'_> {
     #[inline(always)]
     fn run<V: Vector>(self) {
         let zero = V::splat(0.0);
-        for (group, values) in self.values.chunks_exact_mut(self.plane).enumerate() {
-            let lanes = group * LANES..(group + 1) * LANES;
-            // SAFETY: the ranges and the chunks are vectors.
-            unsafe {
-                let slope = V::load(self.slope[lanes.clone()].as_ptr());
-                match self.offset {
-                    Some(offset) => {
-                        let offset = V::load(offset[lanes].as_ptr());
-                        for x in values.chunks_exact_mut(LANES) {
-                            let y = V::load(x.as_ptr()).mul_add(slope, offset);
-                            y.max(zero).store(x.as_mut_ptr());
-                        }
+        let values = self.values.chunks_exact_mut(LANES);
+        let lanes = ..LANES;
+        // SAFETY: the ranges and the chunks are vectors.
+        unsafe {
+            let slope = V::load(self.slope[lanes].as_ptr());
+            match self.offset {
+                Some(offset) => {
+                    let offset = V::load(offset[lanes].as_ptr());
+                    for x in values {
+                        let y = V::load(x.as_ptr()).mul_add(slope, offset);
+                        y.max(zero).store(x.as_mut_ptr());
                     }
-                    None => {
-                        for x in values.chunks_exact_mut(LANES) {
-                            V::load(x.as_ptr()).mul(slope).store(x.as_mut_ptr());
-                        }
+                }
+                None => {
+                    for x in values {
+                        V::load(x.as_ptr()).mul(slope).store(x.as_mut_ptr());
                     }
                 }
             }

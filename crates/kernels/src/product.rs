@@ -3,6 +3,8 @@
 //! A tile of outputs, up to [`Vector::ROWS`] pixels by two groups of channels, stays in registers while all inputs are gone through, each spread
 //! over a vector. The inputs are read as they lie.
 
+use std::marker::PhantomData;
+
 use crate::activation::{Activation, silu};
 use crate::buffer::Buffer;
 use crate::map::groups;
@@ -88,28 +90,102 @@ pub struct Product<'a> {
 }
 
 /// Where a product goes.
+#[derive(Clone, Copy)]
 pub struct Target<'a> {
-    /// The first pixel of the first group of the first panel.
-    pub out: &'a mut [f32],
+    /// The first pixel of the first group.
+    out: Places<'a>,
     /// From one group to the next.
-    pub group: usize,
-    /// What is added before the activation; lies as `out` does.
-    pub residual: Option<&'a [f32]>,
+    group: usize,
+    /// What is added before the activation; lies as the outputs do.
+    residual: Option<&'a [f32]>,
+}
+
+/// Floats that are written to, by several threads perhaps.
+#[derive(Clone, Copy)]
+pub struct Places<'a> {
+    start: *mut f32,
+    length: usize,
+    of: PhantomData<&'a mut [f32]>,
+}
+
+// SAFETY: what is written to them by more than one thread is for those to answer for who make targets of them.
+unsafe impl Sync for Places<'_> {}
+// SAFETY: as above.
+unsafe impl Send for Places<'_> {}
+
+impl<'a> From<&'a mut [f32]> for Places<'a> {
+    fn from(values: &'a mut [f32]) -> Self {
+        Self {
+            start: values.as_mut_ptr(),
+            length: values.len(),
+            of: PhantomData,
+        }
+    }
+}
+
+impl Places<'_> {
+    fn after(self, first: usize) -> Self {
+        assert!(first <= self.length, "{first} of {}", self.length);
+        Self {
+            // SAFETY: it is among them, or just behind.
+            start: unsafe { self.start.add(first) },
+            length: self.length - first,
+            ..self
+        }
+    }
+}
+
+impl<'a> Target<'a> {
+    /// The groups that lie in `out`, one `group` floats after the other.
+    pub fn new(out: &'a mut [f32], group: usize) -> Self {
+        Self {
+            out: out.into(),
+            group,
+            residual: None,
+        }
+    }
+
+    /// Some pixels of the groups that lie in `out`, from float `first` on. What lies in `residual` as the outputs do is added before the activation.
+    ///
+    /// # Safety
+    /// While this is written to, no other target of these pixels of these groups is.
+    pub unsafe fn shared(
+        out: Places<'a>,
+        first: usize,
+        group: usize,
+        residual: Option<&'a [f32]>,
+    ) -> Self {
+        Self {
+            out: out.after(first),
+            group,
+            residual: residual.map(|residual| &residual[first..]),
+        }
+    }
+
+    /// From a panel's first group on.
+    fn of(self, panel: usize) -> Self {
+        let before = panel * COLUMNS * self.group;
+        Self {
+            out: self.out.after(before),
+            residual: self.residual.map(|residual| &residual[before..]),
+            ..self
+        }
+    }
 }
 
 impl Product<'_> {
     /// Computes the outputs of all panels. `I`: inputs at an offset. `STEP`: the step, or 0 where it is not known beforehand.
     #[inline(always)]
-    pub fn all<V: Vector, const I: usize, const STEP: usize>(&self, target: &mut Target) {
+    pub fn all<V: Vector, const I: usize, const STEP: usize>(&self, target: Target) {
         for panel in 0..self.panels.panels() {
-            let before = panel * COLUMNS * target.group;
-            let mut target = Target {
-                out: &mut target.out[before..],
-                group: target.group,
-                residual: target.residual.map(|residual| &residual[before..]),
-            };
-            self.panel::<V, I, STEP>(panel, &mut target);
+            self.one::<V, I, STEP>(panel, target);
         }
+    }
+
+    /// Computes the outputs of one panel of the target's.
+    #[inline(always)]
+    pub fn one<V: Vector, const I: usize, const STEP: usize>(&self, panel: usize, target: Target) {
+        self.panel::<V, I, STEP>(panel, target.of(panel));
     }
 
     /// Computes the outputs of one panel; the target begins with its first group.
@@ -117,7 +193,7 @@ impl Product<'_> {
     pub fn panel<V: Vector, const I: usize, const STEP: usize>(
         &self,
         panel: usize,
-        target: &mut Target,
+        target: Target,
     ) {
         let Self {
             panels,
@@ -143,7 +219,7 @@ impl Product<'_> {
         );
         let end = (width - 1) * target.group + pixels * LANES;
         assert!(
-            end <= target.out.len(),
+            end <= target.out.length,
             "outputs are written where they belong"
         );
         assert!(target.residual.is_none_or(|residual| end <= residual.len()));
@@ -170,7 +246,7 @@ impl Product<'_> {
             // `inputs` rows of weights and as many biases as lanes.
             unsafe {
                 let x = x.as_ptr().add(pixel * step);
-                let out = target.out.as_mut_ptr().add(pixel * LANES);
+                let out = target.out.start.add(pixel * LANES);
                 let residual = match target.residual {
                     Some(residual) => residual.as_ptr().add(pixel * LANES),
                     None => std::ptr::null(),

@@ -203,6 +203,20 @@ pub fn dispatch(task: impl Task) {
     task.run::<Portable>();
 }
 
+/// [`Vector::ROWS`] of the instruction set that tasks are run with.
+pub fn rows() -> usize {
+    struct Rows<'a>(&'a mut usize);
+    impl Task for Rows<'_> {
+        #[inline(always)]
+        fn run<V: Vector>(self) {
+            *self.0 = V::ROWS;
+        }
+    }
+    let mut rows = 0;
+    dispatch(Rows(&mut rows));
+    rows
+}
+
 /// An array; the compiler makes vectors of it as it can.
 #[derive(Clone, Copy)]
 pub struct Portable([f32; LANES]);

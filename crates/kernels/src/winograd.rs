@@ -1,9 +1,9 @@
 //! 3x3 convolutions of stride 1 by Winograd's F(4x4, 3x3) (Lavin and Gray, CVPR 2016): 36 products for 16 outputs of a channel pair, not 144.
 
 use crate::activation::{Activation, silu};
+use crate::crew::Crew;
 use crate::map::{View, ViewMut, groups};
 use crate::product::{COLUMNS, Panels, Product, Target};
-use crate::scratch::Scratch;
 use crate::shape::Window;
 use crate::simd::{LANES, Task, Vector, dispatch};
 
@@ -14,7 +14,7 @@ const REACH: usize = TILE + 2;
 const POINTS: usize = REACH * REACH;
 /// Tiles that are worked on together.
 const BLOCK: usize = if cfg!(target_arch = "wasm32") { 16 } else { 24 };
-/// Floats between the points' matrices beyond their contents: else all points lie in a few sets of the cache.
+/// Floats between matrices beyond their contents: else all lie in a few sets of the cache.
 const GAP: usize = 16;
 
 /// A packed 3x3 convolution of stride 1.
@@ -74,93 +74,153 @@ impl Winograd {
     ///
     /// # Panics
     /// When the shapes do not fit.
-    pub fn forward(&self, x: View, activation: Activation, out: ViewMut, scratch: &mut Scratch) {
+    pub fn forward(&self, x: View, activation: Activation, out: ViewMut, crew: &mut Crew) {
         assert_eq!((x.channels, out.channels), (self.inputs, self.outputs));
         let (rows, top) = self.window.along(x.height);
         let (columns, left) = self.window.along(x.width);
         assert_eq!((rows, columns), (out.height, out.width));
-        dispatch(Forward {
-            conv: self,
-            x,
-            before: [top, left],
-            activation,
-            out,
-            scratch,
-        });
+        let Crew {
+            threads,
+            inputs,
+            outputs,
+            offsets,
+        } = crew;
+        let (ins, outs) = (groups(self.inputs), groups(self.outputs));
+        let [down, across] = [out.height, out.width].map(|side| side.div_ceil(TILE));
+        let tiles = down * across;
+        let block = tiles.div_ceil(tiles.div_ceil(BLOCK));
+        let (in_plane, out_plane) = (x.plane(), out.plane());
+        for first in (0..tiles).step_by(block) {
+            let tiles = Tiles {
+                first,
+                count: block.min(tiles - first),
+                across,
+            };
+            // Inputs: of a group all points, of a point all tiles. Outputs: of a point all groups, of a group all tiles.
+            let line = tiles.count * LANES;
+            let in_group = POINTS * line + GAP;
+            let out_point = outs * line + GAP;
+            let inputs = inputs.first(ins * in_group);
+            let outputs = outputs.first(POINTS * out_point);
+            threads.each_chunk(inputs, in_group, |group, points, _| {
+                dispatch(Inputs {
+                    plane: Plane {
+                        values: &x.values[group * in_plane..][..in_plane],
+                        height: x.height,
+                        width: x.width,
+                    },
+                    before: [top, left],
+                    tiles,
+                    points,
+                });
+            });
+            offsets.clear();
+            offsets.extend((0..ins).map(|group| group * in_group));
+            threads.each_chunk(outputs, out_point, |point, out, _| {
+                let product = Product {
+                    panels: &self.points[point],
+                    x: &inputs[point * line..],
+                    offsets,
+                    step: LANES,
+                    pixels: tiles.count,
+                    activation: Activation::Identity,
+                };
+                let target = Target::new(out, line);
+                dispatch(Point { product, target });
+            });
+            let [height, width] = [out.height, out.width];
+            threads.each_chunk(out.values, out_plane, |group, plane, _| {
+                dispatch(Outputs {
+                    points: &outputs[group * line..],
+                    point: out_point,
+                    bias: &self.bias[group * LANES..][..LANES],
+                    activation,
+                    tiles,
+                    plane,
+                    sides: [height, width],
+                });
+            });
+        }
     }
 }
 
-struct Forward<'a> {
-    conv: &'a Winograd,
-    x: View<'a>,
-    before: [usize; 2],
-    activation: Activation,
-    out: ViewMut<'a>,
-    scratch: &'a mut Scratch,
+/// Tiles that are worked on together.
+#[derive(Clone, Copy)]
+struct Tiles {
+    first: usize,
+    count: usize,
+    /// Tiles in a row of the map.
+    across: usize,
 }
 
-impl Task for Forward<'_> {
+impl Tiles {
+    /// The first row and column of each tile.
+    #[inline(always)]
+    fn corners(self) -> impl Iterator<Item = [usize; 2]> {
+        let tiles = self.first..self.first + self.count;
+        tiles.map(move |tile| [tile / self.across * TILE, tile % self.across * TILE])
+    }
+}
+
+/// The inputs of a group at all points.
+struct Inputs<'a> {
+    plane: Plane<'a>,
+    before: [usize; 2],
+    tiles: Tiles,
+    /// `[POINTS, tiles, LANES]`.
+    points: &'a mut [f32],
+}
+
+impl Task for Inputs<'_> {
     #[inline(always)]
     fn run<V: Vector>(self) {
-        let (ins, outs) = (groups(self.conv.inputs), groups(self.conv.outputs));
-        let [down, across] = [self.out.height, self.out.width].map(|side| side.div_ceil(TILE));
-        let tiles = down * across;
-        let block = tiles.div_ceil(tiles.div_ceil(BLOCK));
-        let [in_point, out_point] = [ins, outs].map(|groups| groups * block * LANES + GAP);
-        let inputs = self.scratch.inputs.first(POINTS * in_point);
-        let outputs = self.scratch.outputs.first(POINTS * out_point);
-        let offsets = &mut self.scratch.offsets;
-        let (in_plane, out_plane) = (self.x.plane(), self.out.plane());
-        let [height, width] = [self.out.height, self.out.width];
+        let line = self.tiles.count * LANES;
+        for (index, corner) in self.tiles.corners().enumerate() {
+            let target = &mut self.points[index * LANES..];
+            transform_input::<V>(&self.plane, corner, self.before, target, line);
+        }
+    }
+}
+
+/// The product at a point.
+struct Point<'a> {
+    product: Product<'a>,
+    target: Target<'a>,
+}
+
+impl Task for Point<'_> {
+    #[inline(always)]
+    fn run<V: Vector>(self) {
+        self.product.all::<V, LANES, LANES>(self.target);
+    }
+}
+
+/// The outputs of a group, from all points.
+struct Outputs<'a> {
+    /// The group's first tile at the first point.
+    points: &'a [f32],
+    /// From one point to the next.
+    point: usize,
+    bias: &'a [f32],
+    activation: Activation,
+    tiles: Tiles,
+    plane: &'a mut [f32],
+    sides: [usize; 2],
+}
+
+impl Task for Outputs<'_> {
+    #[inline(always)]
+    fn run<V: Vector>(self) {
         let (low, high) = self.activation.limits();
-        for first in (0..tiles).step_by(block) {
-            let count = block.min(tiles - first);
-            for group in 0..ins {
-                let plane = Plane {
-                    values: &self.x.values[group * in_plane..][..in_plane],
-                    height: self.x.height,
-                    width: self.x.width,
-                };
-                for tile in 0..count {
-                    let [row, column] = [(first + tile) / across, (first + tile) % across];
-                    let at = [row, column].map(|index| index * TILE);
-                    let target = &mut inputs[(group * count + tile) * LANES..];
-                    transform_input::<V>(&plane, at, self.before, target, in_point);
-                }
-            }
-            offsets.clear();
-            offsets.extend((0..ins).map(|group| group * count * LANES));
-            for (point, panels) in self.conv.points.iter().enumerate() {
-                let product = Product {
-                    panels,
-                    x: &inputs[point * in_point..][..ins * count * LANES],
-                    offsets,
-                    step: LANES,
-                    pixels: count,
-                    activation: Activation::Identity,
-                };
-                product.all::<V, LANES, LANES>(&mut Target {
-                    out: &mut outputs[point * out_point..][..outs * count * LANES],
-                    group: count * LANES,
-                    residual: None,
-                });
-            }
-            for group in 0..outs {
-                let bias = &self.conv.bias[group * LANES..][..LANES];
-                let plane = &mut self.out.values[group * out_plane..][..out_plane];
-                for tile in 0..count {
-                    let [row, column] = [(first + tile) / across, (first + tile) % across];
-                    let at = [row, column].map(|index| index * TILE);
-                    let source = &outputs[(group * count + tile) * LANES..];
-                    let after = After {
-                        bias,
-                        low,
-                        high,
-                        silu: self.activation == Activation::Silu,
-                    };
-                    transform_output::<V>(source, out_point, &after, plane, at, [height, width]);
-                }
-            }
+        let after = After {
+            bias: self.bias,
+            low,
+            high,
+            silu: self.activation == Activation::Silu,
+        };
+        for (index, corner) in self.tiles.corners().enumerate() {
+            let source = &self.points[index * LANES..];
+            transform_output::<V>(source, self.point, &after, self.plane, corner, self.sides);
         }
     }
 }

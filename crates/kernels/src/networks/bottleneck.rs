@@ -28,7 +28,7 @@ impl Bottleneck {
         let Memory {
             maps: [from, to],
             inner,
-            scratch,
+            crew,
         } = memory;
         let x = from.view();
         let [height, width] = [x.height, x.width].map(|side| self.window.along(side).0);
@@ -36,17 +36,18 @@ impl Bottleneck {
         match &self.expand {
             Some(expand) => {
                 self.depthwise
-                    .forward_expanded(x, expand, activation, between, scratch);
+                    .forward_expanded(x, expand, activation, between, crew);
             }
-            None => self.depthwise.forward(x, activation, between, scratch),
+            None => self.depthwise.forward(x, activation, between, crew),
         }
         if let Some(squeeze_excitation) = &self.squeeze_excitation {
-            squeeze_excitation.apply(inner.part_mut(0..self.expanded));
+            let between = inner.part_mut(0..self.expanded);
+            squeeze_excitation.apply(between, &mut crew.threads);
         }
         let out = to.reshape(self.outputs, height, width);
         let residual = self.skip.then_some(x);
         self.project
-            .forward(inner.view(), residual, Activation::Identity, out, scratch);
+            .forward(inner.view(), residual, Activation::Identity, out, crew);
         memory.turn();
     }
 }

@@ -114,7 +114,7 @@ impl DenseNet {
     pub fn forward(&self, x: Planes, memory: &mut Memory) {
         let sides = [x.height, x.width].map(|side| STEM.along(side).0);
         let stem = memory.maps[1].reshape(STEM_FEATURES, sides[0], sides[1]);
-        self.stem.forward_planes(x, Relu, stem, &mut memory.scratch);
+        self.stem.forward_planes(x, Relu, stem, &mut memory.crew);
         memory.turn();
         let mut sides = sides.map(|side| STEM_POOL.along(side).0);
         for (index, block) in self.blocks.iter().enumerate() {
@@ -128,10 +128,10 @@ impl DenseNet {
                 .and_then(|before| self.blocks[before].transition.as_ref())
             {
                 Some((norm, conv)) => {
-                    let scratch = &mut memory.scratch;
-                    conv.forward_normalised(from.view(), norm, true, Identity, input, scratch);
+                    let crew = &mut memory.crew;
+                    conv.forward_normalised(from.view(), norm, true, Identity, input, crew);
                 }
-                None => pool::max(from.view(), STEM_POOL, input),
+                None => pool::max(from.view(), STEM_POOL, input, &mut memory.crew.threads),
             }
             memory.turn();
             for (index, layer) in block.layers.iter().enumerate() {
@@ -139,7 +139,8 @@ impl DenseNet {
             }
             sides = sides.map(|side| side / 2);
         }
-        pool::normalise_relu(&mut memory.maps[0], &self.norm);
+        let Memory { maps, crew, .. } = memory;
+        pool::normalise_relu(&mut maps[0], &self.norm, &mut crew.threads);
     }
 }
 
@@ -163,13 +164,13 @@ impl Layer {
         let Memory {
             maps: [map, _],
             inner,
-            scratch,
+            crew,
         } = memory;
         let bottleneck = inner.reshape(BOTTLENECK, height, width);
         let x = map.first(features);
         self.bottleneck
-            .forward_normalised(x, &self.norm, false, Relu, bottleneck, scratch);
+            .forward_normalised(x, &self.norm, false, Relu, bottleneck, crew);
         let new = map.part_mut(features..features + GROWTH_RATE);
-        self.growth.forward(inner.view(), Identity, new, scratch);
+        self.growth.forward(inner.view(), Identity, new, crew);
     }
 }

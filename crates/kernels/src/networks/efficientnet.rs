@@ -169,18 +169,18 @@ impl EfficientNet {
         let [height, width] = [x.height, x.width].map(|side| self.stem_window.along(side).0);
         let stem = memory.maps[0].reshape(self.stem_channels, height, width);
         self.stem
-            .forward_planes(x, self.activation, stem, &mut memory.scratch);
+            .forward_planes(x, self.activation, stem, &mut memory.crew);
         for block in &self.blocks {
             block.forward(self.activation, memory);
         }
         let Memory {
             maps: [from, to],
-            scratch,
+            crew,
             ..
         } = memory;
         let x = from.view();
         let out = to.reshape(self.head_channels, x.height, x.width);
-        self.head.forward(x, None, self.activation, out, scratch);
+        self.head.forward(x, None, self.activation, out, crew);
         memory.turn();
     }
 }

@@ -80,18 +80,18 @@ impl MnasNet {
     pub fn forward(&self, x: Planes, memory: &mut Memory) {
         let [height, width] = [x.height, x.width].map(|side| window(3, 2).along(side).0);
         let stem = memory.maps[0].reshape(STEM_CHANNELS, height, width);
-        self.stem.forward_planes(x, Relu, stem, &mut memory.scratch);
+        self.stem.forward_planes(x, Relu, stem, &mut memory.crew);
         for block in &self.blocks {
             block.forward(Relu, memory);
         }
         let Memory {
             maps: [from, to],
-            scratch,
+            crew,
             ..
         } = memory;
         let x = from.view();
         let out = to.reshape(HEAD_CHANNELS, x.height, x.width);
-        self.head.forward(x, None, Relu, out, scratch);
+        self.head.forward(x, None, Relu, out, crew);
         memory.turn();
     }
 }

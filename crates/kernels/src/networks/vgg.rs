@@ -78,26 +78,27 @@ impl Vgg {
     /// Leaves the feature map of a picture in the memory's first map.
     pub fn forward(&self, x: Planes, memory: &mut Memory) {
         let stem = memory.maps[0].reshape(STAGES[0].0, x.height, x.width);
-        self.stem.forward_planes(x, Relu, stem, &mut memory.scratch);
+        self.stem.forward_planes(x, Relu, stem, &mut memory.crew);
         for (channels, convolutions) in &self.stages {
             for convolution in convolutions {
                 let Memory {
                     maps: [from, to],
-                    scratch,
+                    crew,
                     ..
                 } = memory;
                 let x = from.view();
                 let out = to.reshape(*channels, x.height, x.width);
                 match convolution {
-                    Convolution::Winograd(conv) => conv.forward(x, Relu, out, scratch),
-                    Convolution::Direct(conv) => conv.forward(x, Relu, out, scratch),
+                    Convolution::Winograd(conv) => conv.forward(x, Relu, out, crew),
+                    Convolution::Direct(conv) => conv.forward(x, Relu, out, crew),
                 }
                 memory.turn();
             }
             let [from, to] = &mut memory.maps;
             let x = from.view();
             let sides = [x.height, x.width].map(|side| POOL.along(side).0);
-            pool::max(x, POOL, to.reshape(*channels, sides[0], sides[1]));
+            let out = to.reshape(*channels, sides[0], sides[1]);
+            pool::max(x, POOL, out, &mut memory.crew.threads);
             memory.turn();
         }
     }

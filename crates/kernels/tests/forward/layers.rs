@@ -2,12 +2,12 @@
 
 use proptest::prelude::*;
 use sightline_kernels::Activation;
+use sightline_kernels::crew::{Crew, Threads};
 use sightline_kernels::depthwise::Depthwise;
 use sightline_kernels::direct::{Direct, Planes};
 use sightline_kernels::map::Map;
 use sightline_kernels::norm::Norm;
 use sightline_kernels::pointwise::{Pointwise, PreNorm};
-use sightline_kernels::scratch::Scratch;
 use sightline_kernels::shape::{Padding, Window};
 use sightline_kernels::simd::{LANES, Set, Task, Vector, dispatch};
 use sightline_kernels::winograd::Winograd;
@@ -47,9 +47,9 @@ fn maps(
     (map, Picture::new(channels, height, width, &values), values)
 }
 
-/// A scratch in which another layer has left what it left.
-fn used() -> Scratch {
-    let mut scratch = Scratch::default();
+/// A crew in whose memory another layer has left what it left.
+fn used() -> Crew {
+    let mut crew = Crew::default();
     let (x, _, _) = maps(&mut Random::new(1), 9, [30, 31]);
     let conv = Winograd::new(
         &[f32::NAN; 81 * 9],
@@ -62,9 +62,9 @@ fn used() -> Scratch {
         x.view(),
         Activation::Identity,
         out.part_mut(0..9),
-        &mut scratch,
+        &mut crew,
     );
-    scratch
+    crew
 }
 
 fn window(kernel: usize, stride: usize, side: Option<usize>) -> Window {
@@ -253,9 +253,9 @@ proptest! {
         let expected = pool(&picture, laid, f64::NEG_INFINITY, f64::max);
         let mut out = target(&expected);
         let part = out.part_mut(LANES..LANES + channels);
-        set.during(|| sightline_kernels::pool::max(x.view(), window(kernel, stride, Some(side)), part));
+        set.during(|| sightline_kernels::pool::max(x.view(), window(kernel, stride, Some(side)), part, &mut Threads::default()));
         agrees(&out, &expected, 0.0);
-        let means = set.during(|| sightline_kernels::pool::mean(x.view()));
+        let means = set.during(|| sightline_kernels::pool::mean(x.view(), &mut Threads::default()));
         let pixels = height * width;
         let expected: Vec<f64> =
             picture.values.chunks(pixels).map(|plane| plane.iter().sum::<f64>() / pixels as f64).collect();

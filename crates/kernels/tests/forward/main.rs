@@ -6,3 +6,6 @@
 mod layers;
 mod networks;
 mod reference;
+// Nor has it threads.
+#[cfg(not(target_arch = "wasm32"))]
+mod teams;
