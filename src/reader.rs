@@ -10,7 +10,7 @@ use crate::features;
 use crate::gate::detector::Head;
 use crate::grad_cam;
 use crate::input::Tensors;
-use crate::network::{Inference, Network};
+use crate::network::{Inference, Network, Packed, Unpacked};
 use crate::package::{self, Manifest, Output, PackageError};
 use crate::pictures::Pictures;
 use crate::radiograph::{GreyImage, Options, Radiograph, RadiographError};
@@ -40,10 +40,20 @@ impl Reader {
 
     /// A network that is in memory already, as training has it. Of a gate that contradicts itself nothing is asked; [`package::load`] refuses it.
     pub fn new(manifest: Manifest, network: Network, device: Device) -> Self {
+        Self::packed_by(|backbone| backbone.here(), manifest, network, device)
+    }
+
+    /// As [`Reader::new`]; on the CPU, backbones are packed by `pack`.
+    pub fn packed_by(
+        pack: impl Fn(&Unpacked) -> Option<Box<dyn Packed>>,
+        manifest: Manifest,
+        network: Network,
+        device: Device,
+    ) -> Self {
         let gate = manifest.gate.as_ref();
         Self {
             gate: gate.and_then(|detector| detector.head().ok()),
-            network: Inference::new(network, &manifest.architecture, &device),
+            network: Inference::packed_by(pack, network, &manifest.architecture, &device),
             manifest,
             device,
         }

@@ -41,8 +41,19 @@ addEventListener('fetch', event => {
   const name = named(request.url);
   // The latest first: samples are in the build's table too, so that they are there before anybody opens one.
   if (LATEST.test(name)) event.respondWith(latest(event));
-  else if (name in BUILD.files) event.respondWith(program(name, request));
+  else if (name in BUILD.files) event.respondWith(program(name, request).then(name === 'index.html' ? isolated : response => response));
 });
+
+// The page with the headers that make it cross-origin isolated, whether its server sends them or not: only then may threads share memory.
+function isolated(response) {
+  // Redirections and errors are the browser's to show.
+  if (response.type === 'opaqueredirect' || response.type === 'error') return response;
+  const { status, statusText } = response;
+  const headers = new Headers(response.headers);
+  headers.set('Cross-Origin-Opener-Policy', 'same-origin');
+  headers.set('Cross-Origin-Embedder-Policy', 'require-corp');
+  return new Response(response.body, { status, statusText, headers });
+}
 
 // The address relative to the page; the page itself is index.html.
 function named(url) {

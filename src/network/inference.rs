@@ -6,18 +6,46 @@ use std::sync::{Mutex, PoisonError};
 
 use burn::backend::DispatchDevice;
 use burn::tensor::{Device, Tensor, TensorData};
-use sightline_kernels::{FeatureMaps, Memory, Network as Kernels};
+pub use sightline_kernels::FeatureMaps;
+use sightline_kernels::{Memory, Network as Kernels};
 
 use super::{Architecture, Branch, Family, Naming, Network};
+
+/// A backbone whose weights are packed, here or elsewhere.
+pub trait Packed: Send + Sync {
+    /// The last feature maps of pictures `[batch, channels, height, width]`. `sides`: height and width.
+    fn feature_maps(&self, pictures: &[f32], sides: [usize; 2]) -> FeatureMaps;
+}
+
+/// A backbone that is to be packed.
+#[derive(Debug)]
+pub struct Unpacked<'a> {
+    /// As `sightline-kernels` names them.
+    pub family: &'a str,
+    pub variant: &'a str,
+    pub in_channels: usize,
+    /// Shapes and values by torchvision's names.
+    pub tensors: HashMap<&'a str, (&'a [usize], &'a [f32])>,
+}
+
+impl Unpacked<'_> {
+    /// Packs it here; `None` if there are no kernels for it.
+    pub fn here(&self) -> Option<Box<dyn Packed>> {
+        let find = |name: &str| self.tensors.get(name).copied();
+        let kernels = Kernels::new(self.family, self.variant, self.in_channels, &find).ok()?;
+        Some(Box::new(Here {
+            kernels,
+            memories: Mutex::default(),
+        }))
+    }
+}
 
 /// A network that only reads. On the CPU its backbones are packed; those that are not are left to Burn. On a graphics card its normalisations are folded.
 pub struct Inference {
     network: Network,
     /// On a graphics card, what computes feature maps. The network itself is kept for what looks at its weights.
     folded: Option<Network>,
-    branches: Vec<Option<Kernels>>,
-    /// What a pass works in; as many as pictures were computed at once.
-    memories: Mutex<Vec<Memory>>,
+    branches: Vec<Option<Box<dyn Packed>>>,
 }
 
 impl fmt::Debug for Inference {
@@ -29,21 +57,34 @@ impl fmt::Debug for Inference {
 impl Inference {
     /// Packs the weights of a network of this architecture, if they are on the CPU.
     pub fn new(network: Network, architecture: &Architecture, device: &Device) -> Self {
+        Self::packed_by(|backbone| backbone.here(), network, architecture, device)
+    }
+
+    /// As [`Inference::new`]; `pack` says where to.
+    pub fn packed_by(
+        pack: impl Fn(&Unpacked) -> Option<Box<dyn Packed>>,
+        network: Network,
+        architecture: &Architecture,
+        device: &Device,
+    ) -> Self {
         let (branches, folded) = if matches!(device.as_dispatch(), DispatchDevice::Flex(_)) {
-            (Self::packed(&network, architecture), None)
+            (Self::packed(pack, &network, architecture), None)
         } else {
             (None, Some(network.clone().folded()))
         };
         let none = || network.backbones.iter().map(|_| None).collect();
         Self {
             branches: branches.unwrap_or_else(none),
-            memories: Mutex::default(),
             folded,
             network,
         }
     }
 
-    fn packed(network: &Network, architecture: &Architecture) -> Option<Vec<Option<Kernels>>> {
+    fn packed(
+        pack: impl Fn(&Unpacked) -> Option<Box<dyn Packed>>,
+        network: &Network,
+        architecture: &Architecture,
+    ) -> Option<Vec<Option<Box<dyn Packed>>>> {
         let mut tensors = HashMap::new();
         network.for_each_value(Naming::Torchvision, |tensor, data| {
             if !tensor.head
@@ -54,7 +95,7 @@ impl Inference {
         });
         let branches = architecture.branches().ok()?;
         let several = branches.len() > 1;
-        let pack = |(index, branch): (usize, Branch)| {
+        let of_branch = |(index, branch): (usize, Branch)| {
             // Winograd's weights take four times the memory of what they are made of: 320 MB of a VGG, more than a page has to spare.
             if cfg!(target_arch = "wasm32") && branch.family == Family::Vgg {
                 return None;
@@ -63,14 +104,17 @@ impl Inference {
                 true => format!("net_{}.", index + 1),
                 false => String::new(),
             };
-            let find = |name: &str| {
-                let (shape, values) = tensors.get(&format!("{prefix}{name}"))?;
-                Some((&shape[..], &values[..]))
-            };
-            let family = branch.family.to_string();
-            Kernels::new(&family, &branch.variant, architecture.in_channels, &find).ok()
+            let own = tensors.iter().filter_map(|(name, (shape, values))| {
+                Some((name.strip_prefix(&prefix)?, (&shape[..], &values[..])))
+            });
+            pack(&Unpacked {
+                family: &branch.family.to_string(),
+                variant: &branch.variant,
+                in_channels: architecture.in_channels,
+                tensors: own.collect(),
+            })
         };
-        Some(branches.into_iter().enumerate().map(pack).collect())
+        Some(branches.into_iter().enumerate().map(of_branch).collect())
     }
 
     /// The network itself.
@@ -100,9 +144,10 @@ impl Inference {
         let values = data.as_ref().and_then(|data| data.as_slice::<f32>().ok());
         let network = self.folded.as_ref().unwrap_or(&self.network);
         let branches = self.branches.iter().zip(&network.backbones);
-        let maps = branches.map(|(kernels, backbone)| match (kernels, values, &x) {
-            (Some(kernels), Some(values), _) => {
-                let FeatureMaps { shape, values } = self.compute(kernels, values, shape);
+        let [_, _, height, width] = shape;
+        let maps = branches.map(|(packed, backbone)| match (packed, values, &x) {
+            (Some(packed), Some(values), _) => {
+                let FeatureMaps { shape, values } = packed.feature_maps(values, [height, width]);
                 Tensor::from_data(TensorData::new(values, shape), &device)
             }
             (_, _, Some(x)) => backbone.feature_map(x.clone()),
@@ -115,25 +160,29 @@ impl Inference {
     pub fn forward(&self, x: Tensor<4>) -> Tensor<2> {
         self.network.classify(self.feature_maps(x))
     }
+}
 
+/// Packed for this program.
+struct Here {
+    kernels: Kernels,
+    /// What a pass works in; as many as pictures were computed at once.
+    memories: Mutex<Vec<Memory>>,
+}
+
+impl Packed for Here {
     #[cfg(target_arch = "wasm32")]
-    fn compute(&self, kernels: &Kernels, values: &[f32], shape: [usize; 4]) -> FeatureMaps {
-        self.compute_here(kernels, values, shape)
+    fn feature_maps(&self, pictures: &[f32], sides: [usize; 2]) -> FeatureMaps {
+        self.compute(pictures, sides)
     }
 
     /// Each core has pictures of its own.
     #[cfg(not(target_arch = "wasm32"))]
-    fn compute(
-        &self,
-        kernels: &Kernels,
-        values: &[f32],
-        [_, channels, height, width]: [usize; 4],
-    ) -> FeatureMaps {
+    fn feature_maps(&self, pictures: &[f32], [height, width]: [usize; 2]) -> FeatureMaps {
         use rayon::prelude::*;
 
-        let pictures = values.par_chunks_exact(channels * height * width);
+        let pictures = pictures.par_chunks_exact(self.kernels.in_channels() * height * width);
         let maps: Vec<FeatureMaps> = pictures
-            .map(|picture| self.compute_here(kernels, picture, [1, channels, height, width]))
+            .map(|picture| self.compute(picture, [height, width]))
             .collect();
         let [_, features, h, w] = maps.first().map_or([0; 4], |map| map.shape);
         let shape = [maps.len(), features, h, w];
@@ -143,16 +192,13 @@ impl Inference {
             values: values.concat(),
         }
     }
+}
 
-    fn compute_here(
-        &self,
-        kernels: &Kernels,
-        values: &[f32],
-        [_, _, height, width]: [usize; 4],
-    ) -> FeatureMaps {
+impl Here {
+    fn compute(&self, pictures: &[f32], sides: [usize; 2]) -> FeatureMaps {
         let memories = || self.memories.lock().unwrap_or_else(PoisonError::into_inner);
         let mut memory = memories().pop().unwrap_or_default();
-        let maps = kernels.feature_maps(values, [height, width], &mut memory);
+        let maps = self.kernels.feature_maps(pictures, sides, &mut memory);
         memories().push(memory);
         maps
     }

@@ -14,6 +14,7 @@ mod npm;
 mod run;
 mod shrink;
 mod test;
+mod threads;
 mod tools;
 
 use std::path::PathBuf;

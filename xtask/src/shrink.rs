@@ -1,4 +1,5 @@
-//! Trunk's hook after each build: the page's wasm is made smaller, and its service worker is told what the build's files are.
+//! Trunk's hook after each build: the kernels' program of several threads is built, too, the programs are made smaller, and the service worker is told
+//! what the build's files are.
 
 use std::ffi::OsString;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -7,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::run::Step;
+use crate::threads;
 
 /// The npm package that brings wasm-opt; distributions' own are often too old for today's wasm.
 pub const BINARYEN: &str = "132.0.0";
@@ -28,6 +30,8 @@ const PAGE: &[&str] = &[
     "--one-caller-inline-max-function-size=0",
     "--reorder-functions-by-name",
 ];
+/// The kernels are compiled for speed as they are.
+const THREADS: &[&str] = &[LEVEL, "--enable-threads"];
 /// What rustc and wasm-bindgen use and every browser with WebGPU has. With `--all-features` wasm-opt writes a format (most likely compact
 /// imports) that Chromium 156 does not start.
 const FEATURES: &[&str] = &[
@@ -49,6 +53,7 @@ pub fn staged(root: &Path) -> Result<()> {
         println!("trunk calls this after a build; there is nothing to do by hand");
         return Ok(());
     };
+    std::fs::copy(threads::build(root)?, staging.join(threads::FILE))?;
     if std::env::var_os(WANTED).is_some() {
         programs(root, &staging)?;
     }
@@ -61,12 +66,9 @@ fn programs(root: &Path, staging: &Path) -> Result<()> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     smaller(root, &staging.join("page_bg.wasm"), PAGE, &path)?;
     smaller(root, &staging.join("engine_bg.wasm"), &[LEVEL], &path)?;
-    smaller(
-        root,
-        &staging.join("engine-webgpu_bg.wasm"),
-        &[LEVEL],
-        &path,
-    )
+    let webgpu = staging.join("engine-webgpu_bg.wasm");
+    smaller(root, &webgpu, &[LEVEL], &path)?;
+    smaller(root, &staging.join(threads::FILE), THREADS, &path)
 }
 
 /// Shrinks the program of the npm package as the page's. `path`: where wasm-opt is.

@@ -13,7 +13,7 @@ use sightline_session::messages::PackagePlace;
 use sightline_wire as wire;
 use wasm_bindgen_futures::spawn_local;
 
-use crate::weights;
+use crate::{threads, weights};
 
 pub fn serve() {
     let slot: Rc<RefCell<Option<Rc<Reader>>>> = Rc::default();
@@ -22,7 +22,10 @@ pub fn serve() {
         let (slot, regions) = (slot.clone(), regions.clone());
         spawn_local(async move {
             match task {
-                Task::Load(package) => match load(&package).await {
+                Task::Load {
+                    package,
+                    several_cores,
+                } => match load(&package, several_cores).await {
                     Ok(reader) => {
                         slot.replace(Some(Rc::new(reader)));
                         wire::answer(&Done::Loaded);
@@ -53,7 +56,12 @@ pub fn serve() {
 async fn score(slot: &RefCell<Option<Rc<Reader>>>, ticket: u32, wants: &Wants, values: Vec<f32>) {
     let reader = slot.borrow().clone();
     let scored = match reader {
-        Some(reader) => reader.score(values, wants).await,
+        Some(reader) => {
+            // Where there are more, others have some of them.
+            let input = &reader.manifest.input;
+            threads::alone(values.len() > input.channels * input.size * input.size);
+            reader.score(values, wants).await
+        }
         None => Err(ReadError::NotANumber),
     };
     match scored {
@@ -65,9 +73,12 @@ async fn score(slot: &RefCell<Option<Rc<Reader>>>, ticket: u32, wants: &Wants, v
     }
 }
 
-async fn load(package: &PackagePlace) -> Result<Reader, String> {
+async fn load(package: &PackagePlace, several_cores: bool) -> Result<Reader, String> {
     let device = Device::flex();
+    if several_cores {
+        threads::start().await;
+    }
     let manifest = weights::manifest(package).await?;
     let network = weights::network(package, &manifest, &device, |_| {}).await?;
-    Ok(Reader::new(manifest, network, device))
+    Ok(Reader::packed_by(threads::pack, manifest, network, device))
 }

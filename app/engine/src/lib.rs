@@ -7,6 +7,7 @@
 //! | `model` | a package on a device, the picture that was read with it, and scoring |
 //! | `line` | where answers go, and whether anyone still waits for them |
 //! | `pool`, `helper` | other workers that score pictures beside this one, and this program as one of them |
+//! | `threads` | the program that computes a picture on several cores |
 //! | `dropped` | weights that were dropped into the page: looked at, and made packages of |
 //! | `kept` | the models that this browser keeps |
 //! | `card`, `validation` | a model card as HTML; the model measured on pictures that the page has scores of |
@@ -24,6 +25,7 @@ mod line;
 mod model;
 mod pool;
 mod requests;
+mod threads;
 mod validation;
 mod weights;
 

@@ -3,7 +3,6 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use burn::tensor::Device;
 use sightline::asked::{Progress, Scored, Scorer, Step, Wants};
 use sightline::batch_size::BatchSize;
 use sightline::explain::heat_map::HeatMap;
@@ -23,6 +22,7 @@ use crate::device::{self, Opened};
 use crate::device_times;
 use crate::line::{Line, Stop};
 use crate::pool::{self, Pool, Scoring};
+use crate::threads;
 use crate::weights;
 
 /// Pictures that are scored at once. The CPU backend is fastest with one at a time; a second lets less of it be lost between them.
@@ -109,14 +109,24 @@ async fn fetched(
     line: &Line,
     package: &PackagePlace,
     manifest: &Manifest,
-    device: &Device,
+    Opened {
+        device, adapter, ..
+    }: &Opened,
 ) -> Result<Reader, Stop> {
+    if let Adapter::Cpu { .. } = adapter {
+        threads::start().await;
+    }
     let (step, total) = (Step::FetchModel, manifest.weights.bytes);
     let network = weights::network(package, manifest, device, |done| {
         line.report(Progress { step, done, total });
     });
     let network = network.await.map_err(Reason::Package)?;
-    Ok(Reader::new(manifest.clone(), network, device.clone()))
+    Ok(Reader::packed_by(
+        threads::pack,
+        manifest.clone(),
+        network,
+        device.clone(),
+    ))
 }
 
 impl Model {
@@ -150,7 +160,7 @@ impl Model {
         {
             opened = slower(name, times);
         }
-        let mut reader = fetched(line, &package, &manifest, &opened.device).await?;
+        let mut reader = fetched(line, &package, &manifest, &opened).await?;
         if let Adapter::WebGpu { .. } = opened.adapter {
             // The first pass compiles every shader; better now than under the reader's first picture.
             line.begin(Step::CompileShaders).await?;
@@ -161,7 +171,7 @@ impl Model {
             {
                 let webgpu = device_times::measured(&reader).await?;
                 let cpu = Opened::cpu("");
-                let other = fetched(line, &package, &manifest, &cpu.device).await?;
+                let other = fetched(line, &package, &manifest, &cpu).await?;
                 line.begin(Step::CompileShaders).await?;
                 device_times::get_ready(&other).await?;
                 let cpu = device_times::measured(&other).await?;

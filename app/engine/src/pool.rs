@@ -20,6 +20,8 @@ use sightline_session::messages::PackagePlace;
 
 use sightline_wire::{self as wire, Heard, Role, Spawned};
 
+use crate::threads;
+
 /// More bring little, and each holds the model.
 const MOST: usize = 7;
 /// What the helpers may hold together, in bytes, and what each holds beside the weights.
@@ -28,14 +30,18 @@ const BESIDE_WEIGHTS: u64 = 120 << 20;
 /// Batches that a helper has at once: one that it scores, and the next, for as long as this engine is busy with what was scored.
 const AHEAD: usize = 4;
 
-/// How many helpers a package may have on this machine.
-pub fn helpers(manifest: &Manifest) -> usize {
+/// How many cores the browser says that there are.
+pub fn cores() -> usize {
     let cores = Reflect::get(&js_sys::global(), &"navigator".into())
         .and_then(|navigator| Reflect::get(&navigator, &"hardwareConcurrency".into()));
-    let cores = cores.ok().and_then(|cores| cores.as_f64()).unwrap_or(1.0) as usize;
+    cores.ok().and_then(|cores| cores.as_f64()).unwrap_or(1.0) as usize
+}
+
+/// How many helpers a package may have on this machine.
+pub fn helpers(manifest: &Manifest) -> usize {
     // Weights are stored in half precision, held in single, and both while they are loaded.
     let each = 4 * manifest.weights.bytes + BESIDE_WEIGHTS;
-    cores
+    cores()
         .saturating_sub(1)
         .min(MOST)
         .min((MEMORY / each) as usize)
@@ -145,8 +151,10 @@ impl<'a> Scoring<'a> {
         }
         let own = next(most);
         if !own.is_empty() {
-            let scored = self.reader.score(own.values(), wants).await?;
-            self.under_way.push_back(Batch::Scored(scored));
+            threads::alone(self.others_are_busy());
+            let scored = self.reader.score(own.values(), wants).await;
+            threads::alone(false);
+            self.under_way.push_back(Batch::Scored(scored?));
         } else if let Some(index) = self.not_begun() {
             // Nothing else is left to do here.
             if let Batch::Asked(asked) = &self.under_way[index] {
@@ -160,6 +168,11 @@ impl<'a> Scoring<'a> {
             self.under_way[0] = Batch::Scored(scored);
         }
         Ok(())
+    }
+
+    fn others_are_busy(&self) -> bool {
+        let mut helpers = self.pool.iter().flat_map(|pool| &pool.helpers);
+        helpers.any(|helper| !helper.state.waiting.borrow().is_empty())
     }
 
     /// The last batch that no helper can have begun, since each has others to do before.
@@ -199,7 +212,10 @@ impl Helper {
         let heard = state.clone();
         let program = wire::program(&wire::home(), Role::Helper, false).ok()?;
         let spawned = Spawned::start(&program, move |said| heard.hear(said)).ok()?;
-        spawned.send(&Task::Load(package.clone()));
+        spawned.send(&Task::Load {
+            package: package.clone(),
+            several_cores: false,
+        });
         Some(Self {
             spawned,
             state,

@@ -38,6 +38,8 @@ impl Crew {
 #[derive(Debug)]
 pub struct Threads {
     team: Option<Arc<Team>>,
+    /// Whether the team is left out.
+    pub(crate) alone: bool,
     /// One for each.
     scratches: Vec<Scratch>,
 }
@@ -47,6 +49,7 @@ impl Default for Threads {
     fn default() -> Self {
         Self {
             team: None,
+            alone: false,
             scratches: vec![Scratch::default()],
         }
     }
@@ -77,7 +80,7 @@ impl Threads {
             }
         };
         match &self.team {
-            Some(team) if parts > 1 => {
+            Some(team) if parts > 1 && !self.alone => {
                 let scratches = Shared(self.scratches.as_mut_ptr());
                 team.run(&|thread| {
                     // SAFETY: there is one for every thread of the team, and a thread has its own.

@@ -10,7 +10,12 @@ use crate::messages::PackagePlace;
 #[derive(Clone, Debug, PartialEq, BorshSerialize, BorshDeserialize)]
 pub enum Task {
     /// Fetch a package and get ready to score with it, on the CPU.
-    Load(PackagePlace),
+    Load {
+        package: PackagePlace,
+        /// Whether a picture that comes by itself is computed on several cores, where they can be had. Engines do so; their helpers have the one
+        /// core that is left for each.
+        several_cores: bool,
+    },
     /// Score pictures.
     Score {
         /// Comes back with the scores.

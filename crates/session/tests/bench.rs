@@ -61,7 +61,11 @@ fn requests_are_those_of_the_bench() {
         fill: Fill::PictureMean,
     };
     is(&probe, &[&[3], &zero, &zero, &[1]]);
-    is(&Task::Load(package()), &[&[0, 0], &name, &folder]);
+    let load = Task::Load {
+        package: package(),
+        several_cores: true,
+    };
+    is(&load, &[&[0, 0], &name, &folder, &[1]]);
     let score = Task::Score {
         ticket: 7,
         wants: Wants::Scores,

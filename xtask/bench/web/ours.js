@@ -1,11 +1,13 @@
-// The page's engine on the CPU: its helpers, which score pictures and do nothing else. One computes on one core; with two cores there are
-// two, and the second loads when there is more than one picture, as on the page.
+// The page's engine on the CPU: its helpers, which score pictures and do nothing else. The first computes a picture that comes by itself on all
+// cores, as the page's engine does. With two cores there are two, one core for each where there are more pictures, and the second loads then, as on
+// the page.
 
 import { Engine, folder, logit } from './engine.js';
 import { floats, message, text, u32, variant } from './borsh.js';
 
 const LOAD = variant(0);
 const BESIDE = variant(0);
+const [ONE_CORE, SEVERAL_CORES] = [variant(0), variant(1)];
 const SCORE = variant(1);
 const SCORES_ALONE = variant(0);
 const [LOADED, NOT_LOADED, SCORED] = [0, 1, 2];
@@ -13,7 +15,7 @@ const [LOADED, NOT_LOADED, SCORED] = [0, 1, 2];
 const AT_ONCE = 2;
 
 class Helper extends Engine {
-  async load(known) {
+  async load(known, cores) {
     await this.start(true, 'engine');
     const [name, place] = folder(known);
     const loaded = this.until(answer => {
@@ -21,7 +23,7 @@ class Helper extends Engine {
       if (kind === NOT_LOADED) throw new Error('the package cannot be loaded');
       return kind === LOADED || undefined;
     });
-    this.post(message(LOAD, BESIDE, text(name), text(place)));
+    this.post(message(LOAD, BESIDE, text(name), text(place), cores));
     await loaded;
   }
 
@@ -56,13 +58,13 @@ export class Ours {
   async load({ known }) {
     this.known = known;
     this.helpers = [new Helper()];
-    await this.helpers[0].load(known);
+    await this.helpers[0].load(known, SEVERAL_CORES);
   }
 
   async ready({ cores, known }) {
     while (this.helpers.length < cores) {
       const helper = new Helper();
-      await helper.load(known);
+      await helper.load(known, ONE_CORE);
       this.helpers.push(helper);
     }
   }

@@ -103,6 +103,11 @@ impl Network {
         })
     }
 
+    /// Channels of a picture.
+    pub fn in_channels(&self) -> usize {
+        self.in_channels
+    }
+
     /// The feature maps after the last activation, of pictures `[batch, channels, height, width]`, one picture after the other.
     ///
     /// # Panics

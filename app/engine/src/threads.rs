@@ -1,0 +1,287 @@
+//! The kernels' program whose threads share one memory (`app/threads`): with it, a picture is computed on several cores.
+//!
+//! Browsers share memory only where the page is cross-origin isolated, by two headers of its server or of the service worker. Elsewhere the kernels in
+//! this program compute, on one core.
+
+use std::cell::{Cell, OnceCell};
+use std::rc::Rc;
+
+use js_sys::{Array, Float32Array, Function, Int32Array, Object, Reflect, Uint8Array, Uint32Array};
+use js_sys::{Atomics, WebAssembly};
+use sightline::network::{FeatureMaps, Packed, Unpacked};
+use wasm_bindgen::prelude::Closure;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Blob, BlobPropertyBag, DedicatedWorkerGlobalScope, Response, Url, Worker};
+
+use crate::pool;
+use sightline_wire::{address, note};
+
+/// The program, on the page's server.
+const FILE: &str = "threads.wasm";
+/// What a thread runs.
+const THREAD: &str = include_str!("thread.js");
+/// Its memory at first, and at most, in pages of 64 KiB: as it is built (`xtask/src/threads.rs`).
+const PAGES: [u32; 2] = [64, 16_384];
+/// Threads at most: a layer has no work for more.
+const MOST: usize = 8;
+/// Bytes of a thread's stack: as the linker gives the first one.
+const STACK: u32 = 1 << 20;
+
+thread_local! {
+    static STARTED: OnceCell<Rc<Threads>> = const { OnceCell::new() };
+}
+
+/// The program, started.
+struct Threads {
+    exports: JsValue,
+    memory: WebAssembly::Memory,
+    /// What passes are computed in.
+    passes: u32,
+    /// Whether the other threads are left out.
+    alone: Cell<bool>,
+    /// Where pictures are put, and for how many bytes there is room.
+    room: Cell<[u32; 2]>,
+    _workers: Vec<Worker>,
+    _wait: Closure<dyn FnMut()>,
+    _wake: Closure<dyn FnMut(u32)>,
+}
+
+/// Starts the program, where there is more than one core and memory can be shared. Where it does not start, the page is told why, and one core
+/// computes.
+pub async fn start() {
+    if STARTED.with(|started| started.get().is_some()) {
+        return;
+    }
+    let isolated = Reflect::get(&js_sys::global(), &"crossOriginIsolated".into());
+    let count = pool::cores().min(MOST);
+    if count < 2 || !isolated.is_ok_and(|isolated| isolated.is_truthy()) {
+        return;
+    }
+    match Threads::start(count).await {
+        // Another model's start may have been faster.
+        Ok(threads) => STARTED.with(|started| drop(started.set(Rc::new(threads)))),
+        Err(why) => note(&format!(
+            "A picture is computed on one core: {FILE} does not start ({why})."
+        )),
+    }
+}
+
+/// Packs a backbone for all threads, if they were started; or else for this one.
+pub fn pack(backbone: &Unpacked) -> Option<Box<dyn Packed>> {
+    let Some(threads) = STARTED.with(|started| started.get().cloned()) else {
+        return backbone.here();
+    };
+    let network = threads.network(backbone).ok().filter(|at| *at != 0)?;
+    Some(Box::new(Shared { network }))
+}
+
+/// Whether this thread computes alone from now on, because the cores have other work.
+pub fn alone(alone: bool) {
+    STARTED.with(|started| {
+        if let Some(threads) = started.get() {
+            threads.alone.set(alone);
+        }
+    });
+}
+
+/// A backbone in the threads' memory.
+struct Shared {
+    network: u32,
+}
+
+impl Packed for Shared {
+    fn feature_maps(&self, pictures: &[f32], sides: [usize; 2]) -> FeatureMaps {
+        let threads = STARTED.with(|started| started.get().cloned());
+        let maps = threads.map(|threads| threads.pass(self.network, pictures, sides));
+        match maps {
+            Some(Ok(maps)) => maps,
+            // It may be in any state: so is this engine, which ends.
+            Some(Err(error)) => panic!("{FILE}: {}", text(&error)),
+            None => unreachable!("it was packed by them"),
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some(threads) = STARTED.with(|started| started.get().cloned()) {
+            // What fails here fails at the next pass, too.
+            let _ = threads.call("forget", &[self.network]);
+        }
+    }
+}
+
+impl Threads {
+    async fn start(count: usize) -> Result<Self, String> {
+        let program = program().await?;
+        Self::with(count, &program).map_err(|error| text(&error))
+    }
+
+    fn with(count: usize, program: &WebAssembly::Module) -> Result<Self, JsValue> {
+        let about = Object::new();
+        let [initial, maximum] = PAGES;
+        Reflect::set(&about, &"initial".into(), &initial.into())?;
+        Reflect::set(&about, &"maximum".into(), &maximum.into())?;
+        Reflect::set(&about, &"shared".into(), &true.into())?;
+        let memory = WebAssembly::Memory::new(&about)?;
+        // This thread has the work: it never waits for any.
+        let wait: Closure<dyn FnMut()> = Closure::new(|| {});
+        let wake: Closure<dyn FnMut(u32)> = {
+            let memory = memory.clone();
+            Closure::new(move |word: u32| {
+                // It fails for what is no word, which this is.
+                let _ = Atomics::notify(&Int32Array::new(&memory.buffer()), word / 4);
+            })
+        };
+        let env = Object::new();
+        Reflect::set(&env, &"memory".into(), &memory)?;
+        Reflect::set(&env, &"wait".into(), wait.as_ref())?;
+        Reflect::set(&env, &"wake".into(), wake.as_ref())?;
+        let imports = Object::new();
+        Reflect::set(&imports, &"env".into(), &env)?;
+        let instance = WebAssembly::Instance::new(program, &imports)?;
+        let mut threads = Self {
+            exports: instance.exports().into(),
+            memory,
+            passes: 0,
+            alone: Cell::new(false),
+            room: Cell::default(),
+            _workers: Vec::new(),
+            _wait: wait,
+            _wake: wake,
+        };
+        let team = threads.call("team", &[count as u32])?;
+        threads.passes = threads.call("passes", &[team])?;
+        let kind = BlobPropertyBag::new();
+        kind.set_type("text/javascript");
+        let script = Blob::new_with_str_sequence_and_options(&Array::of1(&THREAD.into()), &kind)?;
+        let script = Url::create_object_url_with_blob(&script)?;
+        for thread in 1..count as u32 {
+            let worker = Worker::new(&script)?;
+            let start = Object::new();
+            let stack = threads.take(STACK)? + STACK;
+            Reflect::set(&start, &"program".into(), program)?;
+            Reflect::set(&start, &"memory".into(), &threads.memory)?;
+            Reflect::set(&start, &"stack".into(), &stack.into())?;
+            Reflect::set(&start, &"team".into(), &team.into())?;
+            Reflect::set(&start, &"thread".into(), &thread.into())?;
+            worker.post_message(&start)?;
+            threads._workers.push(worker);
+        }
+        Ok(threads)
+    }
+
+    /// Calls an export with numbers.
+    fn call(&self, name: &str, numbers: &[u32]) -> Result<u32, JsValue> {
+        let export: Function = Reflect::get(&self.exports, &name.into())?.dyn_into()?;
+        let numbers: Array = numbers
+            .iter()
+            .map(|number| JsValue::from(*number))
+            .collect();
+        let found = export.apply(&JsValue::NULL, &numbers)?;
+        Ok(found.as_f64().unwrap_or_default() as i64 as u32)
+    }
+
+    fn take(&self, bytes: u32) -> Result<u32, JsValue> {
+        match self.call("take", &[bytes])? {
+            0 => Err(format!("its memory has no room for {bytes} bytes").into()),
+            at => Ok(at),
+        }
+    }
+
+    fn floats(&self, at: u32, count: usize) -> Float32Array {
+        Float32Array::new_with_byte_offset_and_length(&self.memory.buffer(), at, count as u32)
+    }
+
+    /// Packs a backbone; 0 if there are no kernels for it.
+    fn network(&self, backbone: &Unpacked) -> Result<u32, JsValue> {
+        let mut text = format!(
+            "{} {} {}",
+            backbone.family, backbone.variant, backbone.in_channels
+        );
+        let mut count = 0;
+        for (name, (shape, values)) in &backbone.tensors {
+            text += &format!("\n{name} {count}");
+            for side in *shape {
+                text += &format!(" {side}");
+            }
+            count += values.len();
+        }
+        let [letters, bytes] = [text.len(), 4 * count].map(|bytes| bytes as u32);
+        let [text_at, values_at] = [self.take(letters)?, self.take(bytes)?];
+        Uint8Array::new_with_byte_offset_and_length(&self.memory.buffer(), text_at, letters)
+            .copy_from(text.as_bytes());
+        let mut first = 0;
+        for (_, values) in backbone.tensors.values() {
+            self.floats(values_at + first, values.len())
+                .copy_from(values);
+            first += 4 * values.len() as u32;
+        }
+        let network = self.call("network", &[text_at, letters, values_at, count as u32]);
+        self.call("give_back", &[text_at, letters])?;
+        self.call("give_back", &[values_at, bytes])?;
+        network
+    }
+
+    fn pass(
+        &self,
+        network: u32,
+        pictures: &[f32],
+        [height, width]: [usize; 2],
+    ) -> Result<FeatureMaps, JsValue> {
+        let bytes = 4 * pictures.len() as u32;
+        let [mut at, room] = self.room.get();
+        if room < bytes {
+            if room > 0 {
+                self.call("give_back", &[at, room])?;
+            }
+            at = self.take(bytes)?;
+            self.room.set([at, bytes]);
+        }
+        self.floats(at, pictures.len()).copy_from(pictures);
+        let together = u32::from(!self.alone.get());
+        let [count, height, width] = [pictures.len(), height, width].map(|number| number as u32);
+        let about = self.call(
+            "pass",
+            &[network, self.passes, together, at, count, height, width],
+        )?;
+        let about = Uint32Array::new_with_byte_offset_and_length(&self.memory.buffer(), about, 5);
+        let [shape @ .., values] =
+            std::array::from_fn::<_, 5, _>(|index| about.get_index(index as u32));
+        let shape = shape.map(|side| side as usize);
+        Ok(FeatureMaps {
+            values: self.floats(values, shape.iter().product()).to_vec(),
+            shape,
+        })
+    }
+}
+
+/// The program, compiled.
+async fn program() -> Result<WebAssembly::Module, String> {
+    let response = JsFuture::from(global().fetch_with_str(&address(FILE)?)).await;
+    let response: Response = response
+        .and_then(JsCast::dyn_into)
+        .map_err(|error| text(&error))?;
+    if !response.ok() {
+        return Err(format!("the server answered {}", response.status()));
+    }
+    let bytes = response.array_buffer().map_err(|error| text(&error))?;
+    let bytes = JsFuture::from(bytes).await.map_err(|error| text(&error))?;
+    let module = JsFuture::from(WebAssembly::compile(&bytes)).await;
+    module
+        .map(JsCast::unchecked_into)
+        .map_err(|error| text(&error))
+}
+
+fn global() -> DedicatedWorkerGlobalScope {
+    js_sys::global().unchecked_into()
+}
+
+/// An error in the browser's words.
+fn text(error: &JsValue) -> String {
+    match error.as_string() {
+        Some(text) => text,
+        None => String::from(Object::from(error.clone()).to_string()),
+    }
+}

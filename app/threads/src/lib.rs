@@ -1,0 +1,242 @@
+//! The kernels alone, as a program whose threads share one memory: browsers allow that to pages that are cross-origin isolated.
+//!
+//! The engine makes the memory and an instance of the program, and starts workers with an instance each ([`help`]). It puts weights and pictures
+//! into the memory, asks for passes, and takes the feature maps out. Addresses and lengths are numbers. Every function but [`help`] and [`fail`] is for the
+//! engine alone, which calls one at a time.
+//!
+//! Rust's standard library for WebAssembly is built for one thread. It is of use here because nothing of it that is not of one thread is used by
+//! two: the allocator has a lock of its own, and helpers do nothing but kernels. `cargo xtask` builds the program, with the linker's flags.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::collections::HashMap;
+use std::ptr::null_mut;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use sightline_kernels::team::{Sleep, Team};
+use sightline_kernels::{Memory, Network};
+
+/// What the engine reads and writes begins at a multiple of this many bytes.
+const ALIGNMENT: usize = 16;
+
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    safe fn wait(word: *const AtomicU32, value: u32);
+    safe fn wake(word: *const AtomicU32);
+}
+
+const SLEEP: Sleep = Sleep {
+    wait: |word, value| wait(word, value),
+    wake: |word| wake(word),
+};
+
+/// The standard library's allocator, one thread at a time.
+struct OneAtATime {
+    taken: AtomicBool,
+}
+
+impl OneAtATime {
+    fn with<T>(&self, work: impl FnOnce() -> T) -> T {
+        while self.taken.swap(true, Ordering::Acquire) {
+            std::hint::spin_loop();
+        }
+        let done = work();
+        self.taken.store(false, Ordering::Release);
+        done
+    }
+}
+
+// SAFETY: the system's allocator, with one thread in it at a time.
+unsafe impl GlobalAlloc for OneAtATime {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        self.with(|| unsafe { System.alloc(layout) })
+    }
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        self.with(|| unsafe { System.alloc_zeroed(layout) })
+    }
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        self.with(|| unsafe { System.realloc(at, layout, size) })
+    }
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        self.with(|| unsafe { System.dealloc(at, layout) });
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: OneAtATime = OneAtATime {
+    taken: AtomicBool::new(false),
+};
+
+fn layout(bytes: usize) -> Option<Layout> {
+    Layout::from_size_align(bytes.max(1), ALIGNMENT).ok()
+}
+
+/// Room for so many bytes; 0 where there is none.
+#[unsafe(no_mangle)]
+pub extern "C" fn take(bytes: usize) -> *mut u8 {
+    // SAFETY: it has a size.
+    layout(bytes).map_or(null_mut(), |layout| unsafe { ALLOCATOR.alloc(layout) })
+}
+
+/// Gives room back.
+///
+/// # Safety
+/// It was taken with as many bytes, and nothing uses it any more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn give_back(at: *mut u8, bytes: usize) {
+    if let Some(layout) = layout(bytes) {
+        // SAFETY: the caller's promise.
+        unsafe { ALLOCATOR.dealloc(at, layout) };
+    }
+}
+
+/// A team of so many threads, with the engine's. It stays.
+#[unsafe(no_mangle)]
+pub extern "C" fn team(threads: usize) -> *const Team {
+    Arc::into_raw(Arc::new(Team::new(threads, SLEEP)))
+}
+
+/// Helps as the thread of a number from 1 on. It does not return.
+///
+/// # Safety
+/// The team is one that was made.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn help(team: *const Team, thread: usize) {
+    // SAFETY: the caller's promise; teams stay.
+    unsafe { &*team }.help(thread);
+}
+
+/// Says that the thread which [`help`] was called for trapped.
+///
+/// # Safety
+/// The team is one that was made.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fail(team: *const Team) {
+    // SAFETY: the caller's promise; teams stay.
+    unsafe { &*team }.fail();
+}
+
+/// What passes are computed in, by a team together.
+///
+/// # Safety
+/// The team is one that was made.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn passes(team: *const Team) -> *mut Passes {
+    // SAFETY: the caller's promise. The count is for the copy that the memory has.
+    let team = unsafe {
+        Arc::increment_strong_count(team);
+        Arc::from_raw(team)
+    };
+    Box::into_raw(Box::new(Passes {
+        memory: Memory::of(team),
+        maps: Vec::new(),
+        about: About::default(),
+    }))
+}
+
+/// What passes are computed in, and what came out of the last one.
+pub struct Passes {
+    memory: Memory,
+    maps: Vec<f32>,
+    about: About,
+}
+
+/// Feature maps, as the engine finds them.
+#[derive(Default)]
+#[repr(C)]
+pub struct About {
+    /// Batch, channels, height, width.
+    shape: [u32; 4],
+    values: usize,
+}
+
+/// The network of a text: family, variant and channels of pictures in the first line, and in each line that follows the name of a tensor, where its
+/// values begin, and its shape. 0 where there is no such network, or a tensor is missing.
+///
+/// # Safety
+/// The text is of so many bytes, and there are so many values.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn network(
+    text: *const u8,
+    length: usize,
+    values: *const f32,
+    count: usize,
+) -> *mut Network {
+    // SAFETY: the caller's promise.
+    let (text, values) = unsafe {
+        (
+            std::slice::from_raw_parts(text, length),
+            std::slice::from_raw_parts(values, count),
+        )
+    };
+    let text = std::str::from_utf8(text).ok();
+    let built = text.and_then(|text| built(text, values));
+    built.map_or(null_mut(), |network| Box::into_raw(Box::new(network)))
+}
+
+fn built(text: &str, values: &[f32]) -> Option<Network> {
+    let mut lines = text.lines().map(|line| line.split(' '));
+    let mut what = lines.next()?;
+    let (family, variant) = (what.next()?, what.next()?);
+    let channels = what.next()?.parse().ok()?;
+    let mut tensors = HashMap::new();
+    for mut line in lines {
+        let name = line.next()?;
+        let first: usize = line.next()?.parse().ok()?;
+        let shape: Result<Vec<usize>, _> = line.map(str::parse).collect();
+        let shape = shape.ok()?;
+        let own = values.get(first..)?.get(..shape.iter().product())?;
+        tensors.insert(name, (shape, own));
+    }
+    let find = |name: &str| {
+        let (shape, values) = tensors.get(name)?;
+        Some((&shape[..], *values))
+    };
+    Network::new(family, variant, channels, &find).ok()
+}
+
+/// Frees a network.
+///
+/// # Safety
+/// It is one that was made, and nothing uses it any more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn forget(network: *mut Network) {
+    // SAFETY: the caller's promise.
+    drop(unsafe { Box::from_raw(network) });
+}
+
+/// The feature maps of pictures `[batch, channels, height, width]` of so many values in all, which stay until the next pass.
+///
+/// # Safety
+/// The network, the passes and the pictures are there.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pass(
+    network: *const Network,
+    passes: *mut Passes,
+    together: bool,
+    pictures: *const f32,
+    count: usize,
+    height: usize,
+    width: usize,
+) -> *const About {
+    // SAFETY: the caller's promise.
+    let (network, passes, pictures) = unsafe {
+        (
+            &*network,
+            &mut *passes,
+            std::slice::from_raw_parts(pictures, count),
+        )
+    };
+    passes.memory.compute_together(together);
+    let maps = network.feature_maps(pictures, [height, width], &mut passes.memory);
+    passes.maps = maps.values;
+    passes.about = About {
+        shape: maps.shape.map(|side| side as u32),
+        values: passes.maps.as_ptr() as usize,
+    };
+    &raw const passes.about
+}
