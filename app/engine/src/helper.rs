@@ -56,12 +56,7 @@ pub fn serve() {
 async fn score(slot: &RefCell<Option<Rc<Reader>>>, ticket: u32, wants: &Wants, values: Vec<f32>) {
     let reader = slot.borrow().clone();
     let scored = match reader {
-        Some(reader) => {
-            // Where there are more, others have some of them.
-            let input = &reader.manifest.input;
-            threads::alone(values.len() > input.channels * input.size * input.size);
-            reader.score(values, wants).await
-        }
+        Some(reader) => reader.score(values, wants).await,
         None => Err(ReadError::NotANumber),
     };
     match scored {

@@ -25,7 +25,7 @@ use crate::pool::{self, Pool, Scoring};
 use crate::threads;
 use crate::weights;
 
-/// Pictures that are scored at once. The CPU backend is fastest with one at a time; a second lets less of it be lost between them.
+/// Pictures that a core scores at once. It is fastest with one at a time; a second lets less of it be lost between them.
 const CPU_BATCH: usize = 2;
 const GPU_BATCH: usize = 16;
 /// The largest tensor that a network makes of a picture, in bytes for each of its pixels: 64 channels of float32, as VGG's first
@@ -41,6 +41,8 @@ pub struct Model {
     at_once: RefCell<BatchSize>,
     /// Where other engines find the package.
     package: PackagePlace,
+    /// How many other engines may help.
+    helpers: usize,
     /// How many pictures are being scored, in all jobs together.
     scoring: Cell<usize>,
     /// The helpers, which are started when there is work for them.
@@ -188,20 +190,31 @@ impl Model {
             largest_buffer,
             ..
         } = opened;
-        if let Adapter::Cpu { workers, .. } = &mut adapter {
-            *workers = (1 + pool::helpers(&reader.manifest)).min((most / CPU_BATCH).max(1));
-        }
+        let threads = threads::count();
+        let mut helpers = 0;
         let picture = BYTES_PER_PIXEL * (size * size) as f64;
-        let fitting = match adapter {
-            Adapter::Cpu { .. } => CPU_BATCH,
-            Adapter::WebGpu { .. } => ((largest_buffer / picture) as usize).min(GPU_BATCH),
+        let at_once = match &mut adapter {
+            Adapter::Cpu { workers, .. } => {
+                // Threads that share memory need no helpers, which hold the model once more each.
+                if threads == 1 {
+                    let more = (most / CPU_BATCH).saturating_sub(1);
+                    helpers = pool::helpers(&reader.manifest).min(more);
+                }
+                *workers = threads + helpers;
+                BatchSize::known((CPU_BATCH * threads).min(most))
+            }
+            Adapter::WebGpu { .. } => {
+                let fitting = (largest_buffer / picture) as usize;
+                BatchSize::new(fitting.min(GPU_BATCH).min(most))
+            }
         };
         Ok(Self {
             reader,
             adapter,
             times,
-            at_once: RefCell::new(BatchSize::new(fitting.min(most))),
+            at_once: RefCell::new(at_once),
             package,
+            helpers,
             scoring: Cell::new(0),
             pool: RefCell::default(),
             study: RefCell::default(),
@@ -235,19 +248,8 @@ impl Model {
 
     /// The other engines; started here if they are not yet.
     fn pool(&self) -> Rc<Pool> {
-        let count = match self.adapter {
-            Adapter::Cpu { workers, .. } => workers - 1,
-            Adapter::WebGpu { .. } => 0,
-        };
-        let start = || Rc::new(Pool::start(count, &self.package));
+        let start = || Rc::new(Pool::start(self.helpers, &self.package));
         self.pool.borrow_mut().get_or_insert_with(start).clone()
-    }
-
-    /// Takes how long pictures took that were scored here. On the CPU it is known how many are best.
-    fn took(&self, pictures: usize, milliseconds: f64) {
-        if let Adapter::WebGpu { .. } = self.adapter {
-            self.at_once.borrow_mut().took(pictures, milliseconds);
-        }
     }
 }
 
@@ -291,8 +293,8 @@ impl Scorer for Together<'_> {
                 all.push(scored);
             }
             // A graphics card has no helpers: this is what it scored.
-            self.model
-                .took(all.iter().map(Vec::len).sum(), milliseconds);
+            let count = all.iter().map(Vec::len).sum();
+            self.model.at_once.borrow_mut().took(count, milliseconds);
             Ok(all)
         };
         let scored: Result<_, ReadError> = scored.await;

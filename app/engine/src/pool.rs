@@ -1,4 +1,4 @@
-//! Other engines, each in a worker of its own, that score pictures beside this one: the CPU backend computes on one core.
+//! Other engines, each in a worker of its own, that score pictures beside this one, where threads cannot share memory.
 //!
 //! They load the same package (from the browser's cache) and are used as soon as they have it. One that does not answer is not asked
 //! again (its end is noticed as the page notices this engine's), and its pictures are scored here.
@@ -19,8 +19,6 @@ use sightline_session::helpers::{Done, Task};
 use sightline_session::messages::PackagePlace;
 
 use sightline_wire::{self as wire, Heard, Role, Spawned};
-
-use crate::threads;
 
 /// More bring little, and each holds the model.
 const MOST: usize = 7;
@@ -151,10 +149,8 @@ impl<'a> Scoring<'a> {
         }
         let own = next(most);
         if !own.is_empty() {
-            threads::alone(self.others_are_busy());
-            let scored = self.reader.score(own.values(), wants).await;
-            threads::alone(false);
-            self.under_way.push_back(Batch::Scored(scored?));
+            let scored = self.reader.score(own.values(), wants).await?;
+            self.under_way.push_back(Batch::Scored(scored));
         } else if let Some(index) = self.not_begun() {
             // Nothing else is left to do here.
             if let Batch::Asked(asked) = &self.under_way[index] {
@@ -168,11 +164,6 @@ impl<'a> Scoring<'a> {
             self.under_way[0] = Batch::Scored(scored);
         }
         Ok(())
-    }
-
-    fn others_are_busy(&self) -> bool {
-        let mut helpers = self.pool.iter().flat_map(|pool| &pool.helpers);
-        helpers.any(|helper| !helper.state.waiting.borrow().is_empty())
     }
 
     /// The last batch that no helper can have begun, since each has others to do before.

@@ -38,8 +38,8 @@ struct Threads {
     memory: WebAssembly::Memory,
     /// What passes are computed in.
     passes: u32,
-    /// Whether the other threads are left out.
-    alone: Cell<bool>,
+    /// With this one.
+    count: usize,
     /// Where pictures are put, and for how many bytes there is room.
     room: Cell<[u32; 2]>,
     _workers: Vec<Worker>,
@@ -76,13 +76,9 @@ pub fn pack(backbone: &Unpacked) -> Option<Box<dyn Packed>> {
     Some(Box::new(Shared { network }))
 }
 
-/// Whether this thread computes alone from now on, because the cores have other work.
-pub fn alone(alone: bool) {
-    STARTED.with(|started| {
-        if let Some(threads) = started.get() {
-            threads.alone.set(alone);
-        }
-    });
+/// How many threads compute: with this one alone, 1.
+pub fn count() -> usize {
+    STARTED.with(|started| started.get().map_or(1, |threads| threads.count))
 }
 
 /// A backbone in the threads' memory.
@@ -145,7 +141,7 @@ impl Threads {
             exports: instance.exports().into(),
             memory,
             passes: 0,
-            alone: Cell::new(false),
+            count,
             room: Cell::default(),
             _workers: Vec::new(),
             _wait: wait,
@@ -240,12 +236,8 @@ impl Threads {
             self.room.set([at, bytes]);
         }
         self.floats(at, pictures.len()).copy_from(pictures);
-        let together = u32::from(!self.alone.get());
         let [count, height, width] = [pictures.len(), height, width].map(|number| number as u32);
-        let about = self.call(
-            "pass",
-            &[network, self.passes, together, at, count, height, width],
-        )?;
+        let about = self.call("pass", &[network, self.passes, at, count, height, width])?;
         let about = Uint32Array::new_with_byte_offset_and_length(&self.memory.buffer(), about, 5);
         let [shape @ .., values] =
             std::array::from_fn::<_, 5, _>(|index| about.get_index(index as u32));

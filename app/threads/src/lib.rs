@@ -13,6 +13,7 @@ use std::ptr::null_mut;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use sightline_kernels::crew::Threads;
 use sightline_kernels::team::{Sleep, Team};
 use sightline_kernels::{Memory, Network};
 
@@ -132,7 +133,9 @@ pub unsafe extern "C" fn passes(team: *const Team) -> *mut Passes {
         Arc::from_raw(team)
     };
     Box::into_raw(Box::new(Passes {
-        memory: Memory::of(team),
+        threads: team.threads(),
+        one: Memory::of(team.clone()),
+        many: Threads::of(team),
         maps: Vec::new(),
         about: About::default(),
     }))
@@ -140,7 +143,9 @@ pub unsafe extern "C" fn passes(team: *const Team) -> *mut Passes {
 
 /// What passes are computed in, and what came out of the last one.
 pub struct Passes {
-    memory: Memory,
+    threads: usize,
+    one: Memory,
+    many: Threads<Memory>,
     maps: Vec<f32>,
     about: About,
 }
@@ -209,7 +214,8 @@ pub unsafe extern "C" fn forget(network: *mut Network) {
     drop(unsafe { Box::from_raw(network) });
 }
 
-/// The feature maps of pictures `[batch, channels, height, width]` of so many values in all, which stay until the next pass.
+/// The feature maps of pictures `[batch, channels, height, width]` of so many values in all, which stay until the next pass. The threads share each
+/// picture, or have pictures of their own where there are enough.
 ///
 /// # Safety
 /// The network, the passes and the pictures are there.
@@ -217,7 +223,6 @@ pub unsafe extern "C" fn forget(network: *mut Network) {
 pub unsafe extern "C" fn pass(
     network: *const Network,
     passes: *mut Passes,
-    together: bool,
     pictures: *const f32,
     count: usize,
     height: usize,
@@ -231,8 +236,13 @@ pub unsafe extern "C" fn pass(
             std::slice::from_raw_parts(pictures, count),
         )
     };
-    passes.memory.compute_together(together);
-    let maps = network.feature_maps(pictures, [height, width], &mut passes.memory);
+    let sides = [height, width];
+    let batch = pictures.len() / (network.in_channels() * height * width);
+    let maps = if batch < passes.threads {
+        network.feature_maps(pictures, sides, &mut passes.one)
+    } else {
+        network.feature_maps_of_many(pictures, sides, &mut passes.many)
+    };
     passes.maps = maps.values;
     passes.about = About {
         shape: maps.shape.map(|side| side as u32),

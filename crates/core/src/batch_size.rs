@@ -1,4 +1,4 @@
-//! How many pictures a graphics card scores at once.
+//! How many pictures are scored at once: known beforehand, or found on a graphics card.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +12,8 @@ const GAIN: f64 = 0.95;
 /// Finds the size of batches at which a picture takes the least time, while pictures are scored: sizes are doubled or halved as long as that helps.
 #[derive(Clone, Debug)]
 pub struct BatchSize {
+    /// Whether nothing is to be found.
+    known: bool,
     most: usize,
     size: usize,
     /// By size: how many batches there were, and the least milliseconds for a picture.
@@ -22,8 +24,20 @@ impl BatchSize {
     /// `most`: what fits.
     pub fn new(most: usize) -> Self {
         Self {
+            known: false,
             most,
             size: FIRST.min(most).max(1),
+            times: BTreeMap::new(),
+        }
+    }
+
+    /// A size that is not changed.
+    pub fn known(size: usize) -> Self {
+        let size = size.max(1);
+        Self {
+            known: true,
+            most: size,
+            size,
             times: BTreeMap::new(),
         }
     }
@@ -35,7 +49,7 @@ impl BatchSize {
 
     /// Takes how long a batch took. Those of other sizes, as the last one of many, say nothing.
     pub fn took(&mut self, pictures: usize, milliseconds: f64) {
-        if pictures != self.size {
+        if self.known || pictures != self.size {
             return;
         }
         let each = milliseconds / pictures as f64;
@@ -104,5 +118,17 @@ mod tests {
         // The last pictures of a job are fewer.
         size.took(3, 1e6);
         assert_eq!(size.size(), 16);
+    }
+
+    #[test]
+    fn a_known_size_stays() {
+        for known in [1, 4] {
+            let mut size = BatchSize::known(known);
+            for time in [9.0, 1.0, 5.0] {
+                size.took(known, time);
+                assert_eq!(size.size(), known);
+            }
+        }
+        assert_eq!(BatchSize::known(0).size(), 1);
     }
 }

@@ -25,97 +25,102 @@ pub struct Crew {
 impl Crew {
     /// The threads of a team, which has no other work meanwhile.
     pub fn of(team: Arc<Team>) -> Self {
-        let mut crew = Self::default();
-        crew.threads
-            .scratches
-            .resize_with(team.threads(), Scratch::default);
-        crew.threads.team = Some(team);
-        crew
+        Self {
+            threads: Threads::of(team),
+            ..Self::default()
+        }
     }
 }
 
-/// Threads that take the parts of a layer, one after the other, whoever has time.
+/// Threads that take the parts of some work, one after the other, whoever has time. Each has something of its own to work in.
 #[derive(Debug)]
-pub struct Threads {
+pub struct Threads<T = Scratch> {
     team: Option<Arc<Team>>,
-    /// Whether the team is left out.
-    pub(crate) alone: bool,
     /// One for each.
-    scratches: Vec<Scratch>,
+    own: Vec<T>,
 }
 
-impl Default for Threads {
+impl<T: Default> Default for Threads<T> {
     /// This thread alone.
     fn default() -> Self {
         Self {
             team: None,
-            alone: false,
-            scratches: vec![Scratch::default()],
+            own: vec![T::default()],
         }
     }
 }
 
-impl Threads {
+impl<T: Default + Send> Threads<T> {
+    /// The threads of a team, which has no other work meanwhile.
+    pub fn of(team: Arc<Team>) -> Self {
+        let mut own = Vec::new();
+        own.resize_with(team.threads(), T::default);
+        Self {
+            team: Some(team),
+            own,
+        }
+    }
+
     /// Does every part, each once.
-    pub(crate) fn each(&mut self, parts: usize, work: impl Fn(usize, &mut Scratch) + Sync) {
+    pub(crate) fn each(&mut self, parts: usize, work: impl Fn(usize, &mut T) + Sync) {
         self.each_after(|_| {}, parts, work);
     }
 
-    /// Does every part, each once. A thread that does any prepares its scratch before.
+    /// Does every part, each once. A thread that does any prepares before.
     fn each_after(
         &mut self,
-        prepare: impl Fn(&mut Scratch) + Sync,
+        prepare: impl Fn(&mut T) + Sync,
         parts: usize,
-        work: impl Fn(usize, &mut Scratch) + Sync,
+        work: impl Fn(usize, &mut T) + Sync,
     ) {
         let next = AtomicUsize::new(0);
-        let all = |scratch: &mut Scratch| {
+        let all = |own: &mut T| {
             let mut part = next.fetch_add(1, Relaxed);
             if part < parts {
-                prepare(scratch);
+                prepare(own);
             }
             while part < parts {
-                work(part, scratch);
+                work(part, own);
                 part = next.fetch_add(1, Relaxed);
             }
         };
         match &self.team {
-            Some(team) if parts > 1 && !self.alone => {
-                let scratches = Shared(self.scratches.as_mut_ptr());
+            Some(team) if parts > 1 => {
+                let all_own = Shared(self.own.as_mut_ptr());
                 team.run(&|thread| {
                     // SAFETY: there is one for every thread of the team, and a thread has its own.
-                    all(unsafe { &mut *scratches.at(thread) });
+                    all(unsafe { &mut *all_own.at(thread) });
                 });
             }
-            _ => all(&mut self.scratches[0]),
+            _ => all(&mut self.own[0]),
         }
     }
 
     /// Does the work of every chunk of so many values, the last of which may be shorter.
-    pub(crate) fn each_chunk(
+    pub(crate) fn each_chunk<V: Send>(
         &mut self,
-        values: &mut [f32],
+        values: &mut [V],
         length: usize,
-        work: impl Fn(usize, &mut [f32], &mut Scratch) + Sync,
+        work: impl Fn(usize, &mut [V], &mut T) + Sync,
     ) {
         self.each_chunk_after(|_| {}, values, length, work);
     }
 
-    /// Does the work of every chunk. A thread that does any prepares its scratch before.
-    pub(crate) fn each_chunk_after(
+    /// Does the work of every chunk. A thread that does any prepares before.
+    pub(crate) fn each_chunk_after<V: Send>(
         &mut self,
-        prepare: impl Fn(&mut Scratch) + Sync,
-        values: &mut [f32],
+        prepare: impl Fn(&mut T) + Sync,
+        values: &mut [V],
         length: usize,
-        work: impl Fn(usize, &mut [f32], &mut Scratch) + Sync,
+        work: impl Fn(usize, &mut [V], &mut T) + Sync,
     ) {
         let (all, start) = (values.len(), Shared(values.as_mut_ptr()));
-        self.each_after(prepare, all.div_ceil(length), |part, scratch| {
+        self.each_after(prepare, all.div_ceil(length), |part, own| {
             let first = part * length;
             // SAFETY: a part is done once, and no two have values in common; the values are borrowed until all are done.
             let chunk =
                 unsafe { std::slice::from_raw_parts_mut(start.at(first), length.min(all - first)) };
-            work(part, chunk, scratch);
+            work(part, chunk, own);
         });
     }
 }

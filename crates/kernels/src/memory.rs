@@ -24,11 +24,6 @@ impl Memory {
         }
     }
 
-    /// Whether the team computes the passes that come, or this thread alone.
-    pub fn compute_together(&mut self, together: bool) {
-        self.crew.threads.alone = !together;
-    }
-
     /// What the last layer wrote becomes what the next one reads.
     pub(crate) fn turn(&mut self) {
         self.maps.swap(0, 1);

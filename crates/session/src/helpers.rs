@@ -12,8 +12,7 @@ pub enum Task {
     /// Fetch a package and get ready to score with it, on the CPU.
     Load {
         package: PackagePlace,
-        /// Whether a picture that comes by itself is computed on several cores, where they can be had. Engines do so; their helpers have the one
-        /// core that is left for each.
+        /// Whether to compute on several cores, where threads can share memory: as engines do, which then have no helpers.
         several_cores: bool,
     },
     /// Score pictures.

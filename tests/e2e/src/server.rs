@@ -22,6 +22,8 @@ struct Record {
     delay: HashMap<String, Duration>,
     /// What to send half of.
     cut: HashSet<String>,
+    /// Whether answers have the headers that make a page cross-origin isolated.
+    isolates: bool,
     /// Whether nothing is answered any more.
     stopped: bool,
     /// Whether the test is over.
@@ -95,6 +97,11 @@ impl Server {
         };
     }
 
+    /// Sends the headers that make a page cross-origin isolated, from now on.
+    pub fn isolate(&self) {
+        self.lock().isolates = true;
+    }
+
     /// Answers nothing any more. Requests fail in the browser, as they do without a network.
     pub fn stop(&self) {
         self.lock().stopped = true;
@@ -153,17 +160,27 @@ fn request(stream: &mut TcpStream) -> std::io::Result<Option<(String, String)>> 
     Ok(words.next().zip(words.next()))
 }
 
-/// Sends the head of an answer of so many bytes.
-fn begin(stream: &mut TcpStream, status: &str, kind: &str, length: usize) -> std::io::Result<()> {
+/// What makes a page cross-origin isolated.
+const ISOLATION: &str =
+    "Cross-Origin-Opener-Policy: same-origin\r\nCross-Origin-Embedder-Policy: require-corp\r\n";
+
+/// Sends the head of an answer of so many bytes. `more`: header lines.
+fn begin(
+    stream: &mut TcpStream,
+    status: &str,
+    kind: &str,
+    length: usize,
+    more: &str,
+) -> std::io::Result<()> {
     write!(
         stream,
-        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n",
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n{more}Connection: close\r\n\r\n",
     )
 }
 
-fn respond(stream: &mut TcpStream, status: &str, kind: &str, bytes: &[u8]) -> std::io::Result<()> {
-    begin(stream, status, kind, bytes.len())?;
-    stream.write_all(bytes)
+fn refuse(stream: &mut TcpStream, status: &str, why: &[u8]) -> std::io::Result<()> {
+    begin(stream, status, "text/plain", why.len(), "")?;
+    stream.write_all(why)
 }
 
 fn answer(
@@ -181,7 +198,7 @@ fn answer(
         .or_else(|| url.starts_with('/').then_some(url.as_str()));
     let Some(own) = own.filter(|_| method != "CONNECT") else {
         lock(record).foreign.push(url.clone());
-        return respond(&mut stream, "403 Forbidden", "text/plain", b"");
+        return refuse(&mut stream, "403 Forbidden", b"");
     };
     let path = own
         .split(['?', '#'])
@@ -194,13 +211,14 @@ fn answer(
     } else {
         path
     };
-    let (instead, delay, cut, stopped) = {
+    let (instead, delay, cut, isolates, stopped) = {
         let mut record = lock(record);
         record.paths.push(path.clone());
         (
             record.instead.get(&path).cloned(),
             record.delay.get(&path).copied(),
             record.cut.contains(&path),
+            record.isolates,
             record.stopped,
         )
     };
@@ -217,7 +235,7 @@ fn answer(
         std::fs::read(dist.join(&path)).ok()
     };
     let Some(bytes) = instead.or(bytes) else {
-        return respond(&mut stream, "404 Not Found", "text/plain", b"not found");
+        return refuse(&mut stream, "404 Not Found", b"not found");
     };
     let kind = match path.rsplit('.').next() {
         Some("html") => "text/html; charset=utf-8",
@@ -229,9 +247,8 @@ fn answer(
         Some("jpg") => "image/jpeg",
         _ => "application/octet-stream",
     };
-    if cut {
-        begin(&mut stream, "200 OK", kind, bytes.len())?;
-        return stream.write_all(&bytes[..bytes.len() / 2]);
-    }
-    respond(&mut stream, "200 OK", kind, &bytes)
+    let more = if isolates { ISOLATION } else { "" };
+    begin(&mut stream, "200 OK", kind, bytes.len(), more)?;
+    let sent = if cut { bytes.len() / 2 } else { bytes.len() };
+    stream.write_all(&bytes[..sent])
 }

@@ -1,21 +1,20 @@
-// The page's engine on the CPU: its helpers, which score pictures and do nothing else. The first computes a picture that comes by itself on all
-// cores, as the page's engine does. With two cores there are two, one core for each where there are more pictures, and the second loads then, as on
-// the page.
+// The page's engine on the CPU: one of its helpers, which score pictures and do nothing else, with as many threads as there are cores, as the page's
+// engine has on a page that is cross-origin isolated, which this one is.
 
 import { Engine, folder, logit } from './engine.js';
 import { floats, message, text, u32, variant } from './borsh.js';
 
 const LOAD = variant(0);
 const BESIDE = variant(0);
-const [ONE_CORE, SEVERAL_CORES] = [variant(0), variant(1)];
+const SEVERAL_CORES = variant(1);
 const SCORE = variant(1);
 const SCORES_ALONE = variant(0);
 const [LOADED, NOT_LOADED, SCORED] = [0, 1, 2];
-// As app/engine/src/model.rs: the engine gives each worker so many pictures at once.
+// As app/engine/src/model.rs: pictures that a core scores at once.
 const AT_ONCE = 2;
 
 class Helper extends Engine {
-  async load(known, cores) {
+  async load(known) {
     await this.start(true, 'engine');
     const [name, place] = folder(known);
     const loaded = this.until(answer => {
@@ -23,7 +22,7 @@ class Helper extends Engine {
       if (kind === NOT_LOADED) throw new Error('the package cannot be loaded');
       return kind === LOADED || undefined;
     });
-    this.post(message(LOAD, BESIDE, text(name), text(place), cores));
+    this.post(message(LOAD, BESIDE, text(name), text(place), SEVERAL_CORES));
     await loaded;
   }
 
@@ -55,32 +54,22 @@ class Helper extends Engine {
 }
 
 export class Ours {
-  async load({ known }) {
+  async load({ known, cores }) {
     this.known = known;
-    this.helpers = [new Helper()];
-    await this.helpers[0].load(known, SEVERAL_CORES);
-  }
-
-  async ready({ cores, known }) {
-    while (this.helpers.length < cores) {
-      const helper = new Helper();
-      await helper.load(known, ONE_CORE);
-      this.helpers.push(helper);
-    }
+    this.atOnce = AT_ONCE * cores;
+    this.helper = new Helper();
+    await this.helper.load(known);
   }
 
   async score(pictures) {
     const start = performance.now();
-    const batches = this.helpers.map(() => []);
-    let number = 0;
-    for (let first = 0; first < pictures.length; first += AT_ONCE, number += 1) {
-      batches[number % batches.length].push({ ticket: number, pictures: pictures.slice(first, first + AT_ONCE) });
+    const batches = [];
+    for (let first = 0; first < pictures.length; first += this.atOnce) {
+      batches.push({ ticket: batches.length, pictures: pictures.slice(first, first + this.atOnce) });
     }
-    const asked = this.helpers.filter((_, i) => batches[i].length > 0);
-    const scored = await Promise.all(asked.map((helper, i) => helper.score(batches[i])));
+    const scored = await this.helper.score(batches);
     const ms = performance.now() - start;
-    const byTicket = new Map(scored.flatMap(some => [...some]));
-    const rows = [...byTicket.keys()].sort((a, b) => a - b).flatMap(ticket => byTicket.get(ticket));
+    const rows = batches.flatMap(({ ticket }) => scored.get(ticket));
     return { ms, logits: rows.map(row => row.map((probability, i) => logit(probability, this.known.findings[i]))) };
   }
 }

@@ -8,7 +8,9 @@ mod vgg;
 
 use std::cell::RefCell;
 
+use crate::crew::Threads;
 use crate::direct::Planes;
+use crate::map::View;
 use crate::memory::Memory;
 use crate::weights::{Parameter, Tensor, Weights, WeightsError};
 use densenet::DenseNet;
@@ -37,7 +39,7 @@ enum Family {
 }
 
 /// Feature maps of a batch.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FeatureMaps {
     /// Batch, channels, height, width.
     pub shape: [usize; 4],
@@ -116,38 +118,83 @@ impl Network {
     pub fn feature_maps(
         &self,
         pictures: &[f32],
-        [height, width]: [usize; 2],
+        sides: [usize; 2],
         memory: &mut Memory,
     ) -> FeatureMaps {
-        let length = self.in_channels * height * width;
+        let mut maps = FeatureMaps::default();
+        for picture in self.pictures(pictures, sides) {
+            self.forward(picture, memory);
+            maps.push(memory.maps[0].view());
+        }
+        maps
+    }
+
+    /// As [`Network::feature_maps`]; each thread has pictures of its own.
+    ///
+    /// # Panics
+    /// As [`Network::feature_maps`].
+    pub fn feature_maps_of_many(
+        &self,
+        pictures: &[f32],
+        sides: [usize; 2],
+        threads: &mut Threads<Memory>,
+    ) -> FeatureMaps {
+        let pictures: Vec<Planes> = self.pictures(pictures, sides).collect();
+        let mut found = vec![FeatureMaps::default(); pictures.len()];
+        threads.each_chunk(&mut found, 1, |index, found, memory| {
+            self.forward(pictures[index], memory);
+            found[0].push(memory.maps[0].view());
+        });
+        let mut maps = FeatureMaps::default();
+        for mut found in found {
+            maps.shape = [
+                maps.shape[0] + 1,
+                found.shape[1],
+                found.shape[2],
+                found.shape[3],
+            ];
+            maps.values.append(&mut found.values);
+        }
+        maps
+    }
+
+    fn pictures<'a>(
+        &self,
+        pictures: &'a [f32],
+        [height, width]: [usize; 2],
+    ) -> impl Iterator<Item = Planes<'a>> {
+        let channels = self.in_channels;
+        let length = channels * height * width;
         assert!(
             length > 0 && pictures.len().is_multiple_of(length),
             "whole pictures"
         );
-        let mut maps = FeatureMaps {
-            shape: [pictures.len() / length, 0, 0, 0],
-            values: Vec::new(),
-        };
-        for values in pictures.chunks_exact(length) {
-            let x = Planes {
-                channels: self.in_channels,
-                height,
-                width,
-                values,
-            };
-            match &self.family {
-                Family::DenseNet(network) => network.forward(x, memory),
-                Family::EfficientNet(network) => network.forward(x, memory),
-                Family::MnasNet(network) => network.forward(x, memory),
-                Family::Vgg(network) => network.forward(x, memory),
-            }
-            let map = memory.maps[0].view();
-            let before = maps.values.len();
-            maps.values
-                .resize(before + map.channels * map.height * map.width, 0.0);
-            map.to_planes(&mut maps.values[before..]);
-            maps.shape = [maps.shape[0], map.channels, map.height, map.width];
+        pictures.chunks_exact(length).map(move |values| Planes {
+            channels,
+            height,
+            width,
+            values,
+        })
+    }
+
+    /// Leaves the feature map of a picture in the memory's first map.
+    fn forward(&self, x: Planes, memory: &mut Memory) {
+        match &self.family {
+            Family::DenseNet(network) => network.forward(x, memory),
+            Family::EfficientNet(network) => network.forward(x, memory),
+            Family::MnasNet(network) => network.forward(x, memory),
+            Family::Vgg(network) => network.forward(x, memory),
         }
-        maps
+    }
+}
+
+impl FeatureMaps {
+    /// Adds those of a picture.
+    fn push(&mut self, map: View) {
+        let before = self.values.len();
+        let length = map.channels * map.height * map.width;
+        self.values.resize(before + length, 0.0);
+        map.to_planes(&mut self.values[before..]);
+        self.shape = [self.shape[0] + 1, map.channels, map.height, map.width];
     }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
+use sightline_kernels::crew::Threads;
 use sightline_kernels::team::{Sleep, Team};
 use sightline_kernels::{Memory, Network};
 
@@ -76,6 +77,9 @@ fn a_team_computes_what_one_thread_does() {
                     let maps = network.feature_maps(&pictures, size, &mut memory);
                     assert!(maps == alone, "{name:?}, {threads} threads");
                 }
+                let mut memories = Threads::of(team.clone());
+                let maps = network.feature_maps_of_many(&pictures, size, &mut memories);
+                assert!(maps == alone, "{name:?}, pictures of {threads} threads");
             });
         }
     }

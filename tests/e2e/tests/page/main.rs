@@ -20,6 +20,7 @@ mod read;
 mod served;
 mod smooth;
 mod teaching;
+mod threads;
 mod trust;
 mod validation;
 mod worklist;
