@@ -320,22 +320,30 @@ async fn lime_goes_on_without_a_helper_that_died() -> Result<()> {
     page.close().await
 }
 
-/// Two rounds of each in alternation, so that a busy neighbour slows both; helpers have loaded the model before.
+/// Two rounds of each in alternation, so that a busy neighbour slows all; helpers have loaded the model before.
 #[tokio::test]
 #[ignore = "measures, and tells nothing true or false: cargo xtask bench page"]
 async fn two_workers_beside_one() -> Result<()> {
+    const KINDS: [(&str, usize, bool); 3] = [
+        ("one worker", 1, false),
+        ("a helper", 2, false),
+        ("two threads", 2, true),
+    ];
     let loader = std::fs::read_to_string(sightline_e2e::dist().join("engine.js"))?;
-    let mut seconds = [Vec::new(), Vec::new()];
+    let mut seconds = [const { Vec::new() }; KINDS.len()];
     for _ in 0..2 {
-        for workers in [1, 2] {
+        for ((_, cores, isolated), seconds) in KINDS.iter().zip(&mut seconds) {
             let server = Server::start()?;
-            let cores = format!(
-                "Object.defineProperty(navigator, 'hardwareConcurrency', {{ value: {workers} }});{loader}"
+            if *isolated {
+                server.isolate();
+            }
+            let script = format!(
+                "Object.defineProperty(navigator, 'hardwareConcurrency', {{ value: {cores} }});{loader}"
             );
-            server.answer_instead("engine.js", cores.into_bytes());
+            server.answer_instead("engine.js", script.into_bytes());
             let page = open(&server, "?device=cpu").await?;
             let adapter = page.text("adapter").await?;
-            ensure!(adapter.contains(&format!("{workers} worker")), "{adapter}");
+            ensure!(adapter.contains(&format!("{cores} worker")), "{adapter}");
             page.element("sample-1").await?.click().await?;
             page.wait_for(&["ready"], READ).await?;
             choose(&page, "lime-samples", "50").await?;
@@ -347,17 +355,18 @@ async fn two_workers_beside_one() -> Result<()> {
             page.wait_for(&["explaining"], READ).await?;
             let start = std::time::Instant::now();
             page.wait_for(&["ready"], PATIENT).await?;
-            seconds[workers - 1].push(start.elapsed().as_secs_f64());
+            seconds.push(start.elapsed().as_secs_f64());
             page.close().await?;
         }
     }
-    let sum = seconds.each_ref().map(|all| all.iter().sum::<f64>());
-    println!(
-        "400 samples of LIME: {:.1?} s with one worker, {:.1?} s with two; {:.2} times the throughput",
-        seconds[0],
-        seconds[1],
-        sum[0] / sum[1]
-    );
+    let sum = |index: usize| seconds[index].iter().sum::<f64>();
+    for (index, (name, _, _)) in KINDS.iter().enumerate() {
+        println!(
+            "400 samples of LIME with {name}: {:.1?} s, {:.2} times the throughput",
+            seconds[index],
+            sum(0) / sum(index)
+        );
+    }
     Ok(())
 }
 

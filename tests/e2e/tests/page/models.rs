@@ -260,6 +260,8 @@ async fn every_model_that_is_offered_reads_and_explains() -> Result<()> {
         serde_json::from_slice(&std::fs::read(www().join("models/index.json"))?)?;
     for model in &index.models {
         let server = Server::start()?;
+        // As servers with the headers of deploy/ do.
+        server.isolate();
         let page = open(&server, "?device=cpu").await?;
         choose(&page, "model-select", &model.name).await?;
         page.wait_for(&["idle"], LOAD).await?;
