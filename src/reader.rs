@@ -43,7 +43,7 @@ impl Reader {
         Self::packed_by(|backbone| backbone.here(), manifest, network, device)
     }
 
-    /// As [`Reader::new`]; on the CPU, backbones are packed by `pack`.
+    /// Has `pack` pack the backbones, on the CPU, where [`Reader::new`] packs them for this program.
     pub fn packed_by(
         pack: impl Fn(&Unpacked) -> Option<Box<dyn Packed>>,
         manifest: Manifest,

@@ -96,10 +96,13 @@ fn requests() -> Vec<Vec<u8>> {
 #[test]
 fn damaged_messages_of_helpers_are_understood_or_not() {
     let tasks = [
-        Task::Load(PackagePlace::Kept {
-            name: "a".to_owned(),
-            hash: "00ff".to_owned(),
-        }),
+        Task::Load {
+            package: PackagePlace::Kept {
+                name: "a".to_owned(),
+                hash: "00ff".to_owned(),
+            },
+            several_cores: true,
+        },
         Task::Score {
             ticket: 1,
             wants: Wants::Evidence,

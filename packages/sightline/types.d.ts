@@ -94,7 +94,7 @@ export interface Detector {
 
 /** How long a picture took on each device when the device was chosen, in milliseconds: medians of three. */
 export interface DeviceTimes {
-  /** On one core. */
+  /** On as many cores as the engine has. */
   cpu: number;
   webgpu: number;
 }

@@ -60,7 +60,7 @@ impl Inference {
         Self::packed_by(|backbone| backbone.here(), network, architecture, device)
     }
 
-    /// As [`Inference::new`]; `pack` says where to.
+    /// Has `pack` pack the weights, where [`Inference::new`] packs them for this program.
     pub fn packed_by(
         pack: impl Fn(&Unpacked) -> Option<Box<dyn Packed>>,
         network: Network,

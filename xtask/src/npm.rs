@@ -8,11 +8,12 @@ use crate::run::Step;
 use crate::tools::Tools;
 
 /// What it has of `dist/`, and of the workspace's root.
-const OF_DIST: [&str; 4] = [
+const OF_DIST: [&str; 5] = [
     "engine.js",
     "engine_bg.wasm",
     "engine-webgpu.js",
     "engine-webgpu_bg.wasm",
+    "threads.wasm",
 ];
 const OF_ROOT: [&str; 3] = ["LICENSE", "LICENSE-APACHE", "LICENSE-MIT"];
 

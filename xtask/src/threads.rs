@@ -8,7 +8,7 @@ use crate::run::Step;
 
 /// What the page's server has it as. The engine asks for it where threads may share memory.
 pub const FILE: &str = "threads.wasm";
-/// Its memory at first, and at most: the engine makes one of these sizes (`app/engine/src/threads.rs`).
+/// Bytes of the memory at first, and at most: the engine makes one of these sizes (`app/engine/src/threads.rs`).
 const MEMORY: [&str; 2] = ["4194304", "1073741824"];
 
 /// Builds it. The standard library is the one that comes with Rust, which was not built for threads: `app/threads` says why that is well, and

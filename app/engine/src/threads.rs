@@ -21,7 +21,7 @@ use sightline_wire::{address, note};
 const FILE: &str = "threads.wasm";
 /// What a thread runs.
 const THREAD: &str = include_str!("thread.js");
-/// Its memory at first, and at most, in pages of 64 KiB: as it is built (`xtask/src/threads.rs`).
+/// The program's memory at first, and at most, in pages of 64 KiB: as it is built (`xtask/src/threads.rs`).
 const PAGES: [u32; 2] = [64, 16_384];
 /// Threads at most: a layer has no work for more.
 const MOST: usize = 8;

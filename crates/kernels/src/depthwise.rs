@@ -185,7 +185,7 @@ struct Part<'a> {
     in_rows: bool,
     activation: Activation,
     panel: usize,
-    /// Of these groups.
+    /// The groups' outputs.
     out: &'a mut [f32],
     columns: usize,
     scratch: &'a mut Scratch,

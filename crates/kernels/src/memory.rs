@@ -16,7 +16,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Of passes that the threads of a team compute together.
+    /// A memory of passes that the threads of a team compute together.
     pub fn of(team: Arc<Team>) -> Self {
         Self {
             crew: Crew::of(team),

@@ -31,7 +31,7 @@ pub fn max(x: View, window: Window, out: ViewMut, threads: &mut Threads) {
     });
 }
 
-/// Of a group.
+/// The pooling of a group.
 struct Max<'a> {
     x: View<'a>,
     window: Window,
@@ -82,7 +82,7 @@ pub fn mean(x: View, threads: &mut Threads) -> Vec<f32> {
     means
 }
 
-/// Of a group.
+/// The means of a group.
 struct Mean<'a> {
     x: &'a [f32],
     mean: &'a mut [f32],

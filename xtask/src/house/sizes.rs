@@ -30,10 +30,9 @@ pub fn of_programs(root: &Path) -> Result<Vec<Size>> {
             gzipped: gzipped(bytes)?,
         })
     };
-    ["page_bg.wasm", "engine_bg.wasm", "engine-webgpu_bg.wasm"]
-        .into_iter()
-        .map(size)
-        .collect()
+    let names = ["page_bg.wasm", "engine_bg.wasm", "engine-webgpu_bg.wasm"];
+    let names = names.into_iter().chain([crate::threads::FILE]);
+    names.map(size).collect()
 }
 
 fn gzipped(bytes: Vec<u8>) -> Result<u64> {

@@ -213,7 +213,7 @@ impl Timings {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeviceTimes {
     pub webgpu: f64,
-    /// On one core.
+    /// On as many cores as the engine has.
     pub cpu: f64,
 }
 

@@ -129,7 +129,7 @@ impl Network {
         maps
     }
 
-    /// As [`Network::feature_maps`]; each thread has pictures of its own.
+    /// The feature maps of many pictures, as [`Network::feature_maps`] gives them; each thread has pictures of its own.
     ///
     /// # Panics
     /// As [`Network::feature_maps`].
