@@ -1,6 +1,8 @@
 //! A model on a device, which reads radiographs: a score and a map of evidence for each finding, from one forward pass.
 
-use burn::tensor::{Device, Tensor};
+use std::fmt;
+
+use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::asked::{Scored, Scorer, Wants};
 use crate::explain::heat_map::HeatMap;
@@ -10,7 +12,7 @@ use crate::features;
 use crate::gate::detector::Head;
 use crate::grad_cam;
 use crate::input::Tensors;
-use crate::network::{Inference, Network, Packed, Unpacked};
+use crate::network::{self, FeatureMaps, Inference, Network, Packed, Unpacked};
 use crate::package::{self, Manifest, Output, PackageError};
 use crate::pictures::Pictures;
 use crate::radiograph::{GreyImage, Options, Radiograph, RadiographError};
@@ -138,7 +140,42 @@ impl Reader {
         {
             return self.randomised(input, *output, *part, seeds).await;
         }
-        let feature_maps = self.network.feature_maps(input);
+        self.scored(self.network.feature_maps(input), wants).await
+    }
+
+    /// Begins with pictures as [`Reader::score`] takes them, while the caller does something else. Where that is not possible, they are given back.
+    ///
+    /// # Errors
+    /// The pictures, where they cannot be begun with.
+    pub fn begin(&self, values: Vec<f32>, wants: &Wants) -> Result<Begun, Vec<f32>> {
+        let side = self.manifest.input.size;
+        match self.network.begin(&values, [side, side]) {
+            Some(branches) if wants.can_be_shared() => Ok(Begun {
+                branches,
+                wants: wants.clone(),
+            }),
+            _ => Err(values),
+        }
+    }
+
+    /// What the model says of pictures that were begun with.
+    ///
+    /// # Errors
+    /// As [`Reader::read`].
+    pub async fn finish(&self, begun: Begun) -> Result<Vec<Scored>, ReadError> {
+        let maps = begun.branches.into_iter().map(|branch| {
+            let FeatureMaps { shape, values } = branch.finish();
+            Tensor::from_data(TensorData::new(values, shape), &self.device)
+        });
+        self.scored(maps.collect(), &begun.wants).await
+    }
+
+    /// What the model says of pictures of these feature maps.
+    async fn scored(
+        &self,
+        feature_maps: Vec<Tensor<4>>,
+        wants: &Wants,
+    ) -> Result<Vec<Scored>, ReadError> {
         let logits = self.network.network().classify(feature_maps.clone());
         let mut wanted = vec![logits.flatten(0, 1)];
         let mut of_maps = [0; 2];
@@ -227,6 +264,32 @@ impl Reader {
         logits
             .map(|(index, logit)| self.manifest.probability(Output(index), *logit))
             .collect()
+    }
+}
+
+/// Pictures that are being scored while the caller does something else.
+pub struct Begun {
+    branches: Vec<Box<dyn network::Begun>>,
+    wants: Wants,
+}
+
+impl fmt::Debug for Begun {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.debug_struct("Begun")
+            .field("wants", &self.wants)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Begun {
+    /// Whether nothing is left to compute but what [`Reader::finish`] does.
+    pub fn is_over(&self) -> bool {
+        self.branches.iter().all(|branch| branch.is_over())
+    }
+
+    /// Computes a picture here, if nobody has begun with it; tells whether there was one.
+    pub fn help(&self) -> bool {
+        self.branches.iter().any(|branch| branch.help())
     }
 }
 

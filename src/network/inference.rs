@@ -15,6 +15,23 @@ use super::{Architecture, Branch, Family, Naming, Network};
 pub trait Packed: Send + Sync {
     /// The last feature maps of pictures `[batch, channels, height, width]`. `sides`: height and width.
     fn feature_maps(&self, pictures: &[f32], sides: [usize; 2]) -> FeatureMaps;
+
+    /// Begins with pictures while the caller does something else, where that is possible.
+    fn begin(&self, _pictures: &[f32], _sides: [usize; 2]) -> Option<Box<dyn Begun>> {
+        None
+    }
+}
+
+/// Feature maps that are computed while the caller does something else. Dropped, they are left as they are.
+pub trait Begun {
+    /// Whether all are there.
+    fn is_over(&self) -> bool;
+
+    /// Computes those of one picture, if nobody has begun with it; tells whether there was one.
+    fn help(&self) -> bool;
+
+    /// Computes what is left to compute, and gives all.
+    fn finish(self: Box<Self>) -> FeatureMaps;
 }
 
 /// A backbone that is to be packed.
@@ -154,6 +171,14 @@ impl Inference {
             _ => unreachable!("the input is kept where Burn is to compute"),
         });
         maps.collect()
+    }
+
+    /// Has each backbone begin with pictures `[batch, channels, height, width]`; `None` where one cannot.
+    pub fn begin(&self, pictures: &[f32], sides: [usize; 2]) -> Option<Vec<Box<dyn Begun>>> {
+        let branches = self.branches.iter();
+        branches
+            .map(|packed| packed.as_ref()?.begin(pictures, sides))
+            .collect()
     }
 
     /// The logits: `[batch, channels, height, width]` to `[batch, outputs]`.

@@ -164,3 +164,10 @@ async fn request_adapter() -> Option<WebGpuAdapter> {
         largest_buffer,
     })
 }
+
+/// How many cores the browser says that there are.
+pub fn cores() -> usize {
+    let cores = Reflect::get(&js_sys::global(), &"navigator".into())
+        .and_then(|navigator| Reflect::get(&navigator, &"hardwareConcurrency".into()));
+    cores.ok().and_then(|cores| cores.as_f64()).unwrap_or(1.0) as usize
+}

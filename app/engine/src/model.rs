@@ -201,7 +201,7 @@ impl Model {
                     helpers = pool::helpers(&reader.manifest).min(more);
                 }
                 *workers = threads + helpers;
-                BatchSize::known((CPU_BATCH * threads).min(most))
+                BatchSize::known(CPU_BATCH.max(threads).min(most))
             }
             Adapter::WebGpu { .. } => {
                 let fitting = (largest_buffer / picture) as usize;

@@ -9,37 +9,31 @@ use std::rc::Rc;
 use std::sync::{Arc, Weak};
 
 use futures::channel::oneshot;
-use js_sys::Reflect;
 use sightline::asked::{Scored, Wants};
 use sightline::package::Manifest;
 use sightline::pictures::{Pictures, Regions};
-use sightline::reader::Reader;
+use sightline::reader::{Begun, Reader};
 use sightline::reading::ReadError;
 use sightline_session::helpers::{Done, Task};
 use sightline_session::messages::PackagePlace;
 
 use sightline_wire::{self as wire, Heard, Role, Spawned};
 
+use crate::{device, threads};
+
 /// More bring little, and each holds the model.
 const MOST: usize = 7;
 /// What the helpers may hold together, in bytes, and what each holds beside the weights.
 const MEMORY: u64 = 500 << 20;
 const BESIDE_WEIGHTS: u64 = 120 << 20;
-/// Batches that a helper has at once: one that it scores, and the next, for as long as this engine is busy with what was scored.
+/// Batches that a helper has at once, or threads have: those that are scored, and more, for as long as this engine is busy with what was scored.
 const AHEAD: usize = 4;
-
-/// How many cores the browser says that there are.
-pub fn cores() -> usize {
-    let cores = Reflect::get(&js_sys::global(), &"navigator".into())
-        .and_then(|navigator| Reflect::get(&navigator, &"hardwareConcurrency".into()));
-    cores.ok().and_then(|cores| cores.as_f64()).unwrap_or(1.0) as usize
-}
 
 /// How many helpers a package may have on this machine.
 pub fn helpers(manifest: &Manifest) -> usize {
     // Weights are stored in half precision, held in single, and both while they are loaded.
     let each = 4 * manifest.weights.bytes + BESIDE_WEIGHTS;
-    cores()
+    device::cores()
         .saturating_sub(1)
         .min(MOST)
         .min((MEMORY / each) as usize)
@@ -96,6 +90,8 @@ pub struct Scoring<'a> {
 
 enum Batch {
     Scored(Vec<Scored>),
+    /// Which threads have begun with.
+    Begun(Begun),
     Asked(Asked),
 }
 
@@ -137,6 +133,9 @@ impl<'a> Scoring<'a> {
         wants: &Wants,
         next: &mut dyn FnMut(usize) -> Pictures,
     ) -> Result<(), ReadError> {
+        if threads::count() > 1 && wants.can_be_shared() {
+            return self.step_with_threads(most, wants, next).await;
+        }
         let rounds = if wants.can_be_shared() { AHEAD } else { 0 };
         for _ in 0..rounds {
             let helpers = self.pool.iter().flat_map(|pool| &pool.helpers);
@@ -166,6 +165,56 @@ impl<'a> Scoring<'a> {
         Ok(())
     }
 
+    /// Gives the threads something to do, and computes with them until the first batch is scored. What they have then is done while answers are taken
+    /// in.
+    async fn step_with_threads(
+        &mut self,
+        most: usize,
+        wants: &Wants,
+        next: &mut dyn FnMut(usize) -> Pictures,
+    ) -> Result<(), ReadError> {
+        while self.under_way.len() < AHEAD {
+            let pictures = next(most);
+            if pictures.is_empty() {
+                break;
+            }
+            let values = pictures.values();
+            let input = &self.reader.manifest.input;
+            let picture = input.channels * input.size * input.size;
+            // Pictures that are fewer than the threads are shared by all of them, one after the other.
+            let are_few = values.len() < threads::count() * picture;
+            let begun = match self.under_way.is_empty() && are_few {
+                true => Err(values),
+                false => self.reader.begin(values, wants),
+            };
+            match begun {
+                Ok(begun) => self.under_way.push_back(Batch::Begun(begun)),
+                Err(values) => {
+                    let scored = self.reader.score(values, wants).await?;
+                    self.under_way.push_back(Batch::Scored(scored));
+                    break;
+                }
+            }
+        }
+        let begun = || {
+            let batches = self.under_way.iter();
+            batches.filter_map(|batch| match batch {
+                Batch::Begun(begun) => Some(begun),
+                _ => None,
+            })
+        };
+        let is_over = || begun().next().is_none_or(Begun::is_over);
+        while !is_over() && begun().any(Begun::help) {}
+        // By now it is over, or others are at the last of its pictures.
+        if let Some(Batch::Begun(_)) = self.under_way.front()
+            && let Some(Batch::Begun(begun)) = self.under_way.pop_front()
+        {
+            let scored = self.reader.finish(begun).await?;
+            self.under_way.push_front(Batch::Scored(scored));
+        }
+        Ok(())
+    }
+
     /// The last batch that no helper can have begun, since each has others to do before.
     fn not_begun(&mut self) -> Option<usize> {
         let begun = self.pool.as_ref().map_or(0, |pool| pool.helpers.len());
@@ -186,6 +235,7 @@ impl<'a> Scoring<'a> {
         let scored = match self.under_way.front_mut() {
             None => return Ok(None),
             Some(Batch::Scored(scored)) => std::mem::take(scored),
+            Some(Batch::Begun(_)) => return Ok(None),
             Some(Batch::Asked(asked)) => match asked.answer.try_recv() {
                 Ok(Some(scored)) => scored,
                 Ok(None) => return Ok(None),

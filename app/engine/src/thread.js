@@ -8,7 +8,7 @@ onmessage = async ({ data: { program, memory, stack, team, thread } }) => {
   try {
     exports.help(team, thread);
   } catch (error) {
-    exports.fail(team);
+    exports.fail(team, thread);
     throw error;
   }
 };

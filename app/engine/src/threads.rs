@@ -8,13 +8,13 @@ use std::rc::Rc;
 
 use js_sys::{Array, Float32Array, Function, Int32Array, Object, Reflect, Uint8Array, Uint32Array};
 use js_sys::{Atomics, WebAssembly};
-use sightline::network::{FeatureMaps, Packed, Unpacked};
+use sightline::network::{Begun, FeatureMaps, Packed, Unpacked};
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, BlobPropertyBag, DedicatedWorkerGlobalScope, Response, Url, Worker};
 
-use crate::pool;
+use crate::device;
 use sightline_wire::{address, note};
 
 /// The program, on the page's server.
@@ -54,7 +54,7 @@ pub async fn start() {
         return;
     }
     let isolated = Reflect::get(&js_sys::global(), &"crossOriginIsolated".into());
-    let count = pool::cores().min(MOST);
+    let count = device::cores().min(MOST);
     if count < 2 || !isolated.is_ok_and(|isolated| isolated.is_truthy()) {
         return;
     }
@@ -81,6 +81,12 @@ pub fn count() -> usize {
     STARTED.with(|started| started.get().map_or(1, |threads| threads.count))
 }
 
+/// The threads, of whoever has something that they made.
+fn started() -> Rc<Threads> {
+    let threads = STARTED.with(|started| started.get().cloned());
+    threads.expect("they have packed something")
+}
+
 /// A backbone in the threads' memory.
 struct Shared {
     network: u32,
@@ -88,23 +94,65 @@ struct Shared {
 
 impl Packed for Shared {
     fn feature_maps(&self, pictures: &[f32], sides: [usize; 2]) -> FeatureMaps {
-        let threads = STARTED.with(|started| started.get().cloned());
-        let maps = threads.map(|threads| threads.pass(self.network, pictures, sides));
-        match maps {
-            Some(Ok(maps)) => maps,
-            // It may be in any state: so is this engine, which ends.
-            Some(Err(error)) => panic!("{FILE}: {}", text(&error)),
-            None => unreachable!("it was packed by them"),
+        let maps = started().pass(self.network, pictures, sides);
+        maps.unwrap_or_else(|error| died(&error))
+    }
+
+    fn begin(&self, pictures: &[f32], sides: [usize; 2]) -> Option<Box<dyn Begun>> {
+        let threads = started();
+        let begun = threads.begin(self.network, pictures, sides);
+        let begun = begun.unwrap_or_else(|error| died(&error));
+        (begun != 0).then(|| Box::new(UnderWay { begun, threads }) as Box<dyn Begun>)
+    }
+}
+
+/// Pictures that the threads have begun with.
+struct UnderWay {
+    begun: u32,
+    threads: Rc<Threads>,
+}
+
+impl UnderWay {
+    fn asked(&self, name: &str) -> bool {
+        let said = self.threads.call(name, &[self.begun]);
+        said.unwrap_or_else(|error| died(&error)) != 0
+    }
+}
+
+impl Begun for UnderWay {
+    fn is_over(&self) -> bool {
+        self.asked("is_over")
+    }
+
+    fn help(&self) -> bool {
+        self.asked("one_more")
+    }
+
+    fn finish(mut self: Box<Self>) -> FeatureMaps {
+        let begun = std::mem::take(&mut self.begun);
+        let maps = self.threads.finish(begun);
+        maps.unwrap_or_else(|error| died(&error))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if self.begun != 0 {
+            // What fails here fails at the next pass, too.
+            let _ = self.threads.call("leave", &[self.begun]);
         }
     }
 }
 
+/// The program may be in any state: so is this engine, which ends.
+fn died(error: &JsValue) -> ! {
+    panic!("{FILE}: {}", text(error))
+}
+
 impl Drop for Shared {
     fn drop(&mut self) {
-        if let Some(threads) = STARTED.with(|started| started.get().cloned()) {
-            // What fails here fails at the next pass, too.
-            let _ = threads.call("forget", &[self.network]);
-        }
+        // What fails here fails at the next pass, too.
+        let _ = started().call("forget", &[self.network]);
     }
 }
 
@@ -224,8 +272,30 @@ impl Threads {
         &self,
         network: u32,
         pictures: &[f32],
-        [height, width]: [usize; 2],
+        sides: [usize; 2],
     ) -> Result<FeatureMaps, JsValue> {
+        let about = self.of_pictures("pass", network, pictures, sides)?;
+        Ok(self.maps(about))
+    }
+
+    /// Begins with pictures; 0 where there is too much to do already.
+    fn begin(&self, network: u32, pictures: &[f32], sides: [usize; 2]) -> Result<u32, JsValue> {
+        self.of_pictures("begin", network, pictures, sides)
+    }
+
+    fn finish(&self, begun: u32) -> Result<FeatureMaps, JsValue> {
+        let about = self.call("finish", &[self.passes, begun])?;
+        Ok(self.maps(about))
+    }
+
+    /// Calls an export with a network and pictures.
+    fn of_pictures(
+        &self,
+        name: &str,
+        network: u32,
+        pictures: &[f32],
+        sides: [usize; 2],
+    ) -> Result<u32, JsValue> {
         let bytes = 4 * pictures.len() as u32;
         let [mut at, room] = self.room.get();
         if room < bytes {
@@ -236,16 +306,21 @@ impl Threads {
             self.room.set([at, bytes]);
         }
         self.floats(at, pictures.len()).copy_from(pictures);
-        let [count, height, width] = [pictures.len(), height, width].map(|number| number as u32);
-        let about = self.call("pass", &[network, self.passes, at, count, height, width])?;
+        let [height, width] = sides.map(|side| side as u32);
+        let count = pictures.len() as u32;
+        self.call(name, &[network, self.passes, at, count, height, width])
+    }
+
+    /// Feature maps, copied.
+    fn maps(&self, about: u32) -> FeatureMaps {
         let about = Uint32Array::new_with_byte_offset_and_length(&self.memory.buffer(), about, 5);
         let [shape @ .., values] =
             std::array::from_fn::<_, 5, _>(|index| about.get_index(index as u32));
         let shape = shape.map(|side| side as usize);
-        Ok(FeatureMaps {
+        FeatureMaps {
             values: self.floats(values, shape.iter().product()).to_vec(),
             shape,
-        })
+        }
     }
 }
 

@@ -9,13 +9,13 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::HashMap;
-use std::ptr::null_mut;
+use std::ptr::{null, null_mut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use sightline_kernels::crew::Threads;
+use sightline_kernels::ahead::{Ahead, Begun};
 use sightline_kernels::team::{Sleep, Team};
-use sightline_kernels::{Memory, Network};
+use sightline_kernels::{FeatureMaps, Memory, Network};
 
 /// What the engine reads and writes begins at a multiple of this many bytes.
 const ALIGNMENT: usize = 16;
@@ -111,14 +111,14 @@ pub unsafe extern "C" fn help(team: *const Team, thread: usize) {
     unsafe { &*team }.help(thread);
 }
 
-/// Says that the thread which [`help`] was called for trapped.
+/// Says that the thread of a number trapped, which [`help`] was called for.
 ///
 /// # Safety
 /// The team is one that was made.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn fail(team: *const Team) {
+pub unsafe extern "C" fn fail(team: *const Team, thread: usize) {
     // SAFETY: the caller's promise; teams stay.
-    unsafe { &*team }.fail();
+    unsafe { &*team }.fail(thread);
 }
 
 /// What passes are computed in, by a team together.
@@ -127,15 +127,14 @@ pub unsafe extern "C" fn fail(team: *const Team) {
 /// The team is one that was made.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn passes(team: *const Team) -> *mut Passes {
-    // SAFETY: the caller's promise. The count is for the copy that the memory has.
+    // SAFETY: the caller's promise. The count is for the copies that are kept here.
     let team = unsafe {
         Arc::increment_strong_count(team);
         Arc::from_raw(team)
     };
     Box::into_raw(Box::new(Passes {
-        threads: team.threads(),
-        one: Memory::of(team.clone()),
-        many: Threads::of(team),
+        memory: Memory::of(team.clone()),
+        ahead: Ahead::of(team),
         maps: Vec::new(),
         about: About::default(),
     }))
@@ -143,9 +142,10 @@ pub unsafe extern "C" fn passes(team: *const Team) -> *mut Passes {
 
 /// What passes are computed in, and what came out of the last one.
 pub struct Passes {
-    threads: usize,
-    one: Memory,
-    many: Threads<Memory>,
+    /// For pictures that the threads share.
+    memory: Memory,
+    /// For pictures that are each a thread's.
+    ahead: Ahead,
     maps: Vec<f32>,
     about: About,
 }
@@ -159,6 +159,18 @@ pub struct About {
     values: usize,
 }
 
+impl Passes {
+    /// Keeps feature maps until the next ones.
+    fn keep(&mut self, maps: FeatureMaps) -> *const About {
+        self.maps = maps.values;
+        self.about = About {
+            shape: maps.shape.map(|side| side as u32),
+            values: self.maps.as_ptr() as usize,
+        };
+        &raw const self.about
+    }
+}
+
 /// The network of a text: family, variant and channels of pictures in the first line, and in each line that follows the name of a tensor, where its
 /// values begin, and its shape. 0 where there is no such network, or a tensor is missing.
 ///
@@ -170,7 +182,7 @@ pub unsafe extern "C" fn network(
     length: usize,
     values: *const f32,
     count: usize,
-) -> *mut Network {
+) -> *const Network {
     // SAFETY: the caller's promise.
     let (text, values) = unsafe {
         (
@@ -180,7 +192,7 @@ pub unsafe extern "C" fn network(
     };
     let text = std::str::from_utf8(text).ok();
     let built = text.and_then(|text| built(text, values));
-    built.map_or(null_mut(), |network| Box::into_raw(Box::new(network)))
+    built.map_or(null(), |network| Arc::into_raw(Arc::new(network)))
 }
 
 fn built(text: &str, values: &[f32]) -> Option<Network> {
@@ -204,18 +216,17 @@ fn built(text: &str, values: &[f32]) -> Option<Network> {
     Network::new(family, variant, channels, &find).ok()
 }
 
-/// Frees a network.
+/// Frees a network, once nothing computes with it.
 ///
 /// # Safety
-/// It is one that was made, and nothing uses it any more.
+/// It is one that was made, and was not freed.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn forget(network: *mut Network) {
+pub unsafe extern "C" fn forget(network: *const Network) {
     // SAFETY: the caller's promise.
-    drop(unsafe { Box::from_raw(network) });
+    drop(unsafe { Arc::from_raw(network) });
 }
 
-/// The feature maps of pictures `[batch, channels, height, width]` of so many values in all, which stay until the next pass. The threads share each
-/// picture, or have pictures of their own where there are enough.
+/// The feature maps of pictures `[batch, channels, height, width]` of so many values in all, one picture after the other. They stay until the next.
 ///
 /// # Safety
 /// The network, the passes and the pictures are there.
@@ -236,17 +247,75 @@ pub unsafe extern "C" fn pass(
             std::slice::from_raw_parts(pictures, count),
         )
     };
-    let sides = [height, width];
-    let batch = pictures.len() / (network.in_channels() * height * width);
-    let maps = if batch < passes.threads {
-        network.feature_maps(pictures, sides, &mut passes.one)
-    } else {
-        network.feature_maps_of_many(pictures, sides, &mut passes.many)
+    let maps = network.feature_maps(pictures, [height, width], &mut passes.memory);
+    passes.keep(maps)
+}
+
+/// Begins with pictures, as [`pass`] takes them, while the engine does something else; they are copied. 0 where there is too much to do already.
+///
+/// # Safety
+/// The network, the passes and the pictures are there.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn begin(
+    network: *const Network,
+    passes: *const Passes,
+    pictures: *const f32,
+    count: usize,
+    height: usize,
+    width: usize,
+) -> *mut Begun {
+    // SAFETY: the caller's promise. The count is for the copy that the batch has.
+    let (network, passes, pictures) = unsafe {
+        Arc::increment_strong_count(network);
+        (
+            Arc::from_raw(network),
+            &*passes,
+            std::slice::from_raw_parts(pictures, count),
+        )
     };
-    passes.maps = maps.values;
-    passes.about = About {
-        shape: maps.shape.map(|side| side as u32),
-        values: passes.maps.as_ptr() as usize,
-    };
-    &raw const passes.about
+    let begun = passes
+        .ahead
+        .begin(network, pictures.to_vec(), [height, width]);
+    begun.map_or(null_mut(), |begun| Box::into_raw(Box::new(begun)))
+}
+
+/// Whether every picture that was begun with is computed.
+///
+/// # Safety
+/// They were begun with, and neither finished nor left.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn is_over(begun: *const Begun) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { &*begun }.is_over()
+}
+
+/// Computes one of these pictures, if nobody has begun with it; tells whether there was one.
+///
+/// # Safety
+/// They were begun with, and neither finished nor left.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn one_more(begun: *const Begun) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { &*begun }.help()
+}
+
+/// Computes what is left of these pictures, and gives the feature maps of all, which stay until the next.
+///
+/// # Safety
+/// They were begun with, and neither finished nor left.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn finish(passes: *mut Passes, begun: *mut Begun) -> *const About {
+    // SAFETY: the caller's promise.
+    let (passes, begun) = unsafe { (&mut *passes, Box::from_raw(begun)) };
+    passes.keep(begun.finish())
+}
+
+/// Leaves these pictures as they are.
+///
+/// # Safety
+/// They were begun with, and neither finished nor left.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn leave(begun: *mut Begun) {
+    // SAFETY: the caller's promise.
+    drop(unsafe { Box::from_raw(begun) });
 }

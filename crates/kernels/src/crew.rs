@@ -32,95 +32,95 @@ impl Crew {
     }
 }
 
-/// Threads that take the parts of some work, one after the other, whoever has time. Each has something of its own to work in.
+/// Threads that take the parts of a layer, one after the other, whoever has time.
 #[derive(Debug)]
-pub struct Threads<T = Scratch> {
+pub struct Threads {
     team: Option<Arc<Team>>,
     /// One for each.
-    own: Vec<T>,
+    scratches: Vec<Scratch>,
 }
 
-impl<T: Default> Default for Threads<T> {
+impl Default for Threads {
     /// This thread alone.
     fn default() -> Self {
         Self {
             team: None,
-            own: vec![T::default()],
+            scratches: vec![Scratch::default()],
         }
     }
 }
 
-impl<T: Default + Send> Threads<T> {
+impl Threads {
     /// The threads of a team, which has no other work meanwhile.
     pub fn of(team: Arc<Team>) -> Self {
-        let mut own = Vec::new();
-        own.resize_with(team.threads(), T::default);
+        let mut scratches = Vec::new();
+        scratches.resize_with(team.threads(), Scratch::default);
         Self {
             team: Some(team),
-            own,
+            scratches,
         }
     }
 
     /// Does every part, each once.
-    pub(crate) fn each(&mut self, parts: usize, work: impl Fn(usize, &mut T) + Sync) {
+    pub(crate) fn each(&mut self, parts: usize, work: impl Fn(usize, &mut Scratch) + Sync) {
         self.each_after(|_| {}, parts, work);
     }
 
-    /// Does every part, each once. A thread that does any prepares before.
+    /// Does every part, each once. A thread that does any prepares its scratch before.
     fn each_after(
         &mut self,
-        prepare: impl Fn(&mut T) + Sync,
+        prepare: impl Fn(&mut Scratch) + Sync,
         parts: usize,
-        work: impl Fn(usize, &mut T) + Sync,
+        work: impl Fn(usize, &mut Scratch) + Sync,
     ) {
         let next = AtomicUsize::new(0);
-        let all = |own: &mut T| {
+        let all = |scratch: &mut Scratch| {
             let mut part = next.fetch_add(1, Relaxed);
             if part < parts {
-                prepare(own);
+                prepare(scratch);
             }
             while part < parts {
-                work(part, own);
+                work(part, scratch);
                 part = next.fetch_add(1, Relaxed);
             }
         };
         match &self.team {
             Some(team) if parts > 1 => {
-                let all_own = Shared(self.own.as_mut_ptr());
+                let scratches = Shared(self.scratches.as_mut_ptr());
                 team.run(&|thread| {
                     // SAFETY: there is one for every thread of the team, and a thread has its own.
-                    all(unsafe { &mut *all_own.at(thread) });
+                    all(unsafe { &mut *scratches.at(thread) });
                 });
             }
-            _ => all(&mut self.own[0]),
+            _ => all(&mut self.scratches[0]),
         }
     }
 
     /// Does the work of every chunk of so many values, the last of which may be shorter.
-    pub(crate) fn each_chunk<V: Send>(
+    pub(crate) fn each_chunk(
         &mut self,
-        values: &mut [V],
+        values: &mut [f32],
         length: usize,
-        work: impl Fn(usize, &mut [V], &mut T) + Sync,
+        work: impl Fn(usize, &mut [f32], &mut Scratch) + Sync,
     ) {
         self.each_chunk_after(|_| {}, values, length, work);
     }
 
-    /// Does the work of every chunk. A thread that does any prepares before.
-    pub(crate) fn each_chunk_after<V: Send>(
+    /// Does the work of every chunk. A thread that does any prepares its scratch before.
+    pub(crate) fn each_chunk_after(
         &mut self,
-        prepare: impl Fn(&mut T) + Sync,
-        values: &mut [V],
+        prepare: impl Fn(&mut Scratch) + Sync,
+        values: &mut [f32],
         length: usize,
-        work: impl Fn(usize, &mut [V], &mut T) + Sync,
+        work: impl Fn(usize, &mut [f32], &mut Scratch) + Sync,
     ) {
         let (all, start) = (values.len(), Shared(values.as_mut_ptr()));
-        self.each_after(prepare, all.div_ceil(length), |part, own| {
+        self.each_after(prepare, all.div_ceil(length), |part, scratch| {
             let first = part * length;
             // SAFETY: a part is done once, and no two have values in common; the values are borrowed until all are done.
             let chunk =
                 unsafe { std::slice::from_raw_parts_mut(start.at(first), length.min(all - first)) };
-            work(part, chunk, own);
+            work(part, chunk, scratch);
         });
     }
 }

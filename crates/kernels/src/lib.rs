@@ -6,6 +6,7 @@
 //! | [`networks`] | whole networks: named weights in, feature maps out |
 //! | [`weights`] | weights by name; batch normalisation folded into convolutions |
 //! | [`pointwise`], [`winograd`], [`direct`], [`depthwise`] | convolutions: 1x1; 3x3 of stride 1; any; channel by channel |
+//! | [`crew`], [`team`], [`ahead`] | the threads that compute a picture, or several |
 //! | [`pool`], [`linear`], [`norm`], [`activation`] | what is between them |
 //! | [`map`] | feature maps as they lie in memory |
 //! | [`product`], [`simd`], [`buffer`] | the matrix product, vectors, aligned memory |
@@ -41,6 +42,7 @@
 //! a relative error of 1e-4 against 64-bit loops.
 
 pub mod activation;
+pub mod ahead;
 pub mod buffer;
 pub mod crew;
 pub mod depthwise;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::crew::Crew;
-use crate::map::Map;
+use crate::map::{Map, View};
 use crate::team::Team;
 
 /// Maps, and the threads with their scratch; kept from one picture to the next.
@@ -22,6 +22,11 @@ impl Memory {
             crew: Crew::of(team),
             ..Self::default()
         }
+    }
+
+    /// What the last layer wrote: the feature map, once a network has computed it.
+    pub(crate) fn map(&self) -> View<'_> {
+        self.maps[0].view()
     }
 
     /// What the last layer wrote becomes what the next one reads.

@@ -8,7 +8,6 @@ mod vgg;
 
 use std::cell::RefCell;
 
-use crate::crew::Threads;
 use crate::direct::Planes;
 use crate::map::View;
 use crate::memory::Memory;
@@ -124,41 +123,13 @@ impl Network {
         let mut maps = FeatureMaps::default();
         for picture in self.pictures(pictures, sides) {
             self.forward(picture, memory);
-            maps.push(memory.maps[0].view());
+            maps.push(memory.map());
         }
         maps
     }
 
-    /// The feature maps of many pictures, as [`Network::feature_maps`] gives them; each thread has pictures of its own.
-    ///
-    /// # Panics
-    /// As [`Network::feature_maps`].
-    pub fn feature_maps_of_many(
-        &self,
-        pictures: &[f32],
-        sides: [usize; 2],
-        threads: &mut Threads<Memory>,
-    ) -> FeatureMaps {
-        let pictures: Vec<Planes> = self.pictures(pictures, sides).collect();
-        let mut found = vec![FeatureMaps::default(); pictures.len()];
-        threads.each_chunk(&mut found, 1, |index, found, memory| {
-            self.forward(pictures[index], memory);
-            found[0].push(memory.maps[0].view());
-        });
-        let mut maps = FeatureMaps::default();
-        for mut found in found {
-            maps.shape = [
-                maps.shape[0] + 1,
-                found.shape[1],
-                found.shape[2],
-                found.shape[3],
-            ];
-            maps.values.append(&mut found.values);
-        }
-        maps
-    }
-
-    fn pictures<'a>(
+    /// Pictures of a batch.
+    pub(crate) fn pictures<'a>(
         &self,
         pictures: &'a [f32],
         [height, width]: [usize; 2],
@@ -178,7 +149,7 @@ impl Network {
     }
 
     /// Leaves the feature map of a picture in the memory's first map.
-    fn forward(&self, x: Planes, memory: &mut Memory) {
+    pub(crate) fn forward(&self, x: Planes, memory: &mut Memory) {
         match &self.family {
             Family::DenseNet(network) => network.forward(x, memory),
             Family::EfficientNet(network) => network.forward(x, memory),
@@ -190,7 +161,7 @@ impl Network {
 
 impl FeatureMaps {
     /// Adds those of a picture.
-    fn push(&mut self, map: View) {
+    pub(crate) fn push(&mut self, map: View) {
         let before = self.values.len();
         let length = map.channels * map.height * map.width;
         self.values.resize(before + length, 0.0);

@@ -1,12 +1,12 @@
 //! Passes and jobs of several threads.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use sightline_kernels::crew::Threads;
+use sightline_kernels::ahead::{Ahead, Begun};
 use sightline_kernels::team::{Sleep, Team};
 use sightline_kernels::{Memory, Network};
 
@@ -65,7 +65,7 @@ fn a_team_computes_what_one_thread_does() {
         ["vgg", "19_bn"],
     ];
     for name in networks {
-        let network = network(name, 1);
+        let network = Arc::new(network(name, 1));
         let size = [96, 75];
         let pictures = Random::new(4).values(2 * size[0] * size[1]);
         let alone = network.feature_maps(&pictures, size, &mut Memory::default());
@@ -77,9 +77,22 @@ fn a_team_computes_what_one_thread_does() {
                     let maps = network.feature_maps(&pictures, size, &mut memory);
                     assert!(maps == alone, "{name:?}, {threads} threads");
                 }
-                let mut memories = Threads::of(team.clone());
-                let maps = network.feature_maps_of_many(&pictures, size, &mut memories);
-                assert!(maps == alone, "{name:?}, pictures of {threads} threads");
+                let ahead = Ahead::of(team.clone());
+                let begin = || {
+                    let begun = ahead.begin(network.clone(), pictures.clone(), size);
+                    begun.expect("there is nothing else to do")
+                };
+                let all: Vec<Begun> = (0..3).map(|_| begin()).collect();
+                drop(begin());
+                // Between, a picture of all threads together.
+                assert!(network.feature_maps(&pictures, size, &mut memory) == alone);
+                while !all[0].is_over() && all[1].help() {}
+                for begun in all {
+                    assert!(
+                        begun.finish() == alone,
+                        "{name:?}, ahead of {threads} threads"
+                    );
+                }
             });
         }
     }
@@ -110,6 +123,36 @@ fn helpers_that_do_not_come_are_not_waited_for() {
         done.fetch_add(1 + thread, SeqCst);
     });
     assert_eq!(done.into_inner(), 1);
+}
+
+#[test]
+fn of_open_jobs_the_first_is_done_first_and_no_more_are_taken_than_there_is_room_for() {
+    let team = Arc::new(Team::new(2, SLEEP));
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let open = |number: usize| {
+        let order = order.clone();
+        let job = move |thread| order.lock().expect("no panic").push((number, thread));
+        team.open(Box::new(job))
+    };
+    // Nobody helps yet.
+    let opened: Vec<_> = (0..16).map(|number| open(number).expect("room")).collect();
+    assert!(open(16).is_none());
+    // Nor is there room for this, which is done all the same.
+    team.run(&|thread| assert_eq!(thread, 0));
+    thread::scope(|scope| {
+        scope.spawn(|| team.help(1));
+        while order.lock().expect("no panic").len() < opened.len() {
+            thread::yield_now();
+        }
+        team.end();
+    });
+    let expected: Vec<_> = (0..16).map(|number| (number, 1)).collect();
+    assert_eq!(*order.lock().expect("no panic"), expected);
+    for opened in opened {
+        opened.finish();
+    }
+    assert_eq!(order.lock().expect("no panic").len(), 32);
+    assert!(open(17).is_some());
 }
 
 #[test]
