@@ -58,7 +58,8 @@ pub fn run(root: &Path, what: Option<&str>) -> Result<()> {
     }
 }
 
-/// The page in headless Chromium on the CPU: seconds and memory of LIME for every model, two workers beside one, and frames a second of drags.
+/// The page in headless Chromium on the CPU: seconds and memory of LIME for every model, a helper and threads beside one worker, frames
+/// a second of drags, and lists of growing length.
 fn page(root: &Path) -> Result<()> {
     let tools = Tools::for_page(root)?;
     let browser = tools::browser(&tools.path)?;
@@ -71,6 +72,7 @@ fn page(root: &Path) -> Result<()> {
         ("the_origins_six_networks", SAMPLES_OF_SIX),
         ("two_workers_beside_one", ""),
         ("dragging_a_large_radiograph", ""),
+        ("lists_of_growing_length", ""),
     ] {
         let mut arguments = "test --release --features sightline-e2e/browser --test page -- --include-ignored --nocapture"
             .split(' ')

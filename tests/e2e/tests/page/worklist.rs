@@ -355,3 +355,32 @@ async fn two_hundred_files_are_kept_as_handles() -> Result<()> {
     ensure!(grown < 250 * MIB, "it took {} MiB more", grown / MIB);
     page.close().await
 }
+
+/// Lists of copies, on a page that is cross-origin isolated.
+#[tokio::test]
+#[ignore = "measures, and tells nothing true or false: cargo xtask bench page"]
+async fn lists_of_growing_length() -> Result<()> {
+    for count in [250, 500, 1000, 2000] {
+        let folder = tempfile::tempdir()?;
+        copies(folder.path(), count, 0)?;
+        let server = Server::start()?;
+        server.isolate();
+        let page = open(&server, "?device=cpu").await?;
+        page.element("sample-1").await?.click().await?;
+        page.wait_for(&["ready"], READ).await?;
+        let before = page.peak_memory()?;
+        let start = std::time::Instant::now();
+        page.drop_paths(&[folder.path()]).await?;
+        // Seldom asked: the answer has every row.
+        let script = "return [...document.querySelectorAll('[data-state=read]')].length";
+        while page.script(script, Vec::new()).await? != serde_json::json!(count + 1) {
+            ensure!(start.elapsed() < PATIENT, "not all of {count} files");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        let seconds = start.elapsed().as_secs_f64();
+        let grown = page.peak_memory()?.saturating_sub(before) / 1_000_000;
+        println!("a list of {count} files: {seconds:.0} s, {grown} MB more");
+        page.close().await?;
+    }
+    Ok(())
+}
