@@ -25,9 +25,49 @@ struct List {
     studies: Memo<Vec<Study>>,
     /// The study of each row that is of one with several views, from 1 up; 0 for other rows, and none for those behind the last.
     study_of: Memo<Vec<usize>>,
+    /// What each row shows, by its place, and what tells it that this is another. A row does not follow the list, of which each change would ask every
+    /// row.
+    looks: StoredValue<Vec<(Look, Trigger)>>,
+}
+
+/// How far a row is, the number of its last change, and whether it is the one that is shown.
+type Look = (RowState, u32, bool);
+
+fn look_of(session: &Session, index: usize) -> Look {
+    let list = session.worklist();
+    let changed = list.rows().get(index).map_or(0, |row| row.changed);
+    let is_open = list.open() == Some(index);
+    (session.row_state(index), changed, is_open)
 }
 
 impl List {
+    /// Tells the rows that look different now.
+    fn tell_rows(self, state: State) {
+        self.looks.update_value(|looks| {
+            state.of_session(|session| {
+                for (index, (look, changed)) in looks.iter_mut().enumerate() {
+                    let now = look_of(session, index);
+                    if *look != now {
+                        *look = now;
+                        // One that is gone hears nothing.
+                        changed.notify();
+                    }
+                }
+            });
+        });
+    }
+
+    /// What tells a row that it looks different.
+    fn changed(self, state: State, index: usize) -> Trigger {
+        let changed = Trigger::new();
+        let look = untrack(|| state.of_session(|session| look_of(session, index)));
+        self.looks.update_value(|looks| {
+            looks.resize(looks.len().max(index + 1), (look, changed));
+            looks[index] = (look, changed);
+        });
+        changed
+    }
+
     fn new(state: State) -> Self {
         let list = lasting::memo(move |_| state.of_session(Session::list_state));
         let studies = lasting::memo(move |_| {
@@ -51,6 +91,7 @@ impl List {
             scores: lasting::memo(move |_| state.of_session(Session::lists_scores)),
             studies,
             study_of,
+            looks: StoredValue::default(),
         }
     }
 }
@@ -61,6 +102,10 @@ pub fn Worklist() -> impl IntoView {
     let state = expect_context::<State>();
     let shown = Memo::new(move |_| state.of_session(|session| session.worklist().is_shown()));
     let list = List::new(state);
+    effect(move || {
+        list.state.track();
+        untrack(|| list.tell_rows(state));
+    });
     // Each row once, however often it was shown before another took its place.
     let order = Memo::new(move |_| {
         list.state.track();
@@ -175,10 +220,7 @@ fn Tools(list: List) -> impl IntoView {
         state.tell(|session| session.sort_rows(finding));
     };
     let findings = Memo::new(move |_| state.findings());
-    let sorted_by = move |finding: Option<Finding>| {
-        list.state.track();
-        untrack(|| state.of_session(|session| session.worklist().sorted_by() == finding))
-    };
+    let sorted_by = move |finding: Option<Finding>| list.state.get().sorted_by == finding;
     let none_read = move || {
         list.state.track();
         untrack(|| state.of_session(|session| session.worklist().counts().0 == 0))
@@ -220,20 +262,13 @@ fn Tools(list: List) -> impl IntoView {
 fn RowView(index: usize, list: List) -> impl IntoView {
     let state = expect_context::<State>();
     let canvas = NodeRef::<Canvas>::new();
-    // What the row shows changes with this, and not with every other row.
-    let look = Memo::new(move |_| {
-        list.state.track();
-        untrack(|| {
-            state.of_session(|session| {
-                let list = session.worklist();
-                let changed = list.rows().get(index)?.changed;
-                let open = list.open() == Some(index);
-                Some((session.row_state(index), changed, open))
-            })
-        })
-    });
-    let how = move || look.get().map_or(RowState::Waiting, |(state, ..)| state);
-    let is_open = move || look.get().is_some_and(|(.., open)| open);
+    let look = list.changed(state, index);
+    let looks = move || {
+        look.track();
+        untrack(|| state.of_session(|session| look_of(session, index)))
+    };
+    let how = move || looks().0;
+    let is_open = move || looks().2;
     fn of_row<T: Default>(state: State, index: usize, what: impl FnOnce(&Row) -> T) -> T {
         untrack(|| {
             state.of_session(|session| {

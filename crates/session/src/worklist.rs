@@ -59,7 +59,7 @@ pub enum Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListState {
     pub(crate) changes: u32,
-    pub(crate) sorted_by: Option<Finding>,
+    pub sorted_by: Option<Finding>,
     pub(crate) halted: bool,
     pub(crate) under_way: Option<usize>,
     /// The row that is shown or on its way there, and whether it is on its way.
