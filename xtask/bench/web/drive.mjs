@@ -198,7 +198,7 @@ const prepared = async (which, who) => {
 
 // What a visitor loads beside the network: files and their sizes.
 const programs = () => {
-  const files = [...asked].filter(([address]) => /^npm\//.test(address) || /^page\/engine/.test(address));
+  const files = [...asked].filter(([address]) => /^npm\//.test(address) || /^page\/(engine|threads)/.test(address));
   const sizes = files.map(([address, file]) => [address, statSync(file).size, gzipSync(readFileSync(file), { level: 9 }).length]);
   const sum = (which, at) => sizes.filter(([address]) => which(address)).reduce((total, size) => total + size[at], 0);
   const wasm = address => address.endsWith('.wasm');
