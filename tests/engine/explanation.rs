@@ -79,5 +79,6 @@ fn a_cells_weight_is_the_derivative_of_the_logit() {
     let moved = network.classify(vec![map.clone() + step]) - network.classify(vec![map]);
     let difference = (moved.clone() - expected).abs().max().into_scalar::<f32>();
     let scale = moved.abs().max().into_scalar::<f32>();
-    assert!(difference < 1e-6 + 0.02 * scale, "{difference} of {scale}");
+    // Logits are sums of 25,088 products: a small step is lost in their last digits.
+    assert!(difference < 4e-6 + 0.02 * scale, "{difference} of {scale}");
 }
