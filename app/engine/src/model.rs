@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use futures::future::join;
 use sightline::asked::{Progress, Scored, Scorer, Step, Wants};
 use sightline::batch_size::BatchSize;
 use sightline::explain::heat_map::HeatMap;
@@ -115,14 +116,17 @@ async fn fetched(
         device, adapter, ..
     }: &Opened,
 ) -> Result<Reader, Stop> {
-    if let Adapter::Cpu { .. } = adapter {
-        threads::start().await;
-    }
+    let start = async {
+        if let Adapter::Cpu { .. } = adapter {
+            threads::start().await;
+        }
+    };
     let (step, total) = (Step::FetchModel, manifest.weights.bytes);
     let network = weights::network(package, manifest, device, |done| {
         line.report(Progress { step, done, total });
     });
-    let network = network.await.map_err(Reason::Package)?;
+    let (network, ()) = join(network, start).await;
+    let network = network.map_err(Reason::Package)?;
     Ok(Reader::packed_by(
         threads::pack,
         manifest.clone(),

@@ -206,9 +206,8 @@ impl<'a> Scoring<'a> {
         let is_over = || begun().next().is_none_or(Begun::is_over);
         while !is_over() && begun().any(Begun::help) {}
         // By now it is over, or others are at the last of its pictures.
-        if let Some(Batch::Begun(_)) = self.under_way.front()
-            && let Some(Batch::Begun(begun)) = self.under_way.pop_front()
-        {
+        let is_begun = |batch: &mut Batch| matches!(batch, Batch::Begun(_));
+        if let Some(Batch::Begun(begun)) = self.under_way.pop_front_if(is_begun) {
             let scored = self.reader.finish(begun).await?;
             self.under_way.push_front(Batch::Scored(scored));
         }

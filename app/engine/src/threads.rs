@@ -12,10 +12,10 @@ use sightline::network::{Begun, FeatureMaps, Packed, Unpacked};
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Blob, BlobPropertyBag, DedicatedWorkerGlobalScope, Response, Url, Worker};
+use web_sys::Worker;
 
-use crate::device;
-use sightline_wire::{address, note};
+use crate::{device, weights};
+use sightline_wire::{note, script_address, text};
 
 /// The program, on the page's server.
 const FILE: &str = "threads.wasm";
@@ -197,10 +197,7 @@ impl Threads {
         };
         let team = threads.call("team", &[count as u32])?;
         threads.passes = threads.call("passes", &[team])?;
-        let kind = BlobPropertyBag::new();
-        kind.set_type("text/javascript");
-        let script = Blob::new_with_str_sequence_and_options(&Array::of1(&THREAD.into()), &kind)?;
-        let script = Url::create_object_url_with_blob(&script)?;
+        let script = script_address(THREAD)?;
         for thread in 1..count as u32 {
             let worker = Worker::new(&script)?;
             let start = Object::new();
@@ -326,29 +323,11 @@ impl Threads {
 
 /// The program, compiled.
 async fn program() -> Result<WebAssembly::Module, String> {
-    let response = JsFuture::from(global().fetch_with_str(&address(FILE)?)).await;
-    let response: Response = response
-        .and_then(JsCast::dyn_into)
-        .map_err(|error| text(&error))?;
-    if !response.ok() {
-        return Err(format!("the server answered {}", response.status()));
-    }
+    let response = weights::fetch(FILE).await?;
     let bytes = response.array_buffer().map_err(|error| text(&error))?;
     let bytes = JsFuture::from(bytes).await.map_err(|error| text(&error))?;
     let module = JsFuture::from(WebAssembly::compile(&bytes)).await;
     module
         .map(JsCast::unchecked_into)
         .map_err(|error| text(&error))
-}
-
-fn global() -> DedicatedWorkerGlobalScope {
-    js_sys::global().unchecked_into()
-}
-
-/// An error in the browser's words.
-fn text(error: &JsValue) -> String {
-    match error.as_string() {
-        Some(text) => text,
-        None => String::from(Object::from(error.clone()).to_string()),
-    }
 }

@@ -213,7 +213,11 @@ pub async fn keep_text(versions: &str, key: &str, text: &str) {
     }
 }
 
-async fn fetch(url: &str) -> Result<Response, String> {
+/// What the page's own server answers.
+///
+/// # Errors
+/// In words, when there is no answer, or a refusal.
+pub async fn fetch(url: &str) -> Result<Response, String> {
     let response = JsFuture::from(global().fetch_with_str(&address(url)?)).await;
     let response: Response = response
         .ok()

@@ -259,6 +259,14 @@ chosen().then(name => {{
 ",
         role == Role::Helper
     );
+    script_address(&script)
+}
+
+/// The address of a script that starts a worker.
+///
+/// # Errors
+/// When the browser makes no blobs.
+pub fn script_address(script: &str) -> Result<String, JsValue> {
     let kind = BlobPropertyBag::new();
     kind.set_type("text/javascript");
     let blob = Blob::new_with_str_sequence_and_options(&Array::of1(&script.into()), &kind)?;
@@ -390,7 +398,8 @@ fn decode<T: BorshDeserialize>(data: &JsValue) -> Option<(T, Option<Blob>)> {
     Some((message, parts.get(1).dyn_into().ok()))
 }
 
-fn text(error: &JsValue) -> String {
+/// An error in the browser's words.
+pub fn text(error: &JsValue) -> String {
     error
         .as_string()
         .unwrap_or_else(|| String::from(js_sys::Object::from(error.clone()).to_string()))

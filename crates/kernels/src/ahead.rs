@@ -1,7 +1,6 @@
 //! Feature maps that a team computes while the thread that has the work does something else.
 
 use std::cell::UnsafeCell;
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
@@ -10,7 +9,6 @@ use crate::networks::{FeatureMaps, Network};
 use crate::team::{Opened, Team};
 
 /// A team, and what each of its threads works in.
-#[derive(Debug)]
 pub struct Ahead {
     team: Arc<Team>,
     memories: Arc<EachOwn<Memory>>,
@@ -21,12 +19,6 @@ struct EachOwn<T>(Vec<UnsafeCell<T>>);
 
 // SAFETY: whoever takes one says that nobody else does.
 unsafe impl<T: Send> Sync for EachOwn<T> {}
-
-impl<T> fmt::Debug for EachOwn<T> {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.debug_tuple("EachOwn").field(&self.0.len()).finish()
-    }
-}
 
 impl<T: Default> EachOwn<T> {
     fn new(count: usize) -> Self {
@@ -122,15 +114,6 @@ pub struct Begun {
     team: Arc<Team>,
     opened: Option<Opened>,
     batch: Arc<Batch>,
-}
-
-impl fmt::Debug for Begun {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.debug_struct("Begun")
-            .field("pictures", &self.batch.count())
-            .field("done", &self.batch.done)
-            .finish_non_exhaustive()
-    }
 }
 
 impl Begun {

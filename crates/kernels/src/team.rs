@@ -242,14 +242,6 @@ pub struct Opened {
     job: Box<dyn Fn(usize) + Send + Sync>,
 }
 
-impl fmt::Debug for Opened {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.debug_struct("Opened")
-            .field("place", &self.place)
-            .finish_non_exhaustive()
-    }
-}
-
 impl Opened {
     /// Does the job here, too, and closes it.
     ///
