@@ -72,8 +72,12 @@ pub fn pack(backbone: &Unpacked) -> Option<Box<dyn Packed>> {
     let Some(threads) = STARTED.with(|started| started.get().cloned()) else {
         return backbone.here();
     };
-    let network = threads.network(backbone).ok().filter(|at| *at != 0)?;
-    Some(Box::new(Shared { network }))
+    match threads.network(backbone) {
+        Ok(0) => None,
+        Ok(network) => Some(Box::new(Shared { network })),
+        // There is no room for it: the memory of this program may have some.
+        Err(_) => backbone.here(),
+    }
 }
 
 /// How many threads compute: with this one alone, 1.
