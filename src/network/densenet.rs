@@ -3,12 +3,12 @@
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::{AvgPool2d, AvgPool2dConfig, MaxPool2d, MaxPool2dConfig};
-use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
+use burn::nn::{BatchNormConfig, Initializer, PaddingConfig2d};
 use burn::tensor::{Device, Tensor};
 
 #[cfg(not(target_arch = "wasm32"))]
 use super::graph::{Graph, Value};
-use super::layers::{Activation::Relu, convolve, normalise};
+use super::layers::{Activation::Relu, ConvNorm, Norm, convolve};
 use super::{Backbone, Naming};
 
 const STEM_FEATURES: usize = 64;
@@ -19,12 +19,11 @@ const BOTTLENECK: usize = 4;
 /// The layers, named as torchvision names them.
 #[derive(Module, Debug)]
 pub struct DenseNet {
-    conv0: Conv2d,
-    norm0: BatchNorm,
+    stem: ConvNorm,
     pool0: MaxPool2d,
     blocks: Vec<DenseBlock>,
     transitions: Vec<Transition>,
-    norm5: BatchNorm,
+    norm5: Norm,
     features: usize,
 }
 
@@ -55,25 +54,25 @@ impl Backbone for DenseNet {
                 features /= 2;
             }
         }
+        let conv0 = convolution([in_channels, STEM_FEATURES], 7)
+            .with_stride([2, 2])
+            .with_padding(PaddingConfig2d::Explicit(3, 3, 3, 3))
+            .init(device);
         Some(Self {
-            conv0: convolution([in_channels, STEM_FEATURES], 7)
-                .with_stride([2, 2])
-                .with_padding(PaddingConfig2d::Explicit(3, 3, 3, 3))
-                .init(device),
-            norm0: BatchNormConfig::new(STEM_FEATURES).init(device),
+            stem: ConvNorm::new(conv0, BatchNormConfig::new(STEM_FEATURES).init(device)),
             pool0: MaxPool2dConfig::new([3, 3])
                 .with_strides([2, 2])
                 .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
                 .init(),
             blocks,
             transitions,
-            norm5: BatchNormConfig::new(features).init(device),
+            norm5: Norm::new(features, device),
             features,
         })
     }
 
     fn feature_map(&self, x: Tensor<4>) -> Tensor<4> {
-        let x = normalise(&self.norm0, convolve(&self.conv0, x), Relu);
+        let x = self.stem.forward(x, Relu);
         let mut x = self.pool0.forward(x);
         for (index, block) in self.blocks.iter().enumerate() {
             x = block.forward(x);
@@ -81,13 +80,12 @@ impl Backbone for DenseNet {
                 x = transition.forward(x);
             }
         }
-        normalise(&self.norm5, x, Relu)
+        self.norm5.forward(x, Relu)
     }
 
     #[cfg(not(target_arch = "wasm32"))]
     fn describe(&self, graph: &mut Graph, x: Value) -> Value {
-        let x = graph.convolve("conv0", &self.conv0, &x);
-        let x = graph.normalise("norm0", &self.norm0, &x, Relu);
+        let x = graph.conv_norm("stem", &self.stem, &x, Relu);
         let mut x = graph.max_pool(&self.pool0, &x);
         for (index, block) in self.blocks.iter().enumerate() {
             for (layer, dense) in block.layers.iter().enumerate() {
@@ -99,7 +97,19 @@ impl Backbone for DenseNet {
                 x = graph.within(&path, |graph| transition.describe(graph, &x));
             }
         }
-        graph.normalise("norm5", &self.norm5, &x, Relu)
+        graph.norm("norm5", &self.norm5, &x, Relu)
+    }
+
+    fn fold(&mut self) {
+        self.stem.fold();
+        for layer in self.blocks.iter_mut().flat_map(|block| &mut block.layers) {
+            layer.norm1.fold();
+            layer.bottleneck.fold();
+        }
+        for transition in &mut self.transitions {
+            transition.norm.fold();
+        }
+        self.norm5.fold();
     }
 
     fn features(&self) -> usize {
@@ -118,15 +128,21 @@ impl Backbone for DenseNet {
         let parts: Vec<&str> = path.split('.').collect();
         let number = |text: &str| text.parse::<usize>().expect("a list's index") + 1;
         let name = match parts.as_slice() {
-            ["blocks", b, "layers", l, rest @ ..] => format!(
-                "denseblock{}.denselayer{}.{}",
-                number(b),
-                number(l),
-                rest.join(".")
-            ),
-            ["transitions", t, rest @ ..] => {
-                format!("transition{}.{}", number(t), rest.join("."))
+            ["stem", part, rest] => format!("{part}0.{rest}"),
+            ["blocks", b, "layers", l, layer @ .., rest] => {
+                let layer = match layer {
+                    ["norm1", ..] => "norm1",
+                    ["bottleneck", "conv"] => "conv1",
+                    ["bottleneck", ..] => "norm2",
+                    _ => "conv2",
+                };
+                let (block, index) = (number(b), number(l));
+                format!("denseblock{block}.denselayer{index}.{layer}.{rest}")
             }
+            ["transitions", t, layer, .., rest] => {
+                format!("transition{}.{layer}.{rest}", number(t))
+            }
+            ["norm5", .., rest] => format!("norm5.{rest}"),
             _ => path.to_owned(),
         };
         format!("features.{name}")
@@ -151,19 +167,18 @@ impl DenseBlock {
 /// BN, ReLU, 1x1 convolution, BN, ReLU, 3x3 convolution; its 32 new channels join its input.
 #[derive(Module, Debug)]
 struct DenseLayer {
-    norm1: BatchNorm,
-    conv1: Conv2d,
-    norm2: BatchNorm,
+    norm1: Norm,
+    bottleneck: ConvNorm,
     conv2: Conv2d,
 }
 
 impl DenseLayer {
     fn new(in_features: usize, device: &Device) -> Self {
         let bottleneck = BOTTLENECK * GROWTH_RATE;
+        let conv1 = convolution([in_features, bottleneck], 1).init(device);
         Self {
-            norm1: BatchNormConfig::new(in_features).init(device),
-            conv1: convolution([in_features, bottleneck], 1).init(device),
-            norm2: BatchNormConfig::new(bottleneck).init(device),
+            norm1: Norm::new(in_features, device),
+            bottleneck: ConvNorm::new(conv1, BatchNormConfig::new(bottleneck).init(device)),
             conv2: convolution([bottleneck, GROWTH_RATE], 3)
                 .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
                 .init(device),
@@ -171,16 +186,15 @@ impl DenseLayer {
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let new = convolve(&self.conv1, normalise(&self.norm1, x.clone(), Relu));
-        let new = convolve(&self.conv2, normalise(&self.norm2, new, Relu));
+        let new = self.norm1.forward(x.clone(), Relu);
+        let new = convolve(&self.conv2, self.bottleneck.forward(new, Relu));
         Tensor::cat(vec![x, new], 1)
     }
 
     #[cfg(not(target_arch = "wasm32"))]
     fn describe(&self, graph: &mut Graph, x: Value) -> Value {
-        let new = graph.normalise("norm1", &self.norm1, &x, Relu);
-        let new = graph.convolve("conv1", &self.conv1, &new);
-        let new = graph.normalise("norm2", &self.norm2, &new, Relu);
+        let new = graph.norm("norm1", &self.norm1, &x, Relu);
+        let new = graph.conv_norm("bottleneck", &self.bottleneck, &new, Relu);
         let new = graph.convolve("conv2", &self.conv2, &new);
         graph.concatenate(&[x, new])
     }
@@ -188,7 +202,7 @@ impl DenseLayer {
 
 #[derive(Module, Debug)]
 struct Transition {
-    norm: BatchNorm,
+    norm: Norm,
     conv: Conv2d,
     pool: AvgPool2d,
 }
@@ -196,20 +210,20 @@ struct Transition {
 impl Transition {
     fn new(in_features: usize, out_features: usize, device: &Device) -> Self {
         Self {
-            norm: BatchNormConfig::new(in_features).init(device),
+            norm: Norm::new(in_features, device),
             conv: convolution([in_features, out_features], 1).init(device),
             pool: AvgPool2dConfig::new([2, 2]).with_strides([2, 2]).init(),
         }
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let x = convolve(&self.conv, normalise(&self.norm, x, Relu));
+        let x = convolve(&self.conv, self.norm.forward(x, Relu));
         self.pool.forward(x)
     }
 
     #[cfg(not(target_arch = "wasm32"))]
     fn describe(&self, graph: &mut Graph, x: &Value) -> Value {
-        let x = graph.normalise("norm", &self.norm, x, Relu);
+        let x = graph.norm("norm", &self.norm, x, Relu);
         let x = graph.convolve("conv", &self.conv, &x);
         graph.average_pool(&self.pool, &x)
     }

@@ -9,7 +9,7 @@ use burn::nn::conv::Conv2d;
 use burn::nn::pool::{AvgPool2d, MaxPool2d};
 use burn::nn::{BatchNorm, PaddingConfig2d};
 
-use super::layers::{Activation, ConvNorm};
+use super::layers::{Activation, ConvNorm, Norm};
 use super::padding::padding;
 
 /// The operations from a batch of pictures to named values.
@@ -241,6 +241,10 @@ impl Graph {
     ) -> Value {
         let x = self.convolve(&format!("{path}.conv"), &layer.conv, x);
         self.normalise(&format!("{path}.norm"), &layer.norm, &x, activation)
+    }
+
+    pub fn norm(&mut self, path: &str, layer: &Norm, x: &Value, activation: Activation) -> Value {
+        self.normalise(&format!("{path}.norm"), &layer.norm, x, activation)
     }
 
     pub fn activate(&mut self, activation: Activation, x: &Value) -> Value {

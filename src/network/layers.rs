@@ -1,11 +1,11 @@
 //! The layers that all networks are made of, each in the fastest form there is on the device.
 
 use burn::module::{Module, Param};
-use burn::nn::BatchNorm;
 use burn::nn::conv::Conv2d;
+use burn::nn::{BatchNorm, BatchNormConfig};
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
-use burn::tensor::{DType, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 
 use super::padding::padding;
 
@@ -37,20 +37,62 @@ impl ConvNorm {
         }
     }
 
-    /// Folds the normalisation into the convolution's weights and bias, for reading alone: four passes over a map less, where each is a kernel.
+    /// Has the convolution do the normalisation, too: see [`fold`].
+    pub fn fold(&mut self) {
+        if !self.folded {
+            fold(&mut self.conv, &self.norm);
+            self.folded = true;
+        }
+    }
+}
+
+/// Folds the normalisation after a convolution into its weights and bias, for reading alone: four passes over a map less, where each is a kernel.
+pub fn fold(conv: &mut Conv2d, norm: &BatchNorm) {
+    let (slope, offset) = line(norm);
+    let weight = conv.weight.val();
+    let bias = match &conv.bias {
+        Some(bias) => bias.val() * slope.clone() + offset,
+        None => offset,
+    };
+    let by_output = slope.reshape([-1, 1, 1, 1]);
+    conv.weight = Param::from_tensor(weight * by_output);
+    conv.bias = Some(Param::from_tensor(bias));
+}
+
+/// A batch normalisation that no convolution comes before.
+#[derive(Module, Debug)]
+pub struct Norm {
+    pub norm: BatchNorm,
+    /// Whether its scale and shift are the whole of it.
+    folded: bool,
+}
+
+impl Norm {
+    pub fn new(channels: usize, device: &Device) -> Self {
+        Self {
+            norm: BatchNormConfig::new(channels).init(device),
+            folded: false,
+        }
+    }
+
+    pub fn forward(&self, x: Tensor<4>, activation: Activation) -> Tensor<4> {
+        if !self.folded {
+            return normalise(&self.norm, x, activation);
+        }
+        let dtype = x.dtype();
+        let of_channels = |value: Tensor<1>| value.cast(dtype).reshape([1, -1, 1, 1]);
+        let (slope, offset) = (self.norm.gamma.val(), self.norm.beta.val());
+        activation.apply(x * of_channels(slope) + of_channels(offset))
+    }
+
+    /// Folds mean and variance into scale and shift, for reading alone: two passes over a map less, where each is a kernel.
     pub fn fold(&mut self) {
         if self.folded {
             return;
         }
         let (slope, offset) = line(&self.norm);
-        let weight = self.conv.weight.val();
-        let bias = match &self.conv.bias {
-            Some(bias) => bias.val() * slope.clone() + offset,
-            None => offset,
-        };
-        let by_output = slope.reshape([-1, 1, 1, 1]);
-        self.conv.weight = Param::from_tensor(weight * by_output);
-        self.conv.bias = Some(Param::from_tensor(bias));
+        self.norm.gamma = Param::from_tensor(slope);
+        self.norm.beta = Param::from_tensor(offset);
         self.folded = true;
     }
 }
@@ -121,9 +163,8 @@ mod tests {
     use burn::nn::PaddingConfig2d;
 
     use super::*;
-    use burn::nn::BatchNormConfig;
     use burn::nn::conv::Conv2dConfig;
-    use burn::tensor::{Device, Distribution};
+    use burn::tensor::Distribution;
 
     #[test]
     fn bfloat16_gives_what_float32_gives_to_its_precision() {

@@ -78,8 +78,8 @@ trait Backbone {
     /// Ends what is drawn at random in training.
     fn never_drop(&mut self) {}
 
-    /// Folds what only reading allows: see [`layers::ConvNorm::fold`].
-    fn fold(&mut self) {}
+    /// Folds what only reading allows: see [`layers::fold`].
+    fn fold(&mut self);
 
     /// How torchvision draws the weights of this family's linear layers (their biases are 0 there).
     fn linear_weights(&self, inputs: usize, outputs: usize) -> Initializer;

@@ -9,7 +9,7 @@ use burn::tensor::{Device, Tensor};
 
 #[cfg(not(target_arch = "wasm32"))]
 use super::graph::{Graph, Value};
-use super::layers::{Activation, convolve, normalise};
+use super::layers::{Activation, convolve, fold, normalise};
 use super::{Backbone, Naming, Pooling, kaiming_fan_out};
 
 /// Channels and number of the 3x3 convolutions before each pooling.
@@ -70,6 +70,14 @@ impl Backbone for Vgg {
             x = graph.max_pool(&self.max_pool, &x);
         }
         x
+    }
+
+    fn fold(&mut self) {
+        for layer in self.stages.iter_mut().flat_map(|stage| &mut stage.layers) {
+            if let Some(norm) = layer.norm.take() {
+                fold(&mut layer.conv, &norm);
+            }
+        }
     }
 
     fn features(&self) -> usize {
