@@ -71,6 +71,8 @@ pub fn run(options: &Options) -> Result<()> {
         let gradients = GradientsParams::from_grads(loss.backward(), &network);
         let backward = start.elapsed().as_secs_f64() - forward;
         network = optimizer.step(options.rate, network, gradients);
+        // A graphics card is asked, and computes later.
+        device.sync()?;
         losses.push(value);
         eprintln!("step {step}: loss {value:.4}, forward {forward:.3} s, backward {backward:.3} s");
         if step > 0 {
