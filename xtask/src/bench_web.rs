@@ -23,10 +23,12 @@ pub const PACKAGES: [(&str, &str); 2] = [
 const RANDOM: (&str, &str) = ("efficientnet-b5-random", "EfficientNet-B5, 456 pixels");
 const RANDOM_SIZE: &str = "456";
 /// Where it is computed: what a case says, its cores, and how the table calls it.
-const PLACES: [(&str, u64, &str); 3] = [
+const PLACES: [(&str, u64, &str); 5] = [
     ("cpu", 1, "one core"),
     ("cpu", 2, "two cores"),
+    ("cpu", 8, "eight cores"),
     ("webgpu", 2, "WebGPU (SwiftShader)"),
+    ("card", 8, "WebGPU (graphics card)"),
 ];
 const CONTENDERS: [(&str, &str); 3] = [
     ("sightline", "Sightline"),
@@ -47,7 +49,8 @@ const END: &str = "<!-- end of cargo xtask bench web -->\n";
 /// Measures, and writes `docs/measured-web.json` and the tables in `docs/measured.md`.
 ///
 /// `SIGHTLINE_DIST` names a page that is built already, `SIGHTLINE_ROUNDS` another number of rounds, and `SIGHTLINE_CASES` words that a
-/// case must have (`densenet121 cpu 1`): the others stay in the documents as they were. With fewer rounds all do.
+/// case must have (`densenet121 cpu 1`): the others stay in the documents as they were. With fewer rounds all do. Cases that need more cores
+/// or a graphics card are skipped where there are none. `SIGHTLINE_MEASURED` names what `drive.mjs` measured on another machine.
 ///
 /// # Errors
 /// When something cannot be had or started, or a logit is not PyTorch's.
@@ -57,6 +60,10 @@ pub fn run(root: &Path) -> Result<()> {
         Err(_) => ROUNDS,
     };
     let wanted = std::env::var("SIGHTLINE_CASES").unwrap_or_default();
+    if let Some(file) = std::env::var_os("SIGHTLINE_MEASURED") {
+        let measured = std::fs::read_to_string(&file).context("SIGHTLINE_MEASURED")?;
+        return keep(root, &serde_json::from_str(&measured)?, rounds);
+    }
     let cases = cases(&wanted, rounds);
     if cases.is_empty() {
         bail!("no case has the words {wanted:?} of SIGHTLINE_CASES");
@@ -101,8 +108,16 @@ pub fn run(root: &Path) -> Result<()> {
         .path(&path)
         .run("measure in headless Chromium, in turns")?;
 
-    let measured: Value = serde_json::from_str(&std::fs::read_to_string(&out)?)?;
-    let measured = merged(&json!({}), &measured);
+    let measured = std::fs::read_to_string(&out)?;
+    keep(root, &serde_json::from_str(&measured)?, rounds)
+}
+
+/// Shows what was measured, and writes it into the documents.
+///
+/// # Errors
+/// When a logit is not PyTorch's, or a document cannot be written.
+fn keep(root: &Path, measured: &Value, rounds: u64) -> Result<()> {
+    let measured = merged(&json!({}), measured);
     println!("\n{}", tables(&measured)?);
     let wrong = wrong(&measured);
     if !wrong.is_empty() {
@@ -305,13 +320,15 @@ fn tables(measured: &Value) -> Result<String> {
         let (network, place) = titles(case)?;
         let about = &case["about"];
         let version = |who: &str| about["versions"][who].as_str().unwrap_or("?");
+        let card = case["card"].as_str();
         let browsers = CONTENDERS.map(|(who, _)| case["results"][who]["chromium"].as_str());
         table += &format!(
-            "- {network}, {place}: Sightline {}, ONNX Runtime Web {}, TensorFlow.js {}, Chromium {}, {} of {} cores, {} rounds.\n",
+            "- {network}, {place}: Sightline {}, ONNX Runtime Web {}, TensorFlow.js {}, Chromium {}, {}{} of {} cores, {} rounds.\n",
             version("sightline"),
             version("onnxruntime"),
             version("tensorflow"),
             browsers.iter().flatten().max().unwrap_or(&"?"),
+            card.map_or(String::new(), |card| format!("{card}, ")),
             about["cpu"].as_str().unwrap_or("a CPU"),
             about["cpus"],
             case["rounds"],
@@ -440,6 +457,7 @@ mod tests {
     fn words_choose_cases() {
         assert_eq!(cases("", 7).len(), PACKAGES.len() * PLACES.len() + 1);
         assert_eq!(cases("webgpu", 7).len(), PACKAGES.len());
+        assert_eq!(cases("card", 7).len(), PACKAGES.len());
         let one =
             json!({ "package": "densenet121-nih", "backend": "cpu", "cores": 1, "rounds": 2 });
         assert_eq!(cases("densenet121 cpu 1", 2), [one]);

@@ -114,9 +114,13 @@ class Browser {
       }
     }
     const off = 'OptimizationHints,MediaRouter,Translate';
-    const webgpu = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--enable-features=Vulkan', '--use-vulkan=swiftshader'];
+    const webgpu = {
+      webgpu: ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--enable-features=Vulkan', '--use-vulkan=swiftshader'],
+      // The machine's own graphics card, which Chromium on Linux uses only if it is told to.
+      card: ['--enable-unsafe-webgpu', '--ignore-gpu-blocklist', '--enable-features=Vulkan', '--use-angle=vulkan', '--disable-vulkan-surface'],
+    }[backend];
     const args = ['--headless=new', '--no-sandbox', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
-    args.push(...(backend === 'webgpu' ? [...webgpu, `--disable-features=${off}`] : [`--disable-features=${off},WebGPU,WebGPUService`]));
+    args.push(...(webgpu ? [...webgpu, `--disable-features=${off}`] : [`--disable-features=${off},WebGPU,WebGPUService`]));
     const session = await ask(browser.port, 'POST', '/session', {
       capabilities: { alwaysMatch: { browserName: 'chrome', 'goog:chromeOptions': { args }, timeouts: { script: config.limit_ms } } },
     });
@@ -286,6 +290,17 @@ const said = values => {
   return sorted.length ? `${sorted[sorted.length >> 1].toFixed(0)} ms` : '-';
 };
 
+// The graphics card that the browser offers; null where there is none.
+const cardOf = async which => {
+  const browser = await Browser.start(which);
+  try {
+    await browser.open();
+    return await browser.call('card');
+  } finally {
+    await browser.close();
+  }
+};
+
 const cases = [];
 try {
   for (const which of config.cases) {
@@ -294,7 +309,12 @@ try {
       console.log('  there are not so many');
       continue;
     }
-    const measured = await measure(which);
+    const card = which.backend === 'card' ? await cardOf(which) : undefined;
+    if (card === null) {
+      console.log('  there is none');
+      continue;
+    }
+    const measured = { ...(await measure(which)), card };
     cases.push(measured);
     for (const [who, result] of Object.entries(measured.results)) {
       const batches = Object.entries(result.batches).map(([batch, times]) => `batch ${batch} ${said(times)}`);

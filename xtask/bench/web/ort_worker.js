@@ -4,7 +4,7 @@ const HOME = new URL('/npm/onnxruntime-web/dist/', self.location.href).href;
 let ort, session, shape;
 
 const load = async asked => {
-  const webgpu = asked.backend === 'webgpu';
+  const webgpu = asked.backend !== 'cpu';
   ort = await import(`${HOME}${webgpu ? 'ort.webgpu.min.mjs' : 'ort.wasm.min.mjs'}`);
   ort.env.wasm.wasmPaths = HOME;
   ort.env.wasm.numThreads = asked.cores;

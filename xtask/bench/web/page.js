@@ -6,7 +6,7 @@ import { OursOnWebgpu } from './ours_webgpu.js';
 import { Peer } from './peer.js';
 
 const CONTENDERS = {
-  sightline: ({ backend }) => (backend === 'webgpu' ? new OursOnWebgpu() : new Ours()),
+  sightline: ({ backend }) => (backend === 'cpu' ? new Ours() : new OursOnWebgpu()),
   onnxruntime: () => new Peer('ort_worker.js', { type: 'module' }),
   tensorflow: () => new Peer('tfjs_worker.js', {}),
 };
@@ -25,6 +25,13 @@ window.prepare = async ({ who, data, ...asked }) => {
   contender = CONTENDERS[who](asked);
   await contender.prepare?.({ ...asked, data, shape, known });
   window.asked = { ...asked, data, shape, known };
+};
+
+// The name of the graphics card; null where there is none, or one that is computed on the CPU.
+window.card = async () => {
+  const { info } = (await navigator.gpu?.requestAdapter({ powerPreference: 'high-performance' })) ?? {};
+  if (!info || info.isFallbackAdapter || /swiftshader|llvmpipe/i.test(`${info.description} ${info.architecture}`)) return null;
+  return info.description || `${info.vendor} ${info.architecture}`;
 };
 
 // Milliseconds from nothing to a network that can be asked.

@@ -6,7 +6,7 @@ let plan, weights, shape;
 
 const load = async asked => {
   importScripts(`${HOME}tfjs-core/dist/tf-core.min.js`);
-  if (asked.backend === 'webgpu') {
+  if (asked.backend !== 'cpu') {
     importScripts(`${HOME}tfjs-backend-webgpu/dist/tf-backend-webgpu.min.js`);
   } else {
     importScripts(`${HOME}tfjs-backend-wasm/dist/tf-backend-wasm.min.js`);
@@ -14,7 +14,7 @@ const load = async asked => {
     tf.wasm.setThreadsCount(asked.cores);
     tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', asked.cores > 1);
   }
-  if (!(await tf.setBackend(asked.backend === 'webgpu' ? 'webgpu' : 'wasm'))) throw new Error('the backend does not start');
+  if (!(await tf.setBackend(asked.backend !== 'cpu' ? 'webgpu' : 'wasm'))) throw new Error('the backend does not start');
   await tf.ready();
   shape = asked.shape;
   const [steps, bytes] = await Promise.all([
