@@ -53,6 +53,11 @@ export class OursOnWebgpu {
     this.read = number;
   }
 
+  // The page's first picture: a reading has the scores, and all maps.
+  first() {
+    return this.reading(0);
+  }
+
   async score(pictures) {
     return pictures.length === 1 ? this.one() : this.many(pictures.length);
   }
