@@ -8,7 +8,7 @@
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
-use crate::network::{Gradient, Network, Pooling};
+use crate::network::{Classifier, Gradient, Pooling};
 
 /// How much each cell of the feature maps adds to each logit.
 #[derive(Clone, Debug)]
@@ -16,16 +16,17 @@ pub struct Evidence {
     /// `[batch, outputs, h, w]`, in logits; Grad-CAM before its ReLU. Of several branches the sum, on the
     /// finest of their grids.
     pub cells: Tensor<4>,
-    /// The evidence of each branch on its own grid, in the order of [`Network::feature_maps`].
+    /// The evidence of each branch on its own grid, in the order of the feature maps.
     pub branches: Vec<Tensor<4>>,
     /// `[batch, outputs]`, in logits: what no cell adds. The same for every picture, but for a classifier with
     /// activations of its own.
     pub bias: Tensor<2>,
 }
 
-/// The evidence for every logit. `feature_maps` come from [`Network::feature_maps`].
-pub fn evidence(network: &Network, feature_maps: Vec<Tensor<4>>) -> Evidence {
-    let classifier = network.classifier();
+/// The evidence for every logit. `feature_maps` come from [`Network::feature_maps`], and are where the classifier is.
+///
+/// [`Network::feature_maps`]: crate::network::Network::feature_maps
+pub fn evidence(classifier: &Classifier, feature_maps: Vec<Tensor<4>>) -> Evidence {
     let Gradient { weights, bias } = classifier.gradient(feature_maps.clone());
     let [pictures, outputs, _] = weights.dims();
     let batch = feature_maps[0].dims()[0];

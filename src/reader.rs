@@ -1,6 +1,7 @@
 //! A model on a device, which reads radiographs: a score and a map of evidence for each finding, from one forward pass.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::module::Module;
+use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use crate::asked::{Scored, Scorer, Wants};
 use crate::explain::heat_map::HeatMap;
@@ -10,7 +11,9 @@ use crate::features;
 use crate::gate::detector::Head;
 use crate::grad_cam;
 use crate::input::Tensors;
-use crate::network::{self, FeatureMaps, Inference, Network, Packed, Unpacked};
+use crate::network::{
+    self, Classifier, FeatureMaps, Inference, Network, Packed, Pooling, Unpacked,
+};
 use crate::package::{self, Manifest, Output, PackageError};
 use crate::pictures::Pictures;
 use crate::radiograph::{GreyImage, Options, Radiograph, RadiographError};
@@ -24,6 +27,8 @@ pub struct Reader {
     pub manifest: Manifest,
     network: Inference,
     device: Device,
+    /// The classifier on the CPU, where the network is on a graphics card: see [`Reader::beside_classifier`].
+    classifier: Option<Classifier>,
     /// The gate's detector, unpacked.
     gate: Option<Head>,
 }
@@ -38,7 +43,7 @@ impl Reader {
         Ok(Self::new(manifest, network, device.clone()))
     }
 
-    /// A network that is in memory already, as training has it. Of a gate that contradicts itself nothing is asked; [`package::load`] refuses it.
+    /// A network that is in memory already, as training has it; for a graphics card it may be on the CPU still. Of a gate that contradicts itself nothing is asked; [`package::load`] refuses it.
     pub fn new(manifest: Manifest, network: Network, device: Device) -> Self {
         Self::packed_by(|backbone| backbone.here(), manifest, network, device)
     }
@@ -51,7 +56,15 @@ impl Reader {
         device: Device,
     ) -> Self {
         let gate = manifest.gate.as_ref();
+        let is_small = network
+            .classifier()
+            .pooling()
+            .iter()
+            .all(|pooling| *pooling == Pooling::Average);
+        let classifier =
+            (is_small && !network::on_cpu(&device)).then(|| network.classifier().clone());
         Self {
+            classifier: classifier.map(|classifier| classifier.fork(&Device::flex())),
             gate: gate.and_then(|detector| detector.head().ok()),
             network: Inference::packed_by(pack, network, &manifest.architecture, &device),
             manifest,
@@ -85,9 +98,10 @@ impl Reader {
         let input = &self.manifest.input;
         let input = input.tensor_of(input.normalise(&view.square), &self.device);
         let feature_maps = self.network.feature_maps(input);
-        let logits = self.network.network().classify(feature_maps.clone());
+        let (classifier, feature_maps) = self.beside_classifier(feature_maps).await?;
+        let logits = classifier.forward(feature_maps.clone());
         let of_maps = self.gate.as_ref().map(|_| features::of_maps(&feature_maps));
-        let evidence = grad_cam::evidence(self.network.network(), feature_maps);
+        let evidence = grad_cam::evidence(classifier, feature_maps);
         let of_branches = match evidence.branches.len() {
             ..2 => Vec::new(),
             _ => evidence.branches,
@@ -174,11 +188,12 @@ impl Reader {
         feature_maps: Vec<Tensor<4>>,
         wants: &Wants,
     ) -> Result<Vec<Scored>, ReadError> {
-        let logits = self.network.network().classify(feature_maps.clone());
+        let (classifier, feature_maps) = self.beside_classifier(feature_maps).await?;
+        let logits = classifier.forward(feature_maps.clone());
         let mut wanted = vec![logits.flatten(0, 1)];
         let mut of_maps = [0; 2];
         if *wants != Wants::Scores {
-            let cells = grad_cam::evidence(self.network.network(), feature_maps).cells;
+            let cells = grad_cam::evidence(classifier, feature_maps).cells;
             let cells = match wants {
                 Wants::Evidence => grad_cam::regrid(&cells, GRID, GRID),
                 _ => cells,
@@ -211,6 +226,26 @@ impl Reader {
             _ => {}
         }
         Ok(scored)
+    }
+
+    /// One picture's feature maps are read back from a graphics card, and given with the classifier on the CPU: that has less to compute than the card
+    /// has to compile and to start. A batch stays where it is.
+    async fn beside_classifier(
+        &self,
+        feature_maps: Vec<Tensor<4>>,
+    ) -> Result<(&Classifier, Vec<Tensor<4>>), ReadError> {
+        let shapes: Vec<[usize; 4]> = feature_maps.iter().map(Tensor::dims).collect();
+        let Some(classifier) = self.classifier.as_ref().filter(|_| shapes[0][0] == 1) else {
+            return Ok((self.network.network().classifier(), feature_maps));
+        };
+        let maps = feature_maps.into_iter();
+        // Float32, whatever the backbones computed in.
+        let maps = maps.map(|map| map.cast(DType::F32).flatten(0, 3));
+        let values = all_numbers(maps.collect()).await?.into_iter();
+        let maps = values.zip(shapes).map(|(values, shape)| {
+            Tensor::from_data(TensorData::new(values, shape), &Device::flex())
+        });
+        Ok((classifier, maps.collect()))
     }
 
     /// The log-odds of each probability, split over the cells of LIME's grid; 0 for outputs that were not trained.
@@ -248,7 +283,9 @@ impl Reader {
                 Some(maps) => maps.clone(),
                 None => network.feature_maps(input.clone()),
             };
-            let cells = grad_cam::evidence(&network, maps).cells;
+            let (_, maps) = self.beside_classifier(maps).await?;
+            let classifier = network.classifier().clone().fork(&maps[0].device());
+            let cells = grad_cam::evidence(&classifier, maps).cells;
             let sides = sides(&cells);
             let maps = heat_maps(sides, &numbers(cells).await?).into_iter();
             scored.maps.extend(maps.skip(output.0).take(1));

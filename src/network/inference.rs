@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use burn::backend::DispatchDevice;
+use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 pub use sightline_kernels::FeatureMaps;
 use sightline_kernels::{Memory, Network as Kernels};
@@ -72,7 +73,7 @@ impl fmt::Debug for Inference {
 }
 
 impl Inference {
-    /// Packs the weights of a network of this architecture, if they are on the CPU.
+    /// A network of this architecture on a device. On the CPU, where it is then to be already, its weights are packed.
     pub fn new(network: Network, architecture: &Architecture, device: &Device) -> Self {
         Self::packed_by(|backbone| backbone.here(), network, architecture, device)
     }
@@ -84,10 +85,13 @@ impl Inference {
         architecture: &Architecture,
         device: &Device,
     ) -> Self {
-        let (branches, folded) = if matches!(device.as_dispatch(), DispatchDevice::Flex(_)) {
-            (Self::packed(pack, &network, architecture), None)
+        let (network, branches, folded) = if on_cpu(device) {
+            let branches = Self::packed(pack, &network, architecture);
+            (network, branches, None)
         } else {
-            (None, Some(network.clone().folded()))
+            // Folded where it is: each of these steps would have a shader compiled.
+            let folded = network.clone().folded().fork(device);
+            (network.fork(device), None, Some(folded))
         };
         let none = || network.backbones.iter().map(|_| None).collect();
         Self {
@@ -185,6 +189,11 @@ impl Inference {
     pub fn forward(&self, x: Tensor<4>) -> Tensor<2> {
         self.network.classify(self.feature_maps(x))
     }
+}
+
+/// Whether a device is the CPU.
+pub fn on_cpu(device: &Device) -> bool {
+    matches!(device.as_dispatch(), DispatchDevice::Flex(_))
 }
 
 /// Packed for this program.

@@ -29,7 +29,7 @@ pub use crate::architecture::{Architecture, ArchitectureError, Family, Head};
 pub use classifier::{Classifier, Gradient, Pooling};
 #[cfg(not(target_arch = "wasm32"))]
 pub use described::{DescribedGradient, Description};
-pub use inference::{Begun, FeatureMaps, Inference, Packed, Unpacked};
+pub use inference::{Begun, FeatureMaps, Inference, Packed, Unpacked, on_cpu};
 pub use state_dict::{Naming, StateDictError, StateDictTensor, wrong_value};
 
 use burn::module::Module;

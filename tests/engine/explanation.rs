@@ -33,7 +33,7 @@ fn cells_and_bias_add_up_to_the_logit() {
         let feature_maps = network.feature_maps(x);
         let logits = network.classify(feature_maps.clone());
         let branches = feature_maps.len();
-        let evidence = grad_cam::evidence(&network, feature_maps);
+        let evidence = grad_cam::evidence(network.classifier(), feature_maps);
         assert_eq!(evidence.branches.len(), branches, "{name}");
         let total = |cells: Tensor<4>| {
             let [batch, outputs, height, width] = cells.dims();

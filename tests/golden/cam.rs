@@ -29,7 +29,7 @@ fn check(case: &str, layer: &str) {
 
     let feature_maps = network.feature_maps(input);
     let logits = golden::values(network.classify(feature_maps.clone()));
-    let evidence = grad_cam::evidence(&network, feature_maps);
+    let evidence = grad_cam::evidence(network.classifier(), feature_maps);
     let [_, _, h, w] = evidence.cells.dims();
     let bias = golden::values(evidence.bias);
     let cells = golden::values(evidence.cells);
@@ -93,7 +93,7 @@ fn cells_and_bias_add_up_to_the_logit_behind_layers_with_biases() {
         let network = golden::network(&golden, &device);
         let feature_maps = network.feature_maps(golden::generated_input(&golden, "input", &device));
         let logits = golden::values(network.classify(feature_maps.clone()));
-        let evidence = grad_cam::evidence(&network, feature_maps);
+        let evidence = grad_cam::evidence(network.classifier(), feature_maps);
         let (bias, cells) = (
             golden::values(evidence.bias),
             golden::values(evidence.cells),
@@ -115,8 +115,9 @@ fn evidence_of_a_batch_is_the_evidence_of_each_picture() {
     let network = golden::network(&case, &device);
     let one = golden::generated_input(&case, "input", &device);
     let two = golden::generated_input(&case, "input2", &device);
-    let cells =
-        |x: Tensor<4>| golden::values(grad_cam::evidence(&network, network.feature_maps(x)).cells);
+    let cells = |x: Tensor<4>| {
+        golden::values(grad_cam::evidence(network.classifier(), network.feature_maps(x)).cells)
+    };
     let both = cells(Tensor::cat(vec![one.clone(), two.clone()], 0));
     let mut each = cells(one);
     each.extend(cells(two));

@@ -74,6 +74,6 @@ async fn load(package: &PackagePlace, several_cores: bool) -> Result<Reader, Str
         threads::start().await;
     }
     let manifest = weights::manifest(package).await?;
-    let network = weights::network(package, &manifest, &device, |_| {}).await?;
+    let network = weights::network(package, &manifest, |_| {}).await?;
     Ok(Reader::packed_by(threads::pack, manifest, network, device))
 }

@@ -122,7 +122,7 @@ async fn fetched(
         }
     };
     let (step, total) = (Step::FetchModel, manifest.weights.bytes);
-    let network = weights::network(package, manifest, device, |done| {
+    let network = weights::network(package, manifest, |done| {
         line.report(Progress { step, done, total });
     });
     let (network, ()) = join(network, start).await;

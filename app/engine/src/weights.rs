@@ -45,16 +45,16 @@ pub async fn manifest(package: &PackagePlace) -> Result<Manifest, String> {
     Manifest::parse(&bytes).map_err(|error| refused(name, error.to_string()))
 }
 
-/// The network of a package, decoded while its weights arrive; `progress` hears how many bytes are there.
+/// The network of a package, on the CPU, decoded while its weights arrive; `progress` hears how many bytes are there.
 ///
 /// # Errors
 /// When the weights cannot be fetched, or are refused.
 pub async fn network(
     package: &PackagePlace,
     manifest: &Manifest,
-    device: &Device,
     progress: impl Fn(u64),
 ) -> Result<Network, String> {
+    let device = &Device::flex();
     let (name, folder) = match package {
         PackagePlace::Beside { name, folder } => (name, folder),
         PackagePlace::Kept { name, hash } => {

@@ -86,7 +86,10 @@ pub fn loss(network: &Network, maps: Vec<Tensor<4>>, marks: &[Mark]) -> Option<T
     if marks.is_empty() {
         return None;
     }
-    Some(missed(grad_cam::evidence(network, maps).cells, &marks))
+    Some(missed(
+        grad_cam::evidence(network.classifier(), maps).cells,
+        &marks,
+    ))
 }
 
 /// `cells`: `[batch, findings, h, w]`.

@@ -118,7 +118,7 @@ impl Package {
         let shape = x.dims();
         let maps = self.network.feature_maps(x);
         let logits = self.network.classify(maps.clone());
-        let evidence = evidence(&self.network, maps);
+        let evidence = evidence(self.network.classifier(), maps);
         let mut outputs = serde_json::Map::new();
         let mut keep = |name: &str, shape: &[usize], values: Vec<f32>| {
             write(&folder.join(format!("{name}.f32")), &values);
