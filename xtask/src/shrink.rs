@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::run::Step;
 use crate::threads;
@@ -16,6 +16,14 @@ pub const BINARYEN: &str = "132.0.0";
 pub const WANTED: &str = "SIGHTLINE_SHRINK";
 /// The engines' level. Levels beyond take three times as long for two per cent less.
 const LEVEL: &str = "-O1";
+/// What wasm-bindgen makes, and has names still; and how each is made smaller.
+const PROGRAMS: [(&str, &[&str]); 3] = [
+    ("page_bg.wasm", PAGE),
+    ("engine_bg.wasm", &[LEVEL]),
+    ("engine-webgpu_bg.wasm", &[LEVEL]),
+];
+/// How the linker calls an export that it has wrapped.
+const WRAPPED: &[u8] = b".command_export";
 /// What nobody reads is left out, and addresses are folded: rustc puts the stack first, so that no data lies in the first 1,024 bytes.
 const MORE: &[&str] = &[
     "--low-memory-unused",
@@ -54,6 +62,9 @@ pub fn staged(root: &Path) -> Result<()> {
         println!("trunk calls this after a build; there is nothing to do by hand");
         return Ok(());
     };
+    for (program, _) in PROGRAMS {
+        refuse_command(&staging.join(program))?;
+    }
     std::fs::copy(threads::build(root)?, staging.join(threads::FILE))?;
     if std::env::var_os(WANTED).is_some() {
         programs(root, &staging)?;
@@ -61,14 +72,26 @@ pub fn staged(root: &Path) -> Result<()> {
     crate::build_table::write(&staging)
 }
 
+/// # Errors
+/// When a program is a command to the linker: every call from JavaScript would run all its constructors.
+fn refuse_command(program: &Path) -> Result<()> {
+    let bytes = std::fs::read(program).with_context(|| program.display().to_string())?;
+    if bytes.windows(WRAPPED.len()).any(|name| name == WRAPPED) {
+        bail!(
+            "{} runs its constructors at every call: its `main` is to call __wasm_call_ctors, as engine-webgpu's does",
+            program.display()
+        );
+    }
+    Ok(())
+}
+
 /// Shrinks the programs by a third.
 fn programs(root: &Path, staging: &Path) -> Result<()> {
     // Trunk calls this with the path of the tools.
     let path = std::env::var_os("PATH").unwrap_or_default();
-    smaller(root, &staging.join("page_bg.wasm"), PAGE, &path)?;
-    smaller(root, &staging.join("engine_bg.wasm"), &[LEVEL], &path)?;
-    let webgpu = staging.join("engine-webgpu_bg.wasm");
-    smaller(root, &webgpu, &[LEVEL], &path)?;
+    for (program, how) in PROGRAMS {
+        smaller(root, &staging.join(program), how, &path)?;
+    }
     smaller(root, &staging.join(threads::FILE), THREADS, &path)
 }
 
