@@ -1,7 +1,7 @@
 //! A model on a device, which reads radiographs: a score and a map of evidence for each finding, from one forward pass.
 
 use burn::module::Module;
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::asked::{Scored, Scorer, Wants};
 use crate::explain::heat_map::HeatMap;
@@ -39,7 +39,7 @@ impl Reader {
     /// # Errors
     /// As [`package::load`].
     pub fn load(manifest: Manifest, weights: &[u8], device: &Device) -> Result<Self, PackageError> {
-        let network = package::load(&manifest, weights, device)?;
+        let network = package::load(&manifest, weights, &Device::flex())?;
         Ok(Self::new(manifest, network, device.clone()))
     }
 
@@ -72,6 +72,21 @@ impl Reader {
         }
     }
 
+    /// Whether the network is on a graphics card that computes in float16.
+    pub fn can_halve(&self) -> bool {
+        self.network.can_halve()
+    }
+
+    /// Has feature maps computed in float16, where [`Reader::can_halve`]. A picture whose values are too large for it is computed in float32.
+    pub fn halve(&mut self) {
+        self.network.halve();
+    }
+
+    /// Has feature maps computed in float32 again.
+    pub fn unhalve(&mut self) {
+        self.network.unhalve();
+    }
+
     /// Reads a file in the grey levels that this model asks for, with a depth that someone may have chosen.
     ///
     /// # Errors
@@ -97,7 +112,24 @@ impl Reader {
     pub async fn read(&self, view: &View) -> Result<Reading, ReadError> {
         let input = &self.manifest.input;
         let input = input.tensor_of(input.normalise(&view.square), &self.device);
-        let feature_maps = self.network.feature_maps(input);
+        let again = self.network.is_half().then(|| input.clone());
+        let read = self.reading(view, self.network.feature_maps(input)).await;
+        match (read, again) {
+            // Some values are too large for float16.
+            (Err(ReadError::NotANumber), Some(input)) => {
+                let feature_maps = self.network.feature_maps_in_full(input);
+                self.reading(view, feature_maps).await
+            }
+            (read, _) => read,
+        }
+    }
+
+    /// What a picture's feature maps say.
+    async fn reading(
+        &self,
+        view: &View,
+        feature_maps: Vec<Tensor<4>>,
+    ) -> Result<Reading, ReadError> {
         let (classifier, feature_maps) = self.beside_classifier(feature_maps).await?;
         let logits = classifier.forward(feature_maps.clone());
         let of_maps = self.gate.as_ref().map(|_| features::of_maps(&feature_maps));
@@ -135,6 +167,7 @@ impl Reader {
             bias,
             odd,
             region: view.region,
+            float16: self.network.is_half(),
         })
     }
 
@@ -152,7 +185,15 @@ impl Reader {
         {
             return self.randomised(input, *output, *part, seeds).await;
         }
-        self.scored(self.network.feature_maps(input), wants).await
+        let again = self.network.is_half().then(|| input.clone());
+        let scored = self.scored(self.network.feature_maps(input), wants).await;
+        match (scored, again) {
+            (Err(ReadError::NotANumber), Some(input)) => {
+                let feature_maps = self.network.feature_maps_in_full(input);
+                self.scored(feature_maps, wants).await
+            }
+            (scored, _) => scored,
+        }
     }
 
     /// Begins with pictures as [`Reader::score`] takes them, while the caller does something else. Where that is not possible, they are given back.
@@ -238,9 +279,7 @@ impl Reader {
         let Some(classifier) = self.classifier.as_ref().filter(|_| shapes[0][0] == 1) else {
             return Ok((self.network.network().classifier(), feature_maps));
         };
-        let maps = feature_maps.into_iter();
-        // Float32, whatever the backbones computed in.
-        let maps = maps.map(|map| map.cast(DType::F32).flatten(0, 3));
+        let maps = feature_maps.into_iter().map(|map| map.flatten(0, 3));
         let values = all_numbers(maps.collect()).await?.into_iter();
         let maps = values.zip(shapes).map(|(values, shape)| {
             Tensor::from_data(TensorData::new(values, shape), &Device::flex())
@@ -271,21 +310,31 @@ impl Reader {
         part: Randomised,
         seeds: &[u64],
     ) -> Result<Vec<Scored>, ReadError> {
+        // Where a single picture's maps are wanted.
+        let network = self.network.network().clone();
+        let network = match &self.classifier {
+            Some(classifier) => network.with_classifier(classifier.clone()),
+            None => network,
+        };
         // What lies below the part is the same for all.
         let kept = match part {
-            Randomised::Classifier => Some(self.network.feature_maps(input.clone())),
+            Randomised::Classifier => {
+                let maps = self.network.feature_maps_in_full(input.clone());
+                Some(self.beside_classifier(maps).await?.1)
+            }
             Randomised::LastStage => None,
         };
         let mut scored = Scored::default();
         for seed in seeds {
-            let network = self.network.network().clone().randomised(part, *seed);
+            let network = network.clone().randomised(part, *seed);
             let maps = match &kept {
                 Some(maps) => maps.clone(),
-                None => network.feature_maps(input.clone()),
+                None => {
+                    let maps = network.feature_maps(input.clone());
+                    self.beside_classifier(maps).await?.1
+                }
             };
-            let (_, maps) = self.beside_classifier(maps).await?;
-            let classifier = network.classifier().clone().fork(&maps[0].device());
-            let cells = grad_cam::evidence(&classifier, maps).cells;
+            let cells = grad_cam::evidence(network.classifier(), maps).cells;
             let sides = sides(&cells);
             let maps = heat_maps(sides, &numbers(cells).await?).into_iter();
             scored.maps.extend(maps.skip(output.0).take(1));
@@ -357,7 +406,11 @@ fn heat_maps([height, width]: [usize; 2], values: &[f32]) -> Vec<HeatMap> {
 }
 
 /// The values of each tensor, read back at once: a graphics card takes as long for one transfer as for many layers.
-async fn all_numbers(tensors: Vec<Tensor<1>>) -> Result<Vec<Vec<f32>>, ReadError> {
+async fn all_numbers(mut tensors: Vec<Tensor<1>>) -> Result<Vec<Vec<f32>>, ReadError> {
+    // Joining one to none is a copy, too.
+    if tensors.len() == 1 {
+        return Ok(vec![numbers(tensors.remove(0)).await?]);
+    }
     let lengths: Vec<usize> = tensors.iter().map(|tensor| tensor.dims()[0]).collect();
     let all = numbers(Tensor::cat(tensors, 0)).await?;
     let mut rest = &all[..];

@@ -52,7 +52,7 @@ async fn check(case: &str, device: &Device) {
         assert!(difference < 1e-3, "{ours}, expected {expected}");
     }
 
-    let evidence = grad_cam::evidence(&network, feature_maps);
+    let evidence = grad_cam::evidence(network.classifier(), feature_maps);
     let [_, _, height, width] = evidence.cells.dims();
     let (cells, bias) = (read(evidence.cells).await, read(evidence.bias).await);
     for (index, logit) in logits.iter().enumerate() {

@@ -539,6 +539,8 @@ export interface Report {
   /** What was painted over, and the scores without it. */
   erased?: Erased | null;
   findings: FindingReport[];
+  /** Whether feature maps were computed in float16, which has three digits, where their values were not too large for it. Scores and maps are then not those of another device to the last digit. */
+  float16?: boolean;
   /** Whether the picture is one that the model knows. */
   gate?: Judgement | null;
   hirescam?: Hirescam | null;

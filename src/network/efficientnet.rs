@@ -6,7 +6,7 @@ use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNormConfig, Dropout, DropoutConfig, Initializer, PaddingConfig2d};
 use burn::tensor::activation::{sigmoid, silu};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 
 #[cfg(not(target_arch = "wasm32"))]
 use super::graph::{Graph, Value};
@@ -412,7 +412,9 @@ impl Block {
         }
         x = self.depthwise.forward(x, self.activation);
         if let (Some(squeeze), Some(excite)) = (&self.squeeze, &self.excite) {
-            let pooled = x.clone().mean_dim(2).mean_dim(3);
+            // Means of many values need float32.
+            let pooled = x.clone().cast(DType::F32).mean_dim(2).mean_dim(3);
+            let pooled = pooled.cast(x.dtype());
             let gate = sigmoid(convolve(excite, silu(convolve(squeeze, pooled))));
             x = x * gate;
         }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use burn::backend::DispatchDevice;
 use burn::module::Module;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 pub use sightline_kernels::FeatureMaps;
 use sightline_kernels::{Memory, Network as Kernels};
 
@@ -63,6 +63,8 @@ pub struct Inference {
     network: Network,
     /// On a graphics card, what computes feature maps. The network itself is kept for what looks at its weights.
     folded: Option<Network>,
+    /// That in float16, where it is to be used.
+    half: Option<Network>,
     branches: Vec<Option<Box<dyn Packed>>>,
 }
 
@@ -73,7 +75,8 @@ impl fmt::Debug for Inference {
 }
 
 impl Inference {
-    /// A network of this architecture on a device. On the CPU, where it is then to be already, its weights are packed.
+    /// A network of this architecture, to compute on a device. On the CPU, where it is then to be already, its weights are packed. For another
+    /// device it may be on the CPU; what copies of it share then moves, too.
     pub fn new(network: Network, architecture: &Architecture, device: &Device) -> Self {
         Self::packed_by(|backbone| backbone.here(), network, architecture, device)
     }
@@ -90,15 +93,44 @@ impl Inference {
             (network, branches, None)
         } else {
             // Folded where it is: each of these steps would have a shader compiled.
-            let folded = network.clone().folded().fork(device);
-            (network.fork(device), None, Some(folded))
+            let folded = network.clone().folded();
+            let network = network.fork(device);
+            // A VGG's is large: both have one.
+            let folded = folded.with_classifier(network.classifier().clone());
+            (network, None, Some(folded.fork(device)))
         };
         let none = || network.backbones.iter().map(|_| None).collect();
         Self {
             branches: branches.unwrap_or_else(none),
             folded,
+            half: None,
             network,
         }
+    }
+
+    /// Whether the network is on a graphics card that computes in float16.
+    pub fn can_halve(&self) -> bool {
+        let devices = self.folded.as_ref().map(Module::devices);
+        devices.is_some_and(|devices| {
+            let mut devices = devices.iter();
+            devices.all(|device| device.supports_dtype(DType::F16))
+        })
+    }
+
+    /// Has feature maps computed in float16, where [`Inference::can_halve`]. Maps are float32 all the same.
+    pub fn halve(&mut self) {
+        let folded = self.folded.as_ref().filter(|_| self.can_halve());
+        self.half = folded.map(|network| network.clone().halved());
+    }
+
+    /// Has feature maps computed in float32 again.
+    pub fn unhalve(&mut self) {
+        self.half = None;
+    }
+
+    /// Whether feature maps are computed in float16.
+    pub fn is_half(&self) -> bool {
+        self.half.is_some()
     }
 
     fn packed(
@@ -153,6 +185,15 @@ impl Inference {
 
     /// The last feature maps, one per branch: see [`Network::feature_maps`].
     pub fn feature_maps(&self, x: Tensor<4>) -> Vec<Tensor<4>> {
+        let Some(half) = &self.half else {
+            return self.feature_maps_in_full(x);
+        };
+        let maps = half.feature_maps(x.cast(DType::F16)).into_iter();
+        maps.map(|map| map.cast(DType::F32)).collect()
+    }
+
+    /// The last feature maps in float32, also where others are computed in float16.
+    pub fn feature_maps_in_full(&self, x: Tensor<4>) -> Vec<Tensor<4>> {
         let device = x.device();
         let shape = x.dims();
         let packed = self.branches.iter().filter(|branch| branch.is_some());

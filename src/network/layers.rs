@@ -105,7 +105,7 @@ fn line(norm: &BatchNorm) -> (Tensor<1>, Tensor<1>) {
     (slope, offset)
 }
 
-/// `[batch, in, h, w]` to `[batch, out, h', w']`; weights are float32, and the convolution is computed in the numbers of `x`.
+/// `[batch, in, h, w]` to `[batch, out, h', w']`; the convolution is computed in the numbers of `x`, whatever the weights are in.
 pub fn convolve(conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
     if x.dtype() != DType::F32 {
         let dtype = x.dtype();

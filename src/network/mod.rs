@@ -32,9 +32,9 @@ pub use described::{DescribedGradient, Description};
 pub use inference::{Begun, FeatureMaps, Inference, Packed, Unpacked, on_cpu};
 pub use state_dict::{Naming, StateDictError, StateDictTensor, wrong_value};
 
-use burn::module::Module;
+use burn::module::{Module, ModuleMapper, Param};
 use burn::nn::Initializer;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 
 use crate::architecture::{Branch, COMBINED};
 
@@ -222,11 +222,39 @@ impl Network {
         self
     }
 
-    /// The network with its normalisations folded into the convolutions before them, for reading alone.
+    /// The network with its normalisations folded into the convolutions before them, or into a scale and a shift, for reading alone.
     pub fn folded(mut self) -> Self {
         for backbone in &mut self.backbones {
             backbone.fold();
         }
+        self
+    }
+
+    /// The network with the weights of its backbones in float16, in which they then compute, given a picture in it.
+    pub fn halved(mut self) -> Self {
+        /// Leaves the statistics of normalisations as they are: copies of a network share them, and a folded one does not look at them.
+        struct Halve {
+            statistics: bool,
+        }
+
+        impl ModuleMapper for Halve {
+            fn enter_module(&mut self, name: &str, _container: &str) {
+                self.statistics = name.starts_with("running_");
+            }
+
+            fn exit_module(&mut self, _name: &str, _container: &str) {
+                self.statistics = false;
+            }
+
+            fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+                match self.statistics {
+                    true => param,
+                    false => param.map(|values| values.cast(DType::F16)),
+                }
+            }
+        }
+
+        self.backbones = self.backbones.map(&mut Halve { statistics: false });
         self
     }
 
@@ -247,6 +275,12 @@ impl Network {
     /// The logits: `[batch, channels, height, width]` to `[batch, outputs]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<2> {
         self.classify(self.feature_maps(x))
+    }
+
+    /// The network with another classifier, which may be on another device.
+    pub fn with_classifier(mut self, classifier: Classifier) -> Self {
+        self.classifier = classifier;
+        self
     }
 
     /// What turns the feature maps into logits.

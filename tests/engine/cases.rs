@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use burn::tensor::Device;
+use burn::tensor::{DType, Device, Tensor};
 use sightline::package;
 use sightline::radiograph::Radiograph;
 use sightline::reader::Reader;
@@ -27,6 +27,33 @@ fn scores(reader: &Reader, file: &Path) -> Result<Vec<f64>, String> {
     let reading =
         pollster::block_on(reader.read(&reader.view(&radiograph.image))).expect("a reading");
     Ok(reading.probabilities.into_iter().flatten().collect())
+}
+
+/// What WebGPU computes where it has float16, on the CPU.
+#[test]
+fn a_network_in_float16_says_what_it_says_in_float32() {
+    use sightline::input::Tensors;
+
+    let device = Device::flex();
+    let folder = workspace().join("www/models/efficientnet-lite0-nih");
+    let read = |name: &str| std::fs::read(folder.join(name)).expect("a shipped package");
+    let manifest = package::Manifest::parse(&read("manifest.json")).expect("a manifest");
+    let network = package::load(&manifest, &read("weights.bpk"), &device).expect("weights");
+    let file = std::fs::read(workspace().join("www/samples/effusion.jpg")).expect("a sample");
+    let image = Radiograph::decode(&file).expect("a radiograph").image;
+    let x = manifest.input.tensor(&[&image], &device);
+    let logits = |tensor: Tensor<2>| tensor.into_data().try_to_vec::<f32>().expect("float32");
+    let expected = logits(network.forward(x.clone()));
+    let half = network.clone().folded().halved();
+    let maps = half.feature_maps(x.clone().cast(DType::F16));
+    assert!(maps.iter().all(|map| map.dtype() == DType::F16));
+    let found = logits(half.classify(maps));
+    let apart = expected.iter().zip(&found).map(|(a, b)| (a - b).abs());
+    let apart = apart.fold(0.0, f32::max);
+    assert!(apart > 0.0, "nothing was rounded");
+    assert!(apart < 0.02, "{apart}: {found:?} instead of {expected:?}");
+    // Copies of a network share what their normalisations have counted.
+    assert_eq!(logits(network.forward(x)), expected);
 }
 
 fn distance(a: &[f64], b: &[f64]) -> f64 {

@@ -1,4 +1,4 @@
-//! Training on a graphics card by way of wgpu, beside the CPU: the same steps, and their losses.
+//! Training on a graphics card by way of wgpu, beside the CPU: the same steps, and their losses. And reading in float16 beside float32.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::bench_web;
-use crate::measuring::json;
+use crate::measuring::{json, median};
 use crate::run::Step;
 use crate::tools;
 
@@ -17,6 +17,8 @@ const TIMED: &str = "4";
 const OPTIONS: [&str; 6] = ["--batch", "8", "--size", "128", "--rate", "1e-5"];
 /// How far a loss may be from the CPU's.
 const TOLERANCE: f64 = 1e-3;
+/// How far a logit in float16 may be from float32's: as the page's engine has it.
+const FLOAT16_TOLERANCE: f64 = 0.02;
 const BEGIN: &str = "<!-- cargo xtask bench wgpu -->\n";
 const END: &str = "<!-- end of cargo xtask bench wgpu -->\n";
 
@@ -45,8 +47,54 @@ pub fn run(root: &Path) -> Result<()> {
     if cpu.len() != card.len() || !cpu.iter().zip(&card).all(near) {
         bail!("a loss is {most} from the CPU's");
     }
-    table += &format!("\nAt most {most:.0e} apart.\n");
+    table += &format!("\nAt most {most:.0e} apart.\n\n");
+    table += &float16(root)?;
     bench_web::write(root, &table, [BEGIN, END])
+}
+
+/// What the shipped networks say of the samples in float16, as a table.
+///
+/// # Errors
+/// When the adapter does not compute in it, or a logit is too far from float32's.
+fn float16(root: &Path) -> Result<String> {
+    let trainer = root.join("target/wgpu/release/sightline-trainer");
+    let samples = root.join("www/samples");
+    let mut table = String::from(
+        "The shipped networks in float16, beside float32, on the samples:\n\n\
+         | network | a logit differs by | a probability by | a reading takes, of float32's time |\n|---|---:|---:|---:|\n",
+    );
+    for (package, title) in bench_web::PACKAGES {
+        let model = root.join("www/models").join(package);
+        let mut arguments = ["bench", "float16", "--device", "wgpu"]
+            .map(str::to_owned)
+            .to_vec();
+        arguments.extend(["--model".to_owned(), model.display().to_string()]);
+        for entry in std::fs::read_dir(&samples)? {
+            let file = entry?.path();
+            if file.extension().is_some_and(|kind| kind == "jpg") {
+                arguments.extend(["--image".to_owned(), file.display().to_string()]);
+            }
+        }
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let step = Step::new(&trainer.to_string_lossy(), &arguments);
+        let run: Value = json(step, "read in float16")?;
+        let number = |key: &str| run[key].as_f64().context("a number");
+        let time = |key: &str| -> Result<f64> {
+            let values = run[key].as_array().context("times")?.iter();
+            let values: Option<Vec<f64>> = values.map(Value::as_f64).collect();
+            Ok(median(values.context("a time is no number")?))
+        };
+        let logits = number("logits")?;
+        table += &format!(
+            "| {title} | {logits:.0e} | {:.0e} | {:.2} |\n",
+            number("probabilities")?,
+            time("float16_ms")? / time("float32_ms")?,
+        );
+        if logits > FLOAT16_TOLERANCE {
+            bail!("a logit of {title} is {logits} from float32's");
+        }
+    }
+    Ok(table)
 }
 
 fn losses(root: &Path, folder: &str, device: &str) -> Result<Vec<f64>> {

@@ -56,7 +56,11 @@ pub async fn open(choice: DeviceChoice) -> Result<Opened, String> {
             match webgpu().await {
                 Ok(device) => Ok(Opened {
                     device,
-                    adapter: Adapter::WebGpu { name, software },
+                    adapter: Adapter::WebGpu {
+                        name,
+                        software,
+                        float16: false,
+                    },
                     largest_buffer,
                 }),
                 Err(error) if may_be_cpu => Ok(cpu(&format!("WebGPU did not start: {error}"))),

@@ -14,10 +14,12 @@ use crate::weights;
 
 /// Readings of which the median is taken.
 const READINGS: usize = 3;
+/// What the times are kept as.
+const TIMES: &str = "device-times";
 
-/// Where the times of an adapter are kept; `None` where the page has no address.
-fn place(manifest: &Manifest, adapter: &str) -> Option<[String; 2]> {
-    let model = format!("device-times?weights={}&", manifest.weights.sha256);
+/// Where what was measured of a model on an adapter is kept, and how the places of other adapters and versions begin; `None` where the page has no address.
+pub fn place(what: &str, manifest: &Manifest, adapter: &str) -> Option<[String; 2]> {
+    let model = format!("{what}?weights={}&", manifest.weights.sha256);
     let own = format!(
         "build={}&adapter={}",
         sightline_wire::VERSION,
@@ -29,7 +31,7 @@ fn place(manifest: &Manifest, adapter: &str) -> Option<[String; 2]> {
 
 /// The times of a model on an adapter, where they were measured before.
 pub async fn known(manifest: &Manifest, adapter: &str) -> Option<DeviceTimes> {
-    let [_, key] = place(manifest, adapter)?;
+    let [_, key] = place(TIMES, manifest, adapter)?;
     let text = weights::kept_text(&key).await?;
     let (webgpu, cpu) = text.split_once(' ')?;
     let (webgpu, cpu) = (webgpu.parse().ok()?, cpu.parse().ok()?);
@@ -38,7 +40,7 @@ pub async fn known(manifest: &Manifest, adapter: &str) -> Option<DeviceTimes> {
 
 /// Keeps the times, in place of those of other adapters and versions.
 pub async fn keep(manifest: &Manifest, adapter: &str, times: DeviceTimes) {
-    if let Some([of_model, key]) = place(manifest, adapter) {
+    if let Some([of_model, key]) = place(TIMES, manifest, adapter) {
         let text = format!("{} {}", times.webgpu, times.cpu);
         weights::keep_text(&of_model, &key, &text).await;
     }
@@ -49,7 +51,7 @@ pub async fn keep(manifest: &Manifest, adapter: &str, times: DeviceTimes) {
 /// # Errors
 /// When the device fails.
 pub async fn get_ready(reader: &Reader) -> Result<(), ReadError> {
-    reader.read(&blank(reader)).await?;
+    reader.read(&test_picture(reader)).await?;
     Ok(())
 }
 
@@ -58,7 +60,7 @@ pub async fn get_ready(reader: &Reader) -> Result<(), ReadError> {
 /// # Errors
 /// When the device fails.
 pub async fn measured(reader: &Reader) -> Result<f64, ReadError> {
-    let view = blank(reader);
+    let view = test_picture(reader);
     let mut times = [0.0; READINGS];
     for time in &mut times {
         let start = now();
@@ -69,12 +71,16 @@ pub async fn measured(reader: &Reader) -> Result<f64, ReadError> {
     Ok(times[READINGS / 2])
 }
 
-/// A picture as large as the model's input.
-fn blank(reader: &Reader) -> View {
+/// A picture as large as the model's input: rings that become finer outwards, in all grey levels.
+pub fn test_picture(reader: &Reader) -> View {
     let size = reader.manifest.input.size;
+    let ring = |at: usize| {
+        let (x, y) = (at % size, at / size);
+        ((x * x + y * y) / 8) as u8
+    };
     reader.view(&GreyImage {
         width: size,
         height: size,
-        pixels: vec![0; size * size],
+        pixels: (0..size * size).map(ring).collect(),
     })
 }

@@ -12,6 +12,7 @@
 //! | `kept` | the models that this browser keeps |
 //! | `card`, `validation` | a model card as HTML; the model measured on pictures that the page has scores of |
 //! | `device`, `weights` | opening a device, fetching a package |
+//! | `precision` | whether a model computes in float16 on an adapter: measured once, and kept |
 //! | `device_times` | how long a picture takes on each device: measured once, and kept |
 
 mod card;
@@ -24,6 +25,7 @@ mod kept;
 mod line;
 mod model;
 mod pool;
+mod precision;
 mod requests;
 mod threads;
 mod validation;

@@ -23,6 +23,7 @@ use crate::device::{self, Opened};
 use crate::device_times;
 use crate::line::{Line, Stop};
 use crate::pool::{self, Pool, Scoring};
+use crate::precision;
 use crate::threads;
 use crate::weights;
 
@@ -167,9 +168,15 @@ impl Model {
             opened = slower(name, times);
         }
         let mut reader = fetched(line, &package, &manifest, &opened).await?;
-        if let Adapter::WebGpu { .. } = opened.adapter {
+        if let Adapter::WebGpu {
+            name: adapter,
+            float16,
+            ..
+        } = &mut opened.adapter
+        {
             // The first pass compiles every shader; better now than under the reader's first picture.
             line.begin(Step::CompileShaders).await?;
+            *float16 = precision::choose(&mut reader, adapter).await?;
             device_times::get_ready(&reader).await?;
             // Without a copy, the weights would be fetched twice.
             if let (Some(name), None) = (&name, times)

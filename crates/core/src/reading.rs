@@ -19,6 +19,8 @@ pub struct Reading {
     pub odd: Option<Vec<f64>>,
     /// The part of the picture that the maps cover.
     pub region: Region,
+    /// Whether the model computes feature maps in float16, which has three digits, where their values are not too large for it.
+    pub float16: bool,
 }
 
 /// The device could not finish a computation: lost, or out of memory.

@@ -303,6 +303,8 @@ pub enum Adapter {
     WebGpu {
         name: String,
         software: bool,
+        /// Whether feature maps are computed in float16.
+        float16: bool,
     },
     Cpu {
         workers: usize,
@@ -317,12 +319,15 @@ impl Adapter {
         match self {
             Adapter::WebGpu {
                 name,
-                software: false,
-            } => format!("WebGPU: {name}"),
+                software: true,
+                ..
+            } => format!("WebGPU: {name} (software, on the CPU)"),
             Adapter::WebGpu {
                 name,
-                software: true,
-            } => format!("WebGPU: {name} (software, on the CPU)"),
+                float16: true,
+                ..
+            } => format!("WebGPU: {name} (in float16)"),
+            Adapter::WebGpu { name, .. } => format!("WebGPU: {name}"),
             Adapter::Cpu { workers: 1, .. } => "CPU, 1 worker".to_owned(),
             Adapter::Cpu { workers, .. } => format!("CPU, {workers} workers"),
         }

@@ -18,18 +18,20 @@ use sightline::view::View;
 use super::asking::ask;
 
 /// What a report may differ by, as a share of the largest value: another device adds up in another order.
-pub const TOLERANCE: f64 = 1e-3;
+const TOLERANCE: f64 = 1e-3;
+/// The same for a report whose feature maps were computed in float16.
+const TOLERANCE_OF_FLOAT16: f64 = 0.02;
 /// The most painted places that are painted again: more than the page lets anyone have.
 const MOST_SPOTS: usize = 10_000;
 /// Differences that are named one by one.
 const NAMED: usize = 8;
 
-/// Reads and explains an image as its report says.
+/// Reads and explains an image as its report says. Gives the share of the largest value by which numbers may differ.
 ///
 /// # Errors
 /// When the report is none, of another model or image, contradicts itself, or says something else than what comes out: a
 /// finding, a score or a value more, less, another, or none.
-pub fn replay(reader: &Reader, report: &[u8], image: &[u8]) -> Result<()> {
+pub fn replay(reader: &Reader, report: &[u8], image: &[u8]) -> Result<f64> {
     let report = Report::parse(report)?;
     if report.image.sha256 != sha256(image) {
         bail!("it is not the image of the report ({})", report.image.file);
@@ -85,13 +87,22 @@ pub fn replay(reader: &Reader, report: &[u8], image: &[u8]) -> Result<()> {
         .as_ref()
         .map(|e| again.erased(e))
         .transpose()?;
-    refuse_differences(&report, &now)
+    refuse_differences(&report, &now)?;
+    Ok(tolerance(&report))
+}
+
+/// How far the numbers of a report may be from those of another device.
+fn tolerance(report: &Report) -> f64 {
+    match report.float16 {
+        true => TOLERANCE_OF_FLOAT16,
+        false => TOLERANCE,
+    }
 }
 
 /// # Errors
 /// When two reports differ: the first few differences are named.
 fn refuse_differences(report: &Report, now: &Report) -> Result<()> {
-    let differences = report.differences(now, TOLERANCE);
+    let differences = report.differences(now, tolerance(report));
     if differences.is_empty() {
         return Ok(());
     }
@@ -236,6 +247,25 @@ mod tests {
             .write_to(&mut png, image::ImageFormat::Png)
             .expect("a picture");
         png.into_inner()
+    }
+
+    #[test]
+    fn numbers_of_float16_may_differ_by_more() {
+        let (reader, file) = (reader(), image());
+        let made = report(&reader, &file);
+        let moved = |by: f64, float16: bool| {
+            let mut moved = made.clone();
+            let probability = &mut moved["findings"][0]["probability"];
+            *probability = json!(probability.as_f64().expect("a probability") + by);
+            if float16 {
+                moved["float16"] = json!(true);
+            }
+            replay(&reader, moved.to_string().as_bytes(), &file)
+        };
+        assert_eq!(moved(0.0, false).expect("as made"), TOLERANCE);
+        assert_eq!(moved(0.01, true).expect("near"), TOLERANCE_OF_FLOAT16);
+        moved(0.01, false).expect_err("float32 has more digits");
+        moved(0.03, true).expect_err("too far for float16, too");
     }
 
     /// As they were before they said which levels were shown, and what the gate says.

@@ -34,6 +34,7 @@ impl Report {
         let mut other = other.clone();
         other.software.clone_from(&self.software);
         other.adapter.clone_from(&self.adapter);
+        other.float16 = self.float16;
         other.timings = self.timings;
         // A reader drew it; no program makes it again.
         other.drawn.clone_from(&self.drawn);

@@ -55,6 +55,10 @@ pub struct Report {
     pub preprocessing: Input,
     /// `"WebGPU: <name>"` or `"CPU, N workers"`.
     pub adapter: String,
+    /// Whether feature maps were computed in float16, which has three digits, where their values were not too large for it. Scores and maps are then not
+    /// those of another device to the last digit.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub float16: bool,
     pub findings: Vec<FindingReport>,
     /// The explanations that were asked for: one by each method, for all findings.
     #[serde(flatten)]
@@ -298,6 +302,7 @@ impl Report {
             gate: Some(gate),
             preprocessing: manifest.input.clone(),
             adapter: adapter.to_owned(),
+            float16: reading.float16,
             findings: findings.collect(),
             explanations: Explanations::default(),
             trust: Vec::new(),

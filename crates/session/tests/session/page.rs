@@ -29,6 +29,7 @@ pub fn gpu() -> Adapter {
     Adapter::WebGpu {
         name: "a card".to_owned(),
         software: false,
+        float16: false,
     }
 }
 
@@ -186,6 +187,7 @@ pub fn report(file: &str) -> Report {
             width: 1.0,
             height: 1.0,
         },
+        float16: false,
     };
     // A grey picture as a bitmap: the smallest that is one, with all levels.
     let pixels: Vec<u8> = (0..=255).collect();

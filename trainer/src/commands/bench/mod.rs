@@ -2,6 +2,7 @@
 
 mod called;
 mod data;
+mod float16;
 mod intervals;
 mod lime;
 mod train;
@@ -15,6 +16,8 @@ pub enum What {
     Train(train::Options),
     /// Pictures read, decoded, resized, changed at random and normalised.
     Data(Box<data::Options>),
+    /// What a graphics card says of pictures in float16, beside float32.
+    Float16(float16::Options),
     /// How many samples LIME needs until its map is close to the map of very many.
     Lime(Box<lime::Options>),
     /// How often LIME's 95% intervals hold what very many samples say.
@@ -28,6 +31,7 @@ pub fn run(what: &What) -> Result<()> {
     match what {
         What::Train(options) => train::run(options),
         What::Data(options) => data::run(options),
+        What::Float16(options) => float16::run(options),
         What::Lime(options) => lime::run(options),
         What::Intervals(options) => intervals::run(options),
         What::Verdicts(options) => verdicts::run(options),

@@ -38,11 +38,8 @@ pub fn run(options: &Options) -> Result<()> {
             bail!("a report is of one image");
         };
         let replayed = replay::replay(&reader, &report.read()?, &image.read()?);
-        replayed.with_context(|| format!("{report} and {image}"))?;
-        println!(
-            "the report can be repeated: it is within {:.0e} of what comes out now",
-            replay::TOLERANCE
-        );
+        let tolerance = replayed.with_context(|| format!("{report} and {image}"))?;
+        println!("the report can be repeated: it is within {tolerance:.0e} of what comes out now");
         return Ok(());
     }
     let how = HowTo {
