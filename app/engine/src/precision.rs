@@ -7,8 +7,8 @@ use sightline::reading::ReadError;
 use crate::device_times::{get_ready, measured, place, test_picture};
 use crate::weights;
 
-/// How far a logit may be from float32's: before calibration, a probability is then within 0.005.
-const TOLERANCE: f32 = 0.02;
+/// How far a probability may be from float32's.
+const TOLERANCE: f64 = 0.01;
 const FLOAT16: &str = "float16";
 const FLOAT32: &str = "float32";
 
@@ -51,16 +51,20 @@ pub async fn choose(reader: &mut Reader, adapter: &str) -> Result<bool, ReadErro
 /// Whether a reader is better in float16 than in float32, in which it is left.
 async fn is_better(reader: &mut Reader) -> Result<bool, ReadError> {
     reader.halve();
-    let (half_logits, half_time) = tried(reader).await?;
+    let (half_scores, half_time) = tried(reader).await?;
     reader.unhalve();
-    let (logits, time) = tried(reader).await?;
-    let mut both = half_logits.iter().zip(&logits);
-    Ok(half_time < time && both.all(|(half, full)| (half - full).abs() <= TOLERANCE))
+    let (scores, time) = tried(reader).await?;
+    let mut both = half_scores.iter().zip(&scores);
+    let is_near = both.all(|(half, full)| match (half, full) {
+        (Some(half), Some(full)) => (half - full).abs() <= TOLERANCE,
+        _ => half == full,
+    });
+    Ok(half_time < time && is_near)
 }
 
 /// What a reader says of the test picture, and in how many milliseconds.
-async fn tried(reader: &Reader) -> Result<(Vec<f32>, f64), ReadError> {
+async fn tried(reader: &Reader) -> Result<(Vec<Option<f64>>, f64), ReadError> {
     get_ready(reader).await?;
-    let logits = reader.read(&test_picture(reader)).await?.logits;
-    Ok((logits, measured(reader).await?))
+    let read = reader.read(&test_picture(reader)).await?;
+    Ok((read.probabilities, measured(reader).await?))
 }
