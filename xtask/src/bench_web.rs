@@ -40,7 +40,7 @@ const BATCHES: [&str; 2] = ["1", "8"];
 const ROUNDS: u64 = 7;
 /// How far a logit may be from PyTorch's.
 const TOLERANCE: f64 = 1e-3;
-/// The same on a graphics card, where the engine may compute in float16.
+/// How far a logit of ours may be from PyTorch's on a graphics card, where the engine may compute in float16.
 const TOLERANCE_OF_CARD: f64 = 0.05;
 /// Milliseconds that one request may take: a software adapter is slow.
 const LIMIT: u64 = 1_800_000;

@@ -19,7 +19,7 @@ use super::asking::ask;
 
 /// What a report may differ by, as a share of the largest value: another device adds up in another order.
 const TOLERANCE: f64 = 1e-3;
-/// The same for a report whose feature maps were computed in float16.
+/// What a report may differ by whose feature maps were computed in float16.
 const TOLERANCE_OF_FLOAT16: f64 = 0.02;
 /// The most painted places that are painted again: more than the page lets anyone have.
 const MOST_SPOTS: usize = 10_000;
