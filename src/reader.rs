@@ -112,15 +112,22 @@ impl Reader {
     pub async fn read(&self, view: &View) -> Result<Reading, ReadError> {
         let input = &self.manifest.input;
         let input = input.tensor_of(input.normalise(&view.square), &self.device);
+        self.said_of(input, async |maps| self.reading(view, maps).await)
+            .await
+    }
+
+    /// What `say` says of the feature maps of pictures; of those in float32 where values are too large for float16.
+    async fn said_of<T>(
+        &self,
+        input: Tensor<4>,
+        say: impl AsyncFn(Vec<Tensor<4>>) -> Result<T, ReadError>,
+    ) -> Result<T, ReadError> {
         let again = self.network.is_half().then(|| input.clone());
-        let read = self.reading(view, self.network.feature_maps(input)).await;
-        match (read, again) {
-            // Some values are too large for float16.
+        match (say(self.network.feature_maps(input)).await, again) {
             (Err(ReadError::NotANumber), Some(input)) => {
-                let feature_maps = self.network.feature_maps_in_full(input);
-                self.reading(view, feature_maps).await
+                say(self.network.feature_maps_in_full(input)).await
             }
-            (read, _) => read,
+            (said, _) => said,
         }
     }
 
@@ -185,15 +192,8 @@ impl Reader {
         {
             return self.randomised(input, *output, *part, seeds).await;
         }
-        let again = self.network.is_half().then(|| input.clone());
-        let scored = self.scored(self.network.feature_maps(input), wants).await;
-        match (scored, again) {
-            (Err(ReadError::NotANumber), Some(input)) => {
-                let feature_maps = self.network.feature_maps_in_full(input);
-                self.scored(feature_maps, wants).await
-            }
-            (scored, _) => scored,
-        }
+        self.said_of(input, async |maps| self.scored(maps, wants).await)
+            .await
     }
 
     /// Begins with pictures as [`Reader::score`] takes them, while the caller does something else. Where that is not possible, they are given back.
