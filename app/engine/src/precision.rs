@@ -4,7 +4,7 @@
 use sightline::reader::Reader;
 use sightline::reading::ReadError;
 
-use crate::device_times::{get_ready, measured, place, test_picture};
+use crate::device_times::{measured, place, test_picture};
 use crate::weights;
 
 /// How far a probability may be from float32's.
@@ -64,7 +64,7 @@ async fn is_better(reader: &mut Reader) -> Result<bool, ReadError> {
 
 /// What a reader says of the test picture, and in how many milliseconds.
 async fn tried(reader: &Reader) -> Result<(Vec<Option<f64>>, f64), ReadError> {
-    get_ready(reader).await?;
+    // The first reading compiles the shaders, and is not timed.
     let read = reader.read(&test_picture(reader)).await?;
     Ok((read.probabilities, measured(reader).await?))
 }
