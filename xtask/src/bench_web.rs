@@ -57,15 +57,15 @@ const END: &str = "<!-- end of cargo xtask bench web -->\n";
 /// # Errors
 /// When something cannot be had or started, or a logit is not PyTorch's.
 pub fn run(root: &Path) -> Result<()> {
+    if let Some(file) = std::env::var_os("SIGHTLINE_MEASURED") {
+        let measured = std::fs::read_to_string(&file).context("SIGHTLINE_MEASURED")?;
+        return keep(root, &serde_json::from_str(&measured)?);
+    }
     let rounds = match std::env::var("SIGHTLINE_ROUNDS") {
         Ok(rounds) => rounds.parse().context("SIGHTLINE_ROUNDS is no number")?,
         Err(_) => ROUNDS,
     };
     let wanted = std::env::var("SIGHTLINE_CASES").unwrap_or_default();
-    if let Some(file) = std::env::var_os("SIGHTLINE_MEASURED") {
-        let measured = std::fs::read_to_string(&file).context("SIGHTLINE_MEASURED")?;
-        return keep(root, &serde_json::from_str(&measured)?, rounds);
-    }
     let cases = cases(&wanted, rounds);
     if cases.is_empty() {
         bail!("no case has the words {wanted:?} of SIGHTLINE_CASES");
@@ -111,21 +111,21 @@ pub fn run(root: &Path) -> Result<()> {
         .run("measure in headless Chromium, in turns")?;
 
     let measured = std::fs::read_to_string(&out)?;
-    keep(root, &serde_json::from_str(&measured)?, rounds)
+    keep(root, &serde_json::from_str(&measured)?)
 }
 
-/// Shows what was measured, and writes it into the documents.
+/// Shows what was measured, and writes it into the documents if it was measured often enough.
 ///
 /// # Errors
 /// When a logit is not PyTorch's, or a document cannot be written.
-fn keep(root: &Path, measured: &Value, rounds: u64) -> Result<()> {
+fn keep(root: &Path, measured: &Value) -> Result<()> {
     let measured = merged(&json!({}), measured);
     println!("\n{}", tables(&measured)?);
     let wrong = wrong(&measured);
     if !wrong.is_empty() {
         bail!("{}", wrong.join("\n"));
     }
-    if rounds < ROUNDS {
+    if !is_enough(&measured) {
         println!("The documents stay as they are: not all was measured {ROUNDS} times");
         return Ok(());
     }
@@ -222,6 +222,12 @@ fn cases(words: &str, rounds: u64) -> Vec<Value> {
         }
     }
     cases
+}
+
+/// Whether every case was measured often enough to be written down.
+fn is_enough(measured: &Value) -> bool {
+    let mut cases = measured["cases"].as_array().into_iter().flatten();
+    cases.all(|case| case["rounds"].as_u64() >= Some(ROUNDS))
 }
 
 /// The cases that are known, with the new ones in place of those. Each says by itself what was measured with, and where.
@@ -457,6 +463,14 @@ mod tests {
             tables.contains("DenseNet-121, WebGPU (SwiftShader): not measured"),
             "{tables}"
         );
+    }
+
+    #[test]
+    fn what_was_measured_too_few_times_is_not_written_down() {
+        let cases = |rounds: Value| json!({ "cases": [{ "rounds": 7 }, { "rounds": rounds }] });
+        assert!(is_enough(&cases(json!(ROUNDS))));
+        assert!(!is_enough(&cases(json!(ROUNDS - 1))));
+        assert!(!is_enough(&cases(Value::Null)));
     }
 
     #[test]
