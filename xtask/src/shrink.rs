@@ -124,3 +124,24 @@ fn smaller(root: &Path, file: &Path, own: &[&str], path: &OsString) -> Result<()
     std::fs::copy(&small, file)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_whose_exports_are_wrapped_is_refused() {
+        let place = std::env::temp_dir().join(format!("sightline-shrink-{}", std::process::id()));
+        let with = |name: &str| {
+            std::fs::write(&place, [b"\0asm", name.as_bytes()].concat()).expect("a file");
+            refuse_command(&place)
+        };
+        with("__externref_table_alloc").expect("not wrapped");
+        let refused = with("__externref_table_alloc.command_export").expect_err("wrapped");
+        assert!(
+            refused.to_string().contains("__wasm_call_ctors"),
+            "{refused}"
+        );
+        std::fs::remove_file(&place).expect("the file");
+    }
+}
