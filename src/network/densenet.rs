@@ -10,6 +10,8 @@ use burn::tensor::{Device, Tensor};
 use super::graph::{Graph, Value};
 use super::layers::{Activation::Relu, ConvNorm, Norm, convolve};
 use super::{Backbone, Naming};
+#[cfg(not(target_arch = "wasm32"))]
+use {super::cpu, super::layers, burn::nn::BatchNorm, burn::tensor::DType, std::ops::Range};
 
 const STEM_FEATURES: usize = 64;
 const GROWTH_RATE: usize = 32;
@@ -160,7 +162,62 @@ struct DenseBlock {
 
 impl DenseBlock {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        #[cfg(not(target_arch = "wasm32"))]
+        if let Some(map) = self.train(&x) {
+            return map;
+        }
         self.layers.iter().fold(x, |x, layer| layer.forward(x))
+    }
+
+    /// All layers as one operation, where they are trained on the CPU.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn train(&self, x: &Tensor<4>) -> Option<Tensor<4>> {
+        let first = &self.layers.first()?.norm1.norm;
+        if cpu::tracks(&x.device()) != Some(true)
+            || x.dtype() != DType::F32
+            || !first.training.is_enabled()
+        {
+            return None;
+        }
+        let [batch, inputs, height, width] = x.dims();
+        let [growth, bottleneck, ..] = self.layers[0].conv2.weight.dims();
+        let block = cpu::Block {
+            batch,
+            height,
+            width,
+            inputs,
+            layers: self.layers.len(),
+            bottleneck,
+            growth,
+            epsilon: first.epsilon,
+        };
+        let parameters = self.layers.iter().flat_map(|layer| {
+            let (first, second) = (&layer.norm1.norm, &layer.bottleneck.norm);
+            [
+                first.gamma.val(),
+                first.beta.val(),
+                layer.bottleneck.conv.weight.val().reshape([-1]),
+                second.gamma.val(),
+                second.beta.val(),
+                layer.conv2.weight.val().reshape([-1]),
+            ]
+        });
+        let parameters = Tensor::cat(parameters.collect(), 0);
+        let (map, mean, variance) = cpu::dense_block(x.clone(), parameters, block);
+        let keep = |norm: &BatchNorm, channels: Range<usize>| {
+            let [mean, variance] =
+                [&mean, &variance].map(|all| all.clone().slice(channels.clone()));
+            layers::keep(norm, mean, variance);
+        };
+        for (layer, second) in self
+            .layers
+            .iter()
+            .zip((block.channels()..).step_by(bottleneck))
+        {
+            keep(&layer.norm1.norm, 0..layer.norm1.norm.gamma.dims()[0]);
+            keep(&layer.bottleneck.norm, second..second + bottleneck);
+        }
+        Some(map)
     }
 }
 
@@ -237,4 +294,129 @@ fn convolution(channels: [usize; 2], kernel: usize) -> Conv2dConfig {
             gain: std::f64::consts::SQRT_2,
             fan_out_only: false,
         })
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+    use burn::tensor::{Gradients, Int};
+
+    use super::*;
+
+    /// Gradients of every parameter, in order.
+    struct Collector<'a> {
+        gradients: &'a Gradients,
+        found: Vec<Vec<f32>>,
+    }
+
+    impl ModuleVisitor for Collector<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            // Running statistics have none.
+            if let Some(gradient) = param.val().grad(self.gradients) {
+                let values = gradient.into_data().try_to_vec();
+                self.found.push(values.expect("in 32 bits"));
+            }
+        }
+    }
+
+    fn block(inputs: usize, layers: usize, device: &Device) -> DenseBlock {
+        let of = |layer| DenseLayer::new(inputs + layer * GROWTH_RATE, device);
+        let layers = (0..layers).map(of).collect();
+        DenseBlock { layers }.map(&mut Waves(0.0))
+    }
+
+    /// Parameters that are not all alike, and not drawn: other tests draw from the same generator meanwhile.
+    struct Waves(f32);
+
+    impl ModuleMapper for Waves {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            self.0 += 1.0;
+            let value = param.val();
+            let wave = wave(value.dims(), 0.7, self.0, &value.device());
+            let value = match D {
+                // Scales and shifts, some below 0.
+                1 => value + wave * 1.2,
+                _ => wave * 0.1,
+            };
+            param.map(|_| value.detach().require_grad())
+        }
+    }
+
+    fn wave<const D: usize>(
+        shape: [usize; D],
+        step: f32,
+        phase: f32,
+        device: &Device,
+    ) -> Tensor<D> {
+        let count = shape.iter().product::<usize>() as i64;
+        let steps = Tensor::<1, Int>::arange(0..count, device).float();
+        (steps * step + phase).sin().reshape(shape)
+    }
+
+    /// Map, gradients of input and parameters, and running statistics.
+    fn run(block: &DenseBlock, x: &Tensor<4>, whole: bool) -> Vec<Vec<f32>> {
+        let map = match whole {
+            true => block.train(x).expect("it is for the kernels of training"),
+            false => {
+                let layers = block.layers.iter();
+                layers.fold(x.clone(), |x, layer| layer.forward(x))
+            }
+        };
+        let weights = wave(map.dims(), 0.7, 0.0, &x.device());
+        let gradients = (map.clone() * weights).sum().backward();
+        let mut collector = Collector {
+            gradients: &gradients,
+            found: Vec::new(),
+        };
+        block.visit(&mut collector);
+        let values = |tensor: Tensor<4>| tensor.into_data().try_to_vec().expect("in 32 bits");
+        let mut all = collector.found;
+        assert_eq!(all.len(), 6 * block.layers.len());
+        all.push(values(map));
+        all.push(values(Tensor::from_inner(
+            x.grad(&gradients).expect("it is tracked"),
+        )));
+        for layer in &block.layers {
+            for norm in [&layer.norm1.norm, &layer.bottleneck.norm] {
+                for running in [&norm.running_mean, &norm.running_var] {
+                    let running = running.value_sync().into_data();
+                    all.push(running.try_to_vec().expect("in 32 bits"));
+                }
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn a_block_as_one_operation_is_its_layers_one_after_the_other() {
+        let device = Device::flex().autodiff();
+        // Strips of some rows; of several pictures; parts of the batch that are not alike; one row; one column.
+        for [batch, inputs, layers, height, width] in [
+            [3, 64, 2, 41, 37],
+            [5, 24, 3, 7, 7],
+            [33, 8, 2, 6, 5],
+            [2, 300, 1, 1, 9],
+            [3, 16, 2, 9, 1],
+            [1, 16, 2, 5, 600],
+        ] {
+            // Two waves make no pattern of a picture.
+            let shape = [batch, inputs, height, width];
+            let x = wave(shape, 1.3, 0.5, &device) + wave(shape, 0.0137, 0.0, &device) + 0.3;
+            let x = x.require_grad();
+            let [one, other] = [(); 2].map(|()| block(inputs, layers, &device));
+            let (one, other) = (run(&one, &x, true), run(&other, &x, false));
+            assert_eq!(one.len(), other.len());
+            for (index, (one, other)) in one.iter().zip(&other).enumerate() {
+                let far = one.iter().zip(other).map(|(a, b)| (a - b).abs());
+                let far = far.fold(0.0, f32::max);
+                let size = other
+                    .iter()
+                    .fold(0.0, |most: f32, value| most.max(value.abs()));
+                assert!(
+                    far <= 1e-4 * size + 1e-5 && one.len() == other.len(),
+                    "{batch} x {inputs} x {height} x {width}: {index} is {far} off, of {size}"
+                );
+            }
+        }
+    }
 }

@@ -142,12 +142,7 @@ pub fn normalise(norm: &BatchNorm, x: Tensor<4>, activation: Activation) -> Tens
     if tracked == Some(true) && norm.training.is_enabled() {
         let (gamma, beta) = (norm.gamma.val(), norm.beta.val());
         let (y, mean, variance) = super::cpu::normalise(x, gamma, beta, norm.epsilon, activation);
-        // As Burn's own layer keeps them.
-        for (running, batch) in [(&norm.running_mean, mean), (&norm.running_var, variance)] {
-            let old = running.value_sync().to_device(&batch.device());
-            let new = old * (1.0 - norm.momentum) + batch.detach() * norm.momentum;
-            running.update(new.detach());
-        }
+        keep(norm, mean, variance);
         return y;
     }
     #[cfg(not(target_arch = "wasm32"))]
@@ -156,6 +151,16 @@ pub fn normalise(norm: &BatchNorm, x: Tensor<4>, activation: Activation) -> Tens
         return super::cpu::scale(x, slope, offset, activation);
     }
     activation.apply(norm.forward(x))
+}
+
+/// Takes a batch's mean and variance into the running ones, as Burn's own layer does.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn keep(norm: &BatchNorm, mean: Tensor<1>, variance: Tensor<1>) {
+    for (running, batch) in [(&norm.running_mean, mean), (&norm.running_var, variance)] {
+        let old = running.value_sync().to_device(&batch.device());
+        let new = old * (1.0 - norm.momentum) + batch.detach() * norm.momentum;
+        running.update(new.detach());
+    }
 }
 
 #[cfg(test)]

@@ -308,11 +308,11 @@ impl Scratch {
 }
 
 /// A matrix: its elements, the step from one row to the next, and from one column to the next.
-type Matrix<'a> = (&'a [f32], usize, usize);
+pub type Matrix<'a> = (&'a [f32], usize, usize);
 
 /// `target = lhs * rhs + add * target`; `target` is `rows x columns`, with its rows contiguous and a step from one column to
 /// the next.
-fn product(
+pub fn product(
     rows: usize,
     columns: usize,
     inner: usize,

@@ -4,9 +4,11 @@
 //! normalisation is many passes over memory. These work on the tensors as they lie.
 
 mod convolution;
+mod dense;
 mod normalisation;
 mod window;
 
+pub use dense::{Block, dense_block};
 pub use window::Window;
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;

@@ -45,10 +45,9 @@ pub fn forward(
     let planes = Planes::of(&mut output, shape);
     let statistics = (0..shape.channels).into_par_iter().map(|channel| {
         let pictures = |picture| plane_of(x, shape, picture, channel);
-        let count = (shape.batch * shape.pixels) as f64;
-        let mean = (0..shape.batch).map(|n| sum(pictures(n))).sum::<f64>() / count;
-        let squares = (0..shape.batch).map(|n| sum_of_squares(pictures(n), mean as f32));
-        let variance = squares.sum::<f64>() / count;
+        let mut moments = Moments::default();
+        (0..shape.batch).for_each(|n| moments.add(pictures(n)));
+        let (mean, variance) = (moments.mean(), moments.variance());
         let line = Line::new(gamma[channel], beta[channel], mean, variance, epsilon);
         for picture in 0..shape.batch {
             // SAFETY: this channel's planes belong to this job alone.
@@ -103,46 +102,80 @@ pub fn backward(
     let mut dx = vec![0.0; x.len()];
     let planes = Planes::of(&mut dx, shape);
     let sums = (0..shape.channels).into_par_iter().map(|channel| {
-        let (mean, variance) = (f64::from(mean[channel]), f64::from(variance[channel]));
-        let line = Line::new(gamma[channel], beta[channel], mean, variance, epsilon);
-        let scale = 1.0 / (variance + epsilon).sqrt();
+        let (gamma, beta) = (gamma[channel], beta[channel]);
+        let norm = Norm::new(gamma, beta, mean[channel], variance[channel], epsilon);
         let count = (shape.batch * shape.pixels) as f64;
-        let (mut total, mut along) = (0.0, 0.0);
+        let mut sums = [0.0; 2];
         for picture in 0..shape.batch {
             let x = plane_of(x, shape, picture, channel);
             let dy = plane_of(dy, shape, picture, channel);
             // SAFETY: this channel's planes belong to this job alone.
             let dz = unsafe { planes.get(picture, channel) };
-            let (sum, product) = deactivate(activation, line, mean as f32, x, dy, dz);
-            total += sum;
-            along += product * scale;
+            let (total, along) = deactivate(activation, norm.line, norm.mean, x, dy, dz);
+            sums[0] += total;
+            sums[1] += along;
         }
-        // dx = gamma / sigma (dz - mean(dz) - normalised x * mean(dz * normalised x)): a line in dz and x.
-        let of_dz = f64::from(gamma[channel]) * scale;
-        let of_x = -of_dz * scale * along / count;
-        let constant = -of_dz * total / count - of_x * mean;
-        let (of_dz, of_x, constant) = (of_dz as f32, of_x as f32, constant as f32);
+        let (rest, [dgamma, dbeta]) = norm.rest(sums, count);
         for picture in 0..shape.batch {
             let x = plane_of(x, shape, picture, channel);
             // SAFETY: as above.
             let dz = unsafe { planes.get(picture, channel) };
-            combine(x, dz, of_x, of_dz, constant);
+            combine(x, dz, norm.of_dz() as f32, rest);
         }
-        (along as f32, total as f32)
+        (dgamma, dbeta)
     });
     let (gamma, beta) = sums.unzip();
     Gradients { x: dx, gamma, beta }
 }
 
+/// How many values there were, their mean, and the sum of their squared distances from it.
+#[derive(Clone, Copy, Default)]
+pub struct Moments {
+    count: f64,
+    mean: f64,
+    squares: f64,
+}
+
+impl Moments {
+    /// Takes further values in: their mean first, so that nothing is lost where it is far from 0.
+    pub fn add(&mut self, values: &[f32]) {
+        let count = values.len() as f64;
+        let mean = sum(values) / count;
+        self.merge(&Self {
+            count,
+            mean,
+            squares: sum_of_squares(values, mean as f32),
+        });
+    }
+
+    /// Takes other values' moments in (Chan et al., 1983).
+    pub fn merge(&mut self, other: &Self) {
+        let count = self.count + other.count;
+        let between = other.mean - self.mean;
+        self.squares += other.squares + between * between * self.count * other.count / count;
+        self.mean += between * other.count / count;
+        self.count = count;
+    }
+
+    pub fn mean(&self) -> f64 {
+        self.mean
+    }
+
+    /// The biased one.
+    pub fn variance(&self) -> f64 {
+        self.squares / self.count
+    }
+}
+
 /// `z = slope x + offset`: normalisation, scale and shift in one.
 #[derive(Clone, Copy)]
-struct Line {
+pub struct Line {
     slope: f32,
     offset: f32,
 }
 
 impl Line {
-    fn new(gamma: f32, beta: f32, mean: f64, variance: f64, epsilon: f64) -> Self {
+    pub fn new(gamma: f32, beta: f32, mean: f64, variance: f64, epsilon: f64) -> Self {
         let slope = f64::from(gamma) / (variance + epsilon).sqrt();
         Self {
             slope: slope as f32,
@@ -153,6 +186,48 @@ impl Line {
     #[inline(always)]
     fn at(self, x: f32) -> f32 {
         self.slope.mul_add(x, self.offset)
+    }
+}
+
+/// A channel's normalisation with known statistics.
+#[derive(Clone, Copy)]
+pub struct Norm {
+    pub line: Line,
+    pub mean: f32,
+    scale: f64,
+    gamma: f64,
+}
+
+/// `of_x x + constant`.
+#[derive(Clone, Copy, Default)]
+pub struct Term {
+    pub of_x: f64,
+    pub constant: f64,
+}
+
+impl Norm {
+    pub fn new(gamma: f32, beta: f32, mean: f32, variance: f32, epsilon: f64) -> Self {
+        let (centre, variance) = (f64::from(mean), f64::from(variance));
+        Self {
+            line: Line::new(gamma, beta, centre, variance, epsilon),
+            mean,
+            scale: 1.0 / (variance + epsilon).sqrt(),
+            gamma: f64::from(gamma),
+        }
+    }
+
+    /// How `dz` goes into the gradient with respect to `x`.
+    pub fn of_dz(&self) -> f64 {
+        self.gamma * self.scale
+    }
+
+    /// The rest of that gradient, `gamma / sigma (-mean(dz) - normalised x * mean(dz * normalised x))`, and the gradients of `gamma` and `beta`, from the sums of `dz` and of `dz (x - mean)` over
+    /// `count` values.
+    pub fn rest(&self, [total, along]: [f64; 2], count: f64) -> (Term, [f32; 2]) {
+        let along = along * self.scale;
+        let of_x = -self.of_dz() * self.scale * along / count;
+        let constant = -self.of_dz() * total / count - of_x * f64::from(self.mean);
+        (Term { of_x, constant }, [along as f32, total as f32])
     }
 }
 
@@ -227,12 +302,24 @@ fn sum_of_squares(values: &[f32], mean: f32) -> f64 {
     })
 }
 
-/// `dz = of_dz dz + of_x x + constant`.
+/// `sum = sum + x`.
 #[multiversion(targets(
     "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma",
     "x86_64+avx2+fma"
 ))]
-fn combine(x: &[f32], dz: &mut [f32], of_x: f32, of_dz: f32, constant: f32) {
+pub fn add(x: &[f32], sum: &mut [f32]) {
+    for (sum, x) in sum.iter_mut().zip(x) {
+        *sum += x;
+    }
+}
+
+/// `dz = of_dz dz + of_x x + constant`, the gradient with respect to `x`.
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma",
+    "x86_64+avx2+fma"
+))]
+pub fn combine(x: &[f32], dz: &mut [f32], of_dz: f32, rest: Term) {
+    let (of_x, constant) = (rest.of_x as f32, rest.constant as f32);
     for (dz, x) in dz.iter_mut().zip(x) {
         *dz = of_dz.mul_add(*dz, of_x.mul_add(*x, constant));
     }
@@ -289,7 +376,7 @@ macro_rules! with_activation {
     "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma",
     "x86_64+avx2+fma"
 ))]
-fn activate(activation: Activation, line: Line, x: &[f32], y: &mut [f32]) {
+pub fn activate(activation: Activation, line: Line, x: &[f32], y: &mut [f32]) {
     with_activation!(activation, |value, _slope| {
         for (y, x) in y.iter_mut().zip(x) {
             *y = value(line.at(*x));
@@ -302,7 +389,7 @@ fn activate(activation: Activation, line: Line, x: &[f32], y: &mut [f32]) {
     "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma",
     "x86_64+avx2+fma"
 ))]
-fn deactivate(
+pub fn deactivate(
     activation: Activation,
     line: Line,
     mean: f32,
@@ -318,6 +405,56 @@ fn deactivate(
     let dz = &dz[..x.len()];
     let total = lanes(x.len(), |i| dz[i]);
     (total, lanes(x.len(), |i| dz[i] * (x[i] - mean)))
+}
+
+/// Sums of what [`accumulate`] goes through, in lanes that the compiler turns into vectors.
+#[derive(Default)]
+pub struct Accumulated {
+    total: [f32; LANES],
+    along: [f32; LANES],
+}
+
+impl Accumulated {
+    /// The sum of `dz`, and of `dz (x - mean)`.
+    pub fn sums(&self) -> [f64; 2] {
+        [self.total, self.along].map(|lanes| lanes.iter().map(|lane| f64::from(*lane)).sum())
+    }
+}
+
+/// `dz` is `dy` where the ReLU's output `y` is not 0; adds `of_dz dz` to `dx`, and sums up.
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma",
+    "x86_64+avx2+fma"
+))]
+pub fn accumulate(
+    sums: &mut Accumulated,
+    [y, dy, x]: [&[f32]; 3],
+    mean: f32,
+    of_dz: f32,
+    dx: &mut [f32],
+) {
+    let Accumulated { total, along } = sums;
+    let whole = dx.len() / LANES * LANES;
+    let (blocks, rest) = dx.split_at_mut(whole);
+    let inputs = y
+        .chunks_exact(LANES)
+        .zip(dy.chunks_exact(LANES))
+        .zip(x.chunks_exact(LANES));
+    for (dx, ((y, dy), x)) in blocks.chunks_exact_mut(LANES).zip(inputs) {
+        for lane in 0..LANES {
+            let dz = if y[lane] > 0.0 { dy[lane] } else { 0.0 };
+            total[lane] += dz;
+            along[lane] = dz.mul_add(x[lane] - mean, along[lane]);
+            dx[lane] = of_dz.mul_add(dz, dx[lane]);
+        }
+    }
+    for (lane, dx) in rest.iter_mut().enumerate() {
+        let at = whole + lane;
+        let dz = if y[at] > 0.0 { dy[at] } else { 0.0 };
+        total[lane] += dz;
+        along[lane] = dz.mul_add(x[at] - mean, along[lane]);
+        *dx = of_dz.mul_add(dz, *dx);
+    }
 }
 
 /// `1 / (1 + exp(-z))`, in steps that the compiler can turn into vectors; exact to a few units in the last place.
