@@ -13,7 +13,8 @@ use crate::{bench_growth, bench_predict, bench_web, bench_wgpu};
 
 /// Networks whose training is timed, at 224 pixels in batches of 16.
 const NETWORKS: [&str; 2] = ["efficientnet_lite0", "densenet121"];
-const STEPS: &str = "5";
+/// PyTorch is slow for its first steps.
+const STEPS: &str = "15";
 const ROUNDS: usize = 2;
 const BEGIN: &str = "<!-- cargo xtask bench train -->\n";
 const END: &str = "<!-- end of cargo xtask bench train -->\n";
