@@ -1,5 +1,7 @@
 //! The case library: radiographs beside the page. A picture is fetched when it is chosen, and no other.
 
+use std::collections::BTreeMap;
+
 use leptos::prelude::*;
 use sightline_core::finding::Finding;
 use sightline_core::library::{BoundingBox, Case, FOLDER, Library};
@@ -64,12 +66,15 @@ pub fn CaseLibrary() -> impl IntoView {
 /// The library, as [`Library::parse`] reads it.
 fn library(index: &Json) -> Result<Library, String> {
     let cases = index.list("cases", |case| {
-        let labels = case.entries("labels")?.into_iter();
-        let labels = labels.map(|(name, label)| Ok((finding(&name)?, label.number()? as i8)));
+        // One by one: a map that is collected brings a sort into the program.
+        let mut labels = BTreeMap::new();
+        for (name, label) in case.entries("labels")? {
+            labels.insert(finding(&name)?, label.number()? as i8);
+        }
         Ok(Case {
             file: case.text("file")?,
             source: case.text("source")?,
-            labels: labels.collect::<Result<_, String>>()?,
+            labels,
             boxes: case.list("boxes", |drawn| {
                 let share = |name| Ok::<f32, String>(drawn.get(name)?.number()? as f32);
                 Ok(BoundingBox {
