@@ -1,8 +1,9 @@
 //! What the gate's detector is given of a picture: how strong each channel of the last feature maps is, and on which side.
 
-use burn::tensor::{DType, Tensor, TensorData};
+use burn::tensor::{DType, Tensor};
 use sightline_core::gate::detector::thumbnail;
 
+use crate::network::{product, tensor};
 use crate::radiograph::GreyImage;
 
 /// For each channel of each branch its mean, the mean of the right half less that of the left, and of the lower half less that of the upper:
@@ -15,10 +16,9 @@ pub fn of_maps(feature_maps: &[Tensor<4>]) -> Tensor<2> {
         let map = map.clone().cast(DType::F32);
         let [batch, channels, height, width] = map.dims();
         let cells = height * width;
-        let data = TensorData::new(halves(height, width), [1, cells, 3]);
-        let halves = Tensor::<3>::from_data(data, &map.device());
+        let halves = tensor(halves(height, width), [1, cells, 3], &map.device());
         let map = map.reshape([batch, channels, cells]);
-        let sums = map.matmul(halves.repeat_dim(0, batch));
+        let sums = product(map, halves.repeat_dim(0, batch));
         sums.reshape([batch, channels * 3])
     });
     Tensor::cat(parts.collect(), 1)
@@ -54,7 +54,7 @@ fn halves(height: usize, width: usize) -> Vec<f32> {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::Device;
+    use burn::tensor::{Device, TensorData};
 
     use super::*;
 

@@ -6,9 +6,9 @@
 //! exactly. Where the map is flattened instead, as VGG does, every cell has weights of its own; gradient times
 //! feature, cell by cell (HiResCAM, Draelos and Carin 2020), is then what adds up to the logit.
 
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor};
 
-use crate::network::{Classifier, Gradient, Pooling};
+use crate::network::{Classifier, Gradient, Pooling, product, tensor};
 
 /// How much each cell of the feature maps adds to each logit.
 #[derive(Clone, Debug)]
@@ -45,7 +45,7 @@ pub fn evidence(classifier: &Classifier, feature_maps: Vec<Tensor<4>>) -> Eviden
                 start += features;
                 // Not left to broadcasting, which not every backend's matrix product has.
                 let weights = weights.expand([batch, outputs, features]);
-                weights.matmul(map).div_scalar(cells as f64)
+                product(weights, map).div_scalar(cells as f64)
             }
             Pooling::Flatten(_) => {
                 let weights = weights.clone().narrow(2, start, features * cells);
@@ -83,19 +83,18 @@ pub fn regrid(map: &Tensor<4>, height: usize, width: usize) -> Tensor<4> {
         return map.clone();
     }
     let device = map.device();
-    let matrices = [batch, outputs];
-    let down = shares(h, height, &device).expand([matrices[0], matrices[1], height, h]);
-    let across =
-        shares(w, width, &device)
-            .swap_dims(2, 3)
-            .expand([matrices[0], matrices[1], w, width]);
-    down.matmul(map.clone()).matmul(across)
+    let maps = batch * outputs;
+    let down = shares(h, height, &device).expand([maps, height, h]);
+    let across = shares(w, width, &device).swap_dims(1, 2);
+    let across = across.expand([maps, w, width]);
+    let regridded = product(product(down, map.clone().reshape([maps, h, w])), across);
+    regridded.reshape([batch, outputs, height, width])
 }
 
-/// `[1, 1, to, from]`: which share of each of `from` equal parts of a line falls on each of `to` parts.
-fn shares(from: usize, to: usize, device: &Device) -> Tensor<4> {
+/// `[1, to, from]`: which share of each of `from` equal parts of a line falls on each of `to` parts.
+fn shares(from: usize, to: usize, device: &Device) -> Tensor<3> {
     let values = share_values(from, to);
-    Tensor::from_data(TensorData::new(values, [1, 1, to, from]), device)
+    tensor(values, [1, to, from], device)
 }
 
 /// Row by row: which share of each of `from` equal parts of a line falls on each of `to` parts.

@@ -1,6 +1,7 @@
 //! Pictures as tensors.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use crate::network::tensor;
+use burn::tensor::{Device, Tensor};
 
 use crate::radiograph::{GreyImage, Input};
 
@@ -25,6 +26,6 @@ impl Tensors for Input {
     fn tensor_of(&self, values: Vec<f32>, device: &Device) -> Tensor<4> {
         let pictures = values.len() / (self.channels * self.size * self.size);
         let shape = [pictures, self.channels, self.size, self.size];
-        Tensor::from_data(TensorData::new(values, shape), device)
+        tensor(values, shape, device)
     }
 }

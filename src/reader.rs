@@ -1,7 +1,7 @@
 //! A model on a device, which reads radiographs: a score and a map of evidence for each finding, from one forward pass.
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 
 use crate::asked::{Scored, Scorer, Wants};
 use crate::explain::heat_map::HeatMap;
@@ -11,6 +11,7 @@ use crate::features;
 use crate::gate::detector::Head;
 use crate::grad_cam;
 use crate::input::Tensors;
+use crate::network::tensor;
 use crate::network::{
     self, Classifier, FeatureMaps, Inference, Network, Packed, Pooling, Unpacked,
 };
@@ -218,7 +219,7 @@ impl Reader {
     pub async fn finish(&self, begun: Begun) -> Result<Vec<Scored>, ReadError> {
         let maps = begun.branches.into_iter().map(|branch| {
             let FeatureMaps { shape, values } = branch.finish();
-            Tensor::from_data(TensorData::new(values, shape), &self.device)
+            tensor(values, shape, &self.device)
         });
         self.scored(maps.collect(), &begun.wants).await
     }
@@ -281,9 +282,9 @@ impl Reader {
         };
         let maps = feature_maps.into_iter().map(|map| map.flatten(0, 3));
         let values = all_numbers(maps.collect()).await?.into_iter();
-        let maps = values.zip(shapes).map(|(values, shape)| {
-            Tensor::from_data(TensorData::new(values, shape), &Device::flex())
-        });
+        let maps = values
+            .zip(shapes)
+            .map(|(values, shape)| tensor(values, shape, &Device::flex()));
         Ok((classifier, maps.collect()))
     }
 

@@ -1,11 +1,13 @@
 //! From feature maps to logits, and the way back: which cell adds how much to which logit.
 
 use burn::module::{Module, Param};
-use burn::nn::{Dropout, DropoutConfig, Initializer, Linear, LinearConfig};
+use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::module::adaptive_avg_pool2d;
 use burn::tensor::{DType, Device, Tensor};
 
+use super::fresh::{Fresh, parameter, zeros};
+use super::layers::{linear, product};
 use super::{Backbone, Head};
 
 const BOTTLENECK_UNITS: usize = 500;
@@ -84,12 +86,12 @@ impl Classifier {
         };
         let mut hidden = Vec::new();
         for &units in units {
-            hidden.push(LinearConfig::new(inputs, units).init(device));
+            hidden.push(LinearConfig::new(inputs, units).fresh(device));
             inputs = units;
         }
         Self {
             hidden,
-            output: LinearConfig::new(inputs, outputs).init(device),
+            output: LinearConfig::new(inputs, outputs).fresh(device),
             dropout: DropoutConfig::new(dropout).init(),
             relu: head == Head::Mlp,
             pooling: branches.iter().map(|(pooling, _)| *pooling).collect(),
@@ -113,13 +115,10 @@ impl Classifier {
         if head != Head::Bottleneck {
             for layer in self.hidden.iter_mut().chain([&mut self.output]) {
                 let [inputs, outputs] = layer.weight.lazy_shape().dims();
-                layer.weight = backbone.linear_weights(inputs, outputs).init_with(
-                    [inputs, outputs],
-                    Some(inputs),
-                    Some(outputs),
-                    device,
-                );
-                layer.bias = Some(Initializer::Zeros.init([outputs], device));
+                let initializer = backbone.linear_weights(inputs, outputs);
+                layer.weight =
+                    parameter(&initializer, [inputs, outputs], [inputs, outputs], device);
+                layer.bias = Some(zeros([outputs], device));
             }
         }
         self
@@ -162,9 +161,9 @@ impl Classifier {
             x = self.dropout.forward(x);
         }
         for layer in &self.hidden {
-            x = self.dropout.forward(self.activate(layer.forward(x)));
+            x = self.dropout.forward(self.activate(linear(layer, x)));
         }
-        self.output.forward(x)
+        linear(&self.output, x)
     }
 
     /// The gradient of the logits by the pooled features, and the bias that goes with it.
@@ -175,7 +174,7 @@ impl Classifier {
         if self.relu {
             let mut x = self.pool(feature_maps);
             for layer in &self.hidden {
-                let value = layer.forward(x);
+                let value = linear(layer, x);
                 x = self.activate(value.clone());
                 before.push(value);
             }
@@ -188,12 +187,13 @@ impl Classifier {
                 let open = value.greater_elem(0.0).float().unsqueeze_dim::<3>(1);
                 weights = weights * open;
             }
-            let from_bias = weights
-                .clone()
-                .matmul(bias_of(layer).reshape([1, -1, 1]))
-                .squeeze_dim::<2>(2);
-            bias = bias + from_bias;
-            weights = weights.matmul(layer.weight.val().transpose().unsqueeze());
+            // One product for all pictures: a product's sides have to be alike in number.
+            let [pictures, outputs, units] = weights.dims();
+            let all = weights.reshape([1, pictures * outputs, units]);
+            let from_bias = product(all.clone(), bias_of(layer).reshape([1, units, 1]));
+            bias = bias + from_bias.reshape([pictures, outputs]);
+            let before = product(all, layer.weight.val().transpose().unsqueeze());
+            weights = before.reshape([pictures as isize, outputs as isize, -1]);
         }
         Gradient { weights, bias }
     }

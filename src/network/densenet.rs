@@ -6,6 +6,7 @@ use burn::nn::pool::{AvgPool2d, AvgPool2dConfig, MaxPool2d, MaxPool2dConfig};
 use burn::nn::{BatchNormConfig, Initializer, PaddingConfig2d};
 use burn::tensor::{Device, Tensor};
 
+use super::fresh::Fresh;
 #[cfg(not(target_arch = "wasm32"))]
 use super::graph::{Graph, Value};
 use super::layers::{Activation::Relu, ConvNorm, Norm, convolve};
@@ -59,9 +60,9 @@ impl Backbone for DenseNet {
         let conv0 = convolution([in_channels, STEM_FEATURES], 7)
             .with_stride([2, 2])
             .with_padding(PaddingConfig2d::Explicit(3, 3, 3, 3))
-            .init(device);
+            .fresh(device);
         Some(Self {
-            stem: ConvNorm::new(conv0, BatchNormConfig::new(STEM_FEATURES).init(device)),
+            stem: ConvNorm::new(conv0, BatchNormConfig::new(STEM_FEATURES).fresh(device)),
             pool0: MaxPool2dConfig::new([3, 3])
                 .with_strides([2, 2])
                 .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
@@ -232,13 +233,13 @@ struct DenseLayer {
 impl DenseLayer {
     fn new(in_features: usize, device: &Device) -> Self {
         let bottleneck = BOTTLENECK * GROWTH_RATE;
-        let conv1 = convolution([in_features, bottleneck], 1).init(device);
+        let conv1 = convolution([in_features, bottleneck], 1).fresh(device);
         Self {
             norm1: Norm::new(in_features, device),
-            bottleneck: ConvNorm::new(conv1, BatchNormConfig::new(bottleneck).init(device)),
+            bottleneck: ConvNorm::new(conv1, BatchNormConfig::new(bottleneck).fresh(device)),
             conv2: convolution([bottleneck, GROWTH_RATE], 3)
                 .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
-                .init(device),
+                .fresh(device),
         }
     }
 
@@ -268,7 +269,7 @@ impl Transition {
     fn new(in_features: usize, out_features: usize, device: &Device) -> Self {
         Self {
             norm: Norm::new(in_features, device),
-            conv: convolution([in_features, out_features], 1).init(device),
+            conv: convolution([in_features, out_features], 1).fresh(device),
             pool: AvgPool2dConfig::new([2, 2]).with_strides([2, 2]).init(),
         }
     }

@@ -8,6 +8,7 @@ use burn::nn::{BatchNormConfig, Dropout, DropoutConfig, Initializer, PaddingConf
 use burn::tensor::activation::{sigmoid, silu};
 use burn::tensor::{DType, Device, Tensor};
 
+use super::fresh::{Fresh, zeros};
 #[cfg(not(target_arch = "wasm32"))]
 use super::graph::{Graph, Value};
 use super::layers::{Activation, ConvNorm, convolve};
@@ -176,11 +177,11 @@ impl Config {
                 PaddingConfig2d::Explicit(side, side, side, side)
             })
             .with_initializer(kaiming_fan_out(channels[1], kernel))
-            .init(device);
+            .fresh(device);
         let norm = BatchNormConfig::new(channels[1])
             .with_epsilon(self.batch_norm_eps)
             .with_momentum(self.batch_norm_momentum)
-            .init(device);
+            .fresh(device);
         ConvNorm::new(conv, norm)
     }
 }
@@ -380,8 +381,8 @@ impl Block {
             config.squeeze_excitation.then(|| {
                 let mut conv = Conv2dConfig::new(channels, [1, 1])
                     .with_initializer(kaiming_fan_out(channels[1], 1))
-                    .init(device);
-                conv.bias = Some(Initializer::Zeros.init([channels[1]], device));
+                    .fresh(device);
+                conv.bias = Some(zeros([channels[1]], device));
                 conv
             })
         };

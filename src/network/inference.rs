@@ -6,11 +6,11 @@ use std::sync::{Mutex, PoisonError};
 
 use burn::backend::DispatchDevice;
 use burn::module::Module;
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor};
 pub use sightline_kernels::FeatureMaps;
 use sightline_kernels::{Memory, Network as Kernels};
 
-use super::{Architecture, Branch, Family, Naming, Network};
+use super::{Architecture, Branch, Family, Naming, Network, tensor};
 
 /// A backbone whose weights are packed, here or elsewhere.
 pub trait Packed: Send + Sync {
@@ -210,7 +210,7 @@ impl Inference {
         let maps = branches.map(|(packed, backbone)| match (packed, values, &x) {
             (Some(packed), Some(values), _) => {
                 let FeatureMaps { shape, values } = packed.feature_maps(values, [height, width]);
-                Tensor::from_data(TensorData::new(values, shape), &device)
+                tensor(values, shape, &device)
             }
             (_, _, Some(x)) => backbone.feature_map(x.clone()),
             _ => unreachable!("the input is kept where Burn is to compute"),

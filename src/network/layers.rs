@@ -2,11 +2,17 @@
 
 use burn::module::{Module, Param};
 use burn::nn::conv::Conv2d;
-use burn::nn::{BatchNorm, BatchNormConfig};
+use burn::nn::{BatchNorm, BatchNormConfig, Linear};
+#[cfg(not(target_arch = "wasm32"))]
+use burn::tensor::TensorData;
+#[cfg(not(target_arch = "wasm32"))]
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{DType, Device, Tensor};
 
+#[cfg(target_arch = "wasm32")]
+use super::browser::convolve as conv2d;
+use super::fresh::Fresh;
 use super::padding::padding;
 
 pub use super::activation::Activation;
@@ -70,7 +76,7 @@ pub struct Norm {
 impl Norm {
     pub fn new(channels: usize, device: &Device) -> Self {
         Self {
-            norm: BatchNormConfig::new(channels).init(device),
+            norm: BatchNormConfig::new(channels).fresh(device),
             folded: false,
         }
     }
@@ -107,18 +113,9 @@ fn line(norm: &BatchNorm) -> (Tensor<1>, Tensor<1>) {
 
 /// `[batch, in, h, w]` to `[batch, out, h', w']`; the convolution is computed in the numbers of `x`, whatever the weights are in.
 pub fn convolve(conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
-    if x.dtype() != DType::F32 {
-        let dtype = x.dtype();
-        let weight = conv.weight.val().cast(dtype);
-        let bias = conv.bias.as_ref().map(|bias| bias.val().cast(dtype));
-        let [_, _, height, width] = x.dims();
-        let padding = padding(conv, [height, width]);
-        let options =
-            ConvOptions::new_with_padding(conv.stride, padding, conv.dilation, conv.groups);
-        return conv2d(x, weight, bias, options);
-    }
     #[cfg(not(target_arch = "wasm32"))]
-    if super::cpu::tracks(&x.device()).is_some()
+    if x.dtype() == DType::F32
+        && super::cpu::tracks(&x.device()).is_some()
         && let Some(window) = super::cpu::Window::of(conv, x.dims())
     {
         let y = super::cpu::convolve(x, conv.weight.val(), window);
@@ -127,7 +124,48 @@ pub fn convolve(conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
             None => y,
         };
     }
-    conv.forward(x)
+    let (weight, bias) = (conv.weight.val(), conv.bias.as_ref().map(|bias| bias.val()));
+    let (weight, bias) = match x.dtype() {
+        DType::F32 => (weight, bias),
+        dtype => (weight.cast(dtype), bias.map(|bias| bias.cast(dtype))),
+    };
+    let [_, _, height, width] = x.dims();
+    let padding = padding(conv, [height, width]);
+    let options = ConvOptions::new_with_padding(conv.stride, padding, conv.dilation, conv.groups);
+    conv2d(x, weight, bias, options)
+}
+
+/// A tensor of these values.
+pub fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D], device: &Device) -> Tensor<D> {
+    #[cfg(target_arch = "wasm32")]
+    return super::browser::tensor(values, shape, device);
+    #[cfg(not(target_arch = "wasm32"))]
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+/// `[batch, rows, inner]` times `[batch, inner, columns]`.
+pub fn product(lhs: Tensor<3>, rhs: Tensor<3>) -> Tensor<3> {
+    #[cfg(target_arch = "wasm32")]
+    return super::browser::product(lhs, rhs);
+    #[cfg(not(target_arch = "wasm32"))]
+    lhs.matmul(rhs)
+}
+
+/// `[batch, inputs]` to `[batch, outputs]`.
+pub fn linear(layer: &Linear, x: Tensor<2>) -> Tensor<2> {
+    #[cfg(not(target_arch = "wasm32"))]
+    return layer.forward(x);
+    #[cfg(target_arch = "wasm32")]
+    {
+        // Pictures are the columns: so a graphics card reads them as they lie.
+        let weight = layer.weight.val().transpose();
+        let y = product(weight.unsqueeze(), x.transpose().unsqueeze());
+        let y = y.squeeze_dim::<2>(0).transpose();
+        match &layer.bias {
+            Some(bias) => y + bias.val().unsqueeze(),
+            None => y,
+        }
+    }
 }
 
 /// Batch normalisation and the activation after it; keeps the shape and the numbers' type. Means of many values need float32.

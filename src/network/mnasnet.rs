@@ -5,6 +5,7 @@ use burn::nn::conv::Conv2dConfig;
 use burn::nn::{BatchNormConfig, Initializer, PaddingConfig2d};
 use burn::tensor::{Device, Tensor};
 
+use super::fresh::Fresh;
 #[cfg(not(target_arch = "wasm32"))]
 use super::graph::{Graph, Value};
 use super::layers::{
@@ -204,9 +205,9 @@ fn conv_norm(
         .with_padding(PaddingConfig2d::Explicit(side, side, side, side))
         .with_bias(false)
         .with_initializer(kaiming_fan_out(channels[1], kernel))
-        .init(device);
+        .fresh(device);
     let norm = BatchNormConfig::new(channels[1])
         .with_momentum(BATCH_NORM_MOMENTUM)
-        .init(device);
+        .fresh(device);
     ConvNorm::new(conv, norm)
 }

@@ -8,6 +8,8 @@
 //! A new backbone is one file here that implements `Backbone`, and one line in `families!` of the crate `sightline-core`.
 
 mod activation;
+#[cfg(target_arch = "wasm32")]
+mod browser;
 mod classifier;
 #[cfg(not(target_arch = "wasm32"))]
 mod cpu;
@@ -15,6 +17,7 @@ mod densenet;
 #[cfg(not(target_arch = "wasm32"))]
 mod described;
 mod efficientnet;
+mod fresh;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod graph;
 mod inference;
@@ -30,6 +33,7 @@ pub use classifier::{Classifier, Gradient, Pooling};
 #[cfg(not(target_arch = "wasm32"))]
 pub use described::{DescribedGradient, Description};
 pub use inference::{Begun, FeatureMaps, Inference, Packed, Unpacked, on_cpu};
+pub(crate) use layers::{product, tensor};
 pub use state_dict::{Naming, StateDictError, StateDictTensor, wrong_value};
 
 use burn::module::{Module, ModuleMapper, Param};

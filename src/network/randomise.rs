@@ -2,11 +2,11 @@
 //! network has learned is gone does not show what the network has learned.
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
-use super::Network;
+use super::{Network, tensor};
 use crate::trust::sanity::Randomised;
 
 impl Network {
@@ -81,7 +81,7 @@ impl ModuleMapper for Randomise {
             let scale = (2.0 / inputs as f64).sqrt();
             let count = shape.iter().product::<usize>();
             let values: Vec<f32> = (0..count).map(|_| (scale * self.normal()) as f32).collect();
-            Tensor::from_data(TensorData::new(values, shape), &old.device())
+            tensor(values, shape, &old.device())
         })
     }
 }

@@ -9,6 +9,7 @@ use burn::prelude::Module;
 use burn::tensor::{Tensor, TensorData};
 
 use super::Network;
+use super::tensor;
 
 /// Whose names a state dict uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -255,12 +256,11 @@ impl ModuleMapper for Replacer {
         else {
             return param;
         };
-        let mut shape: Vec<usize> = param.lazy_shape().iter().copied().collect();
+        let mut shape: [usize; D] = param.lazy_shape().dims();
         if is_linear_weight::<D>() {
             shape.reverse();
         }
-        let mut value =
-            Tensor::<D>::from_data(TensorData::new(values, shape), &param.lazy_device());
+        let mut value = tensor(values, shape, &param.lazy_device());
         if is_linear_weight::<D>() {
             value = value.swap_dims(0, 1);
         }

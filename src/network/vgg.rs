@@ -7,6 +7,7 @@ use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
+use super::fresh::{Fresh, zeros};
 #[cfg(not(target_arch = "wasm32"))]
 use super::graph::{Graph, Value};
 use super::layers::{Activation, convolve, fold, normalise};
@@ -135,11 +136,11 @@ impl Layer {
         let mut conv = Conv2dConfig::new(channels, [3, 3])
             .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
             .with_initializer(kaiming_fan_out(channels[1], 3))
-            .init(device);
-        conv.bias = Some(Initializer::Zeros.init([channels[1]], device));
+            .fresh(device);
+        conv.bias = Some(zeros([channels[1]], device));
         Self {
             conv,
-            norm: batch_norm.then(|| BatchNormConfig::new(channels[1]).init(device)),
+            norm: batch_norm.then(|| BatchNormConfig::new(channels[1]).fresh(device)),
         }
     }
 
