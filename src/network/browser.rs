@@ -1,8 +1,10 @@
 //! What a program in a browser has of Burn's convolutions, matrix products and conversions.
 //!
 //! Burn's own operations choose among many ways and types of numbers when they run, and a program holds all of them: half of what it has for a
-//! graphics card. Without autotuning, the choice for a convolution there is always the direct one. A matrix product is a convolution of 1x1.
+//! graphics card. Without autotuning, the choice for a convolution there is always the direct one. A matrix product is a convolution of 1x1. On the
+//! CPU all is in float32.
 
+use burn::backend::ops::conv::pad_asymmetric_conv_input;
 use burn::backend::ops::{ConvOptions, FloatTensorOps};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, TensorMetadata, backend_extension};
@@ -33,6 +35,8 @@ pub fn convolve(
     bias: Option<Tensor<1>>,
     options: ConvOptions<2>,
 ) -> Tensor<4> {
+    let inputs = weight.dims()[1] * options.groups;
+    assert_eq!(x.dims()[1], inputs, "a convolution's channels");
     let (x, weight) = (x.into_dispatch(), weight.into_dispatch());
     Tensor::from_dispatch(match bias {
         Some(bias) => Dispatch::convolve_biased(x, weight, bias.into_dispatch(), options),
@@ -42,6 +46,12 @@ pub fn convolve(
 
 /// `[batch, rows, inner]` times `[batch, inner, columns]`.
 pub fn product(lhs: Tensor<3>, rhs: Tensor<3>) -> Tensor<3> {
+    let (sides, others) = (lhs.dims(), rhs.dims());
+    assert_eq!(
+        [sides[0], sides[2]],
+        [others[0], others[1]],
+        "a product's sides"
+    );
     Tensor::from_dispatch(Dispatch::product(lhs.into_dispatch(), rhs.into_dispatch()))
 }
 
@@ -73,6 +83,7 @@ trait Reading: Backend {
 
 impl Reading for Flex {
     fn convolve(x: FlexTensor, weight: FlexTensor, options: ConvOptions<2>) -> FlexTensor {
+        let (x, options) = pad_asymmetric_conv_input::<Self, 2>(x, options);
         conv2d_f32(x, weight, None, &options)
     }
 
@@ -82,6 +93,7 @@ impl Reading for Flex {
         bias: FlexTensor,
         options: ConvOptions<2>,
     ) -> FlexTensor {
+        let (x, options) = pad_asymmetric_conv_input::<Self, 2>(x, options);
         conv2d_f32(x, weight, Some(bias), &options)
     }
 }
@@ -143,7 +155,7 @@ fn direct(
         bias: bias.map(|bias| bias.binding()),
         out: y.clone().binding(),
     };
-    // It says no to what a shader cannot be made for, as Burn's own operation panics.
+    // It has no error to give today.
     launch_direct::<2>(&client, tensors, arguments, options.groups, kind)
         .expect("a direct convolution");
     permute_nhwc_to_nchw(y)

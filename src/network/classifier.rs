@@ -7,7 +7,7 @@ use burn::tensor::module::adaptive_avg_pool2d;
 use burn::tensor::{DType, Device, Tensor};
 
 use super::fresh::{Fresh, parameter, zeros};
-use super::layers::{linear, product};
+use super::layers::{linear, linear_back};
 use super::{Backbone, Head};
 
 const BOTTLENECK_UNITS: usize = 500;
@@ -187,12 +187,12 @@ impl Classifier {
                 let open = value.greater_elem(0.0).float().unsqueeze_dim::<3>(1);
                 weights = weights * open;
             }
-            // One product for all pictures: a product's sides have to be alike in number.
+            // One product for all pictures.
             let [pictures, outputs, units] = weights.dims();
-            let all = weights.reshape([1, pictures * outputs, units]);
-            let from_bias = product(all.clone(), bias_of(layer).reshape([1, units, 1]));
+            let all = weights.reshape([pictures * outputs, units]);
+            let from_bias = (all.clone() * bias_of(layer).unsqueeze()).sum_dim(1);
             bias = bias + from_bias.reshape([pictures, outputs]);
-            let before = product(all, layer.weight.val().transpose().unsqueeze());
+            let before = linear_back(layer, all);
             weights = before.reshape([pictures as isize, outputs as isize, -1]);
         }
         Gradient { weights, bias }

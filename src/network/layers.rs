@@ -1,5 +1,7 @@
 //! The layers that all networks are made of, each in the fastest form there is on the device.
 
+use std::ops::Range;
+
 use burn::module::{Module, Param};
 use burn::nn::conv::Conv2d;
 use burn::nn::{BatchNorm, BatchNormConfig, Linear};
@@ -16,6 +18,9 @@ use super::fresh::Fresh;
 use super::padding::padding;
 
 pub use super::activation::Activation;
+
+/// Weights of a linear layer that are copied at once: 64 MB.
+const TOGETHER: usize = 1 << 24;
 
 /// A convolution and its batch normalisation.
 #[derive(Module, Debug)]
@@ -41,6 +46,11 @@ impl ConvNorm {
             true => activation.apply(y),
             false => normalise(&self.norm, y, activation),
         }
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn is_folded(&self) -> bool {
+        self.folded
     }
 
     /// Has the convolution do the normalisation, too: see [`fold`].
@@ -89,6 +99,11 @@ impl Norm {
         let of_channels = |value: Tensor<1>| value.cast(dtype).reshape([1, -1, 1, 1]);
         let (slope, offset) = (self.norm.gamma.val(), self.norm.beta.val());
         activation.apply(x * of_channels(slope) + of_channels(offset))
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn is_folded(&self) -> bool {
+        self.folded
     }
 
     /// Folds mean and variance into scale and shift, for reading alone: two passes over a map less, where each is a kernel.
@@ -157,14 +172,44 @@ pub fn linear(layer: &Linear, x: Tensor<2>) -> Tensor<2> {
     return layer.forward(x);
     #[cfg(target_arch = "wasm32")]
     {
-        // Pictures are the columns: so a graphics card reads them as they lie.
-        let weight = layer.weight.val().transpose();
-        let y = product(weight.unsqueeze(), x.transpose().unsqueeze());
-        let y = y.squeeze_dim::<2>(0).transpose();
+        // A graphics card has the weights copied for a product. Some outputs at a time, for VGG's first layer has 400 MB.
+        let [inputs, outputs] = layer.weight.dims();
+        let x = x.transpose().unsqueeze();
+        let parts = several(outputs, inputs).map(|some| {
+            let weight = layer.weight.val().slice([0..inputs, some]).transpose();
+            product(weight.unsqueeze(), x.clone())
+        });
+        let y = joined(parts.collect(), 1).squeeze_dim::<2>(0).transpose();
         match &layer.bias {
             Some(bias) => y + bias.val().unsqueeze(),
             None => y,
         }
+    }
+}
+
+/// The way back through a linear layer: `[rows, outputs]` to `[rows, inputs]`.
+pub fn linear_back(layer: &Linear, x: Tensor<2>) -> Tensor<2> {
+    let [inputs, outputs] = layer.weight.dims();
+    let x: Tensor<3> = x.unsqueeze();
+    let parts = several(inputs, outputs).map(|some| {
+        let weight = layer.weight.val().slice([some, 0..outputs]).transpose();
+        product(x.clone(), weight.unsqueeze())
+    });
+    joined(parts.collect(), 2).squeeze_dim(0)
+}
+
+/// `all` in ranges, with at most [`TOGETHER`] weights in each where all have so many.
+fn several(all: usize, weights: usize) -> impl Iterator<Item = Range<usize>> {
+    let together = (TOGETHER / weights.max(1)).max(1);
+    (0..all)
+        .step_by(together)
+        .map(move |first| first..all.min(first + together))
+}
+
+fn joined(mut parts: Vec<Tensor<3>>, dimension: usize) -> Tensor<3> {
+    match parts.len() {
+        1 => parts.remove(0),
+        _ => Tensor::cat(parts, dimension),
     }
 }
 

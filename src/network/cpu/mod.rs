@@ -1,4 +1,4 @@
-//! Networks on the CPU: convolution, and batch normalisation with its activation, as an extension of Burn's flex backend.
+//! Networks on the CPU: convolution, batch normalisation with its activation, and dense blocks, as an extension of Burn's flex backend.
 //!
 //! Burn's own gradients are written for any backend: a convolution's is another convolution of permuted copies, and a
 //! normalisation is many passes over memory. These work on the tensors as they lie.

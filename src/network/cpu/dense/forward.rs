@@ -12,6 +12,7 @@ impl Block {
     /// The map `[batch, channels, height, width]`: the input `x`, and behind it what the layers add.
     pub fn forward(&self, x: &[f32], parameters: &[f32]) -> (Vec<f32>, Kept) {
         assert_eq!(x.len(), self.batch * self.inputs * self.pixels());
+        assert!(!x.is_empty(), "a batch has pictures, and they have pixels");
         let mut jobs = self.jobs();
         let mut map = vec![0.0; self.batch * self.channels() * self.pixels()];
         let mut kept = Kept {
