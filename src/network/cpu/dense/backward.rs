@@ -88,12 +88,8 @@ impl Block {
         let new = parameters.inputs * pixels..(parameters.inputs + self.growth) * pixels;
         let norms = statistics.norms(parameters.gamma2, parameters.beta2, self.epsilon);
         let weight = self.by_tap(parameters.weight2);
-        let [of_map, of_values] = self.parts(jobs);
-        let work = jobs.par_iter_mut().zip(map.par_chunks(of_map));
-        let work = work.zip(dmap.par_chunks_mut(of_map));
-        let work = work.zip(values.par_chunks(of_values));
-        let work = work.zip(dvalues.par_chunks_mut(of_values));
-        let sums = work.map(|((((job, map), dmap), values), dvalues)| {
+        let work = self.work(jobs, [map, values], [dmap, dvalues]);
+        let sums = work.map(|(job, [map, values], [dmap, dvalues])| {
             let picture = self.channels() * pixels;
             for (map, dmap) in map
                 .chunks_exact(picture)
@@ -173,12 +169,8 @@ impl Block {
         } = layer;
         let inputs = parameters.inputs;
         let norms = statistics.norms(parameters.gamma1, parameters.beta1, self.epsilon);
-        let [of_map, of_values] = self.parts(jobs);
-        let work = jobs.par_iter_mut().zip(map.par_chunks(of_map));
-        let work = work.zip(dmap.par_chunks_mut(of_map));
-        let work = work.zip(values.par_chunks(of_values));
-        let work = work.zip(dvalues.par_chunks_mut(of_values));
-        let sums = work.map(|((((job, map), dmap), values), dvalues)| {
+        let work = self.work(jobs, [map, values], [dmap, dvalues]);
+        let sums = work.map(|(job, [map, values], [dmap, dvalues])| {
             let mut sums = vec![[0.0; 2]; inputs];
             let mut dweight = vec![0.0; self.bottleneck * inputs];
             for (number, strip) in job.strips.iter().enumerate() {
@@ -233,6 +225,22 @@ impl Block {
         let (sums, dweight) = added(sums.collect());
         gradients.weight1.copy_from_slice(&dweight);
         self.rests(&norms, &sums, [gradients.gamma1, gradients.beta1])
+    }
+
+    /// Each job with its parts: of the map and the bottleneck's values, and of their gradients.
+    fn work<'a>(
+        &self,
+        jobs: &'a mut [Job],
+        [map, values]: [&'a [f32]; 2],
+        [dmap, dvalues]: [&'a mut [f32]; 2],
+    ) -> impl IndexedParallelIterator<Item = (&'a mut Job, [&'a [f32]; 2], [&'a mut [f32]; 2])>
+    {
+        let [of_map, of_values] = self.parts(jobs);
+        let maps = map.par_chunks(of_map).zip(dmap.par_chunks_mut(of_map));
+        let values = values.par_chunks(of_values);
+        let values = values.zip(dvalues.par_chunks_mut(of_values));
+        let parts = jobs.par_iter_mut().zip(maps).zip(values);
+        parts.map(|((job, (map, dmap)), (values, dvalues))| (job, [map, values], [dmap, dvalues]))
     }
 
     /// Writes the gradients of scales and shifts; gives the rest of that of each channel.

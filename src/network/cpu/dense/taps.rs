@@ -72,12 +72,7 @@ impl Block {
             let rows = products[tap * self.growth * length..].chunks_exact_mut(length);
             for (row, target) in rows.zip(outputs) {
                 let row = &mut row[index * own..][..own];
-                if let Some(column) = beyond {
-                    row.iter_mut()
-                        .skip(column)
-                        .step_by(self.width)
-                        .for_each(|value| *value = 0.0);
-                }
+                self.clear(beyond, row);
                 let target = &mut target[first..][..inputs.len()];
                 add(&row[inputs.clone()], target);
             }
@@ -95,13 +90,16 @@ impl Block {
                 row[..inputs.start].fill(0.0);
                 row[inputs.end..].fill(0.0);
                 row[inputs.clone()].copy_from_slice(&outputs[first..][..inputs.len()]);
-                if let Some(column) = beyond {
-                    row.iter_mut()
-                        .skip(column)
-                        .step_by(self.width)
-                        .for_each(|value| *value = 0.0);
-                }
+                self.clear(beyond, row);
             }
+        }
+    }
+
+    /// Zeros in a column of rows of pixels, if there is one.
+    fn clear(&self, column: Option<usize>, rows: &mut [f32]) {
+        if let Some(column) = column {
+            let values = rows.iter_mut().skip(column).step_by(self.width);
+            values.for_each(|value| *value = 0.0);
         }
     }
 }
