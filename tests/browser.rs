@@ -11,6 +11,7 @@ use burn::tensor::{Device, Tensor};
 use expected as golden;
 use serde_json::Value;
 use sightline::grad_cam;
+use sightline::network::share_among;
 use sightline::package::sha256;
 use sightline::radiograph::{Input, Options, Radiograph, Resize, Stored};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
@@ -90,6 +91,29 @@ async fn check_kernels(case: &str) {
     );
 }
 
+/// A golden network's logits as a graphics card computes them, whose results so many units share.
+async fn check_on_card(case: &str, device: &Device, units: usize) {
+    share_among(units);
+    let golden: Value = serde_json::from_str(case).expect("golden JSON");
+    let network = golden::network(&golden, &Device::flex());
+    let card = golden::inference(&golden, &network, device);
+    let input = golden::generated_input(&golden, "input", device);
+    // A second picture, which is another one.
+    let pictures = Tensor::cat(vec![input.clone(), input.flip([3])], 0);
+    let logits = read(card.forward(pictures)).await;
+    share_among(0);
+    let expected = golden::numbers(&golden["logits_f64"]);
+    let [first, second] =
+        [0, 1].map(|picture| &logits[picture * expected.len()..][..expected.len()]);
+    let difference = golden::max_difference(first, &expected);
+    let tolerance = golden["tolerance_abs"].as_f64().expect("a tolerance");
+    assert!(
+        difference <= tolerance,
+        "with {units} units for a result, logits differ by {difference}"
+    );
+    assert!(golden::max_difference(second, &expected) > tolerance);
+}
+
 #[wasm_bindgen_test]
 async fn golden_networks_on_the_cpu() {
     for case in [
@@ -112,6 +136,9 @@ async fn golden_networks_on_webgpu() {
     // Computed by the CPU here: the larger DenseNets take half a minute each.
     for case in [SMALL_DENSENET, LITE0, B0, MNASNET] {
         check(case, &device).await;
+        for units in [1, 2, 32] {
+            check_on_card(case, &device, units).await;
+        }
     }
 }
 

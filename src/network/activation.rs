@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::{relu, silu};
 
 /// The nonlinearity after a normalised convolution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Activation {
     Identity,
     Relu,

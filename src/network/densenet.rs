@@ -11,6 +11,8 @@ use super::fresh::Fresh;
 use super::graph::{Graph, Value};
 use super::layers::{Activation::Relu, ConvNorm, Norm, convolve};
 use super::{Backbone, Naming};
+#[cfg(target_arch = "wasm32")]
+use super::{browser, device::on_cpu};
 #[cfg(not(target_arch = "wasm32"))]
 use {super::cpu, super::layers, burn::nn::BatchNorm, burn::tensor::DType, std::ops::Range};
 
@@ -167,7 +169,37 @@ impl DenseBlock {
         if let Some(map) = self.at_once(&x) {
             return map;
         }
+        #[cfg(target_arch = "wasm32")]
+        if let Some(map) = self.on_card(&x) {
+            return map;
+        }
         self.layers.iter().fold(x, |x, layer| layer.forward(x))
+    }
+
+    /// All layers into one map, where a graphics card has them folded.
+    #[cfg(target_arch = "wasm32")]
+    fn on_card(&self, x: &Tensor<4>) -> Option<Tensor<4>> {
+        if on_cpu(&x.device()) {
+            return None;
+        }
+        let layers = self.layers.iter().map(|layer| {
+            let DenseLayer {
+                norm1,
+                bottleneck,
+                conv2,
+            } = layer;
+            let is_folded = norm1.is_folded() && bottleneck.is_folded() && conv2.bias.is_none();
+            Some(browser::DenseLayer {
+                slope: norm1.norm.gamma.val(),
+                offset: norm1.norm.beta.val(),
+                bottleneck: bottleneck.conv.weight.val(),
+                bias: bottleneck.conv.bias.as_ref().filter(|_| is_folded)?.val(),
+                weight: conv2.weight.val(),
+            })
+        });
+        let layers: Vec<_> = layers.collect::<Option<_>>()?;
+        let out = x.dims()[1] + GROWTH_RATE * layers.len();
+        Some(browser::dense_block(x.clone(), layers.into_iter(), out))
     }
 
     /// All layers as one operation, where they are trained on the CPU.

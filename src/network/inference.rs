@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-use burn::backend::DispatchDevice;
 use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor};
 pub use sightline_kernels::FeatureMaps;
 use sightline_kernels::{Memory, Network as Kernels};
 
+use super::device::on_cpu;
 use super::{Architecture, Branch, Family, Naming, Network, tensor};
 
 /// A backbone whose weights are packed, here or elsewhere.
@@ -97,7 +97,11 @@ impl Inference {
             let network = network.fork(device);
             // A VGG's is large: both have one.
             let folded = folded.with_classifier(network.classifier().clone());
-            (network, None, Some(folded.fork(device)))
+            #[cfg(all(target_arch = "wasm32", feature = "webgpu"))]
+            let folded = super::browser::moved(folded, device);
+            #[cfg(not(all(target_arch = "wasm32", feature = "webgpu")))]
+            let folded = folded.fork(device);
+            (network, None, Some(folded))
         };
         let none = || network.backbones.iter().map(|_| None).collect();
         Self {
@@ -230,11 +234,6 @@ impl Inference {
     pub fn forward(&self, x: Tensor<4>) -> Tensor<2> {
         self.network.classify(self.feature_maps(x))
     }
-}
-
-/// Whether a device is the CPU.
-pub fn on_cpu(device: &Device) -> bool {
-    matches!(device.as_dispatch(), DispatchDevice::Flex(_))
 }
 
 /// Packed for this program.

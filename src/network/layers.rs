@@ -12,8 +12,6 @@ use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{DType, Device, Tensor};
 
-#[cfg(target_arch = "wasm32")]
-use super::browser::convolve as conv2d;
 use super::fresh::Fresh;
 use super::padding::padding;
 
@@ -41,14 +39,12 @@ impl ConvNorm {
     }
 
     pub fn forward(&self, x: Tensor<4>, activation: Activation) -> Tensor<4> {
-        let y = convolve(&self.conv, x);
         match self.folded {
-            true => activation.apply(y),
-            false => normalise(&self.norm, y, activation),
+            true => convolve_and(&self.conv, x, activation),
+            false => normalise(&self.norm, convolve(&self.conv, x), activation),
         }
     }
 
-    #[cfg(not(target_arch = "wasm32"))]
     pub fn is_folded(&self) -> bool {
         self.folded
     }
@@ -101,7 +97,6 @@ impl Norm {
         activation.apply(x * of_channels(slope) + of_channels(offset))
     }
 
-    #[cfg(not(target_arch = "wasm32"))]
     pub fn is_folded(&self) -> bool {
         self.folded
     }
@@ -128,16 +123,21 @@ fn line(norm: &BatchNorm) -> (Tensor<1>, Tensor<1>) {
 
 /// `[batch, in, h, w]` to `[batch, out, h', w']`; the convolution is computed in the numbers of `x`, whatever the weights are in.
 pub fn convolve(conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
+    convolve_and(conv, x, Activation::Identity)
+}
+
+/// A convolution and the activation of it: see [`convolve`].
+pub fn convolve_and(conv: &Conv2d, x: Tensor<4>, activation: Activation) -> Tensor<4> {
     #[cfg(not(target_arch = "wasm32"))]
     if x.dtype() == DType::F32
         && super::cpu::tracks(&x.device()).is_some()
         && let Some(window) = super::cpu::Window::of(conv, x.dims())
     {
         let y = super::cpu::convolve(x, conv.weight.val(), window);
-        return match &conv.bias {
+        return activation.apply(match &conv.bias {
             Some(bias) => y + bias.val().reshape([1, window.out_channels, 1, 1]),
             None => y,
-        };
+        });
     }
     let (weight, bias) = (conv.weight.val(), conv.bias.as_ref().map(|bias| bias.val()));
     let (weight, bias) = match x.dtype() {
@@ -147,7 +147,10 @@ pub fn convolve(conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
     let [_, _, height, width] = x.dims();
     let padding = padding(conv, [height, width]);
     let options = ConvOptions::new_with_padding(conv.stride, padding, conv.dilation, conv.groups);
-    conv2d(x, weight, bias, options)
+    #[cfg(target_arch = "wasm32")]
+    return super::browser::convolve(x, weight, bias, options, activation);
+    #[cfg(not(target_arch = "wasm32"))]
+    activation.apply(conv2d(x, weight, bias, options))
 }
 
 /// A tensor of these values.

@@ -16,6 +16,7 @@ mod cpu;
 mod densenet;
 #[cfg(not(target_arch = "wasm32"))]
 mod described;
+mod device;
 mod efficientnet;
 mod fresh;
 #[cfg(not(target_arch = "wasm32"))]
@@ -29,10 +30,13 @@ mod state_dict;
 mod vgg;
 
 pub use crate::architecture::{Architecture, ArchitectureError, Family, Head};
+#[cfg(all(target_arch = "wasm32", feature = "webgpu"))]
+pub use browser::share_among;
 pub use classifier::{Classifier, Gradient, Pooling};
 #[cfg(not(target_arch = "wasm32"))]
 pub use described::{DescribedGradient, Description};
-pub use inference::{Begun, FeatureMaps, Inference, Packed, Unpacked, on_cpu};
+pub use device::on_cpu;
+pub use inference::{Begun, FeatureMaps, Inference, Packed, Unpacked};
 pub(crate) use layers::{product, tensor};
 pub use state_dict::{Naming, StateDictError, StateDictTensor, wrong_value};
 

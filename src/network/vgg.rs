@@ -4,13 +4,12 @@ use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
-use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
 use super::fresh::{Fresh, zeros};
 #[cfg(not(target_arch = "wasm32"))]
 use super::graph::{Graph, Value};
-use super::layers::{Activation, convolve, fold, normalise};
+use super::layers::{Activation, convolve, convolve_and, fold, normalise};
 use super::{Backbone, Naming, Pooling, kaiming_fan_out};
 
 /// Channels and number of the 3x3 convolutions before each pooling.
@@ -145,10 +144,9 @@ impl Layer {
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let x = convolve(&self.conv, x);
         match &self.norm {
-            Some(norm) => normalise(norm, x, Activation::Relu),
-            None => relu(x),
+            Some(norm) => normalise(norm, convolve(&self.conv, x), Activation::Relu),
+            None => convolve_and(&self.conv, x, Activation::Relu),
         }
     }
 

@@ -116,10 +116,15 @@ pub fn network(case: &Value, device: &Device) -> Network {
     build(case, outputs, device, false)
 }
 
+/// A golden case's network as a device computes it to read.
+pub fn inference(case: &Value, network: &Network, device: &Device) -> Inference {
+    let (architecture, _) = architecture(case);
+    Inference::new(network.clone(), &architecture, device)
+}
+
 /// A golden case's network as the CPU's kernels compute it, all of its branches.
 pub fn kernels(case: &Value, network: &Network, device: &Device) -> Inference {
-    let (architecture, _) = architecture(case);
-    let kernels = Inference::new(network.clone(), &architecture, device);
+    let kernels = inference(case, network, device);
     assert_eq!(kernels.left_out(), 0, "branches are left to Burn");
     kernels
 }

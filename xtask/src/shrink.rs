@@ -36,6 +36,7 @@ const WEBGPU: &[&str] = &[
     "-O2",
     "--shrink-level=1",
     "--one-caller-inline-max-function-size=0",
+    "--merge-similar-functions",
     "--reorder-functions-by-name",
 ];
 /// The page is made for size, too: the next level makes 2 kB less of it, gzipped. All is done again until nothing changes, which is worth a third
