@@ -27,9 +27,17 @@ window.prepare = async ({ who, data, ...asked }) => {
   window.asked = { ...asked, data, shape, known };
 };
 
+// How often a browser that has just started is asked for a graphics card: at first it may say that it has none.
+const ASKED_FOR_CARD = 10;
+const ASKED_AGAIN_MS = 500;
+
 // The name of the graphics card; null where there is none, or one that is computed on the CPU.
 window.card = async () => {
-  const { info } = (await navigator.gpu?.requestAdapter({ powerPreference: 'high-performance' })) ?? {};
+  let info;
+  for (let tries = 0; tries < ASKED_FOR_CARD && !info; tries += 1) {
+    if (tries > 0) await new Promise(resolve => setTimeout(resolve, ASKED_AGAIN_MS));
+    info = (await navigator.gpu?.requestAdapter({ powerPreference: 'high-performance' }))?.info;
+  }
   if (!info || info.isFallbackAdapter || /swiftshader|llvmpipe/i.test(`${info.description} ${info.architecture}`)) return null;
   return info.description || `${info.vendor} ${info.architecture}`;
 };
