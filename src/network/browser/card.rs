@@ -1,5 +1,6 @@
 //! Convolutions on a graphics card: which kernel, and over how many of the card's units it is spread.
 
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use burn::backend::cubecl::dtype_to_storage_type;
@@ -7,7 +8,7 @@ use burn::backend::ops::conv::calculate_conv_output_sizes;
 use burn::backend::ops::{ConvOptions, FloatTensorOps};
 use burn::backend::{Cube, TensorMetadata};
 use burn::tensor::Slice;
-use burn_cubecl::kernel::into_contiguous_aligned;
+use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::ops::numeric::empty_device_dtype;
 use burn_cubecl::ops::{permute, permute_nchw_to_nhwc, permute_nhwc_to_nchw};
 use burn_cubecl::tensor::CubeTensor;
@@ -24,8 +25,8 @@ const LANES: usize = 32;
 const WORTH_A_LANE: usize = 2;
 /// Units that keep the largest of today's cards busy. With more, results need not be shared.
 const BUSY: usize = 1 << 18;
-/// A program on the CPU that stands for a card computes so many units at once, and has nothing of sharing.
-const SOFTWARE: u32 = 8;
+/// Units that a program on the CPU computes at once, where it stands for a card: it has nothing of sharing. Browsers that do not say it give 0.
+const SOFTWARE: RangeInclusive<u32> = 1..=8;
 
 /// As many lanes as this, on any adapter; 0 where it is not set.
 static LANES_OF_A_TEST: AtomicUsize = AtomicUsize::new(0);
@@ -188,7 +189,7 @@ pub fn first_channels(map: &CubeTensor, channels: usize) -> CubeTensor {
 /// How many units share a result: as many as have something to read, where there are few results.
 fn lanes(client: &Client, vectors: usize, results: usize) -> usize {
     let most = match LANES_OF_A_TEST.load(Ordering::Relaxed) {
-        0 if client.properties().hardware.plane_size_max <= SOFTWARE => 1,
+        0 if SOFTWARE.contains(&client.properties().hardware.plane_size_max) => 1,
         0 => LANES,
         set => set,
     };
@@ -219,7 +220,7 @@ fn empty(like: &CubeTensor, shape: [usize; 4]) -> CubeTensor {
 fn contiguous(tensor: CubeTensor) -> CubeTensor {
     match tensor.is_contiguous() {
         true => tensor,
-        false => into_contiguous_aligned(tensor),
+        false => into_contiguous(tensor),
     }
 }
 
@@ -232,6 +233,6 @@ fn channels_last(map: CubeTensor) -> CubeTensor {
     let rows = strides[1] == pixel * width && strides[0] == pixel * width * height;
     match strides[3] == 1 && pixel >= channels && rows {
         true => map,
-        false => into_contiguous_aligned(map),
+        false => into_contiguous(map),
     }
 }
