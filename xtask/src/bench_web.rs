@@ -313,13 +313,14 @@ fn tables(measured: &Value) -> Result<String> {
             let result = &case["results"][who];
             let program = result["programs"]["all_gzipped"].as_f64();
             let program = program.map_or(String::new(), |bytes| format!("{:.2}", bytes / 1e6));
+            let difference = result["difference"].as_f64();
+            let difference = difference.map_or(String::new(), |most| format!("{most:.0e}"));
             table += &format!(
-                "| {network} | {place} | {title} | {} | {} | {} | {} | {program} | {:.0e} |\n",
+                "| {network} | {place} | {title} | {} | {} | {} | {} | {program} | {difference} |\n",
                 shown(median(&result["load"])),
                 shown(median(&result["first"])),
                 shown(result["peak_one_reading"].as_f64()),
                 shown(result["peak"].as_f64()),
-                result["difference"].as_f64().unwrap_or(f64::NAN),
             );
         }
     }

@@ -31,7 +31,8 @@ const MORE: &[&str] = &[
 /// The engine computes: levels beyond take three times as long for two per cent less. Functions of like names lie together, and are often alike:
 /// gzip makes 11% less of it.
 const ENGINE: &[&str] = &["-O1", "--reorder-functions-by-name"];
-/// More than half of this engine compiles shaders, and is made for size.
+/// More than half of this engine compiles shaders, and is made for size. Functions that differ in constants alone, as those of like shaders do, are one:
+/// it is 7% smaller by that.
 const WEBGPU: &[&str] = &[
     "-O2",
     "--shrink-level=1",

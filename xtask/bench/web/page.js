@@ -39,7 +39,7 @@ window.card = async () => {
     info = (await navigator.gpu?.requestAdapter({ powerPreference: 'high-performance' }))?.info;
   }
   if (!info || info.isFallbackAdapter || /swiftshader|llvmpipe/i.test(`${info.description} ${info.architecture}`)) return null;
-  return info.description || `${info.vendor} ${info.architecture}`;
+  return info.description || `${info.vendor} ${info.architecture}`.trim();
 };
 
 // Milliseconds from nothing to a network that can be asked.
