@@ -5,13 +5,13 @@
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNormConfig, Dropout, DropoutConfig, Initializer, PaddingConfig2d};
-use burn::tensor::activation::{sigmoid, silu};
+use burn::tensor::activation::sigmoid;
 use burn::tensor::{DType, Device, Tensor};
 
 use super::fresh::{Fresh, zeros};
 #[cfg(not(target_arch = "wasm32"))]
 use super::graph::{Graph, Value};
-use super::layers::{Activation, ConvNorm, convolve};
+use super::layers::{Activation, ConvNorm, convolve, convolve_and};
 use super::{Backbone, Naming, kaiming_fan_out};
 
 /// The seven stages of B0: expansion, kernel, stride, channels, repeats.
@@ -416,7 +416,8 @@ impl Block {
             // Means of many values need float32.
             let pooled = x.clone().cast(DType::F32).mean_dim(2).mean_dim(3);
             let pooled = pooled.cast(x.dtype());
-            let gate = sigmoid(convolve(excite, silu(convolve(squeeze, pooled))));
+            let squeezed = convolve_and(squeeze, pooled, Activation::Silu);
+            let gate = sigmoid(convolve(excite, squeezed));
             x = x * gate;
         }
         x = self.project.forward(x, Activation::Identity);

@@ -1,6 +1,5 @@
 //! Convolutions on a graphics card: which kernel, and over how many of the card's units it is spread.
 
-use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use burn::backend::cubecl::dtype_to_storage_type;
@@ -21,12 +20,12 @@ use super::kernels::{self, COLUMNS, SizesLaunch, UNITS};
 
 /// Units that share the work of one result, at most.
 const LANES: usize = 32;
-/// Vectors that a lane reads at least: fewer are not worth the adding up.
+/// Vectors of a pixel that a lane reads at least: fewer are not worth the adding up.
 const WORTH_A_LANE: usize = 2;
 /// Units that keep the largest of today's cards busy. With more, results need not be shared.
 const BUSY: usize = 1 << 18;
-/// Units that a program on the CPU computes at once, where it stands for a card: it has nothing of sharing. Browsers that do not say it give 0.
-const SOFTWARE: RangeInclusive<u32> = 1..=8;
+/// Units that a program on the CPU computes at once, at most, where it stands for a card: it has nothing of sharing. Cards compute more.
+const SOFTWARE: u32 = 8;
 
 /// As many lanes as this, on any adapter; 0 where it is not set.
 static LANES_OF_A_TEST: AtomicUsize = AtomicUsize::new(0);
@@ -42,7 +41,7 @@ pub struct Before {
     pub offset: CubeTensor,
 }
 
-/// A map, and its first channel that is written.
+/// A map that nobody else has, for it is written where it is; and its first channel that is written.
 pub struct Place {
     pub map: CubeTensor,
     pub first: usize,
@@ -59,6 +58,16 @@ pub fn convolve(
     place: Option<Place>,
 ) -> CubeTensor {
     assert_eq!(options.dilation, [1, 1], "a convolution of neighbours");
+    let lines = before.iter().flat_map(|line| [&line.slope, &line.offset]);
+    let others = lines
+        .chain(&bias)
+        .chain(place.iter().map(|place| &place.map));
+    let same = others.chain([&weight]).all(|other| other.dtype == x.dtype);
+    assert!(same, "all of a convolution in one type of numbers");
+    assert!(
+        before.is_none() || options.groups == 1,
+        "a normalisation of all that is read"
+    );
     let x = channels_last(x);
     let [batch, height, width, _] = x.shape().dims();
     let [out, inner, high, wide] = weight.shape().dims();
@@ -69,6 +78,7 @@ pub fn convolve(
         &options.dilation,
         &[height, width],
     );
+    let is_new = place.is_none();
     let (y, first) = match place {
         Some(place) => (permute_nchw_to_nhwc(place.map), place.first),
         None => (empty(&x, [batch, sides[0], sides[1], out]), 0),
@@ -112,8 +122,7 @@ pub fn convolve(
     };
     let client = x.client.clone();
     let kind = dtype_to_storage_type(x.dtype);
-    let is_depthwise =
-        inner == 1 && of_group == 1 && before.is_none() && first == 0 && pixel == out;
+    let is_depthwise = inner == 1 && of_group == 1 && before.is_none() && is_new && pixel == out;
     if is_depthwise {
         let vector = widest(out);
         let weight = contiguous(permute(weight, &[2, 3, 1, 0]));
@@ -189,7 +198,7 @@ pub fn first_channels(map: &CubeTensor, channels: usize) -> CubeTensor {
 /// How many units share a result: as many as have something to read, where there are few results.
 fn lanes(client: &Client, vectors: usize, results: usize) -> usize {
     let most = match LANES_OF_A_TEST.load(Ordering::Relaxed) {
-        0 if SOFTWARE.contains(&client.properties().hardware.plane_size_max) => 1,
+        0 if client.properties().hardware.plane_size_max <= SOFTWARE => 1,
         0 => LANES,
         set => set,
     };
@@ -231,8 +240,15 @@ fn channels_last(map: CubeTensor) -> CubeTensor {
     let strides = map.meta.strides();
     let pixel = strides[2];
     let rows = strides[1] == pixel * width && strides[0] == pixel * width * height;
-    match strides[3] == 1 && pixel >= channels && rows {
-        true => map,
-        false => into_contiguous(map),
+    if strides[3] == 1 && pixel >= channels && rows {
+        return map;
     }
+    // To Burn, a side of one pixel may have any stride. Here the distance of pixels is read from it.
+    let mut map = into_contiguous(map);
+    let (row, picture) = (width * channels, height * width * channels);
+    let strides = map.meta.strides_mut().iter_mut();
+    for (stride, distance) in strides.zip([picture, row, channels, 1]) {
+        *stride = distance;
+    }
+    map
 }

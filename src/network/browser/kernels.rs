@@ -1,5 +1,5 @@
 //! The convolutions of a network that reads, on a graphics card. Maps have their channels last, and weights the channels that are read together. What a
-//! folded normalisation does before a convolution, its bias, and the activation after it are in the same kernel.
+//! dense layer has before a convolution, its bias, and the activation after it are in the same kernel.
 //!
 //! Sums are taken in float32, whatever numbers maps and weights are in.
 

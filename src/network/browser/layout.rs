@@ -5,7 +5,8 @@ use std::array::from_fn;
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Tensor};
 
-/// Channels next to each other: those that an output reads, or, where that is one, all outputs.
+/// Channels next to each other: those that an output reads, or, where that is one, all outputs. The first convolution of a network that reads one channel
+/// would want the former, and is laid out at each reading.
 const INPUTS_LAST: [isize; 4] = [0, 2, 3, 1];
 const OUTPUTS_LAST: [isize; 4] = [2, 3, 1, 0];
 

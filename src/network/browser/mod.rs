@@ -122,7 +122,7 @@ trait Reading: Backend {
     /// A map of `out` channels, of which those of `x` are there.
     fn begin_block(x: FloatTensor<Self>, out: usize) -> FloatTensor<Self>;
 
-    /// The map, in which the channels after the first `inputs` are there, too.
+    /// The map, in which the channels after the first `inputs` are there, too. Nobody else has it: it is written where it is.
     fn dense_layer(
         map: FloatTensor<Self>,
         slope: FloatTensor<Self>,
