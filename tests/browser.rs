@@ -98,12 +98,14 @@ async fn check_on_card(case: &str, device: &Device, units: usize) {
     let network = golden::network(&golden, &Device::flex());
     let card = golden::inference(&golden, &network, device);
     let input = golden::generated_input(&golden, "input", device);
-    // A second picture, which is another one.
-    let pictures = Tensor::cat(vec![input.clone(), input.flip([3])], 0);
+    // The same picture twice, and another between.
+    let another = input.clone().flip([3]);
+    let pictures = Tensor::cat(vec![input.clone(), another, input], 0);
     let logits = read(card.forward(pictures)).await;
     share_among(0);
     let expected = golden::numbers(&golden["logits_f64"]);
     let tolerance = golden["tolerance_abs"].as_f64().expect("a tolerance");
+    assert_eq!(logits.len(), 3 * expected.len());
     for (picture, logits) in logits.chunks_exact(expected.len()).enumerate() {
         let difference = golden::max_difference(logits, &expected);
         assert_eq!(
