@@ -125,7 +125,7 @@ pub fn convolve(
     let is_depthwise = inner == 1 && of_group == 1 && before.is_none() && is_new && pixel == out;
     if is_depthwise {
         let vector = widest(out);
-        let weight = contiguous(permute(weight, &[2, 3, 1, 0]));
+        let weight = into_contiguous(permute(weight, &[2, 3, 1, 0]));
         let units = CubeDim::new_1d(UNITS as u32);
         let count = calculate_cube_count_elemwise(&client, blocks * out / vector, units);
         // SAFETY: units beyond the last are turned away, and each reads and writes within the maps whose sizes it is given.
@@ -146,7 +146,7 @@ pub fn convolve(
             );
         }
     } else {
-        let weight = contiguous(permute_nchw_to_nhwc(weight));
+        let weight = into_contiguous(permute_nchw_to_nhwc(weight));
         let (vector, channels) = (widest(inner).min(widest(pixel)), widest(of_group));
         let results = blocks * out / channels;
         let lanes = lanes(&client, inner / vector, results);
@@ -224,13 +224,6 @@ fn empty(like: &CubeTensor, shape: [usize; 4]) -> CubeTensor {
         shape.into(),
         like.dtype,
     )
-}
-
-fn contiguous(tensor: CubeTensor) -> CubeTensor {
-    match tensor.is_contiguous() {
-        true => tensor,
-        false => into_contiguous(tensor),
-    }
 }
 
 /// A map as `[batch, height, width, channels]`: its channels next to each other, its pixels at one distance, which may be that of more channels.
