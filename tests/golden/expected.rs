@@ -7,6 +7,10 @@ use burn::tensor::{Device, Tensor, TensorData};
 use serde_json::Value;
 use sightline::network::{Architecture, Head, Inference, Naming, Network};
 
+#[path = "formula.rs"]
+mod formula;
+pub use formula::*;
+
 #[cfg(not(target_arch = "wasm32"))]
 pub fn bytes(name: &str) -> Vec<u8> {
     let folder = std::path::Path::new(env!("SIGHTLINE_GOLDEN"));
@@ -46,49 +50,6 @@ pub fn own(name: &str) -> Vec<u8> {
 #[cfg(not(target_arch = "wasm32"))]
 pub fn json(name: &str) -> Value {
     serde_json::from_slice(&bytes(name)).expect("golden JSON")
-}
-
-/// A JSON array (of numbers) as numbers.
-pub fn numbers(value: &Value) -> Vec<f64> {
-    let array = value.as_array().expect("an array");
-    array
-        .iter()
-        .map(|v| v.as_f64().expect("a number"))
-        .collect()
-}
-
-pub fn sizes(value: &Value) -> Vec<usize> {
-    numbers(value).into_iter().map(|v| v as usize).collect()
-}
-
-/// The generator of the golden README: FNV-1a of the tensor's name seeds SplitMix64; values in [-1, 1).
-pub struct Generator(u64);
-
-impl Generator {
-    pub fn new(name: &str, case_seed: u64) -> Self {
-        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        Self(hash ^ case_seed)
-    }
-
-    pub fn draw(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^= z >> 31;
-        (z >> 11) as f64 * 2f64.powi(-52) - 1.0
-    }
-
-    pub fn take(mut self, count: usize) -> Vec<f64> {
-        (0..count).map(|_| self.draw()).collect()
-    }
-}
-
-pub fn seed(case: &Value) -> u64 {
-    let text = case["case_seed"].as_str().expect("a seed");
-    u64::from_str_radix(text.trim_start_matches("0x"), 16).expect("a hexadecimal seed")
 }
 
 /// What a golden case is of: its architecture, and whose names its tensors have.
@@ -136,7 +97,6 @@ pub fn network_with_identity(case: &Value, outputs: usize, device: &Device) -> N
 
 /// Weights by the formulas of the golden README.
 fn build(case: &Value, outputs: usize, device: &Device, identity: bool) -> Network {
-    let seed = seed(case);
     let final_linear = case["final_linear"].as_str().expect("a name");
     let (architecture, naming) = architecture(case);
     let network = Network::new(&architecture, outputs, device).expect("a known architecture");
@@ -149,13 +109,6 @@ fn build(case: &Value, outputs: usize, device: &Device, identity: bool) -> Netwo
     let tensors = network.state_dict(naming);
     let our_final = tensors.last().expect("a last layer").name.clone();
     let our_final = our_final.trim_end_matches(".bias");
-    let gain_of = |name: &str| match &case["gain"] {
-        Value::Object(gains) => {
-            let gain = gains.iter().find(|(prefix, _)| name.starts_with(*prefix));
-            gain.and_then(|(_, gain)| gain.as_f64())
-        }
-        gain => gain.as_f64(),
-    };
     let loaded = network.load_state_dict(naming, false, |tensor| {
         let (layer, kind) = tensor.name.rsplit_once('.').expect("a layer's name");
         let is_final = layer == our_final;
@@ -170,27 +123,7 @@ fn build(case: &Value, outputs: usize, device: &Device, identity: bool) -> Netwo
             let values = (0..count).map(|index| f32::from(u8::from(one(index))));
             return Some((tensor.shape.clone(), values.collect()));
         }
-        let draws = Generator::new(&name, seed).take(count).into_iter();
-        let values: Vec<f32> = match (kind, tensor.batch_norm) {
-            ("weight", true) => draws.map(|u| (1.0 + 0.1 * u) as f32).collect(),
-            ("running_var", _) => draws.map(|u| (1.0 + 0.5 * u.abs()) as f32).collect(),
-            ("weight", false) => {
-                let fan_in: usize = tensor.shape[1..].iter().product();
-                let gain = if is_final { Some(1.0) } else { gain_of(&name) };
-                let scale = (3.0 / fan_in as f64).sqrt() * gain.expect("a gain");
-                draws.map(|u| (u * scale) as f32).collect()
-            }
-            _ => draws.map(|u| (0.1 * u) as f32).collect(),
-        };
-        if let Some(check) = case["tensor_check"].get(&name) {
-            assert_eq!(sizes(&check["shape"]), tensor.shape, "{name}");
-            for (value, expected) in values.iter().zip(numbers(&check["first3"])) {
-                assert!(
-                    (f64::from(*value) - expected).abs() < 1e-7,
-                    "{name}: {value} {expected}"
-                );
-            }
-        }
+        let values = parameter(case, &name, &tensor.shape, is_final);
         Some((tensor.shape.clone(), values))
     });
     loaded.expect("the generated weights fit")
@@ -198,21 +131,7 @@ fn build(case: &Value, outputs: usize, device: &Device, identity: bool) -> Netwo
 
 /// The input of a golden network: `input` or `input2`, as `[1, C, H, W]`.
 pub fn generated_input(case: &Value, name: &str, device: &Device) -> Tensor<4> {
-    let shape = sizes(&case["input_shape"]);
-    let [channels, height, width] = [shape[1], shape[2], shape[3]];
-    let seed = seed(case);
-    let coarse = Generator::new(&format!("{name}.coarse"), seed).take(channels * 8 * 8);
-    let fine = Generator::new(name, seed).take(channels * height * width);
-    let mut values = Vec::with_capacity(fine.len());
-    for c in 0..channels {
-        for i in 0..height {
-            for j in 0..width {
-                let coarse = coarse[(c * 8 + i * 8 / height) * 8 + j * 8 / width];
-                let fine = fine[(c * height + i) * width + j];
-                values.push((1.5 * coarse + 0.5 * fine) as f32);
-            }
-        }
-    }
+    let (values, [channels, height, width]) = input(case, name);
     Tensor::from_data(
         TensorData::new(values, [1, channels, height, width]),
         device,
@@ -221,20 +140,4 @@ pub fn generated_input(case: &Value, name: &str, device: &Device) -> Tensor<4> {
 
 pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().try_to_vec::<f32>().expect("float32")
-}
-
-/// The largest absolute difference; panics if the lengths differ.
-pub fn max_difference(ours: &[f32], expected: &[f64]) -> f64 {
-    assert_eq!(ours.len(), expected.len());
-    let differences = ours
-        .iter()
-        .zip(expected)
-        .map(|(a, b)| (f64::from(*a) - b).abs());
-    differences.fold(0.0, |worst, d| {
-        if d.is_nan() {
-            f64::INFINITY
-        } else {
-            worst.max(d)
-        }
-    })
 }
