@@ -8,12 +8,13 @@ use crate::run::Step;
 use crate::tools::Tools;
 
 /// What it has of `dist/`, and of the workspace's root.
-const OF_DIST: [&str; 5] = [
+const OF_DIST: [&str; 6] = [
     "engine.js",
     "engine_bg.wasm",
     "engine-webgpu.js",
     "engine-webgpu_bg.wasm",
     "threads.wasm",
+    "threads-relaxed.wasm",
 ];
 const OF_ROOT: [&str; 3] = ["LICENSE", "LICENSE-APACHE", "LICENSE-MIT"];
 

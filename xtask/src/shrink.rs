@@ -1,4 +1,4 @@
-//! Trunk's hook after each build: the kernels' program of several threads is built, too, the programs are made smaller, and the service worker is told
+//! Trunk's hook after each build: the kernels' programs of several threads are built, too, the programs are made smaller, and the service worker is told
 //! what the build's files are.
 
 use std::ffi::OsString;
@@ -50,7 +50,7 @@ const PAGE: &[&str] = &[
     "--reorder-functions-by-name",
 ];
 /// The kernels are compiled for speed as they are.
-const THREADS: &[&str] = &["-O1", "--enable-threads"];
+const THREADS: &[&str] = &["-O1", "--enable-threads", "--enable-relaxed-simd"];
 /// What rustc and wasm-bindgen use and every browser with WebGPU has. With `--all-features` wasm-opt writes a format (most likely compact
 /// imports) that Chromium 156 does not start.
 const FEATURES: &[&str] = &[
@@ -75,7 +75,7 @@ pub fn staged(root: &Path) -> Result<()> {
     for (program, _) in PROGRAMS {
         refuse_command(&staging.join(program))?;
     }
-    std::fs::copy(threads::build(root)?, staging.join(threads::FILE))?;
+    threads::build(root, &staging)?;
     if std::env::var_os(WANTED).is_some() {
         programs(root, &staging)?;
     }
@@ -102,7 +102,10 @@ fn programs(root: &Path, staging: &Path) -> Result<()> {
     for (program, how) in PROGRAMS {
         smaller(root, &staging.join(program), how, &path)?;
     }
-    smaller(root, &staging.join(threads::FILE), THREADS, &path)
+    for (program, _) in threads::PROGRAMS {
+        smaller(root, &staging.join(program), THREADS, &path)?;
+    }
+    Ok(())
 }
 
 /// Shrinks the program of the npm package as the page's. `path`: where wasm-opt is.

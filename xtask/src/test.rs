@@ -83,6 +83,25 @@ pub fn all(root: &Path) -> Result<()> {
         .env("WASM_BINDGEN_TEST_TIMEOUT", "900"),
         "test the engine in headless Chromium, on the CPU and on WebGPU",
     )?;
+    // As the page has them where a browser can multiply and add at once. A folder of its own: other flags would build everything anew.
+    suite(
+        "wasm, relaxed SIMD",
+        Step::new(
+            "cargo",
+            &[
+                "test",
+                "--release",
+                "--target=wasm32-unknown-unknown",
+                "--package=sightline-kernels",
+                "--test=forward",
+            ],
+        )
+        .env("RUSTFLAGS", "-Ctarget-feature=+simd128,+relaxed-simd")
+        .env("CARGO_TARGET_DIR", root.join("target/relaxed"))
+        .env("CHROMEDRIVER", &browser.driver)
+        .env("WASM_BINDGEN_TEST_TIMEOUT", "900"),
+        "test the kernels in headless Chromium with relaxed SIMD",
+    )?;
     tools.trunk("build").run("build the page")?;
     crate::house::sizes::check(root)?;
     let nginx = tools::nginx(root, &tools.path);

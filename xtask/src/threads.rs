@@ -1,22 +1,33 @@
-//! The kernels' program of several threads, which is built in a way of its own.
+//! The kernels' program of several threads, which is built in a way of its own, and twice.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::run::Step;
 
-/// What the page's server has it as. The engine asks for it where threads may share memory.
-pub const FILE: &str = "threads.wasm";
+/// What the page's server has them as, with what each uses besides. Where threads may share memory, the engine asks for the last one that the browser
+/// can compile. Relaxed SIMD multiplies and adds at once, where the machine can.
+pub const PROGRAMS: [(&str, &str); 2] = [
+    ("threads.wasm", ""),
+    ("threads-relaxed.wasm", ",+relaxed-simd"),
+];
 /// Bytes of the memory at first, and at most: the engine makes one of these sizes (`app/engine/src/threads.rs`).
 const MEMORY: [&str; 2] = ["4194304", "1073741824"];
 
-/// Builds it. The standard library is the one that comes with Rust, which was not built for threads: `app/threads` says why that is well, and
+/// Builds them into a folder. The standard library is the one that comes with Rust, which was not built for threads: `app/threads` says why that is well, and
 /// `--no-check-features` makes the linker believe it.
 ///
 /// # Errors
-/// When it does not compile.
-pub fn build(root: &Path) -> Result<PathBuf> {
+/// When they do not compile.
+pub fn build(root: &Path, into: &Path) -> Result<()> {
+    for (file, features) in PROGRAMS {
+        one(root, &into.join(file), features).with_context(|| format!("build {file}"))?;
+    }
+    Ok(())
+}
+
+fn one(root: &Path, file: &Path, features: &str) -> Result<()> {
     let [initial, most] = MEMORY;
     let link = [
         "--shared-memory",
@@ -28,11 +39,13 @@ pub fn build(root: &Path) -> Result<PathBuf> {
     ]
     .map(|argument| format!("-Clink-arg={argument}"));
     let flags = format!(
-        "-Ctarget-feature=+simd128,+atomics,+bulk-memory,+mutable-globals {}",
+        "-Ctarget-feature=+simd128,+atomics,+bulk-memory,+mutable-globals{features} {}",
         link.join(" ")
     );
     // A folder of its own: other flags would build everything anew.
-    let target = root.join("target/threads");
+    let target = root
+        .join("target")
+        .join(file.file_stem().unwrap_or_default());
     Step::new(
         "cargo",
         &[
@@ -46,5 +59,7 @@ pub fn build(root: &Path) -> Result<PathBuf> {
     .env("RUSTFLAGS", flags)
     .env("CARGO_TARGET_DIR", &target)
     .run("build the kernels' program of several threads")?;
-    Ok(target.join("wasm32-unknown-unknown/release/sightline_threads.wasm"))
+    let built = target.join("wasm32-unknown-unknown/release/sightline_threads.wasm");
+    std::fs::copy(&built, file).with_context(|| built.display().to_string())?;
+    Ok(())
 }

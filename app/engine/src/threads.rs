@@ -17,8 +17,13 @@ use web_sys::Worker;
 use crate::{device, weights};
 use sightline_wire::{note, script_address, text};
 
-/// The program, on the page's server.
-const FILE: &str = "threads.wasm";
+/// The program, on the page's server: as every browser runs it, and with relaxed SIMD, which multiplies and adds at once.
+const FILES: [&str; 2] = ["threads.wasm", "threads-relaxed.wasm"];
+/// A program of one function, which does nothing but `f32x4.relaxed_madd`: browsers without it refuse it.
+const RELAXED: &[u8] = b"\0asm\x01\0\0\0\
+    \x01\x05\x01\x60\0\x01\x7b\
+    \x03\x02\x01\0\
+    \x0a\x13\x01\x11\0\x41\0\xfd\x11\x41\0\xfd\x11\x41\0\xfd\x11\xfd\x85\x02\x0b";
 /// What a thread runs.
 const THREAD: &str = include_str!("thread.js");
 /// The program's memory at first, and at most, in pages of 64 KiB: as it is built (`xtask/src/threads.rs`).
@@ -58,11 +63,12 @@ pub async fn start() {
     if count < 2 || !isolated.is_ok_and(|isolated| isolated.is_truthy()) {
         return;
     }
-    match Threads::start(count).await {
+    let file = file();
+    match Threads::start(file, count).await {
         // Another model's start may have been faster.
         Ok(threads) => STARTED.with(|started| drop(started.set(Rc::new(threads)))),
         Err(why) => note(&format!(
-            "A picture is computed on one core: {FILE} does not start ({why})."
+            "A picture is computed on one core: {file} does not start ({why})."
         )),
     }
 }
@@ -150,7 +156,7 @@ impl Drop for UnderWay {
 
 /// The program may be in any state: so is this engine, which ends.
 fn died(error: &JsValue) -> ! {
-    panic!("{FILE}: {}", text(error))
+    panic!("the threads: {}", text(error))
 }
 
 impl Drop for Shared {
@@ -161,8 +167,8 @@ impl Drop for Shared {
 }
 
 impl Threads {
-    async fn start(count: usize) -> Result<Self, String> {
-        let program = program().await?;
+    async fn start(file: &str, count: usize) -> Result<Self, String> {
+        let program = program(file).await?;
         Self::with(count, &program).map_err(|error| text(&error))
     }
 
@@ -325,9 +331,15 @@ impl Threads {
     }
 }
 
+/// The file of the program that is the fastest here.
+fn file() -> &'static str {
+    let relaxed = WebAssembly::validate(&Uint8Array::from(RELAXED));
+    FILES[usize::from(relaxed == Ok(true))]
+}
+
 /// The program, compiled.
-async fn program() -> Result<WebAssembly::Module, String> {
-    let response = weights::fetch(FILE).await?;
+async fn program(file: &str) -> Result<WebAssembly::Module, String> {
+    let response = weights::fetch(file).await?;
     let bytes = response.array_buffer().map_err(|error| text(&error))?;
     let bytes = JsFuture::from(bytes).await.map_err(|error| text(&error))?;
     let module = JsFuture::from(WebAssembly::compile(&bytes)).await;

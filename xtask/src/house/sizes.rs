@@ -34,7 +34,8 @@ pub fn of_programs(root: &Path) -> Result<Vec<Size>> {
         })
     };
     let names = ["page_bg.wasm", "engine_bg.wasm", "engine-webgpu_bg.wasm"];
-    let names = names.into_iter().chain([crate::threads::FILE]);
+    let threads = crate::threads::PROGRAMS.map(|(name, _)| name);
+    let names = names.into_iter().chain(threads);
     names.map(size).collect()
 }
 
