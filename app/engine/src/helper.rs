@@ -70,9 +70,7 @@ async fn score(slot: &RefCell<Option<Rc<Reader>>>, ticket: u32, wants: &Wants, v
 
 async fn load(package: &PackagePlace, several_cores: bool) -> Result<Reader, String> {
     let device = Device::flex();
-    if several_cores {
-        threads::start().await;
-    }
+    threads::start(if several_cores { threads::MOST } else { 1 }).await;
     let manifest = weights::manifest(package).await?;
     let network = weights::network(package, &manifest, |_| {}).await?;
     Ok(Reader::packed_by(threads::pack, manifest, network, device))

@@ -119,7 +119,7 @@ async fn fetched(
 ) -> Result<Reader, Stop> {
     let start = async {
         if let Adapter::Cpu { .. } = adapter {
-            threads::start().await;
+            threads::start(threads::MOST).await;
         }
     };
     let (step, total) = (Step::FetchModel, manifest.weights.bytes);

@@ -1,7 +1,7 @@
-//! The kernels' program whose threads share one memory (`app/threads`): with it, a picture is computed on several cores.
+//! The kernels' program whose threads share one memory (`app/threads`): with it, a picture is computed on several cores, or on one.
 //!
-//! Browsers share memory only where the page is cross-origin isolated, by two headers of its server or of the service worker. Elsewhere the kernels in
-//! this program compute, on one core.
+//! Browsers share memory among threads only where the page is cross-origin isolated, by two headers of its server or of the service worker. Elsewhere the
+//! program has one thread. Where it does not start, the kernels in the engine's own program compute.
 
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
@@ -29,7 +29,7 @@ const THREAD: &str = include_str!("thread.js");
 /// The program's memory at first, and at most, in pages of 64 KiB: as it is built (`xtask/src/threads.rs`).
 const PAGES: [u32; 2] = [64, 16_384];
 /// Threads at most: a layer has no work for more.
-const MOST: usize = 8;
+pub const MOST: usize = 8;
 /// Bytes of a thread's stack: as the linker gives the first one.
 const STACK: u32 = 1 << 20;
 
@@ -52,17 +52,17 @@ struct Threads {
     _wake: Closure<dyn FnMut(u32)>,
 }
 
-/// Starts the program, where there is more than one core and memory can be shared. Where it does not start, the page is told why, and one core
-/// computes.
-pub async fn start() {
+/// Starts the program with as many threads as there are cores, or `most`, or one where they cannot share memory. Where it does not start, the page is
+/// told why.
+pub async fn start(most: usize) {
     if STARTED.with(|started| started.get().is_some()) {
         return;
     }
     let isolated = Reflect::get(&js_sys::global(), &"crossOriginIsolated".into());
-    let count = device::cores().min(MOST);
-    if count < 2 || !isolated.is_ok_and(|isolated| isolated.is_truthy()) {
-        return;
-    }
+    let count = match isolated.is_ok_and(|isolated| isolated.is_truthy()) {
+        true => device::cores().clamp(1, most),
+        false => 1,
+    };
     let file = file();
     match Threads::start(file, count).await {
         // Another model's start may have been faster.
@@ -73,7 +73,7 @@ pub async fn start() {
     }
 }
 
-/// Packs a backbone for all threads, if they were started; or else for this one.
+/// Packs a backbone for the program, if it was started; or else for the engine's own kernels.
 pub fn pack(backbone: &Unpacked) -> Option<Box<dyn Packed>> {
     let Some(threads) = STARTED.with(|started| started.get().cloned()) else {
         return backbone.here();
@@ -86,7 +86,7 @@ pub fn pack(backbone: &Unpacked) -> Option<Box<dyn Packed>> {
     }
 }
 
-/// How many threads compute: with this one alone, 1.
+/// How many threads compute: 1 without the program.
 pub fn count() -> usize {
     STARTED.with(|started| started.get().map_or(1, |threads| threads.count))
 }
