@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::rc::Rc;
 use std::sync::{Mutex, PoisonError};
 
 use burn::module::Module;
@@ -10,6 +11,7 @@ pub use sightline_kernels::FeatureMaps;
 use sightline_kernels::{Memory, Network as Kernels};
 
 use super::device::on_cpu;
+use super::state_dict::Value;
 use super::{Architecture, Branch, Family, Naming, Network, tensor};
 
 /// A backbone whose weights are packed, here or elsewhere.
@@ -36,20 +38,36 @@ pub trait Begun {
 }
 
 /// A backbone that is to be packed.
-#[derive(Debug)]
 pub struct Unpacked<'a> {
     /// As `sightline-kernels` names them.
     pub family: &'a str,
     pub variant: &'a str,
     pub in_channels: usize,
-    /// Shapes and values by torchvision's names.
-    pub tensors: HashMap<&'a str, (&'a [usize], &'a [f32])>,
+    /// By torchvision's names.
+    pub tensors: Rc<HashMap<String, Unread>>,
+}
+
+/// A tensor whose values are read when they are asked for: copies of all would take as much memory as the network.
+pub struct Unread {
+    pub shape: Vec<usize>,
+    value: Value,
+}
+
+impl Unread {
+    /// In row-major order, as many as the shape has; `None` if they cannot be read.
+    pub fn values(&self) -> Option<Vec<f32>> {
+        let values = (self.value)().try_into_vec::<f32>().ok()?;
+        (values.len() == self.shape.iter().product::<usize>()).then_some(values)
+    }
 }
 
 impl Unpacked<'_> {
     /// Packs it here; `None` if there are no kernels for it.
     pub fn here(&self) -> Option<Box<dyn Packed>> {
-        let find = |name: &str| self.tensors.get(name).copied();
+        let find = |name: &str| {
+            let tensor = self.tensors.get(name)?;
+            Some((tensor.shape.clone(), tensor.values()?))
+        };
         let kernels = Kernels::new(self.family, self.variant, self.in_channels, &find).ok()?;
         Some(Box::new(Here {
             kernels,
@@ -142,36 +160,40 @@ impl Inference {
         network: &Network,
         architecture: &Architecture,
     ) -> Option<Vec<Option<Box<dyn Packed>>>> {
-        let mut tensors = HashMap::new();
-        network.for_each_value(Naming::Torchvision, |tensor, data| {
-            if !tensor.head
-                && let Ok(values) = data.try_to_vec::<f32>()
-            {
-                tensors.insert(tensor.name, (tensor.shape, values));
-            }
-        });
         let branches = architecture.branches().ok()?;
         let several = branches.len() > 1;
-        let of_branch = |(index, branch): (usize, Branch)| {
+        let mut tensors: Vec<_> = branches.iter().map(|_| HashMap::new()).collect();
+        network.for_each_tensor(Naming::Torchvision, |tensor, value| {
+            let of_branch = match several {
+                true => tensor
+                    .name
+                    .strip_prefix("net_")
+                    .and_then(|name| name.split_once('.')),
+                false => Some(("1", &tensor.name[..])),
+            };
+            if let Some((number, name)) = of_branch.filter(|_| !tensor.head)
+                && let Ok(number) = number.parse::<usize>()
+            {
+                let unread = Unread {
+                    shape: tensor.shape,
+                    value,
+                };
+                tensors[number - 1].insert(name.to_owned(), unread);
+            }
+        });
+        let of_branch = |(branch, tensors): (Branch, HashMap<String, Unread>)| {
             // Winograd's weights take four times the memory of what they are made of: 320 MB of a VGG, more than a page has to spare.
             if cfg!(target_arch = "wasm32") && branch.family == Family::Vgg {
                 return None;
             }
-            let prefix = match several {
-                true => format!("net_{}.", index + 1),
-                false => String::new(),
-            };
-            let own = tensors.iter().filter_map(|(name, (shape, values))| {
-                Some((name.strip_prefix(&prefix)?, (&shape[..], &values[..])))
-            });
             pack(&Unpacked {
                 family: &branch.family.to_string(),
                 variant: &branch.variant,
                 in_channels: architecture.in_channels,
-                tensors: own.collect(),
+                tensors: Rc::new(tensors),
             })
         };
-        Some(branches.into_iter().enumerate().map(of_branch).collect())
+        Some(branches.into_iter().zip(tensors).map(of_branch).collect())
     }
 
     /// The network itself.

@@ -36,7 +36,7 @@ pub use classifier::{Classifier, Gradient, Pooling};
 #[cfg(not(target_arch = "wasm32"))]
 pub use described::{DescribedGradient, Description};
 pub use device::on_cpu;
-pub use inference::{Begun, FeatureMaps, Inference, Packed, Unpacked};
+pub use inference::{Begun, FeatureMaps, Inference, Packed, Unpacked, Unread};
 pub(crate) use layers::{product, tensor};
 pub use state_dict::{Naming, StateDictError, StateDictTensor, wrong_value};
 

@@ -73,6 +73,9 @@ fn list(names: &[String]) -> String {
     }
 }
 
+/// A tensor's values, read when they are asked for: float32, in row-major order of PyTorch's shape.
+pub(super) type Value = Box<dyn Fn() -> TensorData>;
+
 impl Network {
     /// Every tensor that a state dict of this network has, in the network's order.
     pub fn state_dict(&self, naming: Naming) -> Vec<StateDictTensor> {
@@ -88,6 +91,15 @@ impl Network {
         &self,
         naming: Naming,
         mut each: impl FnMut(StateDictTensor, TensorData),
+    ) {
+        self.for_each_tensor(naming, |tensor, value| each(tensor, value()));
+    }
+
+    /// Hands every tensor over, one by one, with what reads its values.
+    pub(super) fn for_each_tensor(
+        &self,
+        naming: Naming,
+        mut each: impl FnMut(StateDictTensor, Value),
     ) {
         self.each_tensor(naming, |tensor, value| each(tensor, value()));
     }
@@ -141,11 +153,7 @@ impl Network {
         Ok(self.map(&mut replacer))
     }
 
-    fn each_tensor(
-        &self,
-        naming: Naming,
-        each: impl FnMut(StateDictTensor, &dyn Fn() -> TensorData),
-    ) {
+    fn each_tensor(&self, naming: Naming, each: impl FnMut(StateDictTensor, &dyn Fn() -> Value)) {
         self.visit(&mut Visitor {
             network: self,
             naming,
@@ -210,7 +218,7 @@ struct Visitor<'a, F> {
     each: F,
 }
 
-impl<F: FnMut(StateDictTensor, &dyn Fn() -> TensorData)> ModuleVisitor for Visitor<'_, F> {
+impl<F: FnMut(StateDictTensor, &dyn Fn() -> Value)> ModuleVisitor for Visitor<'_, F> {
     fn enter_module(&mut self, name: &str, _container_type: &str) {
         self.path.push(name.to_owned());
     }
@@ -234,11 +242,14 @@ impl<F: FnMut(StateDictTensor, &dyn Fn() -> TensorData)> ModuleVisitor for Visit
         };
         (self.each)(tensor, &|| {
             let value = param.val();
-            if is_linear_weight::<D>() {
-                value.swap_dims(0, 1).into_data()
-            } else {
-                value.into_data()
-            }
+            Box::new(move || {
+                let value = value.clone();
+                if is_linear_weight::<D>() {
+                    value.swap_dims(0, 1).into_data()
+                } else {
+                    value.into_data()
+                }
+            })
         });
     }
 }

@@ -3,7 +3,9 @@ onmessage = async ({ data: { program, memory, stack, team, thread } }) => {
   const words = () => new Int32Array(memory.buffer);
   const wait = (word, value) => Atomics.wait(words(), word >> 2, value);
   const wake = word => Atomics.notify(words(), word >> 2);
-  const { exports } = await WebAssembly.instantiate(program, { env: { memory, wait, wake } });
+  // Weights are packed by the engine's thread alone.
+  const values = () => {};
+  const { exports } = await WebAssembly.instantiate(program, { env: { memory, wait, wake, values } });
   exports.__stack_pointer.value = stack;
   try {
     exports.help(team, thread);

@@ -3,12 +3,13 @@
 //! Browsers share memory among threads only where the page is cross-origin isolated, by two headers of its server or of the service worker. Elsewhere the
 //! program has one thread. Where it does not start, the kernels in the engine's own program compute.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use js_sys::{Array, Float32Array, Function, Int32Array, Object, Reflect, Uint8Array, Uint32Array};
 use js_sys::{Atomics, WebAssembly};
-use sightline::network::{Begun, FeatureMaps, Packed, Unpacked};
+use sightline::network::{Begun, FeatureMaps, Packed, Unpacked, Unread};
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -48,9 +49,16 @@ struct Threads {
     /// Where pictures are put, and for how many bytes there is room.
     room: Cell<[u32; 2]>,
     _workers: Vec<Worker>,
+    /// Those of the backbone that is being packed.
+    tensors: Tensors,
     _wait: Closure<dyn FnMut()>,
     _wake: Closure<dyn FnMut(u32)>,
+    _values: Closure<Values>,
 }
+
+type Tensors = Rc<RefCell<Rc<HashMap<String, Unread>>>>;
+/// Where a tensor's name begins, how long it is, and where its values are to be.
+type Values = dyn FnMut(u32, u32, u32) -> Result<(), JsValue>;
 
 /// Starts the program with as many threads as there are cores, or `most`, or one where they cannot share memory. Where it does not start, the page is
 /// told why.
@@ -188,10 +196,27 @@ impl Threads {
                 let _ = Atomics::notify(&Int32Array::new(&memory.buffer()), word / 4);
             })
         };
+        let tensors = Tensors::default();
+        let values: Closure<Values> = {
+            let (memory, tensors) = (memory.clone(), tensors.clone());
+            Closure::new(move |name: u32, length: u32, to: u32| {
+                let (buffer, tensors) = (memory.buffer(), tensors.borrow());
+                let name = Uint8Array::new_with_byte_offset_and_length(&buffer, name, length);
+                let name = String::from_utf8(name.to_vec()).ok();
+                let tensor = name.and_then(|name| tensors.get(&name));
+                let values = tensor.and_then(Unread::values);
+                let values = values.ok_or("a tensor cannot be read")?;
+                let count = values.len() as u32;
+                Float32Array::new_with_byte_offset_and_length(&buffer, to, count)
+                    .copy_from(&values);
+                Ok(())
+            })
+        };
         let env = Object::new();
         Reflect::set(&env, &"memory".into(), &memory)?;
         Reflect::set(&env, &"wait".into(), wait.as_ref())?;
         Reflect::set(&env, &"wake".into(), wake.as_ref())?;
+        Reflect::set(&env, &"values".into(), values.as_ref())?;
         let imports = Object::new();
         Reflect::set(&imports, &"env".into(), &env)?;
         let instance = WebAssembly::Instance::new(program, &imports)?;
@@ -202,8 +227,10 @@ impl Threads {
             count,
             room: Cell::default(),
             _workers: Vec::new(),
+            tensors,
             _wait: wait,
             _wake: wake,
+            _values: values,
         };
         let team = threads.call("team", &[count as u32])?;
         threads.passes = threads.call("passes", &[team])?;
@@ -251,27 +278,20 @@ impl Threads {
             "{} {} {}",
             backbone.family, backbone.variant, backbone.in_channels
         );
-        let mut count = 0;
-        for (name, (shape, values)) in &backbone.tensors {
-            text += &format!("\n{name} {count}");
-            for side in *shape {
+        for (name, tensor) in &*backbone.tensors {
+            text += &format!("\n{name}");
+            for side in &tensor.shape {
                 text += &format!(" {side}");
             }
-            count += values.len();
         }
-        let [letters, bytes] = [text.len(), 4 * count].map(|bytes| bytes as u32);
-        let [text_at, values_at] = [self.take(letters)?, self.take(bytes)?];
-        Uint8Array::new_with_byte_offset_and_length(&self.memory.buffer(), text_at, letters)
+        let letters = text.len() as u32;
+        let at = self.take(letters)?;
+        Uint8Array::new_with_byte_offset_and_length(&self.memory.buffer(), at, letters)
             .copy_from(text.as_bytes());
-        let mut first = 0;
-        for (_, values) in backbone.tensors.values() {
-            self.floats(values_at + first, values.len())
-                .copy_from(values);
-            first += 4 * values.len() as u32;
-        }
-        let network = self.call("network", &[text_at, letters, values_at, count as u32]);
-        self.call("give_back", &[text_at, letters])?;
-        self.call("give_back", &[values_at, bytes])?;
+        self.tensors.replace(backbone.tensors.clone());
+        let network = self.call("network", &[at, letters]);
+        self.tensors.take();
+        self.call("give_back", &[at, letters])?;
         network
     }
 

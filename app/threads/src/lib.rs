@@ -24,6 +24,8 @@ const ALIGNMENT: usize = 16;
 unsafe extern "C" {
     safe fn wait(word: *const AtomicU32, value: u32);
     safe fn wake(word: *const AtomicU32);
+    /// Writes the values of a tensor, whose name is of so many bytes. The engine has them while it asks for a [`network`].
+    fn values(name: *const u8, length: usize, to: *mut f32);
 }
 
 const SLEEP: Sleep = Sleep {
@@ -171,47 +173,37 @@ impl Passes {
     }
 }
 
-/// The network of a text: family, variant and channels of pictures in the first line, and in each line that follows the name of a tensor, where its
-/// values begin, and its shape. 0 where there is no such network, or a tensor is missing.
+/// The network of a text: family, variant and channels of pictures in the first line, and in each line that follows the name of a tensor and its
+/// shape. 0 where there is no such network, or a tensor is missing.
 ///
 /// # Safety
-/// The text is of so many bytes, and there are so many values.
+/// The text is of so many bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn network(
-    text: *const u8,
-    length: usize,
-    values: *const f32,
-    count: usize,
-) -> *const Network {
+pub unsafe extern "C" fn network(text: *const u8, length: usize) -> *const Network {
     // SAFETY: the caller's promise.
-    let (text, values) = unsafe {
-        (
-            std::slice::from_raw_parts(text, length),
-            std::slice::from_raw_parts(values, count),
-        )
-    };
+    let text = unsafe { std::slice::from_raw_parts(text, length) };
     let text = std::str::from_utf8(text).ok();
-    let built = text.and_then(|text| built(text, values));
+    let built = text.and_then(built);
     built.map_or(null(), |network| Arc::into_raw(Arc::new(network)))
 }
 
-fn built(text: &str, values: &[f32]) -> Option<Network> {
+fn built(text: &str) -> Option<Network> {
     let mut lines = text.lines().map(|line| line.split(' '));
     let mut what = lines.next()?;
     let (family, variant) = (what.next()?, what.next()?);
     let channels = what.next()?.parse().ok()?;
-    let mut tensors = HashMap::new();
+    let mut shapes = HashMap::new();
     for mut line in lines {
         let name = line.next()?;
-        let first: usize = line.next()?.parse().ok()?;
         let shape: Result<Vec<usize>, _> = line.map(str::parse).collect();
-        let shape = shape.ok()?;
-        let own = values.get(first..)?.get(..shape.iter().product())?;
-        tensors.insert(name, (shape, own));
+        shapes.insert(name, shape.ok()?);
     }
     let find = |name: &str| {
-        let (shape, values) = tensors.get(name)?;
-        Some((&shape[..], *values))
+        let shape = shapes.get(name)?.clone();
+        let mut all = vec![0.0; shape.iter().product()];
+        // SAFETY: there is room for as many as the shape has.
+        unsafe { values(name.as_ptr(), name.len(), all.as_mut_ptr()) };
+        Some((shape, all))
     };
     Network::new(family, variant, channels, &find).ok()
 }

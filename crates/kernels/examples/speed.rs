@@ -44,11 +44,7 @@ impl Run {
             let random: Vec<f32> = (0..count).map(|_| of(random(&mut state))).collect();
             values.insert(name, (shape, random));
         }
-        let find = |name: &str| {
-            values
-                .get(name)
-                .map(|(shape, values)| (&shape[..], &values[..]))
-        };
+        let find = |name: &str| values.get(name).cloned();
         let network = Network::new(family, variant, CHANNELS, &find).expect("all parameters");
         let length = batch * CHANNELS * SIDE * SIDE;
         Self {

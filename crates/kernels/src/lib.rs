@@ -24,7 +24,7 @@
 //! let values: Vec<_> = parameters.iter().map(|(_, shape)| vec![0.5; shape.iter().product()]).collect();
 //! let find = |name: &str| {
 //!     let index = parameters.iter().position(|(known, _)| known == name)?;
-//!     Some((&parameters[index].1[..], &values[index][..]))
+//!     Some((parameters[index].1.clone(), values[index].clone()))
 //! };
 //! let network = Network::new("mnasnet", "1_0", 1, &find)?;
 //! // Kept from one call to the next: what a pass works in.

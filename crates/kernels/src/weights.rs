@@ -11,7 +11,7 @@ use crate::shape::Window;
 use crate::winograd::Winograd;
 
 /// A tensor: its shape, and its values in row-major order.
-pub type Tensor<'a> = (&'a [usize], &'a [f32]);
+pub type Tensor = (Vec<usize>, Vec<f32>);
 
 /// What is wrong with weights.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -37,9 +37,9 @@ pub struct Weights<'a> {
 }
 
 enum Source<'a> {
-    Named(&'a dyn Fn(&str) -> Option<Tensor<'a>>),
+    Named(&'a dyn Fn(&str) -> Option<Tensor>),
     /// Every parameter is 0, and is written down.
-    Listed(&'a [f32], &'a RefCell<Vec<Parameter>>),
+    Listed(&'a RefCell<Vec<Parameter>>),
 }
 
 /// A 3x3 convolution of stride 1, or any other.
@@ -50,16 +50,16 @@ pub enum Convolution {
 }
 
 impl<'a> Weights<'a> {
-    pub fn new(find: &'a dyn Fn(&str) -> Option<Tensor<'a>>) -> Self {
+    pub fn new(find: &'a dyn Fn(&str) -> Option<Tensor>) -> Self {
         Self {
             source: Source::Named(find),
         }
     }
 
-    /// Writes down what is asked for, and gives that many of `zeros`.
-    pub fn listed(zeros: &'a [f32], list: &'a RefCell<Vec<Parameter>>) -> Self {
+    /// Writes down what is asked for, and gives zeros.
+    pub fn listed(list: &'a RefCell<Vec<Parameter>>) -> Self {
         Self {
-            source: Source::Listed(zeros, list),
+            source: Source::Listed(list),
         }
     }
 
@@ -67,12 +67,12 @@ impl<'a> Weights<'a> {
     ///
     /// # Errors
     /// When it is not there, or has another shape.
-    pub fn get(&self, name: &str, shape: &[usize]) -> Result<&'a [f32], WeightsError> {
+    pub fn get(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, WeightsError> {
         let find = match self.source {
             Source::Named(find) => find,
-            Source::Listed(zeros, list) => {
+            Source::Listed(list) => {
                 list.borrow_mut().push((name.to_owned(), shape.to_vec()));
-                return Ok(&zeros[..shape.iter().product()]);
+                return Ok(vec![0.0; shape.iter().product()]);
             }
         };
         let (found, values) = find(name).ok_or_else(|| WeightsError::Missing(name.to_owned()))?;
@@ -80,7 +80,7 @@ impl<'a> Weights<'a> {
             return Err(WeightsError::Shape {
                 name: name.to_owned(),
                 expected: shape.to_vec(),
-                found: found.to_vec(),
+                found,
             });
         }
         Ok(values)
@@ -94,10 +94,10 @@ impl<'a> Weights<'a> {
         let get = |part: &str| self.get(&format!("{name}.{part}"), &[channels]);
         let (gamma, beta) = (get("weight")?, get("bias")?);
         Ok(Norm::new(
-            gamma,
-            beta,
-            get("running_mean")?,
-            get("running_var")?,
+            &gamma,
+            &beta,
+            &get("running_mean")?,
+            &get("running_var")?,
             epsilon,
         ))
     }
@@ -113,9 +113,9 @@ impl<'a> Weights<'a> {
         biased: bool,
         norm: Option<&Norm>,
     ) -> Result<(Vec<f32>, Vec<f32>), WeightsError> {
-        let mut weights = self.get(&format!("{name}.weight"), &shape)?.to_vec();
+        let mut weights = self.get(&format!("{name}.weight"), &shape)?;
         let mut bias = match biased {
-            true => self.get(&format!("{name}.bias"), &shape[..1])?.to_vec(),
+            true => self.get(&format!("{name}.bias"), &shape[..1])?,
             false => vec![0.0; shape[0]],
         };
         if let Some(norm) = norm {

@@ -155,7 +155,7 @@ impl Layer {
         Ok(Self {
             norm: PreNorm::new(&norm),
             bottleneck: weights.pointwise(&format!("{name}.conv1"), channels, Some(&second))?,
-            growth: Winograd::new(filter, channels_of_growth, GROWTH, &[0.0; GROWTH_RATE]),
+            growth: Winograd::new(&filter, channels_of_growth, GROWTH, &[0.0; GROWTH_RATE]),
         })
     }
 

@@ -17,9 +17,6 @@ use efficientnet::EfficientNet;
 use mnasnet::MnasNet;
 use vgg::Vgg;
 
-/// Values of the largest parameter: a 3x3 convolution of VGG's.
-const LARGEST: usize = 512 * 512 * 9;
-
 /// A network without its classifier, its weights packed.
 #[derive(Clone, Debug)]
 pub struct Network {
@@ -49,15 +46,15 @@ pub struct FeatureMaps {
 impl Network {
     /// The network of a family (`densenet`, `efficientnet`, `mnasnet`, `vgg`) and a variant of it (`121`, `lite0`, `1_0`, `19_bn`), with
     /// 1 or 3 channels. `find` gives parameters by torchvision's names; of a file that names EfficientNet's as `efficientnet_pytorch` does, the caller
-    /// translates. Weights are copied.
+    /// translates. Each is asked for when it is packed, so that they need not all be there at once.
     ///
     /// # Errors
     /// When there is no such network, or a parameter is missing or has another shape.
-    pub fn new<'a>(
+    pub fn new(
         family: &str,
         variant: &str,
         in_channels: usize,
-        find: &'a dyn Fn(&str) -> Option<Tensor<'a>>,
+        find: &dyn Fn(&str) -> Option<Tensor>,
     ) -> Result<Self, WeightsError> {
         Self::build(family, variant, in_channels, &Weights::new(find))
     }
@@ -71,14 +68,8 @@ impl Network {
         variant: &str,
         in_channels: usize,
     ) -> Result<Vec<Parameter>, WeightsError> {
-        let zeros = vec![0.0; LARGEST];
         let list = RefCell::default();
-        Self::build(
-            family,
-            variant,
-            in_channels,
-            &Weights::listed(&zeros, &list),
-        )?;
+        Self::build(family, variant, in_channels, &Weights::listed(&list))?;
         Ok(list.into_inner())
     }
 

@@ -54,10 +54,7 @@ fn agrees([family, variant]: [&str; 2], case: &str) {
                 (name, (shape, values))
             })
             .collect();
-        let find = |name: &str| {
-            let (shape, values) = parameters.get(name)?;
-            Some((&shape[..], &values[..]))
-        };
+        let find = |name: &str| parameters.get(name).cloned();
         let network = Network::new(family, variant, channels, &find).expect("all are there");
         let expected = formula::numbers(&case[expected]);
         let tolerance = case["tolerance_abs"].as_f64().expect("a tolerance");

@@ -103,7 +103,7 @@ fn what_is_wrong_with_weights_is_said() {
         missing.err(),
         Some(WeightsError::Missing("features.0.1.weight".to_owned()))
     );
-    let shape = Network::new("mnasnet", "1_0", 1, &|_| Some((&[2], &[0.0, 0.0])));
+    let shape = Network::new("mnasnet", "1_0", 1, &|_| Some((vec![2], vec![0.0, 0.0])));
     let expected = WeightsError::Shape {
         name: "layers.1.weight".to_owned(),
         expected: vec![32],

@@ -239,10 +239,8 @@ impl Parameters {
         })
     }
 
-    pub fn get(&self, name: &str) -> Option<(&[usize], &[f32])> {
-        self.all
-            .get(name)
-            .map(|(shape, values)| (&shape[..], &values[..]))
+    pub fn get(&self, name: &str) -> Option<(Vec<usize>, Vec<f32>)> {
+        self.all.get(name).cloned()
     }
 }
 

@@ -50,7 +50,7 @@ fn network([family, variant]: [&str; 2], channels: usize) -> Network {
         .collect();
     let find = |wanted: &str| {
         let (_, (shape, values)) = all.iter().find(|(name, _)| name == wanted)?;
-        Some((&shape[..], &values[..]))
+        Some((shape.clone(), values.clone()))
     };
     Network::new(family, variant, channels, &find).expect("all parameters are there")
 }
