@@ -144,6 +144,57 @@ async fn golden_networks_on_webgpu() {
     }
 }
 
+/// Feature maps of pictures of odd sides, as the CPU computes them and as a graphics card does, by networks of every family.
+#[wasm_bindgen_test]
+async fn a_graphics_card_computes_what_the_cpu_does() {
+    let device = Device::wgpu_options().init_async().await;
+    let device = device.expect("Chromium's WebGPU adapter");
+    for (architecture, last, channels, [height, width], gain) in [
+        ("densenet121", "classifier", 1, [47, 33], 1.625),
+        ("efficientnet_lite0", "_fc", 1, [63, 50], 1.393),
+        ("efficientnet_b0", "classifier.1", 3, [45, 71], 1.743),
+        ("efficientnet_b1_same", "classifier.1", 1, [33, 64], 1.743),
+        ("mnasnet1_0", "classifier.1", 1, [95, 39], 1.3),
+        ("vgg19+mnasnet1_0", "classifier", 3, [34, 49], 1.355),
+        ("vgg19_bn+mnasnet1_0", "classifier", 1, [65, 32], 1.355),
+    ] {
+        let case = serde_json::json!({
+            "architecture": architecture,
+            "outputs": 2,
+            "input_shape": [1, channels, height, width],
+            "case_seed": "0x00c0ffee000000aa",
+            "gain": gain,
+            "final_linear": last,
+        });
+        let cpu = Device::flex();
+        let network = golden::network(&case, &cpu);
+        let pictures = ["input", "input2", "another"]
+            .map(|name| golden::generated_input(&case, name, &cpu))
+            .to_vec();
+        let pictures = Tensor::cat(pictures, 0);
+        let expected = golden::inference(&case, &network, &cpu).feature_maps(pictures.clone());
+        let card = golden::inference(&case, &network, &device);
+        for units in [1, 32] {
+            share_among(units);
+            let found = card.feature_maps(Tensor::from_data(pictures.to_data(), &device));
+            for (branch, (found, expected)) in found.into_iter().zip(&expected).enumerate() {
+                assert_eq!(found.dims(), expected.dims(), "{architecture}");
+                let expected = read(expected.clone()).await;
+                let squares: f32 = expected.iter().map(|value| value * value).sum();
+                let size = (squares / expected.len() as f32).sqrt();
+                assert!(size > 1e-2, "{architecture}: maps of nothing");
+                let expected: Vec<f64> = expected.into_iter().map(f64::from).collect();
+                let difference = golden::max_difference(&read(found).await, &expected);
+                assert!(
+                    difference <= 1e-3 * f64::from(size),
+                    "{architecture}, branch {branch}, {units} units for a result: {difference} of {size}"
+                );
+            }
+        }
+        share_among(0);
+    }
+}
+
 #[wasm_bindgen_test]
 fn golden_preprocessing_in_the_browser() {
     let decoded = Radiograph::decode(JPEG).expect("a golden JPEG").image;
