@@ -26,36 +26,50 @@ const SHOWN_EVERY: u64 = 50;
 /// Pictures that are read.
 const PICTURES: usize = 2000;
 
+/// All that there is to measure.
+const ALL: [&str; 9] = [
+    "size", "data", "train", "predict", "wgpu", "growth", "lime", "page", "web",
+];
+
+/// Measures one thing, or all, one after the other. What cannot be measured is said at the end.
+///
+/// # Errors
+/// When something cannot be measured.
 pub fn run(root: &Path, what: Option<&str>) -> Result<()> {
+    if let Some(what) = what {
+        return one(root, what);
+    }
+    let mut failed = Vec::new();
+    for what in ALL {
+        println!("\n# bench {what}");
+        if let Err(error) = one(root, what) {
+            println!("bench {what}: {error:#}");
+            failed.push(what);
+        }
+    }
+    if failed.is_empty() {
+        return Ok(());
+    }
+    bail!("not measured: {}", failed.join(", "))
+}
+
+fn one(root: &Path, what: &str) -> Result<()> {
     match what {
-        Some("train") => train(&Peer::new(root)?),
-        Some("data") => data(&Peer::new(root)?),
-        Some("lime") => lime(root),
-        Some("page") => page(root),
-        Some("web") => bench_web::run(root),
-        Some("predict") => bench_predict::run(root),
-        Some("wgpu") => bench_wgpu::run(root),
-        Some("growth") => bench_growth::run(root),
-        Some("size") => {
+        "train" => train(&Peer::new(root)?),
+        "data" => data(&Peer::new(root)?),
+        "lime" => lime(root),
+        "page" => page(root),
+        "web" => bench_web::run(root),
+        "predict" => bench_predict::run(root),
+        "wgpu" => bench_wgpu::run(root),
+        "growth" => bench_growth::run(root),
+        "size" => {
             Tools::for_page(root)?
                 .trunk("build")
                 .run("build the page")?;
             sizes::print(root)
         }
-        None => {
-            Tools::for_page(root)?
-                .trunk("build")
-                .run("build the page")?;
-            sizes::print(root)?;
-            let peer = Peer::new(root)?;
-            data(&peer)?;
-            train(&peer)
-        }
-        Some(other) => {
-            bail!(
-                "there is no bench {other:?}; there are train, data, predict, lime, page, web, wgpu, growth and size"
-            )
-        }
+        other => bail!("there is no bench {other:?}; there are {}", ALL.join(", ")),
     }
 }
 

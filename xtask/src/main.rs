@@ -29,7 +29,8 @@ cargo xtask test     install what is missing, then run every test: native, wasm 
 cargo xtask build    install what is missing, then build dist/ for a web server
 cargo xtask compress put each file of a built dist/ beside itself as Brotli and gzip, for servers that send those
 cargo xtask npm      install what is missing, build dist/, and make of it the npm package: target/npm/sightline-VERSION.tgz
-cargo xtask bench    install what is missing, then measure: train and data against PyTorch, predict against ONNX Runtime,
+cargo xtask bench    install what is missing, then measure all of these, or the one named: train and data against PyTorch,
+                     predict against ONNX Runtime,
                      lime (how many samples it needs), page (LIME in Chromium), web (the page's engine against ONNX Runtime Web
                      and TensorFlow.js), wgpu (training by wgpu against the CPU), growth (with pictures, their size,
                      samples, cores), size (what a visitor loads)
