@@ -1,5 +1,11 @@
 //! Systems of linear equations with a symmetric matrix that is nowhere negative, in float64.
 
+/// Rows, or right sides, that are worked on together: a processor has them side by side in a few registers.
+pub const TOGETHER: usize = 8;
+
+/// A value of each that is worked on.
+pub type Values = [f64; TOGETHER];
+
 /// The lower triangular factor of such a matrix.
 #[derive(Clone, Debug)]
 pub struct Cholesky {
@@ -19,22 +25,41 @@ impl Cholesky {
     pub fn within(mut matrix: Vec<f64>, first: Vec<usize>) -> Self {
         let size = first.len();
         let largest = (0..size).map(|i| matrix[i * size + i]).fold(0.0, f64::max);
-        for i in 0..size {
-            for j in first[i]..=i {
-                let from = first[i].max(first[j]).min(j);
-                let (row, other) = (&matrix[i * size..], &matrix[j * size..]);
-                let rest = row[j] - dot(&row[from..j], &other[from..j]);
-                let pivot = matrix[j * size + j];
-                matrix[i * size + j] = if i == j {
-                    // A feature that others determine gets no weight of its own.
-                    if rest > 1e-12 * largest {
-                        rest.sqrt()
-                    } else {
-                        f64::INFINITY
-                    }
+        // Some rows of the factor, column by column.
+        let mut columns = vec![[0.0; TOGETHER]; size];
+        for top in (0..size).step_by(TOGETHER) {
+            let rows = top..size.min(top + TOGETHER);
+            let start = rows.clone().map(|row| first[row]).min().unwrap_or(top);
+            for j in start..rows.end {
+                let mut values = [0.0; TOGETHER];
+                for row in rows.clone().filter(|row| j <= *row) {
+                    values[row - top] = matrix[row * size + j];
+                }
+                let from = first[j].max(start).min(j);
+                if j < top {
+                    let factors = &matrix[j * size + from..j * size + j];
+                    subtract(&mut values, factors.iter().copied(), &columns[from..j]);
+                    let pivot = matrix[j * size + j];
+                    values.iter_mut().for_each(|value| *value /= pivot);
                 } else {
-                    rest / pivot
-                };
+                    let own = j - top;
+                    let known = &columns[from..j];
+                    subtract(&mut values, known.iter().map(|column| column[own]), known);
+                    // A feature that others determine gets no weight of its own.
+                    let pivot = match values[own] {
+                        rest if rest > 1e-12 * largest => rest.sqrt(),
+                        _ => f64::INFINITY,
+                    };
+                    values.iter_mut().for_each(|value| *value /= pivot);
+                    values[..own].fill(0.0);
+                    values[own] = pivot;
+                }
+                columns[j] = values;
+            }
+            for row in rows {
+                for j in first[row]..=row {
+                    matrix[row * size + j] = columns[j][row - top];
+                }
             }
         }
         Self {
@@ -73,6 +98,39 @@ impl Cholesky {
         x
     }
 
+    /// [`Cholesky::whiten`] of several right sides: row by row a value of each.
+    pub fn whiten_together(&self, right: &mut [Values]) {
+        let (lower, size) = (&self.lower, self.size);
+        let start = right.iter().position(|row| row.iter().any(|v| *v != 0.0));
+        let start = start.unwrap_or(size);
+        for i in start..size {
+            let from = self.first[i].max(start).min(i);
+            let (known, rest) = right.split_at_mut(i);
+            let factors = &lower[i * size + from..i * size + i];
+            subtract(&mut rest[0], factors.iter().copied(), &known[from..]);
+            let pivot = lower[i * size + i];
+            rest[0].iter_mut().for_each(|value| *value /= pivot);
+        }
+    }
+
+    /// [`Cholesky::solve`] for several right sides: row by row a value of each.
+    pub fn solve_together(&self, right: &mut [Values]) {
+        let (lower, size) = (&self.lower, self.size);
+        self.whiten_together(right);
+        for i in (0..size).rev() {
+            let (before, rest) = right.split_at_mut(i);
+            let pivot = lower[i * size + i];
+            rest[0].iter_mut().for_each(|value| *value /= pivot);
+            let known = rest[0];
+            let from = self.first[i];
+            for (x, factor) in before[from..].iter_mut().zip(&lower[i * size + from..]) {
+                for (x, known) in x.iter_mut().zip(known) {
+                    *x -= factor * known;
+                }
+            }
+        }
+    }
+
     /// The natural logarithm of the matrix's determinant.
     pub fn log_determinant(&self) -> f64 {
         let pivots = (0..self.size).map(|i| self.lower[i * self.size + i]);
@@ -80,8 +138,42 @@ impl Cholesky {
     }
 }
 
+/// Takes each factor's row from the values.
+#[inline(always)]
+fn subtract(values: &mut Values, factors: impl Iterator<Item = f64>, rows: &[Values]) {
+    let mut left = *values;
+    for (factor, row) in factors.zip(rows) {
+        for (left, value) in left.iter_mut().zip(row) {
+            *left -= factor * value;
+        }
+    }
+    *values = left;
+}
+
+/// The sum of rows, each times its factor.
+pub fn sum_of(factors: &[f64], rows: &[Values]) -> Values {
+    let mut sums = [0.0; TOGETHER];
+    for (factor, row) in factors.iter().zip(rows) {
+        for (sum, value) in sums.iter_mut().zip(row) {
+            *sum += factor * value;
+        }
+    }
+    sums
+}
+
+/// The sums of products of each that is worked on.
+pub fn dots(a: &[Values], b: &[Values]) -> Values {
+    let mut sums = [0.0; TOGETHER];
+    for (a, b) in a.iter().zip(b) {
+        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+            *sum += a * b;
+        }
+    }
+    sums
+}
+
 /// The sum of products, in four sums that a processor can keep at once.
-pub fn dot(a: &[f64], b: &[f64]) -> f64 {
+fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut sums = [0.0; 4];
     let (a, b) = (a.chunks_exact(4), b.chunks_exact(4));
     let rest = a.remainder().iter().zip(b.remainder());
@@ -133,6 +225,67 @@ mod tests {
             unit[place] = 1.0;
             let ours = squares(&factor.whiten(&unit));
             assert!((ours - cofactor / 67.0).abs() < 1e-12, "{ours}");
+        }
+    }
+
+    #[test]
+    fn many_rows_and_right_sides_at_once_are_as_one_by_one() {
+        // More rows than are worked on together, of a matrix whose factor is known: small whole numbers, without rounding.
+        let size = 2 * TOGETHER + 3;
+        let entry = |i: usize, j: usize| match j {
+            j if j > i => 0.0,
+            j if j == i => (1 + i % 3) as f64,
+            j => ((5 * i + 3 * j) % 7) as f64 - 3.0,
+        };
+        let product = |i: usize, j: usize| (0..size).map(|k| entry(i, k) * entry(j, k)).sum();
+        let matrix: Vec<f64> = (0..size * size)
+            .map(|at| product(at / size, at % size))
+            .collect();
+        let factor = Cholesky::new(matrix, size);
+        for i in 0..size {
+            for j in 0..=i {
+                let found = factor.lower[i * size + j];
+                assert!((found - entry(i, j)).abs() < 1e-9, "{i} {j}: {found}");
+            }
+        }
+        let side = |lane: usize| -> Vec<f64> {
+            let value = |i: usize| {
+                if i < lane {
+                    0.0
+                } else {
+                    ((i * lane) % 5) as f64 - 1.5
+                }
+            };
+            (0..size).map(value).collect()
+        };
+        let sides: Vec<Values> = (0..size)
+            .map(|i| std::array::from_fn(|lane| side(lane)[i]))
+            .collect();
+        let mut together = sides.clone();
+        factor.whiten_together(&mut together);
+        let sums = dots(&together, &together);
+        for lane in 0..TOGETHER {
+            let alone = factor.whiten(&side(lane));
+            for (i, value) in alone.iter().enumerate() {
+                let found = together[i][lane];
+                assert!(
+                    (found - value).abs() <= 1e-9 * value.abs().max(1.0),
+                    "{found} {value}"
+                );
+            }
+            let squares = squares(&alone);
+            assert!((sums[lane] - squares).abs() <= 1e-9 * squares.max(1.0));
+        }
+        let mut solved = sides.clone();
+        factor.solve_together(&mut solved);
+        for lane in 0..TOGETHER {
+            for (row, value) in solved.iter().zip(factor.solve(&side(lane))) {
+                let found = row[lane];
+                assert!(
+                    (found - value).abs() <= 1e-6 * value.abs().max(1.0),
+                    "{found} {value}"
+                );
+            }
         }
     }
 

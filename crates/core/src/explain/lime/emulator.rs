@@ -15,7 +15,7 @@
 use std::f64::consts::FRAC_1_SQRT_2;
 
 use super::Segments;
-use super::cholesky::{Cholesky, dot};
+use super::cholesky::{Cholesky, TOGETHER, Values, dots, sum_of};
 
 /// Height and width of the grid of cells: the feature maps' of 224 pixels. Finer ones are gathered on it.
 pub const GRID: usize = 7;
@@ -246,23 +246,36 @@ impl Turned {
 
     /// The diagonal of the inverse, sample by sample.
     fn inverse_diagonal(&self, factor: &Cholesky) -> Vec<f64> {
-        let whitened = |place: usize| {
-            let mut unit = vec![0.0; self.samples];
-            unit[place] = 1.0;
-            factor.whiten(&unit)
+        // Whitened units, from a place on.
+        let whitened = |place: usize, count: usize| {
+            let mut units = vec![[0.0; TOGETHER]; self.samples];
+            for unit in 0..count {
+                units[place + unit][unit] = 1.0;
+            }
+            factor.whiten_together(&mut units);
+            units
         };
         let mut diagonal = vec![0.0; self.samples];
-        for (place, pair) in self.pairs.iter().enumerate() {
-            let own = whitened(self.whole + place);
-            let Some(second) = pair.second else {
-                diagonal[pair.first] = dot(&own, &own);
-                continue;
-            };
-            let sum = whitened(place);
-            let halves = (dot(&sum, &sum) + dot(&own, &own)) / 2.0;
-            let between = dot(&sum, &own);
-            diagonal[pair.first] = halves + between;
-            diagonal[second] = halves - between;
+        let (pairs, alone) = self.pairs.split_at(self.whole);
+        for (group, pairs) in pairs.chunks(TOGETHER).enumerate() {
+            let sums = whitened(group * TOGETHER, pairs.len());
+            let differences = whitened(self.whole + group * TOGETHER, pairs.len());
+            let between = dots(&sums, &differences);
+            let [sums, differences] = [sums, differences].map(|units| dots(&units, &units));
+            for (index, pair) in pairs.iter().enumerate() {
+                let half = (sums[index] + differences[index]) / 2.0;
+                diagonal[pair.first] = half + between[index];
+                if let Some(second) = pair.second {
+                    diagonal[second] = half - between[index];
+                }
+            }
+        }
+        for (group, pairs) in alone.chunks(TOGETHER).enumerate() {
+            let units = whitened(2 * self.whole + group * TOGETHER, pairs.len());
+            let squares = dots(&units, &units);
+            for (pair, square) in pairs.iter().zip(squares) {
+                diagonal[pair.first] = square;
+            }
         }
         diagonal
     }
@@ -307,6 +320,14 @@ impl Centred {
     }
 }
 
+/// Values of at most [`TOGETHER`] findings: row by row one of each, and 0 beside.
+fn side_by_side(findings: &[Vec<f64>]) -> Vec<Values> {
+    let rows = 0..findings[0].len();
+    let value = |finding: usize, row: usize| findings.get(finding).map_or(0.0, |f| f[row]);
+    rows.map(|row| std::array::from_fn(|finding| value(finding, row)))
+        .collect()
+}
+
 /// For each cell the kernel and noise that make the answers to some samples likeliest, of all findings together.
 pub fn priors(samples: &[Vec<bool>], evidence: &[Vec<f32>], coverage: &Coverage) -> Vec<Prior> {
     let turned = Turned::of(samples);
@@ -314,6 +335,7 @@ pub fn priors(samples: &[Vec<bool>], evidence: &[Vec<f32>], coverage: &Coverage)
     let prior = |cell: usize| {
         let findings = Centred::of(evidence, cell).varying.into_iter();
         let findings: Vec<_> = findings.map(|(_, values)| turned.turn(&values)).collect();
+        let findings: Vec<Vec<Values>> = findings.chunks(TOGETHER).map(side_by_side).collect();
         let mut best: Option<(f64, Prior)> = None;
         for reach in REACHES {
             let near = coverage.nearness(cell, reach);
@@ -325,10 +347,15 @@ pub fn priors(samples: &[Vec<bool>], evidence: &[Vec<f32>], coverage: &Coverage)
                     let factor = turned.factor(matrix.clone(), noise);
                     // Twice the negative logarithm of the likelihood, each finding's variance at its likeliest.
                     let determinant = factor.log_determinant();
-                    let unlikely = findings.iter().map(|values| {
-                        let whitened = factor.whiten(values);
-                        count * (dot(&whitened, &whitened) / count).ln() + determinant
+                    let unlikely = findings.iter().flat_map(|values| {
+                        let mut whitened = values.clone();
+                        factor.whiten_together(&mut whitened);
+                        dots(&whitened, &whitened)
                     });
+                    // What is beside the findings is 0.
+                    let unlikely = unlikely.filter(|squares| *squares > 0.0);
+                    let unlikely =
+                        unlikely.map(|squares| count * (squares / count).ln() + determinant);
                     let unlikely: f64 = unlikely.sum();
                     if best.as_ref().is_none_or(|(least, _)| unlikely < *least) {
                         let kernel = kernel.clone();
@@ -362,12 +389,13 @@ struct Cell {
     findings: Vec<Weights>,
 }
 
-/// How much each sample's kernel adds to a finding, pair by pair.
+/// How much each sample's kernel adds to some findings, pair by pair.
 #[derive(Clone, Debug)]
 struct Weights {
-    finding: usize,
-    half_sums: Vec<f64>,
-    half_differences: Vec<f64>,
+    /// At most [`TOGETHER`].
+    findings: Vec<usize>,
+    half_sums: Vec<Values>,
+    half_differences: Vec<Values>,
 }
 
 impl Emulator {
@@ -389,24 +417,32 @@ impl Emulator {
             }
             let factor = turned.factor(turned.matrix(&prior.kernel), prior.noise);
             let inverse = turned.inverse_diagonal(&factor);
-            let weights = centred.varying.into_iter().map(|(finding, values)| {
-                let solved = turned.turn_back(&factor.solve(&turned.turn(&values)));
-                for (sample, fitted) in fitted.iter_mut().enumerate() {
-                    fitted[finding] += values[sample] - prior.noise * solved[sample];
+            let weights = centred.varying.chunks(TOGETHER).map(|varying| {
+                let turned_values = varying.iter().map(|(_, values)| turned.turn(values));
+                let mut all = side_by_side(&turned_values.collect::<Vec<_>>());
+                factor.solve_together(&mut all);
+                let mut weights = Weights {
+                    findings: varying.iter().map(|(finding, _)| *finding).collect(),
+                    half_sums: vec![[0.0; TOGETHER]; turned.pairs.len()],
+                    half_differences: vec![[0.0; TOGETHER]; turned.pairs.len()],
+                };
+                for (lane, (finding, values)) in varying.iter().enumerate() {
+                    let solved: Vec<f64> = all.iter().map(|row| row[lane]).collect();
+                    let solved = turned.turn_back(&solved);
+                    for (sample, fitted) in fitted.iter_mut().enumerate() {
+                        fitted[*finding] += values[sample] - prior.noise * solved[sample];
+                    }
+                    for (sample, left_out) in left_out.iter_mut().enumerate() {
+                        // Without a sample its value would have been predicted so (Rasmussen and Williams, equation 5.12).
+                        left_out[*finding] += values[sample] - solved[sample] / inverse[sample];
+                    }
+                    for (place, pair) in turned.pairs.iter().enumerate() {
+                        let (a, b) = (solved[pair.first], pair.second.map_or(0.0, |s| solved[s]));
+                        weights.half_sums[place][lane] = (a + b) / 2.0;
+                        weights.half_differences[place][lane] = (a - b) / 2.0;
+                    }
                 }
-                for (sample, left_out) in left_out.iter_mut().enumerate() {
-                    // Without a sample its value would have been predicted so (Rasmussen and Williams, equation 5.12).
-                    left_out[finding] += values[sample] - solved[sample] / inverse[sample];
-                }
-                let both = turned.pairs.iter();
-                let both = both.map(|p| (solved[p.first], p.second.map_or(0.0, |s| solved[s])));
-                let halves = both.map(|(a, b)| ((a + b) / 2.0, (a - b) / 2.0));
-                let (half_sums, half_differences) = halves.unzip();
-                Weights {
-                    finding,
-                    half_sums,
-                    half_differences,
-                }
+                weights
             });
             Cell {
                 kernel: prior.kernel.clone(),
@@ -444,8 +480,14 @@ impl Emulator {
                     differences[place] = alike - unlike;
                 }
                 for weights in &cell.findings {
-                    same[weights.finding] += dot(&sums, &weights.half_sums);
-                    other[weights.finding] += dot(&differences, &weights.half_differences);
+                    let added = sum_of(&sums, &weights.half_sums).into_iter();
+                    let different = sum_of(&differences, &weights.half_differences);
+                    for (finding, (sum, difference)) in
+                        weights.findings.iter().zip(added.zip(different))
+                    {
+                        same[*finding] += sum;
+                        other[*finding] += difference;
+                    }
                 }
             }
         }
