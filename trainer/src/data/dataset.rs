@@ -12,7 +12,7 @@ use sightline::vocabulary::CHEXPERT;
 use sightline_measure::tables::{Labels, Place, Position, Reading, Row, paths};
 
 use super::files::{at, text_of};
-use crate::storage::Location;
+use crate::storage::{Fetching, Location};
 
 /// Which views.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -264,8 +264,16 @@ impl Dataset {
     /// # Errors
     /// When its file cannot be read, or holds no picture that can.
     pub fn radiograph(&self, row: &Row) -> Result<Radiograph> {
-        let file = self.file(row);
-        Radiograph::decode_with(&file.read()?, self.decoding).with_context(|| file.to_string())
+        self.decoded(self.file(row).begin())
+    }
+
+    /// [`Dataset::radiograph`] of a file that is being fetched.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn decoded(&self, fetching: Fetching) -> Result<Radiograph> {
+        let name = fetching.file().to_string();
+        Radiograph::decode_with(&fetching.finish()?, self.decoding).with_context(|| name)
     }
 
     /// The file of another path that is written as those of the images are: a mask's, for example.

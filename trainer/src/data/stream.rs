@@ -7,9 +7,11 @@ use rayon::prelude::*;
 use sightline::radiograph::Radiograph;
 
 use super::{Dataset, Notes, Row};
+use crate::storage::Fetching;
 
 /// Reads the images of a dataset in its order, `at_once` of them in parallel, each through `prepare`; `each` takes those that
-/// could be read while the next ones are decoded. At most twice `at_once` are held. Gives what there is to say of them.
+/// could be read while the next ones are decoded. At most twice `at_once` are held, and of files in an object store twice as many: those that are decoded
+/// and the next ones, which are fetched meanwhile. Gives what there is to say of them.
 ///
 /// # Errors
 /// When `each` fails; no more is read then.
@@ -25,9 +27,16 @@ pub fn stream<T: Send>(
     let prepare = &prepare;
     std::thread::scope(|scope| {
         scope.spawn(move || {
-            for rows in data.rows.chunks(at_once) {
-                let decoded = rows.par_iter().map(|row| {
-                    let read = data.radiograph(row).map(|mut read| {
+            let begin = |rows: &[Row]| -> Vec<Fetching> {
+                rows.iter().map(|row| data.file(row).begin()).collect()
+            };
+            let mut chunks = data.rows.chunks(at_once).peekable();
+            let mut next = chunks.peek().map(|rows| begin(rows)).unwrap_or_default();
+            while let Some(rows) = chunks.next() {
+                let begun = next;
+                next = chunks.peek().map(|rows| begin(rows)).unwrap_or_default();
+                let decoded = rows.par_iter().zip(begun).map(|(row, file)| {
+                    let read = data.decoded(file).map(|mut read| {
                         let notices = std::mem::take(&mut read.notices);
                         (prepare(read), notices)
                     });

@@ -2,11 +2,12 @@
 //!
 //! Credentials and endpoints come from the environment (`AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT`, `GOOGLE_SERVICE_ACCOUNT`,
 //! `AZURE_STORAGE_ACCOUNT_NAME`, ...), as the crate `object_store` reads them. `draft` writes files whole or not at all, by the steps
-//! of `durable`; `lock` keeps two processes out of one folder; `stamp` tells whether a file
+//! of `durable`; `fetching` has files come ahead; `lock` keeps two processes out of one folder; `stamp` tells whether a file
 //! changed.
 
 mod draft;
 pub mod durable;
+mod fetching;
 mod lock;
 mod stamp;
 
@@ -20,6 +21,7 @@ use tokio::runtime::Runtime;
 use url::Url;
 
 pub use draft::{Draft, is_draft, write_together};
+pub use fetching::Fetching;
 pub use lock::Lock;
 pub use stamp::Stamp;
 
@@ -161,12 +163,17 @@ impl Location {
     pub fn read(&self) -> Result<Vec<u8>> {
         let bytes = match self {
             Location::Local(path) => std::fs::read(path).map_err(Error::from),
-            Location::Remote { store, key, .. } => RUNTIME.block_on(async {
-                let found = store.get(key).await?;
-                Ok(found.bytes().await?.to_vec())
-            }),
+            Location::Remote { store, key, .. } => {
+                let bytes = RUNTIME.block_on(fetching::bytes(store.as_ref(), key));
+                bytes.map_err(Error::from)
+            }
         };
         bytes.with_context(|| format!("cannot open {self}"))
+    }
+
+    /// Begins to fetch the file.
+    pub fn begin(&self) -> Fetching {
+        Fetching::begin(self.clone())
     }
 
     /// Writes the whole file or, where that fails, leaves what was there.

@@ -1,7 +1,13 @@
 //! Files in an object store: the commands against an S3 server on loopback, with signed requests.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::{Duration, Instant};
 
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Method, Request};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use s3s::auth::SimpleAuth;
@@ -14,8 +20,29 @@ use crate::{SAMPLES, csv, samples, shipped};
 const KEY: &str = "a-key";
 const SECRET: &str = "a-secret";
 
-/// Serves the folders of `root` as buckets for as long as the test runs; gives the endpoint.
-fn serve(root: &Path) -> String {
+/// Waits with each picture until all are asked for, a while at most, and knows how many were asked for at once.
+#[derive(Default)]
+struct Waiting {
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl Waiting {
+    const AT_MOST: Duration = Duration::from_secs(5);
+
+    async fn for_all(&self) {
+        let now = self.now.fetch_add(1, SeqCst) + 1;
+        self.most.fetch_max(now, SeqCst);
+        let start = Instant::now();
+        while self.most.load(SeqCst) < SAMPLES.len() && start.elapsed() < Self::AT_MOST {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        self.now.fetch_sub(1, SeqCst);
+    }
+}
+
+/// Serves the folders of `root` as buckets for as long as the test runs; gives the endpoint. Pictures wait as they are told to.
+fn serve(root: &Path, waiting: Option<Arc<Waiting>>) -> String {
     let files = s3s_fs::FileSystem::new(root).expect("a folder");
     let mut service = S3ServiceBuilder::new(files);
     service.set_auth(SimpleAuth::from_single(KEY, SECRET));
@@ -31,10 +58,24 @@ fn serve(root: &Path) -> String {
                 .expect("the test waits");
             loop {
                 let (socket, _) = listener.accept().await.expect("a connection");
-                let service = service.clone();
+                let (service, waiting) = (service.clone(), waiting.clone());
+                let answer = move |request: Request<Incoming>| {
+                    let (service, waiting) = (service.clone(), waiting.clone());
+                    async move {
+                        if let Some(waiting) = waiting
+                            && request.method() == Method::GET
+                            && request.uri().path().ends_with(".jpg")
+                        {
+                            waiting.for_all().await;
+                        }
+                        service.call(request.map(s3s::Body::from)).await
+                    }
+                };
                 tokio::spawn(async move {
                     let server = Builder::new(TokioExecutor::new());
-                    let _ = server.serve_connection(TokioIo::new(socket), service).await;
+                    let _ = server
+                        .serve_connection(TokioIo::new(socket), service_fn(answer))
+                        .await;
                 });
             }
         });
@@ -64,7 +105,7 @@ fn commands_read_and_write_an_s3_bucket_as_they_do_a_folder() {
         &bucket.join("data"),
         &SAMPLES.map(|path| (path, "1", path, "test")),
     );
-    let endpoint = serve(folder.path());
+    let endpoint = serve(folder.path(), None);
     let environment = |secret| {
         [
             ("AWS_ACCESS_KEY_ID", KEY),
@@ -133,4 +174,39 @@ fn commands_read_and_write_an_s3_bucket_as_they_do_a_folder() {
         !success && said.contains("cannot open s3://cxr/models/lite0/manifest.json"),
         "{said}"
     );
+}
+
+#[test]
+fn pictures_of_a_bucket_are_fetched_at_once_by_one_thread() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("cxr/data");
+    for sample in SAMPLES {
+        copy(&samples().join(sample), &data.join(sample));
+    }
+    csv(&data, &SAMPLES.map(|path| (path, "1", path, "test")));
+    let waiting = Arc::new(Waiting::default());
+    let endpoint = serve(folder.path(), Some(waiting.clone()));
+    let out = folder.path().join("scores.csv");
+    let arguments: [Argument; 7] = [
+        &"predict",
+        &"--model",
+        &shipped(),
+        &"--csv",
+        &"s3://cxr/data/labels.csv",
+        &"--out",
+        &out,
+    ];
+    let environment = [
+        ("AWS_ACCESS_KEY_ID", KEY),
+        ("AWS_SECRET_ACCESS_KEY", SECRET),
+        ("AWS_ENDPOINT", endpoint.as_str()),
+        ("AWS_ALLOW_HTTP", "true"),
+        ("AWS_REGION", "us-east-1"),
+        ("RAYON_NUM_THREADS", "1"),
+    ];
+    let output = run_with(&arguments, &environment);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(waiting.most.load(SeqCst), SAMPLES.len());
+    let scores = std::fs::read_to_string(out).expect("written");
+    assert_eq!(scores.lines().count(), 1 + SAMPLES.len());
 }
