@@ -1,7 +1,8 @@
 //! How time and memory of the command line grow: with pictures, their size, LIME's samples, cores, and the rows of parts that are merged.
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -17,6 +18,9 @@ const PICTURES: [usize; 4] = [100, 200, 400, 800];
 const SIDES: [usize; 4] = [512, 1024, 2048, 4096];
 const OF_A_SIDE: usize = 24;
 const SAMPLES: [usize; 3] = [50, 100, 200];
+/// Milliseconds until an object store answers, and how many of its pictures are read.
+const WAITS: [u32; 2] = [0, 30];
+const STORED: usize = 400;
 const ROWS: [usize; 3] = [10_000, 100_000, 500_000];
 /// A large archive, and machines to share it.
 const STUDIES: f64 = 1e6;
@@ -48,6 +52,7 @@ pub fn run(root: &Path) -> Result<()> {
     let picture = root.join(PICTURE);
     let tables = [
         bench.pictures(&picture)?,
+        bench.stored(root, &picture)?,
         bench.sides()?,
         bench.samples(&picture)?,
     ];
@@ -107,6 +112,43 @@ impl Bench {
             1e6 * row,
             STUDIES * row,
         );
+        Ok(table)
+    }
+
+    /// From a folder, and from an object store whose answers take a while.
+    fn stored(&self, root: &Path, picture: &Path) -> Result<String> {
+        let mut table = format!(
+            "`predict`, {STORED} of these pictures (an S3 store on loopback; its answers take as long as it says):\n\n\
+             | from | seconds | MB |\n|---|---:|---:|\n"
+        );
+        let folder = self.copies(picture, STORED)?;
+        let list = self.place.join("stored.csv");
+        let rows: String = (0..STORED)
+            .map(|number| format!("{number}.jpg\n"))
+            .collect();
+        std::fs::write(&list, format!("Path\n{rows}"))?;
+        let command = |root: &str| {
+            let mut command = self.command("predict");
+            command.arg("--csv").arg(&list).args(["--root", root]);
+            command
+                .arg("--out")
+                .arg(self.place.join("stored-scores.csv"));
+            command
+        };
+        let mut row = |from: &str, took: &Took| {
+            table += &format!("| {from} | {:.1} | {:.0} |\n", took.seconds, took.megabytes);
+        };
+        row("a folder", &measured(command(&folder.to_string_lossy()))?);
+        for wait in WAITS {
+            let store = Store::start(root, &folder, wait)?;
+            let mut command = command("s3://bench");
+            command
+                .env("AWS_ENDPOINT", format!("http://127.0.0.1:{}", store.port))
+                .env("AWS_ALLOW_HTTP", "true")
+                .env("AWS_SKIP_SIGNATURE", "true")
+                .env("AWS_REGION", "here");
+            row(&format!("an object store, {wait} ms"), &measured(command)?);
+        }
         Ok(table)
     }
 
@@ -211,6 +253,39 @@ impl Bench {
             command.arg(file);
         }
         measured(command)
+    }
+}
+
+/// An object store that ends when this is dropped.
+struct Store {
+    child: Child,
+    port: u16,
+}
+
+impl Store {
+    /// Serves a folder's files, each after so many milliseconds.
+    fn start(root: &Path, folder: &Path, wait: u32) -> Result<Self> {
+        let mut child = Command::new("python3")
+            .arg(root.join("xtask/bench/store.py"))
+            .arg(folder)
+            .arg(wait.to_string())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("python3 does not start")?;
+        let stdout = child.stdout.take();
+        let mut store = Self { child, port: 0 };
+        let mut line = String::new();
+        BufReader::new(stdout.context("standard output was piped")?).read_line(&mut line)?;
+        store.port = line.trim().parse().context("the store says no port")?;
+        Ok(store)
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        // What has ended by itself is over, too.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
