@@ -335,6 +335,7 @@ pub fn priors(samples: &[Vec<bool>], evidence: &[Vec<f32>], coverage: &Coverage)
     let prior = |cell: usize| {
         let findings = Centred::of(evidence, cell).varying.into_iter();
         let findings: Vec<_> = findings.map(|(_, values)| turned.turn(&values)).collect();
+        let varying = findings.len();
         let findings: Vec<Vec<Values>> = findings.chunks(TOGETHER).map(side_by_side).collect();
         let mut best: Option<(f64, Prior)> = None;
         for reach in REACHES {
@@ -352,8 +353,8 @@ pub fn priors(samples: &[Vec<bool>], evidence: &[Vec<f32>], coverage: &Coverage)
                         factor.whiten_together(&mut whitened);
                         dots(&whitened, &whitened)
                     });
-                    // What is beside the findings is 0.
-                    let unlikely = unlikely.filter(|squares| *squares > 0.0);
+                    // Beside the last ones are none.
+                    let unlikely = unlikely.take(varying);
                     let unlikely =
                         unlikely.map(|squares| count * (squares / count).ln() + determinant);
                     let unlikely: f64 = unlikely.sum();
@@ -510,5 +511,108 @@ impl Emulator {
     /// The log-odds of each finding that the emulator would expect of each sample if it had not taken that sample in.
     pub fn left_out(&self) -> &[Vec<f64>] {
         &self.left_out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REGIONS: usize = 11;
+    /// More than are worked on together; one of them changes nowhere.
+    const FINDINGS: usize = TOGETHER + 3;
+    const CONSTANT: usize = 5;
+
+    /// Samples in pairs and some alone, and evidence of findings that have little in common.
+    fn answered() -> (Vec<Vec<bool>>, Vec<Vec<f32>>) {
+        let mut samples: Vec<Vec<bool>> = Vec::new();
+        for number in 0..21_usize {
+            let shown =
+                |region: usize| (number * number * 7 + region * 5 + number * region * 3) % 11 < 5;
+            let sample: Vec<bool> = (0..REGIONS).map(shown).collect();
+            if number % 4 != 3 {
+                samples.push(sample.iter().map(|shown| !shown).collect());
+            }
+            samples.push(sample);
+        }
+        let evidence = samples.iter().map(|sample| {
+            let value = |place: usize| {
+                let (finding, cell) = (place / CELLS, place % CELLS);
+                if finding == CONSTANT {
+                    return 0.25;
+                }
+                let region = (finding * 3 + cell) % REGIONS;
+                let other = (finding + cell * 2) % REGIONS;
+                let first = f32::from(u8::from(sample[region])) * (1.0 + finding as f32);
+                first + f32::from(u8::from(sample[region] && sample[other])) * 0.5
+            };
+            (0..FINDINGS * CELLS).map(value).collect()
+        });
+        let evidence = evidence.collect();
+        (samples, evidence)
+    }
+
+    fn coverage() -> Coverage {
+        let labels = (0..GRID * GRID).map(|pixel| (pixel * REGIONS / (GRID * GRID)) as u16);
+        Coverage::of(&Segments {
+            width: GRID,
+            height: GRID,
+            labels: labels.collect(),
+            count: REGIONS,
+        })
+    }
+
+    /// The evidence of some findings, in this order.
+    fn only(evidence: &[Vec<f32>], findings: &[usize]) -> Vec<Vec<f32>> {
+        let of = |sample: &Vec<f32>| {
+            let findings = findings.iter();
+            findings
+                .flat_map(|finding| sample[finding * CELLS..][..CELLS].to_vec())
+                .collect()
+        };
+        evidence.iter().map(of).collect()
+    }
+
+    #[test]
+    fn findings_that_are_worked_on_together_are_as_one_by_one() {
+        let (samples, evidence) = answered();
+        let priors = priors(&samples, &evidence, &coverage());
+        let all = Emulator::new(&priors, &samples, &evidence);
+        let unseen: Vec<Vec<bool>> = (0..9_usize)
+            .map(|number| {
+                (0..REGIONS)
+                    .map(|region| (number + region * number) % 3 == 0)
+                    .collect()
+            })
+            .collect();
+        let predicted = all.log_odds(&unseen);
+        for finding in 0..FINDINGS {
+            let one = Emulator::new(&priors, &samples, &only(&evidence, &[finding]));
+            let alone = one.log_odds(&unseen);
+            let pairs = predicted.iter().zip(&alone);
+            let pairs = pairs.chain(all.left_out().iter().zip(one.left_out()));
+            for (all, one) in pairs.chain(all.fitted().iter().zip(one.fitted())) {
+                let close = (all[finding] - one[0]).abs() <= 1e-9 * one[0].abs().max(1.0);
+                assert!(close, "finding {finding}: {} {}", all[finding], one[0]);
+            }
+        }
+        let differ = |a: usize, b: usize| (predicted[0][a] - predicted[0][b]).abs() > 1e-3;
+        assert!(
+            differ(0, 1) && differ(7, 8) && differ(9, 10),
+            "findings are alike"
+        );
+    }
+
+    #[test]
+    fn priors_do_not_depend_on_the_order_of_findings() {
+        let (samples, evidence) = answered();
+        let turned: Vec<usize> = (0..FINDINGS).rev().collect();
+        let turned = only(&evidence, &turned);
+        let found = [&evidence, &turned].map(|evidence| priors(&samples, evidence, &coverage()));
+        for (one, other) in found[0].iter().zip(&found[1]) {
+            assert_eq!(one.noise, other.noise);
+            assert_eq!(one.kernel.opposite, other.kernel.opposite);
+            assert_eq!(one.kernel.factors, other.kernel.factors);
+        }
     }
 }
