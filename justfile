@@ -20,6 +20,6 @@ ci:
 house:
     cargo xtask house
 
-# Compare with peers: train, data, lime, page, web, size.
+# Measure, and compare with peers: size, data, train, predict, wgpu, growth, lime, page or web. By itself all of them, for hours.
 bench what="":
     cargo xtask bench {{what}}

@@ -50,7 +50,8 @@ const PAGE: &[&str] = &[
     "--reorder-functions-by-name",
 ];
 /// The kernels are compiled for speed as they are.
-const THREADS: &[&str] = &["-O1", "--enable-threads", "--enable-relaxed-simd"];
+const THREADS: &[&str] = &["-O1", "--enable-threads"];
+const RELAXED: &[&str] = &["-O1", "--enable-threads", "--enable-relaxed-simd"];
 /// What rustc and wasm-bindgen use and every browser with WebGPU has. With `--all-features` wasm-opt writes a format (most likely compact
 /// imports) that Chromium 156 does not start.
 const FEATURES: &[&str] = &[
@@ -102,8 +103,13 @@ fn programs(root: &Path, staging: &Path) -> Result<()> {
     for (program, how) in PROGRAMS {
         smaller(root, &staging.join(program), how, &path)?;
     }
-    for (program, _) in threads::PROGRAMS {
-        smaller(root, &staging.join(program), THREADS, &path)?;
+    for (program, features) in threads::PROGRAMS {
+        let how = if features.is_empty() {
+            THREADS
+        } else {
+            RELAXED
+        };
+        smaller(root, &staging.join(program), how, &path)?;
     }
     Ok(())
 }

@@ -2,16 +2,18 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::run::Step;
 
-/// What the page's server has them as, with what each uses besides. Where threads may share memory, the engine asks for the last one that the browser
-/// can compile. Relaxed SIMD multiplies and adds at once, where the machine can.
+/// What the page's server has them as, with what each uses besides. On the CPU the engine asks for the last one that the browser can
+/// compile. Relaxed SIMD multiplies and adds at once, where the machine can.
 pub const PROGRAMS: [(&str, &str); 2] = [
     ("threads.wasm", ""),
     ("threads-relaxed.wasm", ",+relaxed-simd"),
 ];
+/// `f32x4.relaxed_madd`.
+const MULTIPLY_ADD: [u8; 3] = [0xfd, 0x85, 0x02];
 /// Bytes of the memory at first, and at most: the engine makes one of these sizes (`app/engine/src/threads.rs`).
 const MEMORY: [&str; 2] = ["4194304", "1073741824"];
 
@@ -60,6 +62,16 @@ fn one(root: &Path, file: &Path, features: &str) -> Result<()> {
     .env("CARGO_TARGET_DIR", &target)
     .run("build the kernels' program of several threads")?;
     let built = target.join("wasm32-unknown-unknown/release/sightline_threads.wasm");
+    // Chromium runs either: no test of the page would see them changed over.
+    let bytes = std::fs::read(&built).with_context(|| built.display().to_string())?;
+    let fuses = bytes
+        .windows(MULTIPLY_ADD.len())
+        .any(|code| code == MULTIPLY_ADD);
+    ensure!(
+        fuses == features.contains("relaxed-simd"),
+        "{} has relaxed SIMD, or has it not, where it is to be the other way round",
+        built.display()
+    );
     std::fs::copy(&built, file).with_context(|| built.display().to_string())?;
     Ok(())
 }
