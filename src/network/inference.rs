@@ -173,12 +173,15 @@ impl Inference {
             };
             if let Some((number, name)) = of_branch.filter(|_| !tensor.head)
                 && let Ok(number) = number.parse::<usize>()
+                && let Some(own) = number
+                    .checked_sub(1)
+                    .and_then(|index| tensors.get_mut(index))
             {
                 let unread = Unread {
                     shape: tensor.shape,
                     value,
                 };
-                tensors[number - 1].insert(name.to_owned(), unread);
+                own.insert(name.to_owned(), unread);
             }
         });
         let of_branch = |(branch, tensors): (Branch, HashMap<String, Unread>)| {

@@ -31,7 +31,8 @@ const AHEAD: usize = 4;
 
 /// How many helpers a package may have on this machine.
 pub fn helpers(manifest: &Manifest) -> usize {
-    // Weights are stored in half precision, held in single, and both while they are loaded.
+    // Weights are stored in half precision, held in single, and both while they are loaded. Packed, they are held once more: what a helper holds beside them
+    // has room for that.
     let each = 4 * manifest.weights.bytes + BESIDE_WEIGHTS;
     device::cores()
         .saturating_sub(1)

@@ -4,7 +4,7 @@ onmessage = async ({ data: { program, memory, stack, team, thread } }) => {
   const wait = (word, value) => Atomics.wait(words(), word >> 2, value);
   const wake = word => Atomics.notify(words(), word >> 2);
   // Weights are packed by the engine's thread alone.
-  const values = () => {};
+  const values = () => false;
   const { exports } = await WebAssembly.instantiate(program, { env: { memory, wait, wake, values } });
   exports.__stack_pointer.value = stack;
   try {

@@ -57,17 +57,18 @@ struct Threads {
 }
 
 type Tensors = Rc<RefCell<Rc<HashMap<String, Unread>>>>;
-/// Where a tensor's name begins, how long it is, and where its values are to be.
-type Values = dyn FnMut(u32, u32, u32) -> Result<(), JsValue>;
+/// Where a tensor's name begins, how long it is, and where its values are to be. Tells whether they are there.
+type Values = dyn FnMut(u32, u32, u32) -> bool;
 
-/// Starts the program with as many threads as there are cores, or `most`, or one where they cannot share memory. Where it does not start, the page is
-/// told why.
+/// Starts the program with as many threads as there are cores, or `most`, or one where they cannot share memory. Where several do not start, the page
+/// is told why; one is as many as compute without.
 pub async fn start(most: usize) {
     if STARTED.with(|started| started.get().is_some()) {
         return;
     }
     let isolated = Reflect::get(&js_sys::global(), &"crossOriginIsolated".into());
-    let count = match isolated.is_ok_and(|isolated| isolated.is_truthy()) {
+    let isolated = isolated.is_ok_and(|isolated| isolated.is_truthy());
+    let count = match isolated {
         true => device::cores().clamp(1, most),
         false => 1,
     };
@@ -75,9 +76,10 @@ pub async fn start(most: usize) {
     match Threads::start(file, count).await {
         // Another model's start may have been faster.
         Ok(threads) => STARTED.with(|started| drop(started.set(Rc::new(threads)))),
-        Err(why) => note(&format!(
+        Err(why) if isolated => note(&format!(
             "A picture is computed on one core: {file} does not start ({why})."
         )),
+        Err(_) => {}
     }
 }
 
@@ -200,16 +202,19 @@ impl Threads {
         let values: Closure<Values> = {
             let (memory, tensors) = (memory.clone(), tensors.clone());
             Closure::new(move |name: u32, length: u32, to: u32| {
-                let (buffer, tensors) = (memory.buffer(), tensors.borrow());
+                let buffer = memory.buffer();
+                // Not borrowed: where there is no memory for the values, this does not return.
+                let tensors = Rc::clone(&tensors.borrow());
                 let name = Uint8Array::new_with_byte_offset_and_length(&buffer, name, length);
                 let name = String::from_utf8(name.to_vec()).ok();
                 let tensor = name.and_then(|name| tensors.get(&name));
                 let values = tensor.and_then(Unread::values);
-                let values = values.ok_or("a tensor cannot be read")?;
-                let count = values.len() as u32;
-                Float32Array::new_with_byte_offset_and_length(&buffer, to, count)
-                    .copy_from(&values);
-                Ok(())
+                if let Some(values) = &values {
+                    let count = values.len() as u32;
+                    Float32Array::new_with_byte_offset_and_length(&buffer, to, count)
+                        .copy_from(values);
+                }
+                values.is_some()
             })
         };
         let env = Object::new();

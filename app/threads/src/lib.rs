@@ -1,7 +1,7 @@
 //! The kernels alone, as a program whose threads share one memory: browsers allow that to pages that are cross-origin isolated.
 //!
-//! The engine makes the memory and an instance of the program, and starts workers with an instance each ([`help`]). It puts weights and pictures
-//! into the memory, asks for passes, and takes the feature maps out. Addresses and lengths are numbers. Every function but [`help`] and [`fail`] is for the
+//! The engine makes the memory and an instance of the program, and starts workers with an instance each ([`help`]). It asks for a network, whose weights
+//! the program then asks for, puts pictures into the memory, asks for passes, and takes the feature maps out. Addresses and lengths are numbers. Every function but [`help`] and [`fail`] is for the
 //! engine alone, which calls one at a time.
 //!
 //! Rust's standard library for WebAssembly is built for one thread. It is of use here because nothing of it that is not of one thread is used by
@@ -24,8 +24,9 @@ const ALIGNMENT: usize = 16;
 unsafe extern "C" {
     safe fn wait(word: *const AtomicU32, value: u32);
     safe fn wake(word: *const AtomicU32);
-    /// Writes the values of a tensor, whose name is of so many bytes. The engine has them while it asks for a [`network`].
-    fn values(name: *const u8, length: usize, to: *mut f32);
+    /// Writes the values of a tensor, whose name is of so many bytes, and tells whether it could: 0 if not. The engine has them while it asks for a
+    /// [`network`].
+    fn values(name: *const u8, length: usize, to: *mut f32) -> u32;
 }
 
 const SLEEP: Sleep = Sleep {
@@ -174,7 +175,7 @@ impl Passes {
 }
 
 /// The network of a text: family, variant and channels of pictures in the first line, and in each line that follows the name of a tensor and its
-/// shape. 0 where there is no such network, or a tensor is missing.
+/// shape. 0 where there is no such network, or a tensor is missing or cannot be read.
 ///
 /// # Safety
 /// The text is of so many bytes.
@@ -202,8 +203,8 @@ fn built(text: &str) -> Option<Network> {
         let shape = shapes.get(name)?.clone();
         let mut all = vec![0.0; shape.iter().product()];
         // SAFETY: there is room for as many as the shape has.
-        unsafe { values(name.as_ptr(), name.len(), all.as_mut_ptr()) };
-        Some((shape, all))
+        let there = unsafe { values(name.as_ptr(), name.len(), all.as_mut_ptr()) };
+        (there != 0).then_some((shape, all))
     };
     Network::new(family, variant, channels, &find).ok()
 }
