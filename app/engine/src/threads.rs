@@ -49,7 +49,7 @@ struct Threads {
     /// Where pictures are put, and for how many bytes there is room.
     room: Cell<[u32; 2]>,
     _workers: Vec<Worker>,
-    /// Those of the backbone that is being packed.
+    /// The tensors of the backbone that is being packed.
     tensors: Tensors,
     _wait: Closure<dyn FnMut()>,
     _wake: Closure<dyn FnMut(u32)>,

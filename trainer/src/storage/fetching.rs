@@ -1,10 +1,9 @@
 //! Files that are fetched while something else is done.
 
 use anyhow::{Context, Error, Result};
-use object_store::{ObjectStore, ObjectStoreExt, path::Path as Key};
 use tokio::task::JoinHandle;
 
-use super::{Location, RUNTIME};
+use super::{Location, RUNTIME, bytes};
 
 /// A file that is being fetched. Dropped, it is not fetched any further.
 #[derive(Debug)]
@@ -51,8 +50,4 @@ impl Drop for Fetching {
             fetched.abort();
         }
     }
-}
-
-pub(super) async fn bytes(store: &dyn ObjectStore, key: &Key) -> object_store::Result<Vec<u8>> {
-    Ok(store.get(key).await?.bytes().await?.to_vec())
 }

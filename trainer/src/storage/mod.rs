@@ -44,6 +44,10 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     runtime.expect("the system gives threads")
 });
 
+async fn bytes(store: &dyn ObjectStore, key: &Key) -> object_store::Result<Vec<u8>> {
+    Ok(store.get(key).await?.bytes().await?.to_vec())
+}
+
 impl std::str::FromStr for Location {
     type Err = Error;
 
@@ -164,7 +168,7 @@ impl Location {
         let bytes = match self {
             Location::Local(path) => std::fs::read(path).map_err(Error::from),
             Location::Remote { store, key, .. } => {
-                let bytes = RUNTIME.block_on(fetching::bytes(store.as_ref(), key));
+                let bytes = RUNTIME.block_on(bytes(store.as_ref(), key));
                 bytes.map_err(Error::from)
             }
         };
