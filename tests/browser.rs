@@ -7,6 +7,8 @@
 #[allow(dead_code)]
 mod expected;
 
+use std::cell::RefCell;
+
 use burn::tensor::{Device, Tensor};
 use expected as golden;
 use serde_json::Value;
@@ -131,10 +133,24 @@ async fn golden_networks_on_the_cpu() {
     }
 }
 
-#[wasm_bindgen_test]
-async fn golden_networks_on_webgpu() {
+thread_local! {
+    static GRAPHICS_CARD: RefCell<Option<Device>> = const { RefCell::new(None) };
+}
+
+/// Chromium's WebGPU adapter, which a page begins with once.
+async fn graphics_card() -> Device {
+    if let Some(device) = GRAPHICS_CARD.with_borrow(Clone::clone) {
+        return device;
+    }
     let device = Device::wgpu_options().init_async().await;
     let device = device.expect("Chromium's WebGPU adapter");
+    GRAPHICS_CARD.set(Some(device.clone()));
+    device
+}
+
+#[wasm_bindgen_test]
+async fn golden_networks_on_webgpu() {
+    let device = graphics_card().await;
     // Computed by the CPU here: the larger DenseNets take half a minute each.
     for case in [SMALL_DENSENET, LITE0, B0, MNASNET] {
         check(case, &device).await;
@@ -147,8 +163,7 @@ async fn golden_networks_on_webgpu() {
 /// Feature maps of pictures of odd sides, as the CPU computes them and as a graphics card does, by networks of every family.
 #[wasm_bindgen_test]
 async fn a_graphics_card_computes_what_the_cpu_does() {
-    let device = Device::wgpu_options().init_async().await;
-    let device = device.expect("Chromium's WebGPU adapter");
+    let device = graphics_card().await;
     for (architecture, last, channels, [height, width], gain) in [
         ("densenet121", "classifier", 1, [47, 33], 1.625),
         ("efficientnet_lite0", "_fc", 1, [63, 50], 1.393),

@@ -166,7 +166,7 @@ impl Drop for UnderWay {
 
 /// The program may be in any state: so is this engine, which ends.
 fn died(error: &JsValue) -> ! {
-    panic!("the threads: {}", text(error))
+    panic!("{}: {}", file(), text(error))
 }
 
 impl Drop for Shared {
