@@ -162,32 +162,41 @@ impl Inference {
     ) -> Option<Vec<Option<Box<dyn Packed>>>> {
         let branches = architecture.branches().ok()?;
         let several = branches.len() > 1;
-        let mut tensors = HashMap::new();
+        let mut tensors: Vec<_> = branches.iter().map(|_| HashMap::new()).collect();
         network.for_each_tensor(Naming::Torchvision, |tensor, value| {
-            if !tensor.head {
-                let shape = tensor.shape;
-                tensors.insert(tensor.name, Unread { shape, value });
+            let of_branch = match several {
+                true => tensor
+                    .name
+                    .strip_prefix("net_")
+                    .and_then(|name| name.split_once('.')),
+                false => Some(("1", &tensor.name[..])),
+            };
+            if let Some((number, name)) = of_branch.filter(|_| !tensor.head)
+                && let Ok(number) = number.parse::<usize>()
+                && let Some(own) = number
+                    .checked_sub(1)
+                    .and_then(|index| tensors.get_mut(index))
+            {
+                let unread = Unread {
+                    shape: tensor.shape,
+                    value,
+                };
+                own.insert(name.to_owned(), unread);
             }
         });
-        let of_branch = |(index, branch): (usize, Branch)| {
+        let of_branch = |(branch, tensors): (Branch, HashMap<String, Unread>)| {
             // Winograd's weights take four times the memory of what they are made of: 320 MB of a VGG, more than a page has to spare.
             if cfg!(target_arch = "wasm32") && branch.family == Family::Vgg {
                 return None;
             }
-            let prefix = match several {
-                true => format!("net_{}.", index + 1),
-                false => String::new(),
-            };
-            let own = tensors.extract_if(|name, _| name.starts_with(&prefix));
-            let own = own.map(|(name, tensor)| (name[prefix.len()..].to_owned(), tensor));
             pack(&Unpacked {
                 family: &branch.family.to_string(),
                 variant: &branch.variant,
                 in_channels: architecture.in_channels,
-                tensors: Rc::new(own.collect()),
+                tensors: Rc::new(tensors),
             })
         };
-        Some(branches.into_iter().enumerate().map(of_branch).collect())
+        Some(branches.into_iter().zip(tensors).map(of_branch).collect())
     }
 
     /// The network itself.
